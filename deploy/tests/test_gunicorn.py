@@ -1,0 +1,290 @@
+"""What gunicorn answers and logs by itself, and what it lets through to the application."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email import message_from_string
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+SENTINEL = "SECRETTOKEN123"
+LONGEST_TOKEN = 8_000
+DONE = 30
+"""Seconds within which gunicorn has started, answered or ended."""
+
+# The application, and two paths that say or do what the application does not.
+PROBE = """\
+from flavorsync_project.wsgi import application as flavor_sync
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/scheme":
+        start_response("200 OK", [("Content-Length", "5")])
+        return [environ["wsgi.url_scheme"].ljust(5).encode()]
+    if environ["PATH_INFO"] == "/broken":
+        raise ValueError(environ["QUERY_STRING"])
+    if environ["PATH_INFO"] == "/split":
+        start_response("200 OK", [("X-Split", environ["QUERY_STRING"] + "\\r\\n")])
+        return []
+    return flavor_sync(environ, start_response)
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer, and what followed it on the connection."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    rest: bytes
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return f"{self.headers} {self.body!r} {self.rest!r}"
+
+
+class Server:
+    """The real gunicorn with the real configuration."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.port: int = listener.getsockname()[1]
+        (folder / "probe.py").write_text(PROBE, encoding="utf-8")
+        self._log = folder / "gunicorn.log"
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        environment = {
+            **kept,
+            "ENV_FILE": os.devnull,
+            "SECRET_KEY": "for-tests-only-and-long-enough-for-the-checks-of-the-deployment-0123456789",
+            "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
+            **settings,
+        }
+        command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy" / "gunicorn.conf.py")]
+        command += ["--bind", f"127.0.0.1:{self.port}", "--pythonpath", str(folder), "probe"]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def log(self) -> str:
+        """What it has logged so far."""
+        return self._log.read_text(encoding="utf-8")
+
+    def wait(self) -> None:
+        """Wait until it serves."""
+        deadline = time.monotonic() + DONE
+        while time.monotonic() < deadline:
+            assert self._process.poll() is None, self.log
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=DONE).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return
+        raise AssertionError(f"gunicorn did not listen: {self.log}")
+
+    def ask(self, request: str) -> Answer:
+        """Send the bytes of a request as they are, and read until gunicorn closes the connection."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=DONE) as connection:
+            connection.sendall(request.encode("latin-1"))
+            read = b"".join(iter(lambda: connection.recv(65536), b""))
+        head, _, content = read.partition(b"\r\n\r\n")
+        status_line, _, fields = head.decode("latin-1").partition("\r\n")
+        headers = dict(message_from_string(fields).items())
+        length = 0 if request.startswith("HEAD ") else int(headers["Content-Length"])
+        return Answer(int(status_line.split()[1]), headers, content[:length], content[length:])
+
+    def end(self) -> None:
+        """End it and its workers."""
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=DONE)
+        finally:
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+
+
+class IdentityProvider:
+    """An identity provider that refuses every token, and remembers it."""
+
+    def __init__(self) -> None:
+        asked: list[str] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.extend(parse_qs(urlsplit(self.path).query).get("access_token", []))
+                body = b"{}"
+                self.send_response(401)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 — the name it has there
+                pass
+
+        self.asked = asked
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def end(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture(scope="module")
+def identity_provider() -> Iterator[IdentityProvider]:
+    """An identity provider for the server."""
+    made = IdentityProvider()
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, identity_provider: IdentityProvider) -> Iterator[Server]:
+    """A server without HTTPS, which every test shares."""
+    made = Server(tmp_path_factory.mktemp("gunicorn"), KEYROCK_URL=identity_provider.url, KEYROCK_APP_IDS="flavor-sync")
+    try:
+        made.wait()
+        yield made
+    finally:
+        made.end()
+
+
+def _get(path: str, *headers: str) -> str:
+    return "\r\n".join((f"GET {path} HTTP/1.1", "Host: localhost", "Connection: close", *headers, "", ""))
+
+
+REFUSED = {
+    "no colon in a header": (400, _get("/v1", f"X-Auth-Token {SENTINEL}")),
+    "a space in a header's name": (400, _get("/v1", f"X-Auth-Token {SENTINEL}: 1")),
+    "a control character in a header": (400, _get("/v1", f"X-Auth-Token: {SENTINEL}\x01")),
+    "a folded header": (400, _get("/v1", f"X-{SENTINEL}: 1", f" {SENTINEL}")),
+    "two lengths": (400, _get("/v1", "Content-Length: 1", f"Content-Length: {SENTINEL}")),
+    "a length that is none": (400, _get("/v1", f"Content-Length: {SENTINEL}")),
+    "no request line": (400, f"{SENTINEL}\r\n\r\n"),
+    "no method": (400, f"#{SENTINEL}# /v1 HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+    "no such version": (400, f"GET /v1?access_token={SENTINEL} HTTP/{SENTINEL}\r\nHost: localhost\r\n\r\n"),
+    "a byte that no path has": (400, _get(f"/v1?access_token={SENTINEL}\xe9")),
+    "a line that is too long": (414, _get(f"/v1?access_token={SENTINEL}{'x' * 8190}")),
+    "an expectation": (417, _get("/v1", f"Expect: {SENTINEL}")),
+    "too many headers": (431, _get("/v1", *(f"X-{SENTINEL}-{number}: {SENTINEL}" for number in range(101)))),
+    "a header that is too long": (431, _get("/v1", f"X-Auth-Token: {SENTINEL}{'x' * 32768}")),
+    "the application's failure": (500, _get(f"/broken?{SENTINEL}")),
+    "the application's malformed header": (500, _get(f"/split?{SENTINEL}")),
+    "a transfer coding": (501, _get("/v1", f"Transfer-Encoding: {SENTINEL}")),
+}
+
+
+@pytest.mark.parametrize(("status", "request_text"), REFUSED.values(), ids=REFUSED)
+def test_gunicorns_own_answers_have_our_form_and_repeat_nothing(server: Server, status: int, request_text: str) -> None:
+    answer = server.ask(request_text)
+    assert answer.status == status, server.log
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Connection"] == "close"
+    error = json.loads(answer.body)
+    assert list(error) == ["error"]
+    assert list(error["error"]) == ["message"]
+    assert error["error"]["message"]
+    assert answer.rest == b""
+    request_id = answer.headers["X-Openstack-Request-Id"]
+    assert re.fullmatch(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", request_id)
+    lines = [line for line in server.log.splitlines() if request_id in line]
+    assert len(lines) == 1
+    assert "request from 127.0.0.1: " in lines[0]
+    assert SENTINEL not in answer.text
+    assert SENTINEL not in server.log
+
+
+def test_the_log_says_where_the_application_failed(server: Server) -> None:
+    request_id = server.ask(_get("/broken")).headers["X-Openstack-Request-Id"]
+    after = server.log.partition(request_id)[2]
+    assert " gunicorn.error Failed to answer a request from 127.0.0.1: ValueError\n" in after
+    assert "in application\n" in after
+
+
+def test_an_answer_to_head_has_no_body(server: Server) -> None:
+    answer = server.ask(_get("/broken").replace("GET", "HEAD"))
+    assert (answer.status, answer.rest) == (500, b"")
+
+
+def test_a_request_that_was_answered_gets_no_second_answer(server: Server) -> None:
+    before = len(server.log)
+    chunked = f"POST /v1 HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n{SENTINEL}\r\n\r\n"
+    answer = server.ask(chunked)
+    assert 400 <= answer.status < 500
+    assert json.loads(answer.body)["error"]["message"]
+    assert answer.rest == b""
+    assert "Refused a request from 127.0.0.1: 400 InvalidChunkSize" in server.log[before:]
+    assert SENTINEL not in answer.text + server.log
+
+
+@pytest.mark.parametrize("header", ["SCRIPT_NAME: /foo", "PATH_INFO: /foo"])
+def test_no_header_is_a_variable_of_wsgi(server: Server, header: str) -> None:
+    plain = server.ask(_get("/v1"))
+    answer = server.ask(_get("/v1", header))
+    assert (answer.status, answer.body) == (plain.status, plain.body)
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-Proto: https", "X-Forwarded-Protocol: ssl", "X-Forwarded-Ssl: on"])
+def test_no_header_makes_a_request_one_over_https(server: Server, header: str) -> None:
+    assert server.ask(_get("/scheme", header)).body.strip() == b"http"
+    assert "Strict-Transport-Security" not in server.ask(_get("/v1", header)).headers
+
+
+def test_where_https_is_set_django_believes_the_proxys_header_and_no_other(tmp_path: Path) -> None:
+    made = Server(tmp_path, HTTPS="true")
+    try:
+        made.wait()
+        assert "Strict-Transport-Security" in made.ask(_get("/v1", "X-Forwarded-Proto: https")).headers
+        for header in ("X-Forwarded-Protocol: ssl", "X-Forwarded-Ssl: on", "X-Forwarded-Proto: http"):
+            assert "Strict-Transport-Security" not in made.ask(_get("/v1", header)).headers
+    finally:
+        made.end()
+
+
+def test_the_longest_token_reaches_the_identity_provider(server: Server, identity_provider: IdentityProvider) -> None:
+    token = SENTINEL + "t" * (LONGEST_TOKEN - len(SENTINEL))
+    for request in (_get(f"/v1/regions?access_token={token}"), _get("/v1/regions", f"X-Auth-Token: {token}")):
+        identity_provider.asked.clear()
+        assert server.ask(request).status == 401
+        assert identity_provider.asked == [token]
+    assert SENTINEL not in server.log
+
+
+@pytest.mark.parametrize("length", [LONGEST_TOKEN + 1, 32_000])
+def test_a_longer_header_gets_the_applications_own_answer(
+    server: Server, identity_provider: IdentityProvider, length: int
+) -> None:
+    identity_provider.asked.clear()
+    answer = server.ask(_get("/v1/regions", f"X-Auth-Token: {'t' * length}"))
+    assert answer.status == 401
+    assert "WWW-Authenticate" in answer.headers
+    assert identity_provider.asked == []

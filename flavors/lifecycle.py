@@ -1,0 +1,527 @@
+"""A flavor's way from one cloud's Nova into the catalogue and into other clouds, and out again.
+
+A private flavor lives in Novas alone; publishing puts it into the catalogue. Nova comes first, then
+the record; what Nova was given for a request that then fails is taken back.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.exceptions import APIException, NotFound, PermissionDenied, ValidationError
+
+from flavors import services
+from flavors.models import Flavor, Installation
+from flavors.permissions import PROMOTE
+from flavorsync_project.api.errors import Conflict, Unauthorized
+from infrastructures.models import Infrastructure
+from infrastructures.openstack.errors import CloudError, FlavorConflict, FlavorNotFound
+from infrastructures.openstack.nova import Nova
+from infrastructures.openstack.records import NovaFlavor
+from infrastructures.services import (
+    REGISTER,
+    Outcome,
+    alone_with,
+    in_each_cloud,
+    open_nova,
+    replace_flavor,
+    settle_replacements,
+)
+
+logger = logging.getLogger(__name__)
+
+SIZES = ("name", "vcpus", "ram", "disk", "swap")
+NOVA_MEMBERS = (*SIZES, "ephemeral", "rxtx_factor", "description", "is_public")
+
+
+@dataclass(frozen=True)
+class PrivateFlavor:
+    """A flavor that only some clouds' Novas know, the same in each; it reads like one of the catalogue."""
+
+    nova_flavor: NovaFlavor
+    infrastructures: tuple[Infrastructure, ...]
+
+    promoted = False
+    public = False
+
+    def __getattr__(self, member: str) -> Any:
+        return getattr(self.nova_flavor, member)
+
+    @property
+    def flavorid(self) -> str:
+        """Return its id, which the catalogue calls so."""
+        return self.nova_flavor.id
+
+    @property
+    def marker(self) -> str:
+        """Return what tells it from others of its id in a list, whose nodes are others; no id has an @."""
+        return f"{self.nova_flavor.id}@{self.nodes[0]}"
+
+    @property
+    def nodes(self) -> list[str]:
+        """Return the names of the nodes that have it."""
+        return [infrastructure.name for infrastructure in self.infrastructures]
+
+
+class PartlyDone(APIException):
+    """The first failure of work in several clouds, with its status; the message says what was done and what not."""
+
+    def __init__(self, failures: Sequence[Outcome[Any]], *, verb: str, done: Iterable[str]) -> None:
+        first = failures[0].error
+        assert first is not None  # noqa: S101 — for the type checker
+        self.status_code = first.status_code
+        reasons = " ".join(str(failure.error.detail) for failure in failures if failure.error)
+        missing = ", ".join(failure.infrastructure.name for failure in failures)
+        super().__init__(f"{verb} in {', '.join(done) or 'no node'}, but not in {missing}. {reasons}")
+
+
+# Reading
+
+
+def list_flavors(
+    *, user: Any, promoted: bool | None, public: bool | None, node: str | None
+) -> QuerySet[Flavor] | list[Flavor | PrivateFlavor]:
+    """Return the catalogue, and the private flavors of the nodes that *user* operates.
+
+    Raises:
+        CloudError: one of those nodes could not be asked.
+
+    Cost: three queries when the result is read; unless `promoted` or `public` is true, one more for
+    who has signed in, and for who operates nodes another, and one upstream call in each of these,
+    side by side.
+    """
+    catalogue = Flavor.objects.published().in_state(promoted=promoted, node=node).with_nodes()
+    if promoted or public:
+        return catalogue.none() if public is False else catalogue  # what is promoted is public
+    operated = _operated(user, node)
+    if public is None and not operated:
+        return catalogue
+    private = _private_flavors(operated, Nova.list_flavors) if operated else []
+    shown = [*(catalogue if public is None else ()), *private]
+    return sorted(shown, key=lambda flavor: (flavor.name, flavor.flavorid))
+
+
+def find_flavor(*, user: Any, flavorid: str, node: str | None) -> Flavor | PrivateFlavor:
+    """Return the flavor of the catalogue, else the private one in a node that *user* operates.
+
+    Of several private ones of this id with different values it is the first by node.
+
+    Raises:
+        NotFound: there is none that *user* may see.
+        CloudError: one of the user's nodes could not be asked.
+
+    Cost: three queries for one of the catalogue; else six, and one upstream call in each of the
+    user's nodes, side by side; two more queries and the calls again when there is none.
+    """
+    return _find(user, flavorid, node)[0]
+
+
+# Writing
+
+
+def create_flavor(*, user: Any, values: Mapping[str, Any]) -> Flavor | PrivateFlavor:
+    """Create a flavor in nodes that *user* operates, in all of them or in none; published when `public`.
+
+    Args:
+        values: the members of a flavor; without `nodes` it is the one node that *user* operates.
+
+    Raises:
+        PermissionDenied: *user* is no operator, or not of one of the nodes.
+        ValidationError: `nodes` is missing, or `promoted` without `public`.
+        Conflict, CloudError: the catalogue's or a cloud's refusal.
+
+    Cost: one to three upstream calls in each node, side by side.
+    """
+    _require_operator(user)
+    public, promoted = bool(values.get("public")), bool(values.get("promoted"))
+    if promoted:
+        _require_promotable(user, public=public)
+    infrastructures = _chosen_nodes(user, values.get("nodes") or [])
+    wanted = NovaFlavor(
+        id=values.get("id") or str(uuid.uuid4()), **{member: values[member] for member in SIZES if member in values}
+    )
+    if public:
+        services.require_free(name=wanted.name, flavorid=wanted.id)
+    with _alone_in(infrastructures, wanted.id, name=wanted.name):
+        outcomes = in_each_cloud(infrastructures, lambda nova: nova.create_flavor(wanted))
+        with _taken_back(wanted.id, [outcome.infrastructure for outcome in outcomes if not outcome.error]):
+            _raise_first(outcomes)
+            if public:
+                return _record(wanted, infrastructures, promoted=promoted)
+    return PrivateFlavor(wanted, tuple(infrastructures))
+
+
+def update_flavor(*, user: Any, flavorid: str, node: str | None, changes: Mapping[str, Any]) -> Flavor | PrivateFlavor:
+    """Publish, promote, install or resize a flavor, or several of these, in the order that makes sense.
+
+    Raises:
+        Unauthorized: promoting without the privilege.
+        PermissionDenied: the flavor or a node is not the user's to change.
+        NotFound: there is no such flavor that *user* may see.
+        ValidationError: promoting what is not public.
+        Conflict, CloudError, PartlyDone: the catalogue's or a cloud's refusal.
+
+    Cost: as `find_flavor`; and some upstream calls in each node that is changed, side by side.
+    """
+    if changes.get("promoted") and changes.get("public") is False:
+        raise ValidationError({"promoted": ["a flavor cannot be promoted and not public"]})
+    if changes.get("promoted") and not user.has_perm(PROMOTE) and not _is_promoted(flavorid):
+        raise _unprivileged()
+    if not user.has_perm(PROMOTE):
+        _require_operator(user)
+    found = _find_one(user, flavorid, node)
+    if isinstance(found, Flavor):
+        return _update_published(user, found, changes)
+    return _update_private(user, found, changes)
+
+
+def delete_flavor(*, user: Any, flavorid: str, node: str | None) -> None:
+    """Remove a flavor from the nodes that *user* operates, or from one of them.
+
+    A flavor of the catalogue leaves it with its last node, unless it is promoted.
+
+    Raises:
+        PermissionDenied: *user* does not operate a node that has it.
+        NotFound: there is no such flavor that *user* may see.
+        Conflict: private flavors of this id differ, and `node` does not tell which is meant.
+        PartlyDone: some of the nodes failed; it is gone from the others.
+
+    Cost: as `find_flavor`; and one upstream call in each of the nodes, side by side.
+    """
+    _require_operator(user)
+    found = _find_one(user, flavorid, node)
+    if isinstance(found, Flavor):
+        _delete_published(user, found, node)
+    else:
+        with _alone_in(found.infrastructures, flavorid):
+            _require_unpublished(found)
+            outcomes = in_each_cloud(found.infrastructures, lambda nova: _delete(nova, flavorid))
+        _raise_partly(outcomes, verb="Deleted")
+
+
+# A published flavor
+
+
+def _update_published(user: Any, flavor: Flavor, changes: Mapping[str, Any]) -> Flavor:
+    operated = {infrastructure.name for infrastructure in _operated(user)}
+    is_theirs = not operated.isdisjoint(flavor.nodes)
+    takes_back = changes.get("public") is False or (flavor.promoted and changes.get("promoted") is False)
+    resizes = any(member in changes and changes[member] != getattr(flavor, member) for member in SIZES)
+    if (takes_back or resizes) and not is_theirs and not user.has_perm(PROMOTE):
+        raise PermissionDenied(f"You do not operate a node that has the flavor {flavor.flavorid}.")
+    if takes_back:
+        raise Conflict("A published flavor stays public, and a promoted one promoted.")
+    if resizes:
+        raise Conflict("A published flavor keeps its name and sizes.")
+    added = [name for name in changes.get("nodes") or () if name not in flavor.nodes]
+    if added:
+        _install(flavor, _named(user, added))
+    if changes.get("promoted"):
+        services.promote(flavor=flavor)
+    return Flavor.objects.with_nodes().get(pk=flavor.pk)
+
+
+def _install(flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
+    wanted = NovaFlavor(
+        id=flavor.flavorid,
+        extra_specs=flavor.extra_specs,
+        **{member: getattr(flavor, member) for member in NOVA_MEMBERS},
+    )
+    with _alone_in(infrastructures, wanted.id, name=wanted.name):
+        installed = {installation.infrastructure_id for installation in _installations(flavor, infrastructures)}
+        missing = [infrastructure for infrastructure in infrastructures if infrastructure.pk not in installed]
+        outcomes = in_each_cloud(missing, lambda nova: _create_or_adopt(nova, wanted))
+        created = [outcome.infrastructure for outcome in outcomes if outcome.result]
+        with _taken_back(wanted.id, created):
+            services.record_installations(
+                flavor=flavor, infrastructures=[outcome.infrastructure for outcome in outcomes if not outcome.error]
+            )
+    _raise_partly(outcomes, verb="Installed")
+
+
+def _create_or_adopt(nova: Nova, wanted: NovaFlavor) -> bool:
+    """Make Nova have *wanted*, and return whether it had to be created."""
+    try:
+        nova.create_flavor(wanted)
+    except FlavorConflict:
+        has = nova.find_flavor(wanted.id)
+        if has is None or not has.equals(wanted):
+            raise
+        return False
+    return True
+
+
+def _delete_published(user: Any, flavor: Flavor, node: str | None) -> None:
+    infrastructures = [
+        infrastructure for infrastructure in _operated(user, node) if infrastructure.name in flavor.nodes
+    ]
+    if not infrastructures:
+        where = f"the node {node}" if node else "a node that has it"
+        raise PermissionDenied(f"You do not operate {where}.")
+    with _alone_in(infrastructures, flavor.flavorid):
+        installations = {
+            installation.infrastructure: installation for installation in _installations(flavor, infrastructures)
+        }
+        outcomes = in_each_cloud(installations, lambda nova: _delete(nova, flavor.flavorid))
+        gone = [installations[outcome.infrastructure] for outcome in outcomes if not outcome.error]
+        services.forget_installations(flavor=flavor, installations=gone)
+    _raise_partly(outcomes, verb="Deleted")
+
+
+def _installations(flavor: Flavor, infrastructures: Iterable[Infrastructure]) -> QuerySet[Installation]:
+    """Return where the flavor is among these clouds by now: until it was locked there, that may have changed."""
+    return flavor.installations.filter(infrastructure__in=infrastructures).select_related("infrastructure")
+
+
+def _delete(nova: Nova, flavorid: str) -> None:
+    """Delete a flavor; one that is gone already is as it should be."""
+    try:
+        nova.delete_flavor(flavorid)
+    except FlavorNotFound:
+        return
+
+
+# A private flavor
+
+
+def _update_private(user: Any, flavor: PrivateFlavor, changes: Mapping[str, Any]) -> Flavor | PrivateFlavor:
+    promoted, public = bool(changes.get("promoted")), bool(changes.get("public"))
+    if promoted:
+        _require_promotable(user, public=public)
+    sizes = {member: changes[member] for member in SIZES if member in changes}
+    added = _named(user, [name for name in changes.get("nodes") or () if name not in flavor.nodes])
+    if public:
+        services.require_free(name=sizes.get("name", flavor.name), flavorid=flavor.id)
+    flavor = _resized(user, flavor, sizes)
+    if not (added or public):
+        return flavor
+    infrastructures = [*flavor.infrastructures, *added]
+    with _alone_in(infrastructures, flavor.id, name=flavor.name):
+        wanted = _still_the_same(flavor)
+        outcomes = in_each_cloud(added, lambda nova: _create_or_adopt(nova, wanted))
+        _raise_partly(outcomes, verb="Installed")
+        if public:
+            with _taken_back(flavor.id, [outcome.infrastructure for outcome in outcomes if outcome.result]):
+                return _record(wanted, infrastructures, promoted=promoted)
+    return PrivateFlavor(wanted, tuple(infrastructures))
+
+
+def _resized(user: Any, flavor: PrivateFlavor, sizes: Mapping[str, Any]) -> PrivateFlavor:
+    if all(getattr(flavor, member) == value for member, value in sizes.items()):
+        return flavor
+    for infrastructure in flavor.infrastructures:
+        replace_flavor(
+            infrastructure=infrastructure,
+            nova=open_nova(infrastructure),
+            flavorid=flavor.id,
+            changes=sizes,
+            requested_by=str(user),
+            check=lambda: _require_unpublished(flavor),
+        )
+    return PrivateFlavor(replace(flavor.nova_flavor, **sizes), flavor.infrastructures)
+
+
+def _require_unpublished(flavor: PrivateFlavor) -> None:
+    """Raise `Conflict` when the flavor has come into the catalogue since it was found to be private."""
+    if Installation.objects.filter(infrastructure__in=flavor.infrastructures, flavorid=flavor.id).exists():
+        raise Conflict(f"The flavor {flavor.id} has just been published by somebody else.")
+
+
+def _still_the_same(flavor: PrivateFlavor) -> NovaFlavor:
+    """Return the flavor whole, now that nobody else can change it, but for its clouds' own access lists."""
+    outcomes = in_each_cloud(flavor.infrastructures, lambda nova: nova.get_whole_flavor(flavor.id))
+    _raise_first(outcomes)
+    whole = [replace(outcome.result, projects=None) for outcome in outcomes if outcome.result]
+    if any(other.row != flavor.nova_flavor.row or not other.equals(whole[0]) for other in whole):
+        raise Conflict(f"The flavor {flavor.id} has just been changed by somebody else.")
+    return whole[0]
+
+
+def _record(wanted: NovaFlavor, infrastructures: Sequence[Infrastructure], *, promoted: bool) -> Flavor:
+    flavor = Flavor(
+        flavorid=wanted.id,
+        extra_specs=dict(wanted.extra_specs or {}),
+        public=True,
+        promoted=promoted,
+        **{member: getattr(wanted, member) for member in NOVA_MEMBERS},
+    )
+    services.publish(flavor=flavor, infrastructures=infrastructures)
+    return Flavor.objects.with_nodes().get(pk=flavor.pk)
+
+
+# Finding
+
+
+def _find(user: Any, flavorid: str, node: str | None) -> list[Flavor] | list[PrivateFlavor]:
+    """Return the flavor of the catalogue, else the user's private ones, one for each set of values; at least one."""
+    flavor = Flavor.objects.published().with_nodes().filter(flavorid=flavorid).first()
+    if flavor and (node is None or node in flavor.nodes):
+        return [flavor]
+    operated = _operated(user, node)
+    variants = _private_flavors(operated, lambda nova: _only(nova, flavorid)) if operated else []
+    if operated and not variants:  # a replacement that has ended just now may have made it missing
+        variants = _private_flavors(operated, lambda nova: _only(nova, flavorid))
+    if not variants:
+        raise NotFound(f"The flavor {flavorid} does not exist")
+    return variants
+
+
+def _find_one(user: Any, flavorid: str, node: str | None) -> Flavor | PrivateFlavor:
+    """Return the one flavor that is meant, or raise `Conflict` when it could be several."""
+    variants = _find(user, flavorid, node)
+    if len(variants) > 1:
+        nodes = ", ".join(name for variant in variants for name in variant.nodes)
+        raise Conflict(f"The flavor {flavorid} differs between {nodes}: name one with ?node=")
+    return variants[0]
+
+
+def _only(nova: Nova, flavorid: str) -> list[NovaFlavor]:
+    try:
+        return [nova.get_flavor(flavorid)]
+    except FlavorNotFound:
+        return []
+
+
+def _private_flavors(
+    infrastructures: Sequence[Infrastructure], read: Callable[[Nova], list[NovaFlavor]]
+) -> list[PrivateFlavor]:
+    """Return what the clouds have and the catalogue has not, the same in several clouds as one.
+
+    Cost: two queries; what *read* costs in each cloud, side by side, twice where a replacement was cut short.
+    """
+    outcomes = in_each_cloud(infrastructures, read)
+    if _settled(infrastructures):  # before that a flavor may have been missing
+        outcomes = in_each_cloud(infrastructures, read)
+    _raise_first(outcomes)
+    installed = set(
+        Installation.objects.filter(infrastructure__in=infrastructures, flavor__public=True).values_list(
+            "infrastructure_id", "flavorid"
+        )
+    )
+    alike: dict[object, tuple[NovaFlavor, list[Infrastructure]]] = {}
+    for outcome in outcomes:
+        for flavor in outcome.result or ():
+            if (outcome.infrastructure.pk, flavor.id) not in installed:
+                key = (flavor.row, frozenset((flavor.extra_specs or {}).items()))
+                alike.setdefault(key, (flavor, []))[1].append(outcome.infrastructure)
+    return [PrivateFlavor(flavor, tuple(where)) for flavor, where in alike.values()]
+
+
+def _is_promoted(flavorid: str) -> bool:
+    return Flavor.objects.promoted().filter(flavorid=flavorid).exists()
+
+
+# Whose is what
+
+
+def _operated(user: Any, node: str | None = None) -> list[Infrastructure]:
+    """Return the nodes that *user* operates and we can enter, or the one of them called *node*."""
+    operated = Infrastructure.objects.operated_by(user).with_credentials()
+    return list(operated if node is None else operated.filter(name=node))
+
+
+def _require_operator(user: Any) -> None:
+    if not user.has_perm(REGISTER) and not Infrastructure.objects.operated_by(user).exists():
+        raise PermissionDenied("This takes an operator of a node.")
+
+
+def _require_promotable(user: Any, *, public: bool) -> None:
+    if not public:
+        raise ValidationError({"promoted": ["a flavor that is not public cannot be promoted"]})
+    if not user.has_perm(PROMOTE):
+        raise _unprivileged()
+
+
+def _unprivileged() -> Unauthorized:
+    return Unauthorized(
+        "Promoting takes the role InfrastructureManager.", www_authenticate='Bearer realm="Flavor Sync"'
+    )
+
+
+def _chosen_nodes(user: Any, names: Sequence[str]) -> list[Infrastructure]:
+    if names:
+        return _named(user, names)
+    operated = list(Infrastructure.objects.operated_by(user))
+    if len(operated) != 1:
+        raise ValidationError({"nodes": [f"is required: you operate {len(operated)} nodes"]})
+    return operated
+
+
+def _named(user: Any, names: Sequence[str]) -> list[Infrastructure]:
+    """Return the nodes of these names, each once.
+
+    Raises:
+        Conflict: there is no node of one of the names.
+        PermissionDenied: one of them is not the user's.
+    """
+    known = {infrastructure.name: infrastructure for infrastructure in Infrastructure.objects.filter(name__in=names)}
+    for name in names:
+        if name not in known:
+            raise Conflict(f"nodes: there is no node {name}")
+    operated = set(Infrastructure.objects.operated_by(user).filter(name__in=names).values_list("name", flat=True))
+    for name in names:
+        if name not in operated:
+            raise PermissionDenied(f"You do not operate the node {name}.")
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+# Clouds together
+
+
+@contextmanager
+def _alone_in(infrastructures: Iterable[Infrastructure], flavorid: str, *, name: str | None = None) -> Iterator[None]:
+    """Keep everybody else from changing the flavor in these clouds meanwhile; what was cut short there is settled."""
+    infrastructures = list(infrastructures)
+    _settled(infrastructures)
+    with ExitStack() as locks:
+        for infrastructure in sorted(infrastructures, key=lambda infrastructure: infrastructure.pk):
+            locks.enter_context(alone_with(infrastructure, flavorid, name=name))
+        yield
+
+
+def _settled(infrastructures: Iterable[Infrastructure]) -> bool:
+    """Finish or undo the replacements that were cut short in these clouds; return whether there were any.
+
+    Cost: one query; what `settle_replacements` costs where there are some, one cloud after the other.
+    """
+    unsettled = Infrastructure.objects.filter(pk__in=[infrastructure.pk for infrastructure in infrastructures])
+    unsettled = unsettled.with_credentials().filter(replacements__isnull=False).distinct()
+    for infrastructure in unsettled:
+        try:
+            settle_replacements(infrastructure=infrastructure, nova=open_nova(infrastructure))
+        except CloudError as error:  # they stay open; whoever has work there now is told so by that
+            logger.warning("%s: a replacement stays open: %s", infrastructure, error)
+    return bool(unsettled)
+
+
+@contextmanager
+def _taken_back(flavorid: str, infrastructures: Sequence[Infrastructure]) -> Iterator[None]:
+    """Delete the flavor from these clouds, which were just given it, when what follows fails."""
+    try:
+        yield
+    except Exception:
+        for outcome in in_each_cloud(infrastructures, lambda nova: _delete(nova, flavorid)):
+            if outcome.error:
+                logger.error("%s: flavor %s stays unrecorded: %s", outcome.infrastructure, flavorid, outcome.error)
+        raise
+
+
+def _raise_first(outcomes: Sequence[Outcome[Any]]) -> None:
+    for outcome in outcomes:
+        if outcome.error:
+            raise outcome.error
+
+
+def _raise_partly(outcomes: Sequence[Outcome[Any]], *, verb: str) -> None:
+    """Raise the only error as it is, and of several clouds' work the first with what was done and what not."""
+    failures = [outcome for outcome in outcomes if outcome.error]
+    if not failures:
+        return
+    if len(outcomes) == 1:
+        _raise_first(outcomes)
+    done = [outcome.infrastructure.name for outcome in outcomes if not outcome.error]
+    raise PartlyDone(failures, verb=verb, done=done)

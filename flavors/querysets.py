@@ -1,0 +1,29 @@
+"""Filters of the catalogue, named as people say them."""
+
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from flavors.models import Flavor  # noqa: F401
+
+
+class FlavorQuerySet(models.QuerySet["Flavor"]):
+    """The flavors of the catalogue."""
+
+    def promoted(self) -> Self:
+        """Return those that should exist in every node."""
+        return self.filter(promoted=True)
+
+    def published(self) -> Self:
+        """Return those that everybody sees."""
+        return self.filter(public=True)
+
+    def in_state(self, *, promoted: bool | None, node: str | None) -> Self:
+        """Return those that are promoted or not, and that a node has; None is all the same."""
+        flavors = self if promoted is None else self.filter(promoted=promoted)
+        return flavors if node is None else flavors.filter(installations__infrastructure__name=node)
+
+    def with_nodes(self) -> Self:
+        """Fetch the nodes of each too: two more queries, however many flavors."""
+        return self.prefetch_related("installations__infrastructure")

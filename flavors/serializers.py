@@ -1,0 +1,78 @@
+"""Flavors on the wire: nine members, `ram` and `swap` in MiB, `disk` in GiB, `nodes` by name."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from flavors.models import Flavor
+from flavorsync_project.api.serializers import (
+    MAX_INTEGER,
+    FlavorIdField,
+    NameField,
+    NodesField,
+    StrictBooleanField,
+    StrictIntegerField,
+    wrapped,
+)
+
+
+class FlavorSerializer(serializers.Serializer[Flavor]):
+    """A flavor of the catalogue, as it is answered."""
+
+    id = FlavorIdField(source="flavorid")
+    name = serializers.CharField()
+    vcpus = serializers.IntegerField()
+    ram = serializers.IntegerField(help_text="MiB")
+    disk = serializers.IntegerField(help_text="GiB")
+    swap = serializers.IntegerField(help_text="MiB")
+    promoted = serializers.BooleanField()
+    public = serializers.BooleanField()
+    nodes = NodesField(help_text="In the order of installation")
+
+
+class FlavorSizesSerializer(serializers.Serializer[Any]):
+    """A flavor's name and sizes, as a client gives them; without `swap` there is none."""
+
+    name = NameField()
+    vcpus = StrictIntegerField(min_value=1, max_value=MAX_INTEGER)
+    ram = StrictIntegerField(min_value=1, max_value=MAX_INTEGER, help_text="MiB")
+    disk = StrictIntegerField(min_value=0, max_value=MAX_INTEGER, help_text="GiB")
+    swap = StrictIntegerField(min_value=0, max_value=MAX_INTEGER, required=False, help_text="MiB, by default 0")
+
+
+class FlavorChangesSerializer(FlavorSizesSerializer):
+    """Any of a flavor's name and sizes; what is not given stays."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Return the fields, none of them required."""
+        fields = super().get_fields()
+        for field in fields.values():
+            field.required = False
+        return fields
+
+
+class PromotedFlavorCreationSerializer(FlavorSizesSerializer):
+    """A promoted flavor to be made; without an `id` it gets a UUID."""
+
+    id = FlavorIdField(source="flavorid", required=False, allow_null=True)
+
+
+class FlavorCreationSerializer(FlavorSizesSerializer):
+    """A flavor to be made in the caller's nodes; without an `id` it gets a UUID."""
+
+    id = FlavorIdField(required=False, allow_null=True)
+    promoted = StrictBooleanField(required=False)
+    public = StrictBooleanField(required=False, help_text="Whether to publish it, too")
+    nodes = NodesField(required=False, help_text="The caller's own; needed for who operates several")
+
+
+class FlavorUpdateSerializer(FlavorChangesSerializer):
+    """Changes of a flavor: its state, where it is, and for a private one its name and sizes."""
+
+    promoted = StrictBooleanField()
+    public = StrictBooleanField()
+    nodes = NodesField()
+
+
+FLAVOR_DOCUMENT = wrapped("flavor", FlavorSerializer())
+"""The body of every answer that holds one flavor, for OpenAPI."""

@@ -1,0 +1,211 @@
+"""What happens to the flavors of the catalogue."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db import DatabaseError, IntegrityError, OperationalError, transaction
+from django.db.models import Value
+from django.db.models.functions import Lower
+from django.utils import timezone
+from rest_framework.exceptions import NotFound
+
+from flavors.models import Flavor, Installation
+from flavorsync_project.api.errors import Conflict, MethodNotAllowedHere
+from infrastructures.models import Infrastructure
+
+READ_METHODS = ("GET", "HEAD", "OPTIONS")
+# MariaDB's number for "Deadlock found when trying to get lock; try restarting transaction"
+DEADLOCK = 1213
+MAX_ATTEMPTS = 5
+
+
+def create_promoted_flavor(*, values: Mapping[str, Any]) -> Flavor:
+    """Put a promoted flavor into the catalogue; without `flavorid`, or with None, it gets a UUID.
+
+    OpenStack is not contacted: the synchronisation brings the flavor to the nodes.
+
+    Raises:
+        Conflict: the name, in any case, or the id is in the catalogue already.
+        ValidationError: a value is not as Nova accepts it.
+
+    Cost: one query.
+    """
+    given = {member: value for member, value in values.items() if value is not None}
+    flavor = Flavor(**given, public=True, promoted=True)
+    _save(flavor)
+    return flavor
+
+
+def change_promoted_flavor(*, flavor: Flavor, changes: Mapping[str, Any]) -> Flavor:
+    """Change a promoted flavor's name or sizes in the catalogue.
+
+    Raises:
+        Conflict: the name is taken, or `promoted` or `public` would become false.
+        MethodNotAllowedHere: `nodes` names some; installing is not done here.
+        NotFound: somebody else has just deleted it.
+        ValidationError: a value is not as Nova accepts it.
+
+    Cost: one query.
+    """
+    changes = dict(changes)
+    if changes.pop("nodes", None):
+        raise MethodNotAllowedHere(
+            "nodes: a promoted flavor is not installed in nodes here.", allow=(*READ_METHODS, "DELETE")
+        )
+    if not (changes.pop("promoted", True) and changes.pop("public", True)):
+        raise Conflict("A promoted flavor stays promoted and public.")
+    for member, value in changes.items():
+        setattr(flavor, member, value)
+    try:
+        _save(flavor, update_fields=[*changes, "updated_at"])
+    except DatabaseError as error:
+        if Flavor.objects.filter(pk=flavor.pk).exists():
+            raise
+        raise _gone(flavor) from error
+    return flavor
+
+
+def delete_promoted_flavor(*, flavor: Flavor) -> None:
+    """Take a promoted flavor that no node carries out of the catalogue.
+
+    Raises:
+        MethodNotAllowedHere: it is not promoted, or nodes still carry it.
+
+    Cost: four queries, in one transaction.
+    """
+    _in_transaction(lambda: _delete(flavor))
+
+
+def require_free(*, name: str, flavorid: str) -> None:
+    """Check that neither name nor id is in the catalogue, before a cloud is changed for nothing.
+
+    Raises:
+        Conflict: one of them is.
+
+    Cost: one query, or two.
+    """
+    if Flavor.objects.filter(name_key=Lower(Value(name))).exists():
+        raise _taken("name")
+    if Flavor.objects.filter(flavorid=flavorid).exists():
+        raise _taken("id")
+
+
+def publish(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
+    """Put a new flavor into the catalogue, installed in these clouds, all of it or nothing.
+
+    Raises:
+        Conflict: the name, in any case, or the id is in the catalogue already.
+        ValidationError: a value is not as Nova accepts it.
+
+    Cost: two queries, in one transaction.
+    """
+    _save(flavor, installed_in=infrastructures)
+
+
+def promote(*, flavor: Flavor) -> None:
+    """Mark a flavor of the catalogue as one that every node should have.
+
+    Raises:
+        NotFound: somebody else has just deleted it.
+
+    Cost: one query.
+    """
+    if not Flavor.objects.filter(pk=flavor.pk).update(promoted=True, updated_at=timezone.now()):
+        raise _gone(flavor)
+
+
+def record_installations(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
+    """Write down that these clouds' Novas have the flavor now, under its own id.
+
+    Raises:
+        NotFound: somebody else has just deleted the flavor.
+        Conflict: another flavor of the catalogue has this id there.
+
+    Cost: two queries, in one transaction.
+    """
+
+    def write() -> None:
+        if not Flavor.objects.select_for_update().filter(pk=flavor.pk).exists():
+            raise _gone(flavor)
+        _install(flavor, infrastructures)
+
+    try:
+        _in_transaction(write)
+    except IntegrityError as error:
+        raise Conflict(f"A node has a flavor of the id {flavor.flavorid} already.") from error
+
+
+def forget_installations(*, flavor: Flavor, installations: Iterable[Installation]) -> None:
+    """Write down that these Novas no longer have the flavor, which leaves the catalogue with its last node.
+
+    A promoted flavor stays. Cost: four queries, in one transaction.
+    """
+    gone = [installation.pk for installation in installations]
+
+    def write() -> None:
+        locked = Flavor.objects.select_for_update().filter(pk=flavor.pk).first()
+        Installation.objects.filter(pk__in=gone).delete()
+        if locked and not locked.promoted and not locked.installations.exists():
+            locked.delete()
+
+    _in_transaction(write)
+
+
+def _delete(flavor: Flavor) -> None:
+    locked = Flavor.objects.select_for_update().filter(pk=flavor.pk).first()
+    if locked is None:
+        return  # somebody else has just deleted it: that is what was asked for
+    if not locked.promoted:
+        raise MethodNotAllowedHere("The flavor is not promoted.", allow=READ_METHODS)
+    if locked.nodes:
+        raise MethodNotAllowedHere(
+            f"The flavor is still installed in {', '.join(locked.nodes)}.", allow=(*READ_METHODS, "PUT")
+        )
+    locked.delete()
+
+
+def _save(flavor: Flavor, *, installed_in: Sequence[Infrastructure] = (), **options: Any) -> None:
+    """Validate and save *flavor*; the database alone can tell that a name or an id is taken."""
+    flavor.clean_fields()
+
+    def write() -> None:
+        flavor.save(**options)
+        _install(flavor, installed_in)
+
+    try:
+        _in_transaction(write)
+    except IntegrityError as error:
+        # The database's own idea of lower case, which on SQLite is ASCII's alone
+        taken = "name" if Flavor.objects.filter(name_key=Lower(Value(flavor.name))).exclude(pk=flavor.pk) else "id"
+        raise _taken(taken) from error
+
+
+def _install(flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
+    Installation.objects.bulk_create(
+        Installation(flavor=flavor, infrastructure=infrastructure, flavorid=flavor.flavorid)
+        for infrastructure in infrastructures
+    )
+
+
+def _taken(what: str) -> Conflict:
+    return Conflict(f"There is already a flavor of this {what} in the catalogue.")
+
+
+def _gone(flavor: Flavor) -> NotFound:
+    return NotFound(f"The flavor {flavor.flavorid} does not exist")
+
+
+def _in_transaction(write: Callable[[], None]) -> None:
+    """Run *write* in a transaction, and again when MariaDB has rolled it back to end a deadlock.
+
+    Inserting one unique value from several connections at once is enough for one.
+    Source: MariaDB, "InnoDB Lock Modes", and MySQL, "How to Minimize and Handle Deadlocks".
+    """
+    for attempt in range(MAX_ATTEMPTS):
+        try:
+            with transaction.atomic():
+                write()
+            return
+        except OperationalError as error:
+            if error.args[:1] != (DEADLOCK,) or attempt == MAX_ATTEMPTS - 1:
+                raise

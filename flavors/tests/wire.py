@@ -1,0 +1,191 @@
+"""A client of the API in JSON and in XML, with readers and writers of its own for both.
+
+It holds every answer, whatever the test is about, to what the contract says of all of them.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+from xml.etree import ElementTree as ET
+from xml.etree.ElementTree import Element
+
+from django.test import Client
+
+Document = Any
+"""A body as JSON has it, whichever the format: `{"flavor": {…}}`."""
+
+NO_TOKEN = "Could not verify your access level for that URL.\nYou have to login with proper token"
+NO_ROLE = "The method specified in the Request-Line is not allowed for the resource identified by the Request-URI."
+
+_REQUEST_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_CHILDREN = ["name", "vcpus", "ram", "disk", "swap", "promoted", "public"]
+_DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+class Wire(Protocol):
+    """A format: what it is called, and how its documents are written and read."""
+
+    media_type: str
+    content_type: str
+    """Of an answer."""
+
+    def write(self, document: Document) -> bytes:
+        """Return the body of a request."""
+
+    def read(self, body: bytes) -> Document:
+        """Return what the body of an answer says, having checked its form."""
+
+
+class Json:
+    """JSON."""
+
+    media_type = content_type = "application/json"
+
+    def write(self, document: Document) -> bytes:
+        """Return the document in JSON."""
+        return json.dumps(document).encode()
+
+    def read(self, body: bytes) -> Document:
+        """Return the document."""
+        return json.loads(body)
+
+
+class Xml:
+    """The contract's XML."""
+
+    media_type = "application/xml"
+    content_type = "application/xml; charset=utf-8"
+
+    def write(self, document: Document) -> bytes:
+        """Return a flavor in XML; values are written as they are, right or wrong."""
+        members = dict(document["flavor"])
+        element = Element("flavor", {"id": str(members.pop("id"))} if members.get("id") else {})
+        members.pop("id", None)
+        nodes = members.pop("nodes", [])
+        for name, value in [*members.items(), *(("node", node) for node in nodes)]:
+            ET.SubElement(element, name).text = json.dumps(value) if isinstance(value, bool) else str(value)
+        return _DECLARATION + ET.tostring(element)
+
+    def read(self, body: bytes) -> Document:
+        """Return the document; every element must be where the contract has it."""
+        assert body.startswith(_DECLARATION)
+        root = ET.fromstring(body)
+        match root.tag:
+            case "flavor":
+                return {"flavor": _flavor(root)}
+            case "flavors":
+                return {"flavors": [_flavor(child) for child in root]}
+            case "infrastructures":
+                return {"Infrastructures": [_infrastructure(child) for child in root]}
+            case "collections":
+                return {"collections": [_collection(child) for child in root]}
+            case "error":
+                assert [child.tag for child in root] == ["message"]
+                return {"error": {"message": root[0].text}}
+        raise AssertionError(f"no document of the contract: {root.tag}")
+
+
+def _flavor(element: Element) -> Document:
+    nodes = [child.text for child in element[len(_CHILDREN) :]]
+    assert element.tag == "flavor"
+    assert list(element.keys()) == ["id"]
+    assert [child.tag for child in element] == _CHILDREN + ["node"] * len(nodes)
+    values = {child.tag: child.text or "" for child in element[: len(_CHILDREN)]}
+    return {
+        "id": element.get("id"),
+        "name": values["name"],
+        **{name: int(values[name]) for name in ("vcpus", "ram", "disk", "swap")},
+        **{name: {"true": True, "false": False}[values[name]] for name in ("promoted", "public")},
+        "nodes": nodes,
+    }
+
+
+def _infrastructure(element: Element) -> Document:
+    assert (element.tag, list(element.keys()), [child.tag for child in element]) == ("infrastructure", ["id"], ["name"])
+    return {"id": element.get("id"), "name": element[0].text}
+
+
+def _collection(element: Element) -> Document:
+    assert (element.tag, {child.tag for child in element}) == ("collection", {"link"})
+    return {"name": element.get("name"), "links": [dict(link.attrib) for link in element]}
+
+
+WIRES: dict[str, Wire] = {"json": Json(), "xml": Xml()}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API answered; `body` is a document, or the text of a refusal that is plain text."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Document
+
+    @property
+    def result(self) -> tuple[int, Document]:
+        """Return the status and the whole body."""
+        return self.status, self.body
+
+    @property
+    def message(self) -> str:
+        """Return the message of an error's body, which holds nothing else."""
+        assert isinstance(self.body, dict), self.body
+        assert list(self.body) == ["error"]
+        assert list(self.body["error"]) == ["message"]
+        return str(self.body["error"]["message"])
+
+
+def read_answer(wire: Wire, status: int, headers: Mapping[str, str], content: bytes) -> Answer:
+    """Return an answer, having checked what holds for all of them (contract, sections 1 and 2)."""
+    assert _REQUEST_ID.fullmatch(headers["X-Openstack-Request-Id"])
+    assert ("WWW-Authenticate" in headers) == (status == 401)
+    assert ("Allow" in headers) or status != 405
+    if status == 204:
+        assert content == b""
+        return Answer(status, headers, None)
+    if (text := content.decode()) in (NO_TOKEN, NO_ROLE):
+        assert headers["Content-Type"] == "text/plain; charset=utf-8"
+        return Answer(status, headers, text)
+    assert headers["Content-Type"] == wire.content_type
+    return Answer(status, headers, wire.read(content))
+
+
+@dataclass(frozen=True)
+class Api:
+    """The API, spoken to in one format by one caller."""
+
+    wire: Wire
+    headers: Mapping[str, str]
+
+    def having(self, headers: Mapping[str, str]) -> "Api":
+        """Return the same with more headers."""
+        return replace(self, headers={**self.headers, **headers})
+
+    def get(self, path: str) -> Answer:
+        """Send a GET."""
+        return self.send("GET", path)
+
+    def post(self, path: str, **flavor: object) -> Answer:
+        """Send a POST of a flavor."""
+        return self.send("POST", path, self.wire.write({"flavor": flavor}))
+
+    def put(self, path: str, **flavor: object) -> Answer:
+        """Send a PUT of a flavor."""
+        return self.send("PUT", path, self.wire.write({"flavor": flavor}))
+
+    def delete(self, path: str) -> Answer:
+        """Send a DELETE."""
+        return self.send("DELETE", path)
+
+    def send(self, method: str, path: str, body: bytes = b"", *, content_type: str | None = None) -> Answer:
+        """Send any request and return its answer; a redirect is an answer, too."""
+        response = Client().generic(
+            method,
+            path,
+            body,
+            content_type=(self.wire.media_type if content_type is None else content_type) if body else "",
+            headers={"Accept": self.wire.media_type, **self.headers},
+        )
+        return read_answer(self.wire, response.status_code, response.headers, response.content)

@@ -1,0 +1,61 @@
+"""What the values of a flavor must be like, as Nova accepts them; the same rules that the API's fields have."""
+
+import re
+
+from django.core.exceptions import ValidationError
+from rest_framework import serializers
+
+from flavorsync_project.api.serializers import FlavorIdField, NameField
+
+_KEY = re.compile(r"[a-zA-Z0-9_:. -]{1,255}")
+MAX_VALUE_LENGTH = 255
+
+
+def validate_name(name: str) -> None:
+    """Check a flavor's name.
+
+    Raises:
+        ValidationError: Nova would not accept it.
+    """
+    _validate(NameField(), name)
+
+
+def validate_flavorid(flavorid: str) -> None:
+    """Check a flavor's id.
+
+    Raises:
+        ValidationError: Nova would not accept it, or no path of the API can say it.
+    """
+    _validate(FlavorIdField(), flavorid)
+
+
+def validate_extra_specs(extra_specs: object) -> None:
+    """Check extra specs: an object whose values are strings (Compute API reference, "Create extra specs").
+
+    Raises:
+        ValidationError: Nova would not accept them.
+    """
+    if not isinstance(extra_specs, dict):
+        raise ValidationError("must be an object of keys and values")
+    for key, value in extra_specs.items():
+        if not _KEY.fullmatch(key):
+            raise ValidationError(f"the key {key!r} may hold letters, digits, '_', '-', ':', '.' and spaces only")
+        if not isinstance(value, str) or len(value) > MAX_VALUE_LENGTH:
+            raise ValidationError(f"the value of {key} must be a string of at most {MAX_VALUE_LENGTH} characters")
+
+
+def validate_rxtx_factor(factor: float) -> None:
+    """Check an RX/TX factor.
+
+    Raises:
+        ValidationError: it is not above zero.
+    """
+    if not factor > 0:
+        raise ValidationError("must be greater than 0")
+
+
+def _validate(field: serializers.CharField, value: str) -> None:
+    try:
+        field.run_validation(value)
+    except serializers.ValidationError as error:
+        raise ValidationError([str(detail) for detail in error.detail]) from None

@@ -1,0 +1,225 @@
+"""The catalogue over HTTP."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import viewsets
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.permissions import IsAuthenticated, IsAuthenticatedOrReadOnly
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from flavors import lifecycle, services
+from flavors.models import Flavor
+from flavors.permissions import ManagesPromotedFlavors
+from flavors.querysets import FlavorQuerySet
+from flavors.serializers import (
+    FLAVOR_DOCUMENT,
+    FlavorCreationSerializer,
+    FlavorSerializer,
+    FlavorUpdateSerializer,
+    PromotedFlavorCreationSerializer,
+)
+from flavorsync_project.api.openapi import WITH_BODY, document, errors, plain_text
+from flavorsync_project.api.pagination import MarkerPagination
+from flavorsync_project.api.serializers import unwrap, wrapped
+
+UPDATE = document(wrapped("flavor", FlavorUpdateSerializer()))
+NODE = OpenApiParameter("node", str, description="The node that is meant, where flavors of one id differ.")
+FILTERS = [
+    OpenApiParameter(name, str, enum=["true", "false"], description=f"Only those that are {name}, or are not.")
+    for name in ("promoted", "public")
+]
+
+
+class FlavorPagination(MarkerPagination):
+    """Pages of a list in which private flavors of one id can differ between nodes."""
+
+    item_id = "marker"
+
+    def _items_after(self, items: Sequence[Any], marker: str) -> Sequence[Any]:
+        """Return what follows the marker of a link, or the id that a client has seen last."""
+        for index, item in enumerate(items):
+            if marker in (item.marker, item.flavorid):
+                return items[index + 1 :]
+        raise self._unknown(marker)
+
+
+class FlavorViewSet(viewsets.GenericViewSet[Flavor]):
+    """The catalogue, for everybody; and for an operator the private flavors of their own nodes."""
+
+    queryset = Flavor.objects.all()
+    serializer_class = FlavorSerializer
+    pagination_class = FlavorPagination
+    permission_classes = [IsAuthenticatedOrReadOnly]
+    lookup_url_kwarg = "id"
+    lookup_value_regex = "[^/]+"
+
+    @extend_schema(
+        operation_id="list_flavors",
+        summary="List the flavors",
+        parameters=[*FILTERS, OpenApiParameter("node", str, description="Only those that this node has.")],
+        responses={200: FlavorSerializer(many=True)} | errors(502),
+    )
+    def list(self, request: Request) -> Response:
+        """List the catalogue and the private flavors of the caller's own nodes, by name, then id."""
+        flavors = lifecycle.list_flavors(
+            user=request.user,
+            promoted=_flag(request, "promoted"),
+            public=_flag(request, "public"),
+            node=_node(request),
+        )
+        page: Any = self.paginate_queryset(flavors)
+        return self.get_paginated_response(FlavorSerializer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="create_flavor",
+        summary="Create a flavor",
+        request=document(wrapped("flavor", FlavorCreationSerializer())),
+        responses={201: FLAVOR_DOCUMENT} | errors(403, 409, *WITH_BODY, 502),
+    )
+    def create(self, request: Request) -> Response:
+        """Create a flavor in the caller's own nodes; private, unless it is to be published, too."""
+        values = FlavorCreationSerializer(data=unwrap(request, "flavor"))
+        values.is_valid(raise_exception=True)
+        return _answer(lifecycle.create_flavor(user=request.user, values=values.validated_data), status=201)
+
+    @extend_schema(
+        operation_id="show_flavor",
+        summary="Show a flavor",
+        parameters=[NODE],
+        responses={200: FLAVOR_DOCUMENT} | errors(404, 502),
+    )
+    def retrieve(self, request: Request, id: str) -> Response:
+        """Show one flavor of the catalogue, or a private one of the caller's own nodes."""
+        return _answer(lifecycle.find_flavor(user=request.user, flavorid=id, node=_node(request)))
+
+    @extend_schema(
+        operation_id="update_flavor",
+        summary="Publish, promote, install or change a flavor",
+        parameters=[NODE],
+        request=UPDATE,
+        responses={200: FLAVOR_DOCUMENT}
+        | errors(403, 404, 409, *WITH_BODY, 502, s401="A credential is wrong, or promoting takes a privilege."),
+    )
+    def update(self, request: Request, id: str) -> Response:
+        """Publish a private flavor, promote a public one, install it in nodes, or resize a private one."""
+        changes = FlavorUpdateSerializer(data=unwrap(request, "flavor"))
+        changes.is_valid(raise_exception=True)
+        return _answer(
+            lifecycle.update_flavor(user=request.user, flavorid=id, node=_node(request), changes=changes.validated_data)
+        )
+
+    @extend_schema(
+        operation_id="delete_flavor",
+        summary="Remove a flavor from the caller's nodes",
+        parameters=[NODE],
+        responses={204: None} | errors(403, 404, 409, 502),
+    )
+    def destroy(self, request: Request, id: str) -> Response:
+        """Remove a flavor from the nodes that the caller operates; it leaves the catalogue with its last node."""
+        lifecycle.delete_flavor(user=request.user, flavorid=id, node=_node(request))
+        return Response(status=204)
+
+
+class PromotedFlavorViewSet(viewsets.GenericViewSet[Flavor]):
+    """The promoted flavors: those that should exist in every node. OpenStack is not contacted."""
+
+    queryset = Flavor.objects.all()
+    serializer_class = FlavorSerializer
+    permission_classes = [IsAuthenticated, ManagesPromotedFlavors]
+    plain_text_refusals = True
+    lookup_url_kwarg = "id"
+    lookup_value_regex = "[^/]+"
+
+    @extend_schema(
+        operation_id="list_promoted_flavors",
+        summary="List the promoted flavors",
+        responses={200: FlavorSerializer(many=True)} | plain_text(401) | errors(),
+    )
+    def list(self, request: Request) -> Response:
+        """List all promoted flavors, by name, then id."""
+        page: Any = self.paginate_queryset(self._promoted())
+        return self.get_paginated_response(FlavorSerializer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="create_promoted_flavor",
+        summary="Create a promoted flavor",
+        request=document(wrapped("flavor", PromotedFlavorCreationSerializer())),
+        responses={201: FLAVOR_DOCUMENT} | plain_text(401) | plain_text(405) | errors(409, *WITH_BODY),
+    )
+    def create(self, request: Request) -> Response:
+        """Put a promoted flavor into the catalogue."""
+        values = PromotedFlavorCreationSerializer(data=unwrap(request, "flavor"))
+        values.is_valid(raise_exception=True)
+        flavor = services.create_promoted_flavor(values=values.validated_data)
+        return _answer(flavor, status=201)
+
+    @extend_schema(
+        operation_id="show_promoted_flavor",
+        summary="Show a promoted flavor",
+        responses={200: FLAVOR_DOCUMENT} | plain_text(401) | errors(404),
+    )
+    def retrieve(self, request: Request, id: str) -> Response:
+        """Show one promoted flavor."""
+        return _answer(_find(self._promoted(), id))
+
+    @extend_schema(
+        operation_id="update_promoted_flavor",
+        summary="Update a promoted flavor",
+        request=UPDATE,
+        responses={200: FLAVOR_DOCUMENT}
+        | plain_text(401)
+        | plain_text(405)
+        | errors(404, 405, 409, *WITH_BODY, s405="`nodes` is not empty: installing is not done here."),
+    )
+    def update(self, request: Request, id: str) -> Response:
+        """Change any of a promoted flavor's name and sizes."""
+        flavor = _find(self._promoted(), id)
+        changes = FlavorUpdateSerializer(data=unwrap(request, "flavor"))
+        changes.is_valid(raise_exception=True)
+        return _answer(services.change_promoted_flavor(flavor=flavor, changes=changes.validated_data))
+
+    @extend_schema(
+        operation_id="delete_promoted_flavor",
+        summary="Delete a promoted flavor",
+        responses={204: None}
+        | plain_text(401)
+        | plain_text(405)
+        | errors(404, 405, s405="The flavor is not promoted, or nodes still carry it."),
+    )
+    def destroy(self, request: Request, id: str) -> Response:
+        """Take a promoted flavor that no node carries out of the catalogue."""
+        services.delete_promoted_flavor(flavor=_find(Flavor.objects.all(), id))
+        return Response(status=204)
+
+    def _promoted(self) -> FlavorQuerySet:
+        return cast(FlavorQuerySet, self.get_queryset()).promoted().with_nodes()
+
+
+def _find(flavors: FlavorQuerySet, flavorid: str) -> Flavor:
+    flavor = flavors.filter(flavorid=flavorid).first()
+    if flavor is None:
+        raise NotFound(f"The flavor {flavorid} does not exist")
+    return flavor
+
+
+FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": None}
+
+
+def _flag(request: Request, name: str) -> bool | None:
+    """Return what a filter asks for; a bare one, as `?public`, asks for nothing."""
+    text = request.query_params.get(name, "")
+    if text.lower() not in FLAGS:
+        raise ValidationError({name: ["must be true or false"]})
+    return FLAGS[text.lower()]
+
+
+def _node(request: Request) -> str | None:
+    return request.query_params.get("node") or None
+
+
+def _answer(flavor: Flavor | lifecycle.PrivateFlavor, *, status: int = 200) -> Response:
+    data: Any = flavor  # a private one reads like one of the catalogue
+    return Response({"flavor": FlavorSerializer(data).data}, status=status)

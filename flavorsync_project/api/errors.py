@@ -1,0 +1,87 @@
+"""The errors that the API answers with, each an HTTP status and a message fit for strangers.
+
+Django REST Framework's own exceptions cover the rest (400, 401, 403, 404, 405, 415). A message
+never holds a secret, a stack trace or an internal address.
+"""
+
+from rest_framework.exceptions import APIException
+
+
+class Conflict(APIException):
+    """409: the request is well-formed but does not fit the present state."""
+
+    status_code = 409
+    default_detail = "The request conflicts with the present state of the resource."
+    default_code = "conflict"
+
+
+class MethodNotAllowedHere(APIException):
+    """405: this resource, as it is now, does not allow the method.
+
+    `allow` lists the methods that it does allow, for the `Allow` header (RFC 9110, 10.2.1).
+    """
+
+    status_code = 405
+    default_code = "method_not_allowed"
+
+    def __init__(self, detail: str, *, allow: tuple[str, ...]) -> None:
+        super().__init__(detail)
+        self.allow = allow
+
+
+class BodyTooLarge(APIException):
+    """413: the body is larger than `DATA_UPLOAD_MAX_MEMORY_SIZE` bytes."""
+
+    status_code = 413
+    default_detail = "The body is too large."
+    default_code = "too_large"
+
+
+class ServiceUnavailable(APIException):
+    """503 with `Retry-After`: something this service needs does not answer right now.
+
+    `wait` is in seconds; the exception handler makes it the `Retry-After` header.
+    """
+
+    status_code = 503
+    default_detail = "The service is not available right now."
+    default_code = "unavailable"
+
+    def __init__(self, detail: str | None = None, *, wait: int = 5) -> None:
+        super().__init__(detail)
+        self.wait = wait
+
+
+class Unauthorized(APIException):
+    """401 by somebody other than our own authentication, such as a Keystone: always an error body.
+
+    `www_authenticate` is the challenge for the `WWW-Authenticate` header (RFC 9110, 11.6.1).
+    """
+
+    status_code = 401
+    default_detail = "The request lacks a valid credential."
+    default_code = "unauthorized"
+
+    def __init__(self, detail: str | None = None, *, www_authenticate: str) -> None:
+        super().__init__(detail)
+        self.www_authenticate = www_authenticate
+
+
+class Forbidden(APIException):
+    """403 for a reason other than a missing role, such as Nova's policy: always an error body.
+
+    Rest framework's PermissionDenied is what its permission checks raise, and a view with
+    `plain_text_refusals` answers that with 405.
+    """
+
+    status_code = 403
+    default_detail = "You may not do this."
+    default_code = "forbidden"
+
+
+class LengthRequired(APIException):
+    """411: the body came without a Content-Length, and WSGI shows none of it."""
+
+    status_code = 411
+    default_detail = "The request needs a Content-Length: a chunked body cannot be read."
+    default_code = "length_required"

@@ -1,0 +1,152 @@
+"""Pages of a list by limit and marker, as Nova has them."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Model, Q, QuerySet
+from django.utils.encoding import escape_uri_path
+from rest_framework.exceptions import ParseError
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
+
+_SHOWN = 60
+# More than any list holds, and within what every database takes as a LIMIT.
+_MAX_LIMIT = 2**31 - 1
+
+
+class MarkerPagination(BasePagination):
+    """Cut a list into pages by `?limit=N&marker=ID` (Compute API guide, "Paginated collections").
+
+    Without either the list is complete. A view uses it as
+
+        paginator = MarkerPagination()
+        page = paginator.paginate_queryset(flavors, request, view=self)
+        return paginator.get_paginated_response(FlavorSerializer(page, many=True).data)
+
+    for a queryset or for a list of objects that is sorted already.
+    """
+
+    root = "flavors"
+    ordering: tuple[str, ...] = ("name", "flavorid")
+    """The fields that a queryset is ordered by. The last one is the marker, and unique."""
+    item_id = "id"
+    """The attribute that is the marker of an object in a plain list."""
+
+    limit_query_param = "limit"
+    marker_query_param = "marker"
+
+    def paginate_queryset(
+        self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: "APIView | None" = None
+    ) -> list[Any]:
+        """Return the objects of the page that the request asks for, all of them if it asks for none.
+
+        A page of a queryset costs one query, two with a marker, and its size; what is before it
+        in the table costs nothing, given an index on `ordering`.
+
+        Raises: ParseError when the limit or the marker is wrong
+        """
+        self.request = request
+        self.limit = self._limit()
+        marker = request.query_params.get(self.marker_query_param)
+        if isinstance(queryset, QuerySet):
+            self.marker_attribute = self.ordering[-1]
+            rest: Any = queryset.order_by(*self.ordering)
+            if marker is not None:
+                rest = self._rows_after(rest, marker)
+        else:
+            self.marker_attribute = self.item_id
+            rest = queryset if marker is None else self._items_after(queryset, marker)
+        self.page: list[Any] = list(rest[: self.limit])
+        return self.page
+
+    def _limit(self) -> int | None:
+        text = self.request.query_params.get(self.limit_query_param)
+        if text is None:
+            return None
+        if not re.fullmatch("[0-9]+", text):
+            raise ParseError(f'{self.limit_query_param}: must be a non-negative integer, not "{text[:_SHOWN]}"')
+        # 0 is no limit, as in Nova. Python refuses to read a number of thousands of digits.
+        return min(int(text.lstrip("0")[:_SHOWN] or 0), _MAX_LIMIT) or None
+
+    def _rows_after(self, queryset: QuerySet[Model], marker: str) -> QuerySet[Model]:
+        position = queryset.filter(**{self.ordering[-1]: marker}).values_list(*self.ordering).first()
+        if position is None:
+            raise self._unknown(marker)
+        after = Q()
+        equal = Q()
+        # name > x, or name = x and id > y
+        for field, value in zip(self.ordering, position, strict=True):
+            after |= equal & Q(**{f"{field}__gt": value})
+            equal &= Q(**{field: value})
+        return queryset.filter(after)
+
+    def _items_after(self, items: Sequence[Any], marker: str) -> Sequence[Any]:
+        for index, item in enumerate(items):
+            if str(getattr(item, self.item_id)) == marker:
+                return items[index + 1 :]
+        raise self._unknown(marker)
+
+    def _unknown(self, marker: str) -> ParseError:
+        return ParseError(f"Marker {marker[:_SHOWN]} could not be found")
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """Return the response with *data*, the page as its serializer has it, and the link to the next.
+
+        A full page has one, `flavors_links` in JSON and `Link` (RFC 8288) in every format, even
+        when nothing follows, as in Nova.
+        """
+        link = self.get_next_link()
+        if link is None:
+            return Response({self.root: data})
+        return Response(
+            {self.root: data, f"{self.root}_links": [{"rel": "next", "href": link}]},
+            headers={"Link": f'<{link}>; rel="next"'},
+        )
+
+    def get_next_link(self) -> str | None:
+        """Return the URL of the next page, None when this one is not full. It never holds a token."""
+        if self.limit is None or len(self.page) < self.limit:
+            return None
+        query = self.request.query_params.copy()
+        for name in [name for name in query if name.lower() == "access_token"]:
+            del query[name]
+        query[self.marker_query_param] = str(getattr(self.page[-1], self.marker_attribute))
+        # Not build_absolute_uri: to it a path that begins with // is another host.
+        origin = f"{self.request.scheme}://{self.request.get_host()}"
+        return f"{origin}{escape_uri_path(self.request.path)}?{query.urlencode()}"
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the OpenAPI schema of a page of *schema*."""
+        link = {
+            "type": "object",
+            "properties": {"rel": {"type": "string"}, "href": {"type": "string", "format": "uri"}},
+        }
+        return {
+            "type": "object",
+            "required": [self.root],
+            "properties": {self.root: schema, f"{self.root}_links": {"type": "array", "items": link}},
+        }
+
+    def get_schema_operation_parameters(self, view: "APIView") -> list[dict[str, Any]]:
+        """Return the OpenAPI description of the two query parameters."""
+        return [
+            {
+                "name": self.limit_query_param,
+                "in": "query",
+                "required": False,
+                "description": "How many to return at most. All of them when 0 or not given.",
+                "schema": {"type": "integer", "minimum": 0},
+            },
+            {
+                "name": self.marker_query_param,
+                "in": "query",
+                "required": False,
+                "description": "The id of the last one of the page before.",
+                "schema": {"type": "string"},
+            },
+        ]

@@ -1,0 +1,144 @@
+"""Renderers of response bodies. Each takes the document as JSON has it: `{"flavor": {…}}`."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+from xml.sax.saxutils import escape
+
+from rest_framework import renderers
+from rest_framework_xml.renderers import XMLRenderer as StockXMLRenderer
+
+from flavorsync_project.api.vocabulary import ERROR, FLAVOR, INFRASTRUCTURE, Kind, Resource
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class JSONRenderer(renderers.JSONRenderer):
+    """Render JSON in UTF-8, without escaping what UTF-8 can carry."""
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        """Return *data* as JSON, with U+FFFD for lone surrogates, which UTF-8 cannot carry."""
+        try:
+            return super().render(data, accepted_media_type, renderer_context)
+        except UnicodeEncodeError:
+            text = json.dumps(data, cls=self.encoder_class, ensure_ascii=False)
+            return _SURROGATE.sub("\ufffd", text).encode()
+
+
+class XMLRenderer(StockXMLRenderer):  # type: ignore[misc]
+    """Render the documents of our vocabulary, and no other data, as XML."""
+
+    media_type = "application/xml"
+    charset = "utf-8"
+
+    def render(
+        self,
+        data: Mapping[str, Any] | None,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Return *data*, a document of one of `DOCUMENTS`, as XML; nothing for None.
+
+        Links to further pages have no place in it: they are in the `Link` header.
+
+        Raises: TypeError when *data* is no such document. Time grows with its size.
+        """
+        if data is None:
+            return ""
+        for root, write in DOCUMENTS.items():
+            if root in data:
+                return "\n".join([_DECLARATION, *write(data[root], ""), ""])
+        raise TypeError(f"No XML is defined for a document of {', '.join(map(repr, data))}")
+
+
+class TextXMLRenderer(XMLRenderer):
+    """Render the same documents as `text/xml`."""
+
+    media_type = "text/xml"
+    format = "text-xml"
+
+
+_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
+_INDENT = "  "
+
+# What XML 1.0 (2.2) cannot carry, not even as a character reference; what it can but for escaping.
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_PLAIN = re.compile("[^\x20\x21\x23-\x25\x27-\x3b\x3d\x3f-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# A parser makes \n of a bare \r, and spaces of all three in an attribute.
+_TEXT_ENTITIES = {"\r": "&#13;"}
+_ATTRIBUTE_ENTITIES = {'"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
+
+
+def _escape(value: object, entities: dict[str, str]) -> str:
+    text = str(value)
+    # Nearly every text is plain, and one search tells.
+    return escape(_ILLEGAL.sub("\ufffd", text), entities) if _NOT_PLAIN.search(text) else text
+
+
+def _boolean(value: object) -> str:
+    return "true" if value else "false"
+
+
+def _text(value: object) -> str:
+    return _escape(value, _TEXT_ENTITIES)
+
+
+_FORMATS: Mapping[Kind, Callable[[object], str]] = {Kind.TEXT: _text, Kind.INTEGER: str, Kind.BOOLEAN: _boolean}
+
+
+def _attributes(**values: object) -> str:
+    return "".join(f' {name}="{_escape(value, _ATTRIBUTE_ENTITIES)}"' for name, value in values.items())
+
+
+def _resource(resource: Resource, members: Mapping[str, Any], indent: str) -> Iterator[str]:
+    """Yield the lines of one object, with those members of the vocabulary that it has."""
+    tag, inner = resource.element, indent + _INDENT
+    yield f"{indent}<{tag}{_attributes(**{name: members[name] for name in resource.attributes if name in members})}>"
+    for name, kind in resource.children.items():
+        if name in members:
+            yield f"{inner}<{name}>{_FORMATS[kind](members[name])}</{name}>"
+    for name, item in resource.lists.items():
+        for value in members.get(name, ()):
+            yield f"{inner}<{item}>{_text(value)}</{item}>"
+    yield f"{indent}</{tag}>"
+
+
+def _one(resource: Resource) -> Callable[[Mapping[str, Any], str], Iterable[str]]:
+    return lambda members, indent: _resource(resource, members, indent)
+
+
+def _many(element: str, resource: Resource) -> Callable[[Iterable[Mapping[str, Any]], str], Iterable[str]]:
+    def write(items: Iterable[Mapping[str, Any]], indent: str) -> Iterator[str]:
+        yield f"{indent}<{element}>"
+        for members in items:
+            yield from _resource(resource, members, indent + _INDENT)
+        yield f"{indent}</{element}>"
+
+    return write
+
+
+def _collections(collections: Iterable[Mapping[str, Any]], indent: str) -> Iterator[str]:
+    inner = indent + _INDENT
+    yield f"{indent}<collections>"
+    for collection in collections:
+        yield f"{inner}<collection{_attributes(name=collection['name'])}>"
+        for link in collection["links"]:
+            yield f"{inner}{_INDENT}<link{_attributes(rel=link['rel'], href=link['href'])}/>"
+        yield f"{inner}</collection>"
+    yield f"{indent}</collections>"
+
+
+DOCUMENTS: Mapping[str, Callable[[Any, str], Iterable[str]]] = {
+    "flavor": _one(FLAVOR),
+    "flavors": _many("flavors", FLAVOR),
+    "infrastructure": _one(INFRASTRUCTURE),
+    "Infrastructures": _many("infrastructures", INFRASTRUCTURE),
+    "error": _one(ERROR),
+    "collections": _collections,
+}

@@ -1,0 +1,126 @@
+"""System checks of the settings that no app owns."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connections
+
+SUPPORTED_MICROVERSIONS = range(61, 97)
+"""2.61 tells extra specs with the flavor; 2.96 is the highest that novaclient knows."""
+
+# By code point, and "a " is not "a": MariaDB's, and MySQL's.
+COLLATIONS = ("utf8mb4_nopad_bin", "utf8mb4_0900_bin")
+
+
+@register(Tags.compatibility)
+def check_nova_api_version(**_: Any) -> list[CheckMessage]:
+    """Check that NOVA_API_VERSION is a microversion that keeps a flavor whole when it is replaced."""
+    version = re.fullmatch(r"2\.(\d{1,3})", settings.NOVA_API_VERSION)
+    if version and int(version[1]) in SUPPORTED_MICROVERSIONS:
+        return []
+    return [
+        Error(
+            f"NOVA_API_VERSION is {settings.NOVA_API_VERSION!r}, which is not supported.",
+            hint=f"Give one from 2.{SUPPORTED_MICROVERSIONS.start} to 2.{SUPPORTED_MICROVERSIONS.stop - 1}. "
+            "A cloud that knows less is spoken to in what it knows.",
+            id="flavorsync.E001",
+        )
+    ]
+
+
+@register(Tags.compatibility)
+def check_openstack_verify(**_: Any) -> list[CheckMessage]:
+    """Check that OPENSTACK_VERIFY is true, false, or a file or folder that is there."""
+    verify = settings.OPENSTACK_VERIFY
+    if isinstance(verify, bool) or Path(verify).exists():
+        return []
+    return [
+        Error(
+            f"OPENSTACK_VERIFY names {verify!r}, which does not exist.",
+            hint="Give true, false, or the path of a file of certificate authorities.",
+            id="flavorsync.E002",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_collation(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Check that MariaDB compares names by code point, as SQLite does; `migrate` runs this first.
+
+    Cost: one query per MariaDB or MySQL database.
+    """
+    return [
+        message
+        for alias in databases or ()
+        if connections[alias].vendor == "mysql"
+        for message in _collation_messages(alias)
+    ]
+
+
+def _collation_messages(alias: str) -> list[CheckMessage]:
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT @@collation_database")
+        (collation,) = cursor.fetchone()
+    if collation in COLLATIONS:
+        return []
+    return [
+        Error(
+            f"The database's collation is {collation}, so names that differ would be taken for the same.",
+            hint=f"ALTER DATABASE name CHARACTER SET utf8mb4 COLLATE {COLLATIONS[0]}; and then migrate.",
+            id="flavorsync.E003",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_encryption_keys(**_: Any) -> list[CheckMessage]:
+    """Check that every one of FIELD_ENCRYPTION_KEYS is a key."""
+    try:
+        for key in settings.FIELD_ENCRYPTION_KEYS:
+            Fernet(key)
+    except ValueError:
+        return [
+            Error(
+                "FIELD_ENCRYPTION_KEYS holds something that is no key.",
+                hint="Make one with cryptography.fernet.Fernet.generate_key().",
+                id="flavorsync.E004",
+            )
+        ]
+    return []
+
+
+@register(Tags.security, deploy=True)
+def check_encryption_keys_named(**_: Any) -> list[CheckMessage]:
+    """Check that the keys of the clouds' passwords do not come from the file that development uses."""
+    if not _is_kept_in(settings.BASE_DIR / ".encryption_key", settings.FIELD_ENCRYPTION_KEYS[0]):
+        return []
+    return [
+        Error(
+            "FIELD_ENCRYPTION_KEYS is not set: the clouds' passwords are encrypted by a key generated for development.",
+            hint="Name your own, keep it apart from the database, and give every process the same.",
+            id="flavorsync.E005",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_secret_key(**_: Any) -> list[CheckMessage]:
+    """Check that the secret key does not come from the file that development uses."""
+    if not _is_kept_in(settings.BASE_DIR / ".secret_key", settings.SECRET_KEY):
+        return []
+    return [
+        Warning(
+            "SECRET_KEY is the one that was generated for development.",
+            hint="Name one in the environment or in .env, and give every process the same.",
+            id="flavorsync.W001",
+        )
+    ]
+
+
+def _is_kept_in(path: Path, secret: str) -> bool:
+    return path.exists() and path.read_text(encoding="ascii") == secret

@@ -1,0 +1,274 @@
+"""Settings of Flavor Sync, read from the environment or from a file: ENV_FILE, or `.env` beside manage.py.
+
+The README's table names every setting and its default; a test keeps the two in step.
+"""
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import environ
+from cryptography.fernet import Fernet
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(os.environ.get("ENV_FILE") or BASE_DIR / ".env")
+
+
+def _development_secret(path: Path, make: Callable[[], str]) -> str:
+    """Return the secret kept in *path*, made there once with access for its owner only.
+
+    Production names its own in SECRET_KEY; the deployment check says so when it does not.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii")
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secret := make())
+    return secret
+
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="") or _development_secret(
+    BASE_DIR / ".secret_key", lambda: secrets.token_urlsafe(50)
+)
+# Whether people reach the service over HTTPS alone, through a proxy that sets X-Forwarded-Proto itself.
+HTTPS = env.bool("HTTPS", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "flavorsync_project",
+    "identity",
+    "infrastructures",
+    "flavors",
+    "regions",
+]
+
+MIDDLEWARE = [
+    "flavorsync_project.api.request_id.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "flavorsync_project.urls"
+WSGI_APPLICATION = "flavorsync_project.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+
+# Data
+
+_SQLITE_OPTIONS = {
+    # Readers and the one writer do not wait for each other; whoever must wait does so for up to
+    # 20 s; and a transaction takes the write lock when it begins, since one that takes it half-way
+    # fails at once whatever the time-out.
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    "timeout": 20,
+    "transaction_mode": "IMMEDIATE",
+}
+_MYSQL_OPTIONS = {
+    "charset": "utf8mb4",
+    "init_command": "SET sql_mode='STRICT_TRANS_TABLES'",
+    "isolation_level": "read committed",
+}
+
+
+def _database(url_variable: str, default: str) -> dict[str, Any]:
+    """Return Django's settings of the database that the environment names, tuned for its engine."""
+    database: dict[str, Any] = env.db_url(url_variable, default=default)
+    database.setdefault("ATOMIC_REQUESTS", False)
+    database.setdefault("CONN_MAX_AGE", 60)
+    database.setdefault("CONN_HEALTH_CHECKS", True)
+    engines: dict[str, dict[str, Any]] = {"sqlite3": _SQLITE_OPTIONS, "mysql": _MYSQL_OPTIONS}
+    options = engines.get(database["ENGINE"].rpartition(".")[2], {})
+    database["OPTIONS"] = {**options, **database.get("OPTIONS", {})}
+    # Names are ordered and compared by code point, on every engine alike.
+    if "mysql" in database["ENGINE"]:
+        database["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_nopad_bin"}
+    return database
+
+
+DATABASES = {"default": _database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {
+    "default": env.cache_url("CACHE_URL", default="locmemcache://?max_entries=10000"),
+    # What is known of Keystone tokens stays in the memory of the process: a token rescoped for its
+    # bearer is a secret that no shared cache should hold.
+    "keystone": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "keystone",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
+}
+
+
+# Secrets of clouds, at rest: the first key encrypts, all of them decrypt.
+FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", cast=str.strip, default=[]) or [
+    _development_secret(BASE_DIR / ".encryption_key", lambda: Fernet.generate_key().decode())
+]
+
+
+# Identity
+
+AUTH_USER_MODEL = "identity.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+KEYROCK_URL = env.str("KEYROCK_URL", default="")
+KEYROCK_APP_IDS = env.list("KEYROCK_APP_IDS", cast=str.strip, default=[])
+KEYROCK_CACHE_SECONDS = env.int("KEYROCK_CACHE_SECONDS", default=60)
+
+# How long a right password of a local account is remembered after its last use
+LOCAL_ACCOUNT_CACHE_SECONDS = env.int("LOCAL_ACCOUNT_CACHE_SECONDS", default=300)
+# How many wrong passwords there may be per s, m, h or d; nothing for no limit
+LOCAL_ACCOUNT_FAILURE_RATE = env.str("LOCAL_ACCOUNT_FAILURE_RATE", default="30/hour")
+LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE = env.str("LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE", default="100/hour")
+
+
+# OpenStack
+
+# The hosts that registered clouds may be at, as ALLOWED_HOSTS names them; empty for any
+INFRASTRUCTURE_URL_ALLOWLIST = env.list("INFRASTRUCTURE_URL_ALLOWLIST", cast=str.strip, default=[])
+KEYSTONE_URL = env.str("KEYSTONE_URL", default="")
+# The highest compute microversion to speak; each cloud gets the highest that it knows, up to this.
+NOVA_API_VERSION = env.str("NOVA_API_VERSION", default="2.96")
+# In seconds, for one request to a cloud or to the IdM
+OPENSTACK_TIMEOUT = env.float("OPENSTACK_TIMEOUT", default=15.0)
+# true, false, or the path of a file with the certificate authorities to trust
+_verify = env.str("OPENSTACK_VERIFY", default="true")
+OPENSTACK_VERIFY: bool | str = {"true": True, "false": False}.get(_verify.lower(), _verify)
+
+
+# The API
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["identity.authentication.FlavorSyncAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "flavorsync_project.api.negotiation.ContentNegotiation",
+    "DEFAULT_PARSER_CLASSES": [
+        "flavorsync_project.api.parsers.JSONParser",
+        "flavorsync_project.api.parsers.XMLParser",
+        "flavorsync_project.api.parsers.TextXMLParser",
+    ],
+    "DEFAULT_RENDERER_CLASSES": [
+        "flavorsync_project.api.renderers.JSONRenderer",
+        "flavorsync_project.api.renderers.XMLRenderer",
+        "flavorsync_project.api.renderers.TextXMLRenderer",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "flavorsync_project.api.pagination.MarkerPagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_METADATA_CLASS": "flavorsync_project.api.metadata.NoMetadata",
+    "EXCEPTION_HANDLER": "flavorsync_project.api.handlers.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "URL_FORMAT_OVERRIDE": None,
+    # How many proxies of ours stand in front, each adding the client's address to X-Forwarded-For
+    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Flavor Sync",
+    "DESCRIPTION": "Publish, install and promote OpenStack flavors across a federation of clouds.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "PREPROCESSING_HOOKS": ["flavorsync_project.api.openapi.canonical_paths"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "flavorsync_project.api.openapi.unwrapped_in_xml",
+    ],
+}
+
+
+# Transport
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
+SILENCED_SYSTEM_CHECKS = [
+    # Clients send tokens with POST and PUT and follow no redirect: the proxy refuses plain HTTP.
+    "security.W008",
+    # What the host's other names and the browsers' own lists say is for the owner of the domain.
+    "security.W005",
+    "security.W021",
+]
+
+
+# Pages
+
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {
+        "request_id": {"()": "flavorsync_project.api.request_id.RequestIdFilter"},
+        "redact": {"()": "flavorsync_project.api.request_id.RedactTokensFilter"},
+    },
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(request_id)s %(name)s %(message)s"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "filters": ["request_id", "redact"],
+            "formatter": "line",
+        },
+    },
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        # Django gives these two handlers of their own, which would skip the filters above.
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+    },
+}

@@ -1,0 +1,185 @@
+"""The system checks of the settings that no app owns, each passing and failing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core.checks import registry, run_checks
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.db import connection
+from pytest_django import Settings
+
+from flavorsync_project import checks
+
+ALL = [
+    checks.check_nova_api_version,
+    checks.check_openstack_verify,
+    checks.check_collation,
+    checks.check_secret_key,
+    checks.check_encryption_keys,
+    checks.check_encryption_keys_named,
+]
+
+
+def test_every_check_is_registered() -> None:
+    assert {value for name, value in vars(checks).items() if name.startswith("check_")} == set(ALL)
+    assert set(ALL) <= set(registry.registry.get_checks(include_deployment_checks=True))
+
+
+def test_the_settings_of_the_tests_pass() -> None:
+    assert run_checks() == []
+
+
+@pytest.mark.parametrize("version", ["2.61", "2.79", "2.96"])
+def test_a_microversion_that_keeps_a_flavor_whole_passes(settings: Settings, version: str) -> None:
+    settings.NOVA_API_VERSION = version
+    assert checks.check_nova_api_version() == []
+
+
+@pytest.mark.parametrize(
+    "version", ["", "2", "2.60", "2.97", "2.102", "2.1000", "3.61", "2.latest", "latest", "2.61 ", "x2.61"]
+)
+def test_any_other_microversion_is_an_error(settings: Settings, version: str) -> None:
+    settings.NOVA_API_VERSION = version
+    (message,) = checks.check_nova_api_version()
+    assert (message.id, message.is_serious()) == ("flavorsync.E001", True)
+    assert message.msg == f"NOVA_API_VERSION is {version!r}, which is not supported."
+    assert message.hint
+    assert "2.61 to 2.96" in message.hint
+
+
+def test_a_serious_check_keeps_commands_from_running(settings: Settings) -> None:
+    settings.NOVA_API_VERSION = "latest"
+    with pytest.raises(SystemCheckError, match=r"flavorsync\.E001"):
+        call_command("check")
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.parametrize("name", ["authorities.pem", "authorities"])
+def test_certificate_authorities_must_be_there(settings: Settings, tmp_path: Path, name: str, is_there: bool) -> None:
+    path = tmp_path / name
+    if is_there:
+        path.write_text("") if path.suffix else path.mkdir()
+    settings.OPENSTACK_VERIFY = str(path)
+    found = [(message.id, message.msg) for message in checks.check_openstack_verify()]
+    missing = [("flavorsync.E002", f"OPENSTACK_VERIFY names {str(path)!r}, which does not exist.")]
+    assert found == ([] if is_there else missing)
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_verifying_or_not_is_for_the_administrator_to_say(settings: Settings, verify: bool) -> None:
+    settings.OPENSTACK_VERIFY = verify
+    assert checks.check_openstack_verify() == []
+
+
+@pytest.mark.parametrize(
+    ("kept", "used", "ids"),
+    [(None, "a", []), ("a", "b", []), ("a", "a", ["flavorsync.W001"])],
+    ids=["none generated", "another named", "the generated one"],
+)
+def test_the_secret_key_of_development_is_not_for_deployment(
+    settings: Settings, tmp_path: Path, kept: str | None, used: str, ids: list[str]
+) -> None:
+    settings.BASE_DIR = tmp_path
+    settings.SECRET_KEY = used
+    if kept:
+        (tmp_path / ".secret_key").write_text(kept)
+    messages = checks.check_secret_key()
+    assert [message.id for message in messages] == ids
+    assert not [message for message in messages if used in (message.hint or "").split()]
+
+
+# The keys of the clouds' passwords
+
+KEY, ANOTHER = (Fernet.generate_key().decode() for _ in range(2))
+
+
+@pytest.mark.parametrize("keys", [[KEY], [KEY, ANOTHER]])
+def test_keys_of_the_right_form_pass(settings: Settings, keys: list[str]) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = keys
+    assert checks.check_encryption_keys() == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["", "x", "secret", KEY[:-4], "AAAA" + KEY, "é" * 44, "a" * 44 + "="],
+    ids=["nothing", "a letter", "a word", "too short", "too long", "not ASCII", "badly padded"],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_anything_else_is_an_error_that_shows_no_key(settings: Settings, wrong: str, is_first: bool) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = [wrong, KEY] if is_first else [KEY, wrong]
+    (message,) = checks.check_encryption_keys()
+    assert (message.id, message.is_serious()) == ("flavorsync.E004", True)
+    assert message.msg == "FIELD_ENCRYPTION_KEYS holds something that is no key."
+    assert KEY not in str(message)
+    assert len(wrong) < 9 or wrong not in str(message)
+
+
+@pytest.mark.parametrize(
+    ("kept", "keys", "ids"),
+    [
+        (None, [KEY], []),
+        (ANOTHER, [KEY], []),
+        (KEY, [KEY], ["flavorsync.E005"]),
+        (KEY, [KEY, ANOTHER], ["flavorsync.E005"]),
+        (KEY, [ANOTHER, KEY], []),
+    ],
+    ids=["none generated", "another named", "the generated one", "the generated one first", "on its way out"],
+)
+def test_the_key_of_development_is_not_for_deployment(
+    settings: Settings, tmp_path: Path, kept: str | None, keys: list[str], ids: list[str]
+) -> None:
+    settings.BASE_DIR = tmp_path
+    settings.FIELD_ENCRYPTION_KEYS = keys
+    if kept:
+        (tmp_path / ".encryption_key").write_text(kept)
+    messages = checks.check_encryption_keys_named()
+    assert [message.id for message in messages] == ids
+    assert not [message for message in messages if KEY in str(message) or not message.is_serious()]
+
+
+def test_the_deployment_check_asks_for_keys_and_others_do_not(settings: Settings, tmp_path: Path) -> None:
+    settings.BASE_DIR = tmp_path
+    (tmp_path / ".encryption_key").write_text(KEY)
+    settings.FIELD_ENCRYPTION_KEYS = [KEY]
+    assert "flavorsync.E005" not in [message.id for message in run_checks()]
+    assert "flavorsync.E005" in [message.id for message in run_checks(include_deployment_checks=True)]
+
+
+# The database
+
+
+@pytest.fixture
+def other_collation() -> Iterator[None]:
+    """The tests' database, for a while with a collation that takes other letters for the same."""
+    name = connection.ops.quote_name(connection.settings_dict["NAME"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+
+
+@pytest.mark.django_db
+def test_the_collation_of_the_tests_database_passes() -> None:
+    assert checks.check_collation(databases=["default"]) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite compares by code point, always")
+@pytest.mark.usefixtures("other_collation")
+def test_another_collation_is_an_error() -> None:
+    (message,) = checks.check_collation(databases=["default"])
+    assert (message.id, message.is_serious()) == ("flavorsync.E003", True)
+    assert "utf8mb4_general_ci" in message.msg
+    assert checks.check_collation() == []  # which is not asked to look at any database
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite compares by code point, always")
+@pytest.mark.usefixtures("other_collation")
+def test_nothing_is_migrated_with_another_collation() -> None:
+    with pytest.raises(SystemCheckError, match=r"flavorsync\.E003"):
+        call_command("migrate", verbosity=0, skip_checks=False)

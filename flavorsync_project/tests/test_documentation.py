@@ -1,0 +1,84 @@
+"""Every setting and every command of the project is documented, and nothing that is not there."""
+
+import re
+from pathlib import Path
+
+from django.core.management import get_commands, load_command_class
+
+from flavorsync_project.tests.source import ROOT, setting_names
+
+PROJECT_APPS = {"flavorsync_project", "identity", "infrastructures", "flavors", "regions"}
+
+
+def _readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _documentation() -> dict[Path, str]:
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return {page.relative_to(ROOT): page.read_text(encoding="utf-8") for page in pages}
+
+
+def _settings_documented() -> set[str]:
+    """Return the names in the first cells of the README's settings table."""
+    rows = re.findall(r"^\|([^|]*)\|", _readme(), re.MULTILINE)
+    return {name for cell in rows for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", cell)}
+
+
+def _commands() -> set[str]:
+    return {name for name, app in get_commands().items() if app in PROJECT_APPS}
+
+
+def test_every_setting_is_in_the_readmes_table() -> None:
+    missing = sorted(setting_names() - _settings_documented())
+    assert not missing, (
+        f"flavorsync_project/settings.py reads {', '.join(missing)}, which README.md's settings table lacks: "
+        "add a row | `NAME` | default | meaning |"
+    )
+
+
+def test_the_readmes_table_has_no_setting_that_is_not_read() -> None:
+    gone = sorted(_settings_documented() - setting_names())
+    assert not gone, (
+        f"README.md's settings table has {', '.join(gone)}, which flavorsync_project/settings.py does not read"
+    )
+
+
+def test_every_command_is_documented() -> None:
+    text = "\n".join(_documentation().values())
+    missing = sorted(name for name in _commands() if f"manage.py {name}" not in text)
+    assert not missing, (
+        f"README.md and docs/ do not tell how to use {', '.join(f'`manage.py {name}`' for name in missing)}"
+    )
+
+
+def test_no_command_is_documented_that_is_not_there() -> None:
+    known = set(get_commands())
+    gone = {
+        f"{page}: manage.py {name}"
+        for page, text in _documentation().items()
+        for name in re.findall(r"manage\.py ([a-z_]+)", text)
+        if name not in known
+    }
+    assert not gone, f"These pages name commands that do not exist: {', '.join(sorted(gone))}"
+
+
+def test_every_command_says_what_it_does() -> None:
+    silent = [name for name in sorted(_commands()) if not load_command_class(get_commands()[name], name).help]
+    assert not silent, f"No help text: {', '.join(silent)}"
+
+
+def test_every_script_is_in_the_readme() -> None:
+    scripts = sorted(path.name for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix)
+    missing = [name for name in scripts if f"scripts/{name}" not in _readme()]
+    assert not missing, f"README.md does not name {', '.join(f'scripts/{name}' for name in missing)}"
+
+
+def test_links_in_the_documentation_lead_somewhere() -> None:
+    broken = [
+        f"{page}: {target}"
+        for page, text in _documentation().items()
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
+        if "://" not in target and not (ROOT / page.parent / target).exists()
+    ]
+    assert not broken, f"These links lead nowhere: {', '.join(broken)}"

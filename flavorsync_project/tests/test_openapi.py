@@ -1,0 +1,91 @@
+"""The description of the API: every operation of it, in both formats."""
+
+from typing import Any
+
+import pytest
+import yaml
+from rest_framework.test import APIClient
+
+OPERATIONS = {
+    ("/v1", "get"),
+    ("/v1/flavors", "get"),
+    ("/v1/flavors", "post"),
+    ("/v1/flavors/{id}", "get"),
+    ("/v1/flavors/{id}", "put"),
+    ("/v1/flavors/{id}", "delete"),
+    ("/v1/infrastructures", "post"),
+    ("/v1/infrastructures/{name}", "delete"),
+    ("/v1/promotedflavors", "get"),
+    ("/v1/promotedflavors", "post"),
+    ("/v1/promotedflavors/{id}", "get"),
+    ("/v1/promotedflavors/{id}", "put"),
+    ("/v1/promotedflavors/{id}", "delete"),
+    ("/v1/regions", "get"),
+    ("/v1/regions/{region}/flavors", "get"),
+    ("/v1/regions/{region}/flavors", "post"),
+    ("/v1/regions/{region}/flavors/{id}", "get"),
+    ("/v1/regions/{region}/flavors/{id}", "put"),
+    ("/v1/regions/{region}/flavors/{id}", "delete"),
+}
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    answer = APIClient().get("/v1/schema")
+    assert answer.status_code == 200
+    return yaml.safe_load(answer.content)
+
+
+def test_every_operation_is_described_once(document: Any) -> None:
+    described = {(path, method) for path, operations in document["paths"].items() for method in operations}
+    assert described == OPERATIONS
+
+
+def test_every_operation_has_both_formats_and_its_credentials(document: Any) -> None:
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            assert {"200", "201", "204"} & set(operation["responses"]), operation["operationId"]
+            assert {"400", "401", "503"} <= set(operation["responses"]), operation["operationId"]
+            bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+            for body in bodies:
+                formats = set(body.get("content", ())) - {"text/plain"}
+                assert not formats or {"application/json", "application/xml"} <= formats, operation["operationId"]
+            assert {"idmToken": []} in operation["security"]
+
+
+def test_the_keystone_token_is_a_parameter_of_a_regions_flavors(document: Any) -> None:
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            names = {parameter["name"] for parameter in operation.get("parameters", ())}
+            assert ("X-Auth-Token-KeyStone" in names) == path.startswith("/v1/regions/")
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "item"),
+    [("/v1/flavors", "flavors", "flavor"), ("/v1/regions", "infrastructures", "infrastructure")],
+)
+def test_an_xml_list_is_described_by_its_elements(document: Any, path: str, root: str, item: str) -> None:
+    schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/xml"]["schema"]
+    assert schema["type"] == "array"
+    assert schema["xml"] == {"name": root, "wrapped": True}
+    assert schema["items"]["xml"] == {"name": item}
+
+
+@pytest.mark.parametrize("component", ["Flavor", "Region"])
+def test_an_id_is_an_attribute_in_xml(document: Any, component: str) -> None:
+    assert document["components"]["schemas"][component]["properties"]["id"]["xml"] == {"attribute": True}
+
+
+def test_the_page_needs_nothing_from_elsewhere() -> None:
+    page = APIClient().get("/v1/docs", headers={"Accept": "text/html"})
+    assert page.status_code == 200
+    assert b"https://" not in page.content
+    assert b"//cdn" not in page.content
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/v1/schema", "/v1/docs", "/v1"])
+def test_a_wrong_credential_is_refused_here_too(path: str) -> None:
+    answer = APIClient().get(path, headers={"user": "nobody", "password": "wrong"})
+    assert answer.status_code == 401
+    assert answer.json()["error"]["message"]

@@ -1,0 +1,28 @@
+"""Where everything is: the API under /v1 and /api/v1, the admin site under /admin."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from flavorsync_project.api.views import IndexView
+
+api: list[URLPattern | URLResolver] = [
+    path("", include("infrastructures.urls")),
+    path("", include("flavors.urls")),
+    path("", include("regions.urls")),
+    re_path(r"^schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^docs/?$", SpectacularSwaggerSplitView.as_view(), name="docs"),
+]
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    re_path(r"^v1/?$", IndexView.as_view(), name="index"),
+    re_path(r"^api/v1/?$", IndexView.as_view()),
+    path("api/v1/", include(api)),
+    path("v1/", include(api)),
+]
+
+handler400 = "flavorsync_project.api.handlers.bad_request"
+handler403 = "flavorsync_project.api.handlers.forbidden"
+handler404 = "flavorsync_project.api.handlers.not_found"
+handler500 = "flavorsync_project.api.handlers.server_error"

@@ -1,0 +1,145 @@
+"""Who is calling: tokens of the FIWARE IdM, local accounts, or both in one request.
+
+Every credential that a request presents is verified, and a wrong one is refused even where another
+is right or none is needed. `X-Auth-Token-KeyStone` is not among them: it proves nothing to this
+service, and is read by those who pass it on.
+"""
+
+from base64 import b64decode
+from collections.abc import Iterator
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed, ParseError
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+from rest_framework.throttling import BaseThrottle
+
+from identity import accounts, keyrock
+from identity.models import User
+from identity.principals import IdmUser
+
+
+class IdmTokenAuthentication(BaseAuthentication):
+    """Authenticate the bearer of an OAuth2 token of the FIWARE IdM (RFC 6750).
+
+    The token is in `X-Auth-Token`, in `Authorization: Bearer` or in the parameter `access_token`.
+    """
+
+    def authenticate(self, request: Request) -> tuple[IdmUser, None] | None:
+        """Return the token's user, or None when there is no token. Costs as `keyrock.validate`.
+
+        Raises: ParseError for two different tokens; AuthenticationFailed for an invalid one;
+        ServiceUnavailable when the identity provider did not answer.
+        """
+        tokens = set(_tokens(request))
+        if len(tokens) > 1:
+            raise ParseError("The request carries two different tokens. Send one.")
+        return (keyrock.validate(tokens.pop()), None) if tokens else None
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return the challenge of RFC 6750."""
+        return 'Bearer realm="Flavor Sync"'
+
+
+class LocalAccountAuthentication(BaseAuthentication):
+    """Authenticate a local account by HTTP Basic (RFC 7617) or by the headers `user:` and `password:`."""
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        """Return the account, or None when none is named. Costs as `accounts.sign_in`.
+
+        Raises: AuthenticationFailed for wrong or malformed credentials; Throttled after too many;
+        ParseError for two different accounts.
+        """
+        address = _address(request)
+        presented = (*_basic(request), *_header_pair(request))
+        users = [accounts.sign_in(username=name, password=word, address=address) for name, word in presented]
+        if len({user.pk for user in users}) > 1:
+            raise ParseError("The request names two different accounts. Send one.")
+        return (users[0], None) if users else None
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return the challenge of RFC 7617."""
+        return 'Basic realm="Flavor Sync", charset="UTF-8"'
+
+
+class FlavorSyncAuthentication(BaseAuthentication):
+    """Authenticate by token and by local account; with both, the token's user is the caller."""
+
+    parts = (IdmTokenAuthentication(), LocalAccountAuthentication())
+
+    def authenticate(self, request: Request) -> tuple[IdmUser | User, None] | None:
+        """Return the caller, or None for an anonymous one, once every credential is verified.
+
+        Raises: what the two parts raise.
+        """
+        callers = [part.authenticate(request) for part in self.parts]
+        return next((caller for caller in callers if caller is not None), None)
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return both challenges."""
+        return ", ".join(part.authenticate_header(request) for part in self.parts)
+
+
+def _tokens(request: Request) -> Iterator[str]:
+    """Yield every token presented, an empty one too."""
+    if (header := request.META.get("HTTP_X_AUTH_TOKEN")) is not None:
+        yield from _values(header)
+    scheme, credentials = _authorization(request)
+    if scheme == "bearer":
+        for value in _values(credentials):
+            yield value[7:].lstrip() if value[:7].lower() == "bearer " else value
+    yield from request.query_params.getlist("access_token")
+
+
+def _values(header: str) -> list[str]:
+    """Return the values of a header that was perhaps sent more than once.
+
+    Servers join those with commas (RFC 9110, 5.3), and no token has one (RFC 6750, 2.1).
+    """
+    return [_text(value.strip()) for value in header.split(",")]
+
+
+def _authorization(request: Request) -> tuple[str, str]:
+    """Return the scheme, in lower case, and the rest of the header `Authorization`."""
+    scheme, *credentials = request.META.get("HTTP_AUTHORIZATION", "").split(None, 1) or [""]
+    return scheme.lower(), "".join(credentials).strip()
+
+
+def _basic(request: Request) -> Iterator[tuple[str, str]]:
+    scheme, credentials = _authorization(request)
+    if scheme != "basic":
+        return
+    try:
+        username, separator, password = b64decode(credentials, validate=True).decode("utf-8").partition(":")
+    except ValueError:
+        raise AuthenticationFailed("The Basic credentials are not base64 of UTF-8 text.") from None
+    if not separator:
+        raise AuthenticationFailed("The Basic credentials have no colon between user name and password.")
+    yield username, password
+
+
+def _header_pair(request: Request) -> Iterator[tuple[str, str]]:
+    username, password = request.META.get("HTTP_USER"), request.META.get("HTTP_PASSWORD")
+    if username is None and password is None:
+        return
+    if username is None or password is None:
+        raise AuthenticationFailed("The headers user and password go together; one is missing.")
+    yield _text(username), _text(password)
+
+
+def _text(value: str) -> str:
+    """Return a header's text: WSGI hands its bytes over as Latin-1 (PEP 3333), clients mean UTF-8."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
+
+
+def _address(request: Request) -> str:
+    """Return the client's address: the connection's, unless NUM_PROXIES says whose word to take for it.
+
+    Without that setting Django REST Framework believes the whole `X-Forwarded-For`, which anybody can write.
+    """
+    if api_settings.NUM_PROXIES is None:
+        return str(request.META.get("REMOTE_ADDR", ""))
+    return BaseThrottle().get_ident(request) or ""

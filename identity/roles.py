@@ -1,0 +1,53 @@
+"""The roles that the FIWARE IdM gives, each a Django group of the same name.
+
+An administrator sees and changes in the admin site what a role may do.
+"""
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from django.apps.registry import Apps
+    from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+
+class Role(models.TextChoices):
+    """The only role names that are ever taken from a token.
+
+    No other group can be had through an IdM role that happens to be called like it.
+    """
+
+    INFRASTRUCTURE_MANAGER = "InfrastructureManager", "Infrastructure manager"
+    INFRASTRUCTURE_OWNER = "InfrastructureOwner", "Infrastructure owner"
+
+
+def grant(
+    apps: "Apps",
+    schema_editor: "BaseDatabaseSchemaEditor",
+    role: Role,
+    *,
+    app_label: str,
+    model: str,
+    codename: str,
+    name: str,
+) -> None:
+    """Give the group of *role* a permission, from a migration that depends on identity's 0002.
+
+    Django makes permissions after all migrations have run, which is too late for one of them; so
+    this makes the permission as Django would, and Django leaves it alone. Running it again changes
+    nothing. Up to eight queries.
+    """
+    database = schema_editor.connection.alias
+    content_type, _ = (
+        apps.get_model("contenttypes", "ContentType")
+        .objects.using(database)
+        .get_or_create(app_label=app_label, model=model)
+    )
+    permission, _ = (
+        apps.get_model("auth", "Permission")
+        .objects.using(database)
+        .get_or_create(content_type=content_type, codename=codename, defaults={"name": name})
+    )
+    group, _ = apps.get_model("auth", "Group").objects.using(database).get_or_create(name=role.value)
+    group.permissions.add(permission)

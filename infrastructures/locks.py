@@ -1,0 +1,101 @@
+"""Locks between processes, let go by the database or the operating system when their holder dies.
+
+A lock is held while a cloud is called, which a database transaction must not be.
+"""
+
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+
+SECONDS_BETWEEN_TRIES = 0.01
+
+
+class Locked(Exception):
+    """Somebody else holds the lock."""
+
+
+@contextmanager
+def exclusive(name: str, *, wait: float = 0) -> Iterator[None]:
+    """Hold the lock *name* against every other thread and process that uses the same database.
+
+    On MariaDB and MySQL it is a lock of the database connection (GET_LOCK), on SQLite, which one
+    machine alone can use, a lock on a file. Either is free again at once when its holder dies.
+
+    Args:
+        wait: how many seconds to wait for it.
+
+    Raises:
+        Locked: somebody else still holds it after *wait* seconds.
+
+    Cost: two queries on MariaDB and MySQL.
+    """
+    if connection.vendor == "mysql":
+        # The names of locks are the whole server's, which may hold other databases of ours.
+        digest = _digest(f"{connection.settings_dict['NAME']}:{name}")
+        with _held_in_database(f"flavorsync:{digest}", wait):
+            yield
+    else:
+        with _held_in_file(Path(settings.BASE_DIR) / ".locks" / _digest(name), wait):
+            yield
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:40]
+
+
+@contextmanager
+def _held_in_database(name: str, wait: float) -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK(%s, %s)", [name, wait])
+        if cursor.fetchone() != (1,):
+            raise Locked(name)
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT RELEASE_LOCK(%s)", [name])
+
+
+@contextmanager
+def _held_in_file(path: Path, wait: float) -> Iterator[None]:
+    path.parent.mkdir(exist_ok=True)
+    descriptor = _locked_file(path, time.monotonic() + wait)
+    try:
+        yield
+    finally:
+        path.unlink()  # while it is still locked: whoever waits for it sees that it is no longer the file of this name
+        os.close(descriptor)
+
+
+def _locked_file(path: Path, deadline: float) -> int:
+    """Return a descriptor that holds the lock on *path*, which there is once more from now on."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if _try_to_lock(descriptor) and _is_still_at(path, descriptor):
+            return descriptor
+        os.close(descriptor)
+        if time.monotonic() >= deadline:
+            raise Locked(path.name)
+        time.sleep(SECONDS_BETWEEN_TRIES)
+
+
+def _try_to_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_still_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,83 @@
+"""`manage.py settle_replacements`: bring the replacements that were cut short to an end."""
+
+import getpass
+import json
+import os
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from infrastructures.models import Infrastructure, Replacement
+from infrastructures.openstack.errors import CloudError
+from infrastructures.openstack.nova import CallersNova
+from infrastructures.services import region_of, settle_replacements
+
+TOKEN_VARIABLE = "OS_TOKEN"  # noqa: S105 — the name of a variable, as the openstack client calls it
+
+
+class Command(BaseCommand):
+    """List the replacements that are open, and settle those of a region with a Keystone token."""
+
+    help = (
+        "List the flavor replacements that were cut short; with --node, settle that region's with the Keystone "
+        "token in the environment variable OS_TOKEN, or else asked for. "
+        "Example: OS_TOKEN=$(openstack token issue -f value -c id) manage.py settle_replacements --node Spain2"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare which region, whether to write at all, and the format."""
+        parser.add_argument("--node", help="settle the replacements of this region")
+        parser.add_argument("--dry-run", action="store_true", help="list only, also with --node")
+        parser.add_argument(
+            "--json", dest="as_json", action="store_true", help="print a JSON list of those that are open"
+        )
+
+    def handle(self, *args: Any, node: str | None, dry_run: bool, as_json: bool, **options: Any) -> None:
+        """Settle, print what is still open, and fail when a region was to be settled and something is."""
+        infrastructure = _find(node) if node else None
+        if infrastructure and not dry_run:
+            self._settle(infrastructure)
+        records = Replacement.objects.select_related("infrastructure")
+        still_open = list(records.filter(infrastructure=infrastructure) if infrastructure else records)
+        self._print(still_open, as_json=as_json)
+        if still_open and infrastructure and not dry_run:
+            raise CommandError(f"{len(still_open)} still open.")
+
+    def _settle(self, infrastructure: Infrastructure) -> None:
+        token = os.environ.get(TOKEN_VARIABLE) or getpass.getpass("Keystone token: ")
+        try:
+            settle_replacements(infrastructure=infrastructure, nova=CallersNova(region_of(infrastructure), token))
+        except CloudError as error:
+            raise CommandError(str(error.detail)) from error
+
+    def _print(self, records: list[Replacement], *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps([_as_json(record) for record in records]))
+            return
+        for record in records:
+            self.stdout.write(
+                f"{record.infrastructure}  {record.flavorid}  {record.old['name']} -> {record.new['name']}  "
+                f"since {record.created_at:%Y-%m-%d %H:%M:%S} UTC  {record.get_goal_display()}  {record.last_error}"
+            )
+        self.stdout.write(f"{len(records)} open.")
+
+
+def _find(node: str) -> Infrastructure:
+    try:
+        return Infrastructure.objects.get(name=node)
+    except Infrastructure.DoesNotExist:
+        raise CommandError(f"There is no region {node}.") from None
+
+
+def _as_json(record: Replacement) -> dict[str, Any]:
+    return {
+        "node": record.infrastructure.name,
+        "id": record.flavorid,
+        "old": record.old,
+        "new": record.new,
+        "goal": record.goal,
+        "requested_by": record.requested_by,
+        "last_error": record.last_error,
+        "created_at": record.created_at.isoformat(),
+    }

@@ -1,0 +1,161 @@
+"""The clouds that Flavor Sync knows, and what is being done in them."""
+
+from collections.abc import Collection
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+
+from infrastructures.encryption import decrypt, encrypt
+from infrastructures.querysets import InfrastructureQuerySet
+from infrastructures.validators import validate_cloud_url
+
+
+class Infrastructure(models.Model):
+    """A cloud: one region of one Keystone, called a node or a region by its users.
+
+    Without `keystone_url` it belongs to the central Keystone of the setting KEYSTONE_URL; without
+    `region` it bears, in its Keystone's catalogue, the same name as here, or is the only one there.
+    With credentials we enter it by ourselves; without, its users reach it with their own tokens.
+    """
+
+    name = models.CharField(
+        max_length=255,
+        help_text="As the API calls the node, e.g. Spain2.",
+        validators=[
+            RegexValidator(
+                r"\A(?!\.{1,2}\Z)[^\s/]([^/]*[^\s/])?\Z",
+                "A name has no slash and no space at either end, and is not . or ..",
+            ),
+        ],
+    )
+    region = models.CharField(
+        max_length=255,
+        blank=True,
+        help_text="The region's name in the Keystone catalogue, when it is not the node's name.",
+    )
+    keystone_url = models.CharField(
+        max_length=255,
+        blank=True,
+        validators=[validate_cloud_url],
+        help_text="The cloud's own Keystone; leave empty for the federation's central one.",
+    )
+    nova_url = models.CharField(
+        max_length=255,
+        blank=True,
+        validators=[validate_cloud_url],
+        help_text="Where its Nova is, for us; leave empty for what the Keystone catalogue says.",
+    )
+    tenant = models.CharField(max_length=255, blank=True, help_text="The project that our credentials are for.")
+    username = models.CharField(max_length=255, blank=True)
+    encrypted_password = models.TextField(blank=True, editable=False)
+    user_domain = models.CharField(max_length=255, default="Default")
+    project_domain = models.CharField(max_length=255, default="Default")
+    operators = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        blank=True,
+        related_name="infrastructures",
+        help_text="Local accounts that operate it. Owners in the IdM do so by the name of their organization.",
+    )
+    registered_by = models.CharField(max_length=255, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = InfrastructureQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["name"],
+                name="infrastructure_name_unique",
+                violation_error_message="There is already an infrastructure of this name.",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(name=""),
+                name="infrastructure_name_not_empty",
+                violation_error_message="An infrastructure needs a name.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(encrypted_password="")
+                | ~models.Q(username="") & ~models.Q(tenant="") & ~models.Q(keystone_url=""),
+                name="infrastructure_credentials_whole",
+                violation_error_message="Credentials are a Keystone URL, a user name, a password and a tenant.",
+            ),
+        ]
+        permissions = [
+            ("register_infrastructure", "Can register, unregister and use nodes of their own"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Check that credentials are whole wherever the user name is checked: forms leave the stored password out."""
+        excluded = set(exclude or ())
+        if "username" not in excluded:
+            excluded.discard("encrypted_password")
+        super().validate_constraints(exclude=excluded)
+
+    @property
+    def region_name(self) -> str:
+        """Return the region's name in the Keystone catalogue."""
+        return self.region or self.name
+
+    @property
+    def effective_keystone_url(self) -> str:
+        """Return the URL of the Keystone whose tokens open this region, or "" when none is set."""
+        return self.keystone_url or settings.KEYSTONE_URL
+
+    @property
+    def has_credentials(self) -> bool:
+        """Say whether we can enter it by ourselves."""
+        return bool(self.encrypted_password)
+
+    def set_password(self, password: str) -> None:
+        """Keep *password*, encrypted; an empty one is none. Saving is the caller's."""
+        self.encrypted_password = encrypt(password) if password else ""
+
+    def get_password(self) -> str:
+        """Return the password of our account there, "" when there is none.
+
+        Raises:
+            Undecryptable: the key that it was encrypted with is gone.
+        """
+        return decrypt(self.encrypted_password) if self.encrypted_password else ""
+
+
+class Replacement(models.Model):
+    """A flavor that is being replaced in a cloud's Nova, written down before the old one is deleted.
+
+    Nova cannot change a flavor's numbers: it is deleted and made again under the same id. The row
+    holds both flavors whole (as `NovaFlavor.as_json` gives them) and goes when Nova has what `goal` names.
+    A row that outlives its request is a replacement that was cut short.
+    """
+
+    class Goal(models.TextChoices):
+        """Which of the two flavors Nova shall have in the end."""
+
+        NEW = "new", "finish the replacement"
+        OLD = "old", "put the old flavor back"
+
+    infrastructure = models.ForeignKey(Infrastructure, on_delete=models.PROTECT, related_name="replacements")
+    flavorid = models.CharField("flavor id", max_length=255)
+    old = models.JSONField()
+    new = models.JSONField()
+    goal = models.CharField(max_length=3, choices=Goal.choices, default=Goal.NEW)
+    requested_by = models.CharField(max_length=255, blank=True)
+    last_error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["infrastructure", "flavorid"],
+                name="replacement_one_per_flavor",
+                violation_error_message="This flavor is already being replaced.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.flavorid} in {self.infrastructure}"

@@ -1,0 +1,81 @@
+"""What can go wrong with a cloud, in few words and fit for strangers.
+
+None of these errors ever holds a URL, a token or a password. They are not rest framework's own
+NotFound and the like: those speak of this service, these of a cloud behind it.
+"""
+
+from rest_framework.exceptions import APIException
+
+
+class CloudError(APIException):
+    """A cloud refused or failed; `detail` says which one and how.
+
+    `cloud` is the infrastructure's name and `request_id` what the cloud called the failed request
+    (empty when it did not say).
+    """
+
+    retryable = False
+    """Whether the same request can succeed later."""
+
+    def __init__(self, cloud: str, detail: str, *, request_id: str = "") -> None:
+        super().__init__(f"{cloud}: {detail}")
+        self.cloud = cloud
+        self.request_id = request_id
+
+
+class CloudUnavailable(CloudError):
+    """502: the cloud could not be reached, failed, or did not answer as OpenStack does."""
+
+    status_code = 502
+    retryable = True
+
+
+class CloudUnreachable(CloudUnavailable):
+    """502: the connection was refused or broke, or the host is unknown; a time-out is not this."""
+
+
+class CloudTimedOut(CloudUnavailable):
+    """502: there was no answer in time; whether the request was carried out is not known."""
+
+
+class CredentialsRefused(CloudUnavailable):
+    """502: the cloud does not let *our* stored credentials in, or do this; that is not the caller's fault."""
+
+    retryable = False
+
+
+class CredentialsMissing(CloudError):
+    """409: we hold no credentials for the cloud, or can no longer read them."""
+
+    status_code = 409
+
+
+class TokenRefused(CloudError):
+    """401: the cloud's Keystone or Nova does not accept the caller's token."""
+
+    status_code = 401
+    www_authenticate = 'Keystone realm="X-Auth-Token-KeyStone"'
+
+
+class Forbidden(CloudError):
+    """403: the cloud does not let the caller's token do this."""
+
+    status_code = 403
+
+
+class FlavorNotFound(CloudError):
+    """404: the cloud has no such flavor, or does not show it to the caller's token."""
+
+    status_code = 404
+
+
+class FlavorConflict(CloudError):
+    """409: the cloud has a flavor of this name or id already."""
+
+    status_code = 409
+
+
+class FlavorRefused(CloudError):
+    """400: the cloud does not accept the flavor's values."""
+
+    status_code = 400

@@ -1,0 +1,291 @@
+"""What opens a cloud: a caller's Keystone token, or the credentials that we hold for it."""
+
+import logging
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from threading import Lock, local
+
+from django.core.cache import caches
+from django.core.exceptions import ValidationError
+from django.utils.crypto import salted_hmac
+from keystoneauth1 import access as keystone_access
+from keystoneauth1.access import AccessInfo, AccessInfoV3
+from keystoneauth1.identity import v3
+from keystoneauth1.session import Session
+
+from infrastructures.openstack.errors import (
+    CloudError,
+    CloudUnavailable,
+    CredentialsRefused,
+    Forbidden,
+    TokenRefused,
+)
+from infrastructures.openstack.records import Credentials, Region, TokenAccess
+from infrastructures.openstack.sessions import open_session
+from infrastructures.openstack.translation import translated
+from infrastructures.validators import validate_cloud_url
+
+MAX_TOKEN_LENGTH = 8000
+SERVICE = "Keystone"
+
+# It prints whole what Keystone answers to our password, which whoever answers there may repeat.
+logging.getLogger("keystoneauth.identity.v3.base").addFilter(lambda record: record.levelno > logging.DEBUG)
+
+
+def open_token(token: str, region: Region) -> TokenAccess:
+    """Return what *token* opens, rescoped to its user's project when it is scoped to none.
+
+    Raises:
+        TokenRefused: the region's Keystone does not accept the token, or its user has no project.
+        CloudUnavailable: the Keystone could not be asked.
+
+    Cost: none while remembered, which is until the token expires; else one Keystone call for a
+    scoped token, two for an unscoped one whose user has a default project, else four; and one to
+    the central Keystone where the region has another.
+    Source: Identity API v3, "Validate and show information for token".
+    """
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise TokenRefused(region.name, "the Keystone token is too long.")
+    key = _cache_key(token, region)
+    remembered: TokenAccess | None = caches["keystone"].get(key)
+    if remembered:
+        return remembered
+    opened = _ask(token, region)
+    seconds = (opened.expires_at - datetime.now(UTC)).total_seconds()
+    if seconds > 0:
+        caches["keystone"].set(key, opened, timeout=seconds)
+    return opened
+
+
+def forget_token(token: str, region: Region) -> None:
+    """Forget what is remembered of *token*: the cloud no longer accepts it."""
+    caches["keystone"].delete(_cache_key(token, region))
+
+
+class _PasswordPlugin(v3.Password):
+    """Authenticates with the credentials that we hold for a cloud, also in the middle of a call to its Nova.
+
+    What Keystone answers to them is about no flavor, and not the caller's fault: a 404 of its must
+    not look like Nova's. A token that is refused in several threads at once is renewed once.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._cloud = credentials.region.name
+        self._given = local()
+        super().__init__(
+            auth_url=v3_url(credentials.region.keystone_url),
+            username=credentials.username,
+            password=credentials.password,
+            project_name=credentials.tenant,
+            user_domain_name=credentials.user_domain,
+            project_domain_name=credentials.project_domain,
+        )
+
+    def get_headers(self, session: Session) -> dict[str, str] | None:
+        """Return the token for a request's head, and remember which one this thread was given."""
+        headers = super().get_headers(session)
+        self._given.headers = headers
+        return headers
+
+    def invalidate(self) -> bool:
+        """Drop the token that this thread was given, unless another thread has done so; say to try again."""
+        given = getattr(self._given, "headers", None) or {}
+        with self._lock:
+            if self.auth_ref and self.auth_ref.auth_token == given.get("X-Auth-Token"):
+                self.auth_ref = None
+        return True
+
+    def get_auth_ref(self, session: Session) -> AccessInfoV3:
+        """Return the new token and what Keystone says of it.
+
+        Raises:
+            CredentialsRefused: Keystone does not accept the credentials.
+            CloudUnavailable: it did not answer, or not as OpenStack does.
+        """
+        try:
+            with translated(self._cloud, SERVICE):
+                return super().get_auth_ref(session)
+        except CloudUnavailable:
+            raise
+        except (TokenRefused, Forbidden) as error:
+            raise CredentialsRefused(
+                self._cloud, "its Keystone refuses the credentials stored for it.", request_id=error.request_id
+            ) from error
+        except CloudError as error:
+            raise CloudUnavailable(
+                self._cloud, "its Keystone did not answer as OpenStack does.", request_id=error.request_id
+            ) from error
+
+
+_sessions: dict[str, tuple[Credentials, _PasswordPlugin, Session]] = {}
+_sessions_lock = Lock()
+
+
+def session_of(credentials: Credentials) -> tuple[_PasswordPlugin, Session]:
+    """Return how the process authenticates with a registered cloud, and its one session there.
+
+    Both are made anew when the cloud's record has changed.
+
+    Its first request authenticates, and so does one that is answered with 401, once; all threads
+    share the token until it expires. Cost: none.
+    """
+    name = credentials.region.name
+    with _sessions_lock:
+        known = _sessions.get(name)
+        if known is None or known[0] != credentials:
+            plugin = _PasswordPlugin(credentials)
+            known = _sessions[name] = (credentials, plugin, open_session(plugin))
+        return known[1], known[2]
+
+
+def forget_session(name: str) -> None:
+    """Drop the session of a cloud that is no longer registered."""
+    with _sessions_lock:
+        _sessions.pop(name, None)
+
+
+def compute_endpoint(credentials: Credentials) -> str:
+    """Return the URL of the compute API that our credentials are for.
+
+    Without a region of its own name the catalogue's only one is the cloud's, unless the record names another.
+
+    Raises:
+        CredentialsRefused: Keystone refused the credentials.
+        CloudUnavailable: it did not answer, or its catalogue has no compute endpoint for the region.
+
+    Cost: none while authenticated, else one Keystone call.
+    """
+    region = credentials.region
+    if credentials.nova_url:
+        url = credentials.nova_url.rstrip("/")
+        return url if re.search(r"/v2(\.\d+)?(/|\Z)", url) else f"{url}/v2.1"
+    with translated(region.name, SERVICE):
+        plugin, session = session_of(credentials)
+        endpoints = dict(_compute_endpoints(plugin.get_access(session)))
+    endpoint = endpoints.get(region.region_name)
+    if endpoint is None and region.region_name == region.name and len(endpoints) == 1:
+        (endpoint,) = endpoints.values()
+    return checked(endpoint, region)
+
+
+def checked(endpoint: str | None, region: Region) -> str:
+    """Return the compute endpoint that a catalogue names, if any cloud may have such a one.
+
+    The federation's own Keystone is believed; another one could send us wherever its owner likes.
+
+    Raises:
+        CloudUnavailable: there is none, or it is not a URL of HTTP to a host that we may go to.
+    """
+    if endpoint is None:
+        raise CloudUnavailable(region.name, "the Keystone catalogue has no compute endpoint for the region.")
+    if not _is_central(region):
+        try:
+            validate_cloud_url(endpoint)
+        except ValidationError as error:
+            reason = f"the compute endpoint in the Keystone catalogue {error.message}."
+            raise CloudUnavailable(region.name, reason) from error
+    return endpoint
+
+
+def v3_url(keystone_url: str) -> str:
+    """Return the URL of the v3 API, whether *keystone_url* ends in /v3, /v3/, /v2.0 or in nothing."""
+    return re.sub(r"(/v3|/v2\.0)?/*\Z", "", keystone_url) + "/v3"
+
+
+def _cache_key(token: str, region: Region) -> str:
+    return salted_hmac("keystone-token", f"{region.keystone_url} {token}", algorithm="sha256").hexdigest()
+
+
+def _ask(token: str, region: Region) -> TokenAccess:
+    if not region.keystone_url:
+        raise CloudUnavailable(region.name, "no Keystone is configured for it (KEYSTONE_URL).")
+    _keep_from_others(token, region)
+    try:
+        with translated(region.name, SERVICE):
+            info = _validate(token, region.keystone_url)
+            if not info.project_scoped:
+                info = _rescope(token, region)
+            return TokenAccess(
+                token=str(info.auth_token),
+                project_id=str(info.project_id),
+                expires_at=_aware(info.expires),
+                compute=dict(_compute_endpoints(info)),
+            )
+    except (TokenRefused, CloudUnavailable):
+        raise
+    except CloudError as error:  # 400, 403 and 404 all mean that the token is not one that opens a project
+        raise TokenRefused(
+            region.name, "its Keystone does not accept the token.", request_id=error.request_id
+        ) from error
+
+
+def _keep_from_others(token: str, region: Region) -> None:
+    """Raise `TokenRefused` for a token of the central Keystone that is meant for one of a cloud's own.
+
+    Whoever runs that Keystone could use it everywhere else in the federation.
+    """
+    if not region.central_keystone_url or _is_central(region):
+        return
+    try:
+        with translated(region.name, "federation's Keystone"):
+            _validate(token, region.central_keystone_url)
+    except CloudUnavailable:
+        raise
+    except CloudError:
+        return  # it is not one of the central Keystone's
+    raise TokenRefused(region.name, "the token is the federation's, and this region has a Keystone of its own.")
+
+
+def _is_central(region: Region) -> bool:
+    return v3_url(region.central_keystone_url) == v3_url(region.keystone_url)
+
+
+def _validate(token: str, keystone_url: str) -> AccessInfo:
+    answer = open_session().get(
+        f"{v3_url(keystone_url)}/auth/tokens",
+        headers={"X-Auth-Token": token, "X-Subject-Token": token, "Accept": "application/json"},
+        authenticated=False,
+    )
+    return keystone_access.create(resp=answer, auth_token=token)
+
+
+def _rescope(token: str, region: Region) -> AccessInfo:
+    """Scope the token to its user's default project, else to the first of theirs by name."""
+    info = _scoped(token, region, project_id=None)
+    if info.project_scoped:
+        return info
+    projects = _projects(token, region)
+    if not projects:
+        raise Forbidden(region.name, "the token's user has no project.")
+    return _scoped(token, region, project_id=projects[0])
+
+
+def _scoped(token: str, region: Region, *, project_id: str | None) -> AccessInfo:
+    plugin = v3.Token(auth_url=v3_url(region.keystone_url), token=token, project_id=project_id)
+    return plugin.get_auth_ref(open_session())
+
+
+def _projects(token: str, region: Region) -> list[str]:
+    """Return the ids of the projects that the token can be scoped to, by the projects' names."""
+    answer = open_session().get(
+        f"{v3_url(region.keystone_url)}/auth/projects",
+        headers={"X-Auth-Token": token, "Accept": "application/json"},
+        authenticated=False,
+    )
+    projects = [project for project in answer.json()["projects"] if project.get("enabled", True)]
+    return [project["id"] for project in sorted(projects, key=lambda project: project["name"])]
+
+
+def _compute_endpoints(info: AccessInfo) -> Iterator[tuple[str, str]]:
+    if not info.has_service_catalog():
+        return
+    for endpoint in info.service_catalog.get_endpoint_data_list(service_type="compute", interface="public"):
+        if endpoint.region_name and endpoint.catalog_url:
+            yield endpoint.region_name, endpoint.catalog_url
+
+
+def _aware(moment: datetime | None) -> datetime:
+    if moment is None:
+        raise ValueError("a token without an expiry")
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

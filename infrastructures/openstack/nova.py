@@ -1,0 +1,372 @@
+"""The flavors of one region's Nova.
+
+Source of paths, bodies and statuses: Compute API reference, "Flavors", "Flavors access",
+"Flavors extra-specs".
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import replace
+from operator import itemgetter
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+from django.conf import settings
+from django.core.cache import caches
+from keystoneauth1.session import Session
+from keystoneauth1.token_endpoint import Token
+from novaclient import API_MAX_VERSION, API_MIN_VERSION
+from novaclient.api_versions import APIVersion
+from novaclient.client import Client
+
+from infrastructures.openstack.errors import (
+    CloudError,
+    CloudUnavailable,
+    CloudUnreachable,
+    CredentialsRefused,
+    FlavorConflict,
+    FlavorNotFound,
+    FlavorRefused,
+    Forbidden,
+    TokenRefused,
+)
+from infrastructures.openstack.keystone import checked, compute_endpoint, forget_token, open_token, session_of
+from infrastructures.openstack.records import Credentials, NovaFlavor, Region
+from infrastructures.openstack.sessions import open_session
+from infrastructures.openstack.translation import translated
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+SERVICE = "Nova"
+# A Nova that always names a next page must not hold us for ever.
+MAX_PAGES = 100
+MICROVERSION_SECONDS = 3600
+# Of the time-out, so that a caller waits no longer than that in all: what a request that writes may take, and then
+# each look at what became of it, of which there are two.
+WRITING_SHARE, LOOKING_SHARE = 1 / 2, 1 / 4
+ACCEPTED = 202
+DESCRIPTION_VERSION = APIVersion("2.55")
+FLAVOR_ID = re.compile(r"[a-zA-Z0-9. _-]{1,255}")
+# Ids that Nova gives out but that the paths of its own API cannot say.
+UNREACHABLE_IDS = {".", "..", "detail"}
+
+
+class Nova:
+    """The flavors of a region, as they may be seen and changed from a session with its cloud.
+
+    Making one costs an upstream call when the endpoint is met for the first time; then none.
+
+    Raises:
+        CloudUnavailable: Nova did not answer, or not as OpenStack does. Every method raises it too.
+    """
+
+    def __init__(self, region: Region, session: Session, endpoint: str) -> None:
+        self.region = region
+        self._timeout = float(settings.OPENSTACK_TIMEOUT)
+        with self._about_no_flavor(), self._answering():
+            self._version = _negotiated_version(session, endpoint)
+        self._client = Client(self._version, session=session, endpoint_override=endpoint)
+
+    def list_flavors(self) -> list[NovaFlavor]:
+        """Return all flavors that the token may see, those not public included, by name, then id.
+
+        Cost: one upstream call per page of Nova's, which holds 1,000 flavors by default.
+        """
+        flavors = [flavor for page in self._pages() for flavor in page]
+        return sorted(flavors, key=lambda flavor: (flavor.name, flavor.id))
+
+    def get_flavor(self, flavorid: str) -> NovaFlavor:
+        """Return one flavor, without its access list. Cost: one upstream call.
+
+        Raises:
+            FlavorNotFound: there is none of this id that the token may see.
+        """
+        return self._get(f"/flavors/{self._quoted(flavorid)}", lambda body: NovaFlavor.from_nova(body["flavor"]))
+
+    def get_whole_flavor(self, flavorid: str) -> NovaFlavor:
+        """Return one flavor with its extra specs and access list, neither of them None.
+
+        Cost: one upstream call, one more when it is not public, and one more where Nova does not
+        tell extra specs in passing (before microversion 2.61, or by policy).
+
+        Raises:
+            FlavorNotFound: as `get_flavor`.
+            Forbidden: the token may not see the extra specs or the access list.
+        """
+        flavor = self.get_flavor(flavorid)
+        extra_specs = flavor.extra_specs
+        if extra_specs is None:
+            extra_specs = self._get(
+                f"/flavors/{self._quoted(flavorid)}/os-extra_specs",
+                lambda body: {key: str(value) for key, value in body["extra_specs"].items()},
+            )
+        projects = () if flavor.is_public else self._projects(flavorid)
+        return replace(flavor, extra_specs=extra_specs, projects=projects)
+
+    def find_flavor(self, flavorid: str) -> NovaFlavor | None:
+        """Return what `get_whole_flavor` does, or None when there is no such flavor."""
+        try:
+            return self.get_whole_flavor(flavorid)
+        except FlavorNotFound:
+            return None
+
+    def look(self, flavorid: str) -> NovaFlavor | None:
+        """Return what `find_flavor` does, without waiting long: `LOOKING_SHARE` of the time-out for each call."""
+        hurried = copy(self)
+        hurried._timeout = self._timeout * LOOKING_SHARE
+        return hurried.find_flavor(flavorid)
+
+    def create_flavor(self, flavor: NovaFlavor) -> NovaFlavor:
+        """Create *flavor* with its extra specs and grants, and return it as Nova has it.
+
+        A creation whose answer is lost is settled by reading the flavor back.
+
+        Cost: one upstream call, one more with extra specs, and one per project of the access list.
+
+        Raises:
+            FlavorConflict: the name or the id is taken.
+            FlavorRefused: Nova does not accept the values.
+            Forbidden: the token may not create flavors.
+        """
+        created: NovaFlavor | None
+        try:
+            created = self._create_row(flavor)
+        except CredentialsRefused:
+            raise  # an answer as clear as any other refusal
+        except CloudUnavailable as error:
+            created = self._read_back(flavor.id, error)
+            if created is None or created.row != flavor.row:
+                raise
+        try:
+            self.complete_flavor(flavor, has=created)
+        except CloudError:
+            self._take_back(flavor.id)
+            raise
+        return replace(created, extra_specs=flavor.extra_specs, projects=flavor.projects)
+
+    def complete_flavor(self, flavor: NovaFlavor, *, has: NovaFlavor) -> None:
+        """Give the flavor that Nova *has* the extra specs and grants of *flavor* that it lacks.
+
+        Cost: at most one upstream call for the extra specs, and one per project.
+        """
+        wanted = dict(flavor.extra_specs or {})
+        if wanted.items() - dict(has.extra_specs or {}).items():
+            self._post(
+                f"/flavors/{self._quoted(flavor.id)}/os-extra_specs", {"extra_specs": wanted}, itemgetter("extra_specs")
+            )
+        for project in sorted(set(flavor.projects or ()) - set(has.projects or ())):
+            self._grant(flavor.id, project)
+
+    def delete_flavor(self, flavorid: str) -> None:
+        """Delete a flavor. Servers that use it keep their own copy.
+
+        A deletion whose answer is lost is settled by looking whether the flavor is still there.
+
+        Cost: one upstream call.
+
+        Raises:
+            FlavorNotFound: there is none of this id that the token may see.
+            Forbidden: the token may not delete flavors.
+        """
+        try:
+            with self._answering():
+                answer, _ = self._client.client.delete(
+                    f"/flavors/{self._quoted(flavorid)}", timeout=self._writing_timeout
+                )
+                if answer.status_code != ACCEPTED:
+                    raise ValueError(f"a deletion answered with {answer.status_code}")
+        except CredentialsRefused:
+            raise
+        except CloudUnavailable as error:
+            if self._read_back(flavorid, error):
+                raise
+
+    def _create_row(self, flavor: NovaFlavor) -> NovaFlavor:
+        # Not by novaclient's own method: it takes the id "auto" for none.
+        values = {
+            "name": flavor.name,
+            "ram": flavor.ram,
+            "vcpus": flavor.vcpus,
+            "disk": flavor.disk,
+            "id": flavor.id,
+            "swap": flavor.swap,
+            "OS-FLV-EXT-DATA:ephemeral": flavor.ephemeral,
+            "rxtx_factor": flavor.rxtx_factor,
+            "os-flavor-access:is_public": flavor.is_public,
+        }
+        if flavor.description and self._version >= DESCRIPTION_VERSION:
+            values["description"] = flavor.description
+        return self._post("/flavors", {"flavor": values}, lambda body: NovaFlavor.from_nova(body["flavor"]))
+
+    def _read_back(self, flavorid: str, lost: CloudUnavailable) -> NovaFlavor | None:
+        """Return what Nova has after an answer was *lost*; raise that again when Nova does not show it.
+
+        Not knowing must not look like a refusal, after which nothing would have changed.
+        """
+        try:
+            return self.look(flavorid)
+        except CloudError as error:
+            raise lost from error
+
+    def _take_back(self, flavorid: str) -> None:
+        """Delete a flavor that could not be completed, as far as Nova lets us."""
+        try:
+            self.delete_flavor(flavorid)
+        except CloudError as error:
+            logger.warning("%s: half of flavor %s stays: %s", self.region.name, flavorid, error)
+
+    def _grant(self, flavorid: str, project: str) -> None:
+        try:
+            self._post(
+                f"/flavors/{self._quoted(flavorid)}/action",
+                {"addTenantAccess": {"tenant": project}},
+                itemgetter("flavor_access"),
+            )
+        except FlavorConflict:  # it has been granted already
+            return
+
+    def _projects(self, flavorid: str) -> tuple[str, ...]:
+        return self._get(
+            f"/flavors/{self._quoted(flavorid)}/os-flavor-access",
+            lambda body: tuple(sorted(grant["tenant_id"] for grant in body["flavor_access"])),
+        )
+
+    def _pages(self) -> Iterator[list[NovaFlavor]]:
+        query: Mapping[str, str] = {"is_public": "None"}
+        for _ in range(MAX_PAGES):
+            with self._about_no_flavor():
+                page, query = self._get(f"/flavors/detail?{urlencode(query)}", _page)
+            yield page
+            if not query:
+                return
+        raise CloudUnavailable(self.region.name, "its Nova gives its flavors in pages without end.")
+
+    def _get(self, path: str, read: Callable[[Any], T]) -> T:
+        """Return what *read* makes of the answer's body; a connection that broke is tried once more."""
+        try:
+            return self._get_once(path, read)
+        except CloudUnreachable:
+            return self._get_once(path, read)
+
+    def _get_once(self, path: str, read: Callable[[Any], T]) -> T:
+        with self._answering():
+            _, body = self._client.client.get(path, timeout=self._timeout)
+            return read(body)
+
+    def _post(self, path: str, body: object, read: Callable[[Any], T]) -> T:
+        with self._answering():
+            _, answer = self._client.client.post(path, body=body, timeout=self._writing_timeout)
+            return read(answer)
+
+    @property
+    def _writing_timeout(self) -> float:
+        return self._timeout * WRITING_SHARE
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        with translated(self.region.name, SERVICE):
+            yield
+
+    @contextmanager
+    def _about_no_flavor(self) -> Iterator[None]:
+        """Take 400, 404 and 409 for the cloud's failure: the caller has named no flavor that they could be about."""
+        try:
+            yield
+        except (FlavorRefused, FlavorNotFound, FlavorConflict) as error:
+            raise CloudUnavailable(
+                self.region.name, "its Nova did not answer as OpenStack does.", request_id=error.request_id
+            ) from error
+
+    def _quoted(self, flavorid: str) -> str:
+        if not FLAVOR_ID.fullmatch(flavorid) or flavorid in UNREACHABLE_IDS:
+            raise FlavorNotFound(self.region.name, f"Flavor {flavorid} could not be found.")
+        return quote(flavorid, safe="")
+
+
+class CallersNova(Nova):
+    """The flavors of a region, as a caller's token lets them be seen and changed.
+
+    Making one costs, besides, an upstream call when the token is met for the first time.
+
+    Raises:
+        TokenRefused: the token is not accepted. Every method raises it too.
+        CloudUnavailable: Keystone did not answer, or the region has no compute endpoint.
+    """
+
+    def __init__(self, region: Region, token: str) -> None:
+        self._presented_token = token
+        access = open_token(token, region)
+        endpoint = checked(access.compute.get(region.region_name), region)
+        super().__init__(region, open_session(Token(endpoint, access.token)), endpoint)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            with super()._answering():
+                yield
+        except TokenRefused:
+            forget_token(self._presented_token, self.region)
+            raise
+
+
+class OperatorsNova(Nova):
+    """The flavors of a registered cloud, as the credentials that we hold for it let us see and change them.
+
+    Making one costs, besides, a Keystone call when we are not authenticated there, or no longer.
+
+    Raises:
+        CredentialsRefused: the cloud does not let our credentials in, or do this. Every method raises it too.
+        CloudUnavailable: Keystone did not answer, or the region has no compute endpoint.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        self.region = credentials.region
+        endpoint = compute_endpoint(credentials)
+        _, session = session_of(credentials)
+        super().__init__(credentials.region, session, endpoint)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            with super()._answering():
+                yield
+        except (TokenRefused, Forbidden) as error:
+            raise CredentialsRefused(
+                self.region.name, "it refuses this to the credentials stored for it.", request_id=error.request_id
+            ) from error
+
+
+def _page(body: Any) -> tuple[list[NovaFlavor], Mapping[str, str]]:
+    """Return a page's flavors, and the query of the next page, empty when there is none.
+
+    The link's host and path are as Nova sees itself, which need not be where we reach it.
+    """
+    flavors = [NovaFlavor.from_nova(answer) for answer in body["flavors"]]
+    for link in body.get("flavors_links", ()):
+        if flavors and link["rel"] == "next":
+            query = {name: values[-1] for name, values in parse_qs(urlsplit(link["href"]).query).items()}
+            return flavors, {**query, "is_public": "None"}
+    return flavors, {}
+
+
+def _negotiated_version(nova: Session, endpoint: str) -> APIVersion:
+    """Return the highest microversion that this Nova, novaclient and NOVA_API_VERSION all allow.
+
+    Cost: one upstream call, remembered by endpoint for `MICROVERSION_SECONDS`.
+    Source: Compute API guide, "Microversions".
+    """
+    key = f"microversion:{endpoint}"
+    known: APIVersion | None = caches["keystone"].get(key)
+    if known is None:
+        # The endpoint may go on with the project's id, where no version is described.
+        root = re.sub(r"(/v2(\.\d+)?)/.*\Z", r"\1", endpoint.rstrip("/") + "/")
+        version = nova.get(f"{root}/", headers={"Accept": "application/json"}).json()["version"]
+        highest = APIVersion(version.get("version") or API_MIN_VERSION.get_string())  # "" without microversions
+        known = min(highest, API_MAX_VERSION, APIVersion(settings.NOVA_API_VERSION))
+        caches["keystone"].set(key, known, timeout=MICROVERSION_SECONDS)
+    return known

@@ -1,0 +1,143 @@
+"""HTTP to the clouds: pooled connections, time-outs that hold, nothing kept between callers."""
+
+import functools
+import http.client
+import io
+import socket
+import time
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from django.conf import settings
+from keystoneauth1.plugin import BaseAuthPlugin
+from keystoneauth1.session import Session
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+POOL_SIZE = 32
+
+
+class _BoundedReader(io.RawIOBase):
+    """Reads from a socket until its time-out has passed since this was made."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw = raw
+        self._socket = sock
+        self._timeout = sock.gettimeout() or settings.OPENSTACK_TIMEOUT
+        self._deadline = time.monotonic() + self._timeout
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what is there, waiting for it no longer than until the deadline."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)
+        try:
+            return self._raw.readinto(buffer)
+        finally:
+            self._socket.settimeout(self._timeout)
+
+    def close(self) -> None:
+        """Close what it reads from."""
+        self._raw.close()
+        super().close()
+
+
+class _BoundedResponse(http.client.HTTPResponse):
+    """Has one deadline for all of its head and body."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock))
+
+
+class _HTTPConnection(HTTPConnection):
+    response_class = _BoundedResponse
+
+
+class _HTTPSConnection(HTTPSConnection):
+    response_class = _BoundedResponse
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Reads each answer whole, within the request's time-out and `MAX_ANSWER_BYTES`.
+
+    The time-out of requests is for each read from the socket: a server that drips its answer, or a
+    line of its head, would hold the caller for as long as it likes.
+    """
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """Make a pool of connections whose answers have a deadline."""
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        """Send the request and read its answer.
+
+        Raises:
+            requests.RequestException: as ever; `ReadTimeout` also when the whole answer takes longer
+                than the time-out.
+        """
+        response = super().send(request, *args, **options | {"stream": True})
+        try:
+            response._content = _read(response.raw)
+        except (ReadTimeoutError, TimeoutError) as error:
+            raise requests.exceptions.ReadTimeout(error, request=request) from error
+        except HTTPError as error:
+            raise requests.exceptions.ConnectionError(error, request=request) from error
+        finally:
+            # Reading to the end has given the connection back to the pool; otherwise it is of no more use.
+            response.raw.close()
+        return response
+
+
+def _read(raw: Any) -> bytes:
+    parts, size = [], 0
+    while part := raw.read1(CHUNK_BYTES, decode_content=True):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_ANSWER_BYTES:
+            raise HTTPError(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
+    return b"".join(parts)
+
+
+@functools.cache
+def _pool() -> requests.Session:
+    """Return the process's one pool of connections, without cookies: callers must not share them."""
+    pool = requests.Session()
+    pool.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("http://", "https://"):
+        pool.mount(scheme, BoundedAdapter(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE))
+    return pool
+
+
+def open_session(auth: BaseAuthPlugin | None = None) -> Session:
+    """Return a keystoneauth session over the shared pool of connections.
+
+    It never follows a redirect: what another place answers is not the answer of the cloud that was asked.
+    """
+    return Session(
+        auth=auth,
+        session=_pool(),
+        verify=settings.OPENSTACK_VERIFY,
+        timeout=settings.OPENSTACK_TIMEOUT,
+        redirect=False,
+        user_agent="flavor-sync",
+    )

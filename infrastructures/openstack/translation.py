@@ -1,0 +1,81 @@
+"""From what keystoneauth and novaclient raise to the few errors of `errors`."""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from keystoneauth1 import exceptions as keystone_errors
+from novaclient import exceptions as nova_errors
+
+from infrastructures.openstack import errors
+
+logger = logging.getLogger(__name__)
+
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+
+_REFUSALS: dict[int, type[errors.CloudError]] = {
+    400: errors.FlavorRefused,
+    403: errors.Forbidden,
+    404: errors.FlavorNotFound,
+    409: errors.FlavorConflict,
+}
+
+# What the libraries come up with when an answer is of another shape than OpenStack's, or too deep
+# for the parser; keystoneauth asserts that there is one, and novaclient reads versions.
+_ODD_ANSWER = (
+    TypeError,
+    LookupError,
+    AttributeError,
+    ValueError,
+    ArithmeticError,
+    AssertionError,
+    RecursionError,
+    nova_errors.UnsupportedVersion,
+)
+
+
+@contextmanager
+def translated(cloud: str, service: str) -> Iterator[None]:
+    """Raise a `CloudError` that names *cloud* for whatever the libraries raise inside.
+
+    Wrap the calls and the reading of their answers, and nothing else: an answer of another shape than
+    OpenStack's shows as a `TypeError`, `KeyError`, `AttributeError`, `ValueError` or the like there.
+    """
+    try:
+        yield
+    except (nova_errors.ClientException, keystone_errors.HttpError) as error:
+        raise _from_status(error, cloud, service) from error
+    except keystone_errors.ClientException as error:
+        logger.warning("%s: %s: %s", cloud, service, error)
+        raise _from_failure(error, cloud, service) from error
+    except _ODD_ANSWER as error:
+        logger.warning("%s: %s: not an OpenStack answer: %r", cloud, service, error)
+        raise errors.CloudUnavailable(cloud, f"its {service} did not answer as OpenStack does.") from error
+
+
+def _from_status(
+    error: nova_errors.ClientException | keystone_errors.HttpError, cloud: str, service: str
+) -> errors.CloudError:
+    status = int(getattr(error, "code", 0) or getattr(error, "http_status", 0))
+    request_id = error.request_id or ""
+    logger.info("%s: %s answered %s (%s)", cloud, service, status, request_id)
+    if status == 401:
+        return errors.TokenRefused(cloud, f"its {service} does not accept the token.", request_id=request_id)
+    if refusal := _REFUSALS.get(status):
+        # Nova names no addresses, but what stands before it may speak in its place.
+        return refusal(cloud, _URL.sub("…", str(error.message)), request_id=request_id)
+    return errors.CloudUnavailable(cloud, f"its {service} answered {status}.", request_id=request_id)
+
+
+def _from_failure(error: keystone_errors.ClientException, cloud: str, service: str) -> errors.CloudError:
+    """Return what failed, without the URLs that the libraries' own messages are full of."""
+    match error:
+        case keystone_errors.ConnectTimeout():
+            return errors.CloudTimedOut(cloud, f"its {service} did not answer in time.")
+        case keystone_errors.SSLError():
+            return errors.CloudUnavailable(cloud, f"its {service} shows no TLS certificate that can be trusted.")
+        case keystone_errors.ConnectionError():
+            return errors.CloudUnreachable(cloud, f"its {service} could not be reached.")
+        case _:
+            return errors.CloudUnavailable(cloud, f"its {service} did not answer as OpenStack does.")

@@ -1,0 +1,27 @@
+"""Filters of the clouds, named as people say them."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from infrastructures.models import Infrastructure  # noqa: F401
+
+
+class InfrastructureQuerySet(models.QuerySet["Infrastructure"]):
+    """The clouds that are known."""
+
+    def operated_by(self, user: Any) -> Self:
+        """Return those whose operator *user* is.
+
+        A user of the IdM operates the nodes of the organizations that made them an owner, a local
+        account those that name it among their operators, and nobody else any.
+        """
+        if not user.is_authenticated:
+            return self.none()
+        owned_nodes = getattr(user, "owned_nodes", None)
+        return self.filter(operators=user) if owned_nodes is None else self.filter(name__in=owned_nodes)
+
+    def with_credentials(self) -> Self:
+        """Return those that we can enter by ourselves."""
+        return self.exclude(encrypted_password="")

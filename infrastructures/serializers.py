@@ -1,0 +1,34 @@
+"""Infrastructures on the wire. Credentials come in, and never go out."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from flavorsync_project.api.serializers import NameField, StrictCharField, wrapped
+from infrastructures.models import Infrastructure
+
+MAX_LENGTH = 255
+
+
+class InfrastructureSerializer(serializers.Serializer[Infrastructure]):
+    """An infrastructure, of which nothing but the name is told."""
+
+    name = serializers.CharField()
+
+
+class InfrastructureRegistrationSerializer(serializers.Serializer[Any]):
+    """An infrastructure to be registered, with the credentials to enter it."""
+
+    name = NameField()
+    keystone_url = StrictCharField(max_length=MAX_LENGTH)
+    nova_url = StrictCharField(max_length=MAX_LENGTH, required=False, allow_blank=True)
+    username = StrictCharField(max_length=MAX_LENGTH)
+    password = StrictCharField(max_length=MAX_LENGTH)
+    tenant = StrictCharField(max_length=MAX_LENGTH)
+    region = StrictCharField(max_length=MAX_LENGTH, required=False, allow_blank=True)
+    user_domain = StrictCharField(max_length=MAX_LENGTH, required=False)
+    project_domain = StrictCharField(max_length=MAX_LENGTH, required=False)
+
+
+INFRASTRUCTURE_DOCUMENT = wrapped("infrastructure", InfrastructureSerializer())
+"""The body of an answer that holds one infrastructure, for OpenAPI."""

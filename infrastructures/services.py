@@ -1,0 +1,443 @@
+"""What is done in a cloud's Nova and written down in the database, in that order or the other."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+from rest_framework.exceptions import PermissionDenied
+
+from flavorsync_project.api.errors import Conflict
+from infrastructures.encryption import Undecryptable, rotate
+from infrastructures.locks import Locked, exclusive
+from infrastructures.models import Infrastructure, Replacement
+from infrastructures.openstack.errors import (
+    CloudError,
+    CloudTimedOut,
+    CloudUnavailable,
+    CredentialsMissing,
+    CredentialsRefused,
+    FlavorConflict,
+    FlavorRefused,
+    TokenRefused,
+)
+from infrastructures.openstack.keystone import forget_session
+from infrastructures.openstack.nova import Nova, OperatorsNova
+from infrastructures.openstack.records import Credentials, NovaFlavor, Region
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+REGISTER = "infrastructures.register_infrastructure"
+CLOUDS_AT_ONCE = 16
+# A replacement takes a fraction of this; a list waits twice at most.
+SECONDS_TO_WAIT = 1
+
+
+def region_of(infrastructure: Infrastructure) -> Region:
+    """Return where the infrastructure's Nova is, as the OpenStack boundary takes it."""
+    return Region(
+        name=infrastructure.name,
+        keystone_url=infrastructure.effective_keystone_url,
+        region_name=infrastructure.region_name,
+        central_keystone_url=settings.KEYSTONE_URL,
+    )
+
+
+def credentials_of(infrastructure: Infrastructure) -> Credentials:
+    """Return how we enter the infrastructure by ourselves.
+
+    Raises:
+        CredentialsMissing: we hold none for it, or cannot read them.
+    """
+    if not infrastructure.has_credentials:
+        raise CredentialsMissing(infrastructure.name, "no credentials are stored for it.")
+    try:
+        password = infrastructure.get_password()
+    except Undecryptable as error:
+        raise CredentialsMissing(
+            infrastructure.name, "its stored password cannot be read with FIELD_ENCRYPTION_KEYS."
+        ) from error
+    return Credentials(
+        region=region_of(infrastructure),
+        nova_url=infrastructure.nova_url,
+        tenant=infrastructure.tenant,
+        username=infrastructure.username,
+        password=password,
+        user_domain=infrastructure.user_domain,
+        project_domain=infrastructure.project_domain,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome(Generic[T]):
+    """What came of some work in one cloud: its result, or the error."""
+
+    infrastructure: Infrastructure
+    result: T | None = None
+    error: CloudError | None = None
+
+
+def in_each_cloud(infrastructures: Iterable[Infrastructure], work: Callable[[Nova], T]) -> list[Outcome[T]]:
+    """Do *work* in several clouds side by side, with our own credentials, and return what came of it in each.
+
+    One cloud's failure does not touch another's work. *work* runs in a thread of its own, and so
+    must not use the database; nor must a transaction be open.
+
+    Cost: the slowest cloud's time, with up to `CLOUDS_AT_ONCE` of them; no query.
+    """
+    infrastructures = list(infrastructures)
+    if not infrastructures:
+        return []
+    with ThreadPoolExecutor(min(len(infrastructures), CLOUDS_AT_ONCE)) as pool:
+        # Each thread works in a copy of our context: its log lines bear the request's id.
+        futures = [
+            pool.submit(copy_context().run, _work_in, infrastructure, work) for infrastructure in infrastructures
+        ]
+        return [future.result() for future in futures]
+
+
+def _work_in(infrastructure: Infrastructure, work: Callable[[Nova], T]) -> Outcome[T]:
+    try:
+        return Outcome(infrastructure=infrastructure, result=work(open_nova(infrastructure)))
+    except CloudError as error:
+        return Outcome(infrastructure=infrastructure, error=error)
+
+
+def open_nova(infrastructure: Infrastructure) -> OperatorsNova:
+    """Return the infrastructure's Nova, entered with our own credentials.
+
+    Raises and cost: as `credentials_of` and `OperatorsNova`.
+    """
+    return OperatorsNova(credentials_of(infrastructure))
+
+
+def register_infrastructure(*, values: Mapping[str, Any], registrant: Any) -> Infrastructure:
+    """Register a cloud with the credentials to enter it; whoever registers it becomes its operator.
+
+    The cloud is not contacted.
+
+    Args:
+        values: by the contract's members, `password` in clear.
+        registrant: a local account, or a user of the IdM who owns the node of this name.
+
+    Raises:
+        PermissionDenied: the registrant may not register it.
+        Conflict: the name is taken.
+        ValidationError: a value is malformed, or INFRASTRUCTURE_URL_ALLOWLIST does not allow a host.
+
+    Cost: some five queries.
+    """
+    _require_right_to_register(registrant, values["name"])
+    members = dict(values)
+    infrastructure = Infrastructure(registered_by=str(registrant))
+    infrastructure.set_password(members.pop("password"))
+    for member, value in members.items():
+        setattr(infrastructure, member, value)
+    infrastructure.clean_fields()
+    try:
+        with transaction.atomic():
+            infrastructure.save()
+            if registrant.pk is not None:
+                infrastructure.operators.add(registrant)
+    except IntegrityError as error:
+        raise Conflict(f"There is already an infrastructure named {infrastructure.name}.") from error
+    return infrastructure
+
+
+def unregister_infrastructure(*, infrastructure: Infrastructure) -> None:
+    """Forget a cloud and our credentials for it. The cloud is not contacted.
+
+    Raises:
+        Conflict: a flavor of the catalogue is installed there, or a replacement is still open.
+
+    Cost: some five queries.
+    """
+    try:
+        infrastructure.delete()
+    except (ProtectedError, IntegrityError) as error:  # the latter when the flavor comes this very moment
+        raise Conflict(
+            f"{infrastructure} cannot go: a flavor of the catalogue is installed there, or is being replaced."
+        ) from error
+    forget_session(infrastructure.name)
+
+
+def rotate_encryption_keys() -> int:
+    """Encrypt every stored password anew by the first of FIELD_ENCRYPTION_KEYS; return how many there are.
+
+    Raises:
+        Undecryptable: one of them can be read with none of the keys. Nothing is changed then.
+
+    Cost: one query, and one per password, in one transaction.
+    """
+    with transaction.atomic():
+        infrastructures = list(Infrastructure.objects.with_credentials().select_for_update())
+        for infrastructure in infrastructures:
+            infrastructure.encrypted_password = rotate(infrastructure.encrypted_password)
+            infrastructure.save(update_fields=["encrypted_password"])
+    return len(infrastructures)
+
+
+def _require_right_to_register(registrant: Any, name: str) -> None:
+    owned_nodes = getattr(registrant, "owned_nodes", None)
+    if not registrant.has_perm(REGISTER) or (owned_nodes is not None and name not in owned_nodes):
+        raise PermissionDenied(f"You may not register the node {name}.")
+
+
+def register_region(*, name: str, keystone_url: str = "", region: str = "") -> tuple[Infrastructure, bool]:
+    """Make a region known that its users reach with their own tokens; return it and whether it is new.
+
+    Raises:
+        ValidationError: a value is malformed, or the name is taken by one with other values.
+
+    Cost: one query when it was known before, else three.
+    """
+    wanted = {"name": name, "keystone_url": keystone_url, "region": region}
+    known = Infrastructure.objects.filter(**wanted).first()
+    if known:
+        return known, False
+    infrastructure = Infrastructure(**wanted)
+    infrastructure.full_clean()
+    infrastructure.save()
+    return infrastructure, True
+
+
+def replace_flavor(
+    *,
+    infrastructure: Infrastructure,
+    nova: Nova,
+    flavorid: str,
+    changes: Mapping[str, Any],
+    requested_by: str,
+    check: Callable[[], None] = lambda: None,
+) -> NovaFlavor:
+    """Give a flavor other values under the same id, and return it as Nova then has it.
+
+    Nova cannot change a flavor's numbers, so the flavor is deleted and made again, with its extra
+    specs, access list, description, ephemeral disk, RX/TX factor and is_public. Both are written
+    down first: what is cut short between the two is settled by `settle_replacements`.
+
+    Args:
+        changes: by member of `NovaFlavor`.
+        check: called when nobody else can change the flavor any more; what it raises ends it there.
+
+    Raises:
+        FlavorNotFound, FlavorConflict, FlavorRefused, Forbidden: Nova's refusal; the old flavor stays.
+        Conflict: somebody else is changing this flavor right now.
+        CloudUnavailable: Nova failed; the old flavor stays, or the replacement is settled later.
+
+    Cost: upstream, one call to read, one to delete, one to create; one more with extra specs; one
+    more and one per project when it is not public; one more when it is renamed. One call when
+    nothing changes. Three queries.
+    """
+    with alone_with(infrastructure, flavorid):
+        check()
+        if Replacement.objects.filter(infrastructure=infrastructure, flavorid=flavorid).exists():
+            raise Conflict(f"{infrastructure}: an earlier replacement of flavor {flavorid} is still open.")
+        old = nova.get_whole_flavor(flavorid)
+        new = replace(old, **changes)
+        if new == old:
+            return old
+        with _names_kept(infrastructure, old.name, new.name):
+            _refuse_taken_name(nova, old=old, new=new)
+            record = Replacement.objects.create(
+                infrastructure=infrastructure,
+                flavorid=flavorid,
+                old=old.as_json(),
+                new=new.as_json(),
+                requested_by=requested_by,
+            )
+            return _carry_out(record, nova)
+
+
+def settle_replacements(*, infrastructure: Infrastructure, nova: Nova) -> list[Replacement]:
+    """Finish or undo the replacements that were cut short in this cloud; return those it could not.
+
+    One that a live request is at work on is left to it, and waited for a little: meanwhile its
+    flavor may be missing in Nova. Where Nova refuses (the caller's token may
+    not make flavors, say) or fails, it stays open for the next caller, and nothing is lost: both
+    flavors are in the database.
+
+    Raises:
+        TokenRefused: the cloud does not accept the token.
+
+    Cost: one query; for each open replacement some upstream calls more, until the cloud fails.
+    """
+    still_open = []
+    for record in Replacement.objects.filter(infrastructure=infrastructure):
+        try:
+            with exclusive(_lock_name(infrastructure, record.flavorid), wait=SECONDS_TO_WAIT):
+                _settle(record, nova)
+        except Locked:
+            continue
+        except TokenRefused:
+            raise
+        except CloudError as error:
+            _note(record, error)
+            still_open.append(record)
+            if isinstance(error, CloudUnavailable):
+                break  # it would fail the next one too; whoever came may still have something to read there
+    return still_open
+
+
+def create_flavor(*, infrastructure: Infrastructure, nova: Nova, flavor: NovaFlavor) -> NovaFlavor:
+    """Create a flavor in the cloud and return it as Nova has it.
+
+    Raises:
+        FlavorConflict, FlavorRefused, Forbidden, CloudUnavailable: as `Nova.create_flavor`.
+        Conflict: somebody else is changing the flavor of this id right now.
+
+    Cost: as `Nova.create_flavor`, and one query.
+    """
+    with alone_with(infrastructure, flavor.id, name=flavor.name):
+        return nova.create_flavor(flavor)
+
+
+def delete_flavor(*, infrastructure: Infrastructure, nova: Nova, flavorid: str) -> None:
+    """Delete a flavor from the cloud.
+
+    Raises:
+        FlavorNotFound, Forbidden, CloudUnavailable: as `Nova.delete_flavor`.
+        Conflict: somebody else is changing the flavor right now.
+
+    Cost: one upstream call.
+    """
+    with alone_with(infrastructure, flavorid):
+        nova.delete_flavor(flavorid)
+
+
+def _lock_name(infrastructure: Infrastructure, flavorid: str) -> str:
+    return f"flavor:{infrastructure.pk}:{flavorid}"
+
+
+@contextmanager
+def alone_with(infrastructure: Infrastructure, flavorid: str, *, name: str | None = None) -> Iterator[None]:
+    """Keep everybody else from changing a flavor in a cloud meanwhile, and from taking its *name* there.
+
+    Raises:
+        Conflict: somebody else is changing it right now, or the name is that of a flavor whose
+            replacement is still open.
+
+    Cost: one query with *name*.
+    """
+    try:
+        with exclusive(_lock_name(infrastructure, flavorid)):
+            if name is None:
+                yield
+                return
+            with _names_kept(infrastructure, name):
+                _refuse_reserved_name(infrastructure, name)
+                yield
+    except Locked as error:
+        raise Conflict(f"{infrastructure}: flavor {flavorid} is being changed by somebody else.") from error
+
+
+@contextmanager
+def _names_kept(infrastructure: Infrastructure, *names: str) -> Iterator[None]:
+    """Keep everybody else from taking these names in a cloud meanwhile; Nova's on MySQL tell no case apart."""
+    with ExitStack() as locks:
+        for name in sorted({name.lower() for name in names}):
+            locks.enter_context(exclusive(f"name:{infrastructure.pk}:{name}"))
+        yield
+
+
+def _refuse_reserved_name(infrastructure: Infrastructure, name: str) -> None:
+    """Raise `Conflict` for the name of a flavor that is missing only because its replacement was cut short."""
+    for record in Replacement.objects.filter(infrastructure=infrastructure):
+        if name.lower() in {record.old["name"].lower(), record.new["name"].lower()}:
+            raise Conflict(f"{infrastructure}: the name {name} is that of a flavor that is being replaced.")
+
+
+def _refuse_taken_name(nova: Nova, *, old: NovaFlavor, new: NovaFlavor) -> None:
+    """Raise `FlavorConflict` while the old flavor still stands, rather than when it is gone."""
+    name = new.name.lower()
+    if name == old.name.lower():
+        return
+    if any(flavor.name.lower() == name for flavor in nova.list_flavors()):
+        raise FlavorConflict(nova.region.name, f"there is already a flavor named {new.name}.")
+
+
+def _carry_out(record: Replacement, nova: Nova) -> NovaFlavor:
+    """Delete the old flavor and create the new one; on failure put the old one back."""
+    new = NovaFlavor.from_json(record.new)
+    try:
+        nova.delete_flavor(record.flavorid)
+    except CloudError as error:
+        if not isinstance(error, CloudUnavailable) or isinstance(error, CredentialsRefused):
+            record.delete()  # else it may be gone or not: the next caller settles it
+        raise
+    try:
+        created = nova.create_flavor(new)
+    except CloudError as error:
+        _put_back(record, nova, because=error)
+        raise
+    record.delete()
+    return created
+
+
+def _put_back(record: Replacement, nova: Nova, *, because: CloudError) -> None:
+    record.goal = Replacement.Goal.OLD
+    _note(record, because)
+    try:
+        if isinstance(because, CloudTimedOut):
+            nova.look(record.flavorid)  # does it answer again? The caller has waited long; else the next one settles it
+        _settle(record, nova)
+    except CloudError as error:
+        _note(record, error)
+
+
+def _settle(record: Replacement, nova: Nova) -> None:
+    """Bring one replacement to its end, from whatever Nova has now.
+
+    Raises:
+        FlavorConflict: somebody else has made another flavor of this id or name meanwhile.
+        CloudError: as `Nova`'s methods.
+    """
+    try:
+        record.refresh_from_db()  # its goal may have changed, too, before we had the lock
+    except Replacement.DoesNotExist:
+        return  # settled while we came
+    old, new = NovaFlavor.from_json(record.old), NovaFlavor.from_json(record.new)
+    has = nova.find_flavor(record.flavorid)
+    if has and has.row not in (old.row, new.row):
+        raise FlavorConflict(nova.region.name, f"flavor {record.flavorid} has been made otherwise by somebody else.")
+    untouched = has is not None and has.row == old.row and record.goal == Replacement.Goal.NEW
+    if not untouched:
+        _make_goal(record, nova, old=old, new=new)
+    logger.info("%s: the replacement of flavor %s is settled", nova.region.name, record.flavorid)
+    record.delete()
+
+
+def _make_goal(record: Replacement, nova: Nova, *, old: NovaFlavor, new: NovaFlavor) -> None:
+    if record.goal == Replacement.Goal.NEW:
+        try:
+            _make(nova, new)
+            return
+        except (FlavorConflict, FlavorRefused) as error:
+            record.goal = Replacement.Goal.OLD
+            _note(record, error)
+    _make(nova, old)
+
+
+def _make(nova: Nova, wanted: NovaFlavor) -> None:
+    """Make Nova have *wanted* whole, where it now has nothing, a part of it, or its other version."""
+    has = nova.find_flavor(wanted.id)
+    if has and has.row != wanted.row:
+        nova.delete_flavor(wanted.id)
+        has = None
+    if has:
+        nova.complete_flavor(wanted, has=has)
+    else:
+        nova.create_flavor(wanted)
+
+
+def _note(record: Replacement, error: CloudError) -> None:
+    record.last_error = str(error.detail)
+    record.save(update_fields=["goal", "last_error"])

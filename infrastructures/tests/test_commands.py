@@ -1,0 +1,174 @@
+"""`register_infrastructure` and `settle_replacements`, typed at a shell."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from infrastructures.models import Infrastructure, Replacement
+from infrastructures.tests.cloud import KEYSTONE, TOKEN, Cloud, access_document, flavor_document
+from infrastructures.tests.factories import make_infrastructure, make_replacement
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*arguments: str, **options: Any) -> str:
+    output = io.StringIO()
+    call_command(*arguments, stdout=output, **options)
+    return output.getvalue()
+
+
+# register_infrastructure
+
+
+def test_registers_a_region() -> None:
+    output = run(
+        "register_infrastructure", "Mordor", "--keystone-url", "https://mordor.example.org", "--region", "RegionOne"
+    )
+    assert output == "Mordor: registered.\n"
+    assert list(Infrastructure.objects.values_list("name", "keystone_url", "region")) == [
+        ("Mordor", "https://mordor.example.org", "RegionOne")
+    ]
+
+
+def test_registering_again_changes_nothing() -> None:
+    run("register_infrastructure", "Spain2")
+    assert run("register_infrastructure", "Spain2") == "Spain2: already registered.\n"
+    assert Infrastructure.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["Spain2", "--keystone-url", "https://other.example.org"], "There is already an infrastructure of this name."),
+        (["Spain2", "--region", "RegionOne"], "There is already an infrastructure of this name."),
+        (["Mordor", "--keystone-url", "mordor"], "must be an http or https URL"),
+        (["Mordor", "--keystone-url", "ftp://mordor.example.org"], "must be an http or https URL"),
+        ([" "], "A name has no slash and no space at either end, and is not . or .."),
+        (["a/b"], "A name has no slash and no space at either end, and is not . or .."),
+        ([""], "This field cannot be blank."),
+    ],
+)
+def test_bad_input_is_one_clear_line(arguments: list[str], message: str) -> None:
+    make_infrastructure("Spain2")
+    with pytest.raises(CommandError) as caught:
+        run("register_infrastructure", *arguments)
+    assert str(caught.value) == message
+    assert list(Infrastructure.objects.values_list("name", "keystone_url", "region")) == [("Spain2", "", "")]
+
+
+# settle_replacements
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """A shell that has a Keystone token, and a central Keystone to take it to."""
+    monkeypatch.setenv("OS_TOKEN", TOKEN)
+    settings.KEYSTONE_URL = KEYSTONE
+
+
+def has_nova(cloud: Cloud, **members: Any) -> None:
+    """Have the Nova hold the flavor 42."""
+    cloud.nova("GET", "/flavors/42", {"json": {"flavor": flavor_document(**members)}})
+    cloud.nova("GET", "/flavors/42/os-flavor-access", {"json": access_document("p1", "p2")})
+
+
+def test_lists_what_is_open_without_any_token() -> None:
+    record = make_replacement(last_error="Spain2: why")
+    line, count = run("settle_replacements").splitlines()
+    assert line.startswith("Spain2  42  m1.custom -> m1.custom  since ")
+    assert line.endswith(f"{record.created_at:%H:%M:%S} UTC  finish the replacement  Spain2: why")
+    assert count == "1 open."
+
+
+def test_lists_one_regions_alone() -> None:
+    make_replacement()
+    make_replacement(infrastructure=make_infrastructure("Mordor"), flavorid="7")
+    nodes = [record["node"] for record in json.loads(run("settle_replacements", "--json"))]
+    assert nodes == ["Spain2", "Mordor"]
+    assert run("settle_replacements", "--node", "Mordor", "--dry-run").endswith("\n1 open.\n")
+
+
+def test_says_it_in_json() -> None:
+    record = make_replacement(requested_by="somebody")
+    assert json.loads(run("settle_replacements", "--json")) == [
+        {
+            "node": "Spain2",
+            "id": "42",
+            "old": record.old,
+            "new": record.new,
+            "goal": "new",
+            "requested_by": "somebody",
+            "last_error": "",
+            "created_at": record.created_at.isoformat(),
+        }
+    ]
+
+
+@pytest.mark.usefixtures("shell")
+def test_settles_with_the_shells_token(cloud: Cloud) -> None:
+    make_replacement()
+    has_nova(cloud, ram=8192)
+    assert run("settle_replacements", "--node", "Spain2") == "0 open.\n"
+    assert not Replacement.objects.exists()
+    assert cloud.http.request_history[-1].headers["X-Auth-Token"] == TOKEN
+
+
+@pytest.mark.usefixtures("shell")
+@pytest.mark.parametrize("exported", [None, ""])
+def test_asks_for_the_token_where_the_shell_has_none(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, exported: str | None
+) -> None:
+    monkeypatch.delenv("OS_TOKEN")
+    if exported is not None:
+        monkeypatch.setenv("OS_TOKEN", exported)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: f"typed at {prompt}")
+    make_infrastructure()
+    assert run("settle_replacements", "--node", "Spain2") == "0 open.\n"
+    assert cloud.http.request_history[0].headers["X-Auth-Token"] == "typed at Keystone token: "
+
+
+@pytest.mark.usefixtures("shell")
+def test_dry_run_asks_nobody(cloud: Cloud) -> None:
+    make_replacement()
+    assert run("settle_replacements", "--node", "Spain2", "--dry-run").endswith("\n1 open.\n")
+    assert cloud.calls == []
+    assert Replacement.objects.exists()
+
+
+@pytest.mark.usefixtures("shell")
+@pytest.mark.parametrize("as_json", [True, False])
+def test_what_stays_open_is_printed_and_a_failure(cloud: Cloud, as_json: bool) -> None:
+    make_replacement()
+    has_nova(cloud, ram=1)
+    output = io.StringIO()
+    with pytest.raises(CommandError, match=r"^1 still open\.$") as caught:
+        call_command("settle_replacements", "--node", "Spain2", as_json=as_json, stdout=output)
+    assert "made otherwise by somebody else" in output.getvalue()
+    assert caught.value.returncode == 1
+    assert Replacement.objects.exists()
+
+
+@pytest.mark.usefixtures("shell")
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"status_code": 401, "json": {}}, "Spain2: its Keystone does not accept the token."),
+        ({"status_code": 503}, "Spain2: its Keystone answered 503."),
+    ],
+)
+def test_a_cloud_that_fails_is_one_clear_line(cloud: Cloud, answer: dict[str, Any], message: str) -> None:
+    make_replacement()
+    cloud.keystone("GET", "/auth/tokens", answer)
+    with pytest.raises(CommandError) as caught:
+        run("settle_replacements", "--node", "Spain2")
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("arguments", [[], ["--dry-run"]])
+def test_an_unknown_region_is_said(arguments: list[str]) -> None:
+    with pytest.raises(CommandError, match=r"^There is no region Gondor\.$"):
+        run("settle_replacements", "--node", "Gondor", *arguments)

@@ -1,0 +1,134 @@
+"""A stand-in for the FIWARE IdM (Keyrock): `GET /user?access_token=TOKEN` for a few known tokens.
+
+Answers as Keyrock 8.3 does, `app_id` being without effect when no permission is asked about.
+"""
+
+import json
+import os
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from lab import seed
+from lab.access_log import AccessLog
+
+Json = dict[str, Any]
+
+_MANAGER_ROLE = {"id": "0c1d2e3f-1111-4a4a-8b8b-000000000001", "name": "InfrastructureManager"}
+_OWNER_ROLE = {"id": "0c1d2e3f-3333-4a4a-8b8b-000000000003", "name": "InfrastructureOwner"}
+# A role of the same name, made by somebody else in an application of their own.
+_OTHER_MANAGER_ROLE = _MANAGER_ROLE | {"id": "0c1d2e3f-4444-4a4a-8b8b-000000000004"}
+
+
+def _organization(node: str, number: int) -> Json:
+    return {
+        "id": f"0c1d2e3f-2222-4a4a-8b8b-{number:012}",
+        "name": f"{node} FIDASH",
+        "description": f"{node} infrastructure owners",
+        "website": None,
+        "roles": [_OWNER_ROLE],
+    }
+
+
+def _user(
+    name: str,
+    number: int,
+    *,
+    roles: tuple[Json, ...] = (),
+    organizations: tuple[Json, ...] = (),
+    application: str = seed.IDM_APPLICATION,
+) -> Json:
+    identifier = f"b6a5f0de-3c3b-4a52-9f3e-3a1b7b7a{number:04}"
+    return {
+        "organizations": organizations,
+        "displayName": "",
+        "roles": roles,
+        "app_id": application,
+        "trusted_apps": [],
+        "isGravatarEnabled": "",
+        "id": identifier,
+        "authorization_decision": "",
+        "app_azf_domain": "",
+        "eidas_profile": {},
+        "attributes": {},
+        "shared_attributes": "",
+        "username": name,
+        "email": f"{name}@example.org",
+        "given_name": name,
+        "family_name": name,
+        "image": "",
+        "gravatar": "",
+        "extra": None,
+        "sub": identifier,
+    }
+
+
+_VALID = {
+    "basic": _user("basic", 1),
+    "manager": _user("manager", 2, roles=(_MANAGER_ROLE,)),
+    "owner-spain2": _user("owner-spain2", 3, organizations=(_organization("Spain2", 2),)),
+    "owner-mordor": _user("owner-mordor", 4, organizations=(_organization("Mordor", 3),)),
+    "other-application": _user(
+        "basic",
+        1,
+        roles=(_OTHER_MANAGER_ROLE,),
+        application=seed.OTHER_IDM_APPLICATION,
+    ),
+    # A token of the application itself: it stands for no person, so there is no id.
+    "machine": {"app_id": seed.IDM_APPLICATION},
+}
+_ANSWERS: dict[str, tuple[HTTPStatus, object]] = {
+    seed.idm_token(name): (HTTPStatus.OK, body) for name, body in _VALID.items()
+}
+_ANSWERS[seed.idm_token("expired")] = (
+    HTTPStatus.UNAUTHORIZED,
+    "Invalid token: access token has expired",
+)
+_UNKNOWN = (HTTPStatus.UNAUTHORIZED, "Invalid token: access token is invalid")
+_NO_TOKEN = (HTTPStatus.UNAUTHORIZED, "Unauthorized request: no authentication given")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    timeout = 5  # seconds of idleness after which Keyrock, too, closes a connection
+    access_log: AccessLog
+
+    def do_GET(self) -> None:
+        """Answer about a token; any other path is a page, as in Keyrock."""
+        target = urlsplit(self.path)
+        self.access_log.record("GET", target.path, self.headers.get("User-Agent", ""))
+        if target.path.rstrip("/") == "/user":
+            self._answer_about_token(parse_qs(target.query).get("access_token", []))
+        else:
+            self._answer(HTTPStatus.OK, "text/html; charset=utf-8", b"<html>Identity Manager</html>")
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (its name in the base class)
+        """Print nothing: the line would hold the token."""
+
+    def _answer_about_token(self, tokens: list[str]) -> None:
+        status, body = _ANSWERS.get(tokens[0], _UNKNOWN) if tokens else _NO_TOKEN
+        self._answer(status, "application/json; charset=utf-8", json.dumps(body).encode())
+
+    def _answer(self, status: HTTPStatus, content_type: str, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+
+def main() -> None:
+    """Serve on the port and log to the file that the environment names, until ended."""
+    _Handler.access_log = AccessLog(Path(os.environ["FLAVORSYNC_LAB_ACCESS_LOG"]))
+    _Server(("127.0.0.1", int(os.environ["FLAVORSYNC_LAB_PORT"])), _Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""The services of an instance of the lab: their names, ports, folders and configuration."""
+
+import random
+import shlex
+import shutil
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from lab import install, seed
+from lab.daemon import Daemon
+from lab.files import new_folder, write
+
+KEYSTONES: Final[tuple[seed.Identity, ...]] = ("keystone", "mordor-keystone")
+NOVAS: Final = tuple(f"nova-{region}" for region in seed.REGIONS)
+SERVICES: Final = (*KEYSTONES, *NOVAS, "idm")
+PORTS: Final = (*SERVICES, seed.UNREACHABLE_REGION)
+"""Whatever has a port of its own; on the last one nothing listens."""
+
+# Below the ports that systems give to outgoing connections, which could take one at any time.
+_PORT_RANGE: Final = range(20000, 30000)
+
+
+def cloud(service: str) -> str:
+    """Return the name under which requests to a service are counted: a Nova's is its region."""
+    return service.removeprefix("nova-")
+
+
+def pick_ports(taken: Iterable[int]) -> dict[str, int]:
+    """Pick a free loopback port for each service, none of those `taken`."""
+    candidates = [port for port in _PORT_RANGE if port not in set(taken)]
+    random.shuffle(candidates)
+    free = (port for port in candidates if _is_free(port))
+    return {name: next(free) for name in PORTS}
+
+
+def daemons(folder: Path, ports: Mapping[str, int]) -> dict[str, Daemon]:
+    """Return the services of the instance in `folder`, in the order in which they are shown."""
+    return {name: _daemon(name, folder / name, ports[name]) for name in SERVICES}
+
+
+def prepare(folder: Path, ports: Mapping[str, int]) -> None:
+    """Give each service its folder; databases that are there already are kept."""
+    for name in SERVICES:
+        if not (folder / name).exists():
+            with new_folder(folder / name) as draft:
+                _fill(name, draft)
+    for region, keystone in seed.REGIONS.items():
+        text = install.render(
+            "nova.conf",
+            region=region,
+            keystone_url=f"http://127.0.0.1:{ports[keystone]}/v3",
+            password=seed.PASSWORD,
+        )
+        write(folder / f"nova-{region}" / "nova.conf", text)
+
+
+def _fill(name: str, folder: Path) -> None:
+    if name in KEYSTONES:
+        for file in ("keystone.conf", "keystone.sqlite"):
+            shutil.copy(install.TEMPLATE / file, folder)
+        install.make_keys(folder)
+    elif name in NOVAS:
+        for file in ("api-paste.ini", "nova.sqlite", "nova_api.sqlite"):
+            shutil.copy(install.TEMPLATE / file, folder)
+
+
+def _daemon(name: str, folder: Path, port: int) -> Daemon:
+    python = str(install.VENV / "bin/python")
+    environment = {
+        "FLAVORSYNC_LAB_PORT": str(port),
+        "FLAVORSYNC_LAB_ACCESS_LOG": str(folder / "access.log"),
+    }
+    if name == "idm":
+        environment["PYTHONPATH"] = str(install.ROOT)
+        return Daemon(name, folder, port, (python, "-m", "lab.idm"), environment)
+    settings = shlex.quote(str(install.ROOT / "lab" / "gunicorn_settings.py"))
+    environment["GUNICORN_CMD_ARGS"] = f"-c {settings}"
+    if name in KEYSTONES:
+        environment["FLAVORSYNC_LAB_APPLICATION"] = "keystone"
+        environment["OS_KEYSTONE_CONFIG_DIR"] = str(folder)
+    else:
+        environment["FLAVORSYNC_LAB_APPLICATION"] = "nova"
+        environment["OS_NOVA_CONFIG_DIR"] = str(folder)
+        environment["OS_NOVA_CONFIG_FILES"] = "api-paste.ini;nova.conf"
+    return Daemon(name, folder, port, (python, "-m", "gunicorn"), environment)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,68 @@
+"""The WSGI applications of Keystone and Nova, each behind the lab's access log.
+
+Gunicorn imports `lab.wsgi:keystone` or `lab.wsgi:nova`, so only the one asked for is loaded.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from lab.access_log import NOVA_PROGRAM, AccessLog
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def _logged(application: Application) -> Application:
+    log = AccessLog(Path(os.environ["FLAVORSYNC_LAB_ACCESS_LOG"]))
+
+    def respond(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        log.record(
+            environ["REQUEST_METHOD"],
+            environ["PATH_INFO"],
+            environ.get("HTTP_USER_AGENT", ""),
+        )
+        return application(environ, start_response)
+
+    return respond
+
+
+def _one_writer(application: Application) -> Application:
+    """Let one writing request in at a time.
+
+    Both begin their SQLite transactions with a read and write later, Keystone even for a login.
+    When another transaction has written in between, SQLite refuses at once, "database is locked",
+    whatever the time-out.
+    """
+    writing = threading.Lock()
+
+    def respond(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            return application(environ, start_response)
+        with writing:
+            return application(environ, start_response)
+
+    return respond
+
+
+def _keystone() -> Application:
+    application: Application = import_module("keystone.wsgi.api").application
+    return _logged(_one_writer(application))
+
+
+def _nova() -> Application:
+    # keystoneauth makes its User-Agent of this name; "gunicorn" could be the service under test.
+    sys.argv = [NOVA_PROGRAM]
+    application: Application = import_module("nova.wsgi.osapi_compute").application
+    return _logged(_one_writer(application))
+
+
+def __getattr__(name: str) -> Application:
+    if name == "keystone":
+        return _keystone()
+    if name == "nova":
+        return _nova()
+    raise AttributeError(name)

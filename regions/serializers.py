@@ -1,0 +1,40 @@
+"""Regions and their own flavors on the wire."""
+
+from rest_framework import serializers
+
+from flavors.serializers import FlavorChangesSerializer, FlavorSizesSerializer
+from flavorsync_project.api.serializers import FlavorIdField
+from infrastructures.models import Infrastructure
+from infrastructures.openstack.records import NovaFlavor
+
+
+class RegionSerializer(serializers.Serializer[Infrastructure]):
+    """A region, which goes by its name."""
+
+    id = FlavorIdField(source="name")
+    name = serializers.CharField()
+
+
+class RegionFlavorCreationSerializer(FlavorSizesSerializer):
+    """A flavor to be made in a region; without an `id` it gets a UUID."""
+
+    id = FlavorIdField(required=False, allow_null=True)
+
+
+class RegionFlavorChangesSerializer(FlavorChangesSerializer):
+    """Changes of a region's flavor, whose id stays."""
+
+
+def region_flavor(flavor: NovaFlavor, region: str) -> dict[str, object]:
+    """Return a region's own flavor as `FlavorSerializer` describes one: private, and there alone."""
+    return {
+        "id": flavor.id,
+        "name": flavor.name,
+        "vcpus": flavor.vcpus,
+        "ram": flavor.ram,
+        "disk": flavor.disk,
+        "swap": flavor.swap,
+        "promoted": False,
+        "public": False,
+        "nodes": [region],
+    }

@@ -1,0 +1,100 @@
+"""A region's own flavors, in its Nova, through the Keystone token of whoever asks.
+
+Every contact with a region first settles the replacements that were cut short there.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from infrastructures import services
+from infrastructures.models import Infrastructure, Replacement
+from infrastructures.openstack.errors import FlavorNotFound
+from infrastructures.openstack.nova import CallersNova, Nova
+from infrastructures.openstack.records import NovaFlavor
+
+
+def list_flavors(*, infrastructure: Infrastructure, token: str) -> list[NovaFlavor]:
+    """Return all flavors that the token may see in the region, by name, then id.
+
+    Raises:
+        TokenRefused: the region's Keystone or Nova does not accept the token.
+        CloudUnavailable: the region could not be asked.
+
+    Cost: one upstream call when warm, two queries.
+    """
+    nova = _contact(infrastructure, token)
+    flavors = nova.list_flavors()
+    if Replacement.objects.filter(infrastructure=infrastructure).exists():
+        # One that has begun meanwhile may have made its flavor missing in the list.
+        services.settle_replacements(infrastructure=infrastructure, nova=nova)
+        flavors = nova.list_flavors()
+    return flavors
+
+
+def get_flavor(*, infrastructure: Infrastructure, token: str, flavorid: str) -> NovaFlavor:
+    """Return one flavor of the region.
+
+    Raises:
+        FlavorNotFound: the region has none of this id that the token may see.
+        TokenRefused, CloudUnavailable: as `list_flavors`.
+
+    Cost: one upstream call when warm, one query; the same again when there is none.
+    """
+    nova = _contact(infrastructure, token)
+    try:
+        return nova.get_flavor(flavorid)
+    except FlavorNotFound:
+        # A replacement that has begun meanwhile may have made it missing, for as long as we wait here.
+        services.settle_replacements(infrastructure=infrastructure, nova=nova)
+        return nova.get_flavor(flavorid)
+
+
+def create_flavor(*, infrastructure: Infrastructure, token: str, values: Mapping[str, Any]) -> NovaFlavor:
+    """Create a flavor in the region from *values*, by member of `NovaFlavor`; without `id` it gets a UUID.
+
+    The id is ours even then: a creation whose answer is lost can be read back by it.
+
+    Raises:
+        FlavorConflict: the name or the id is taken there.
+        FlavorRefused, Forbidden: Nova's refusal.
+        TokenRefused, CloudUnavailable: as `list_flavors`.
+
+    Cost: as `list_flavors`.
+    """
+    flavor = NovaFlavor(**{**values, "id": values.get("id") or str(uuid.uuid4())})
+    nova = _contact(infrastructure, token)
+    return services.create_flavor(infrastructure=infrastructure, nova=nova, flavor=flavor)
+
+
+def update_flavor(
+    *, infrastructure: Infrastructure, token: str, flavorid: str, changes: Mapping[str, Any], requested_by: str
+) -> NovaFlavor:
+    """Give a flavor of the region other values, keeping all else; see `replace_flavor`.
+
+    Raises and cost: as `infrastructures.services.replace_flavor`.
+    """
+    nova = _contact(infrastructure, token)
+    return services.replace_flavor(
+        infrastructure=infrastructure, nova=nova, flavorid=flavorid, changes=changes, requested_by=requested_by
+    )
+
+
+def delete_flavor(*, infrastructure: Infrastructure, token: str, flavorid: str) -> None:
+    """Delete a flavor from the region.
+
+    Raises:
+        FlavorNotFound: the region has none of this id that the token may see.
+        Forbidden: Nova does not let the token delete it.
+        TokenRefused, CloudUnavailable: as `list_flavors`.
+
+    Cost: as `list_flavors`.
+    """
+    nova = _contact(infrastructure, token)
+    services.delete_flavor(infrastructure=infrastructure, nova=nova, flavorid=flavorid)
+
+
+def _contact(infrastructure: Infrastructure, token: str) -> Nova:
+    nova = CallersNova(services.region_of(infrastructure), token)
+    services.settle_replacements(infrastructure=infrastructure, nova=nova)
+    return nova

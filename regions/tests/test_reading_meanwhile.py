@@ -1,0 +1,71 @@
+"""A flavor that is missing in Nova only because it is being replaced is not missing for a reader."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from requests import PreparedRequest
+
+from infrastructures.models import Replacement
+from infrastructures.openstack.errors import FlavorNotFound
+from infrastructures.services import region_of
+from infrastructures.tests.cloud import KEYSTONE, NOVA, TOKEN, Cloud, access_document, flavor_document
+from infrastructures.tests.factories import make_infrastructure, make_nova_flavor
+from regions import services
+
+pytestmark = pytest.mark.django_db
+
+GONE = {"status_code": 404, "json": {"itemNotFound": {"code": 404, "message": "Flavor 42 could not be found."}}}
+THERE = {"json": {"flavor": flavor_document()}}
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    with Cloud() as cloud:
+        cloud.nova("GET", "/flavors/42/os-flavor-access", {"json": access_document("p1", "p2")})
+        yield cloud
+
+
+def where() -> dict[str, Any]:
+    infrastructure = make_infrastructure(keystone_url=KEYSTONE)
+    assert region_of(infrastructure).keystone_url == KEYSTONE
+    return {"infrastructure": infrastructure, "token": TOKEN}
+
+
+def test_a_flavor_that_was_missing_for_a_moment_is_found(cloud: Cloud) -> None:
+    cloud.nova("GET", "/flavors/42", GONE, THERE)
+    assert services.get_flavor(**where(), flavorid="42").id == "42"
+    assert cloud.calls.count("GET /flavors/42") == 2
+
+
+def test_a_flavor_that_stays_missing_is_not_found(cloud: Cloud) -> None:
+    cloud.nova("GET", "/flavors/42", GONE)
+    with pytest.raises(FlavorNotFound):
+        services.get_flavor(**where(), flavorid="42")
+
+
+def test_a_list_is_read_again_when_a_replacement_has_begun_meanwhile(cloud: Cloud) -> None:
+    asked = where()
+    cloud.nova("GET", "/flavors/42", THERE)
+    lists: list[dict[str, Any]] = [{"flavors": []}, {"flavors": [flavor_document()]}]
+
+    def begin(request: PreparedRequest, context: Any) -> dict[str, Any]:
+        if len(lists) == 2:
+            Replacement.objects.create(
+                infrastructure=asked["infrastructure"],
+                flavorid="42",
+                old=make_nova_flavor().as_json(),
+                new=make_nova_flavor(ram=8192).as_json(),
+            )
+        answer: dict[str, Any] = lists.pop(0)
+        return answer
+
+    cloud.http.get(f"{NOVA}/flavors/detail", json=begin)
+    assert [flavor.id for flavor in services.list_flavors(**asked)] == ["42"]
+    assert not Replacement.objects.exists()
+
+
+def test_a_list_is_read_once_when_nothing_is_being_replaced(cloud: Cloud) -> None:
+    cloud.nova("GET", "/flavors/detail", {"json": {"flavors": [flavor_document()]}})
+    services.list_flavors(**where())
+    assert cloud.calls.count("GET /flavors/detail?is_public=None") == 1

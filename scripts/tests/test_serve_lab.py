@@ -1,0 +1,48 @@
+"""What scripts/serve --lab prints works as pasted."""
+
+import json
+import re
+import shlex
+import subprocess
+
+import pytest
+
+from scripts.tests.checkout import ROOT, Checkout
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
+
+
+def test_the_commands_printed_work_as_pasted_and_so_they_do_the_next_time(checkout: Checkout) -> None:
+    # The tests' own lab, not one more.
+    checkout.put_script("lab", f'#!/bin/sh\nexec "{ROOT}/scripts/lab" "$@"\n')
+
+    for _ in range(2):
+        server = checkout.serve("--lab")
+        lines = _commands(server.printed)
+        answers = [_paste(line) for line in lines]
+        server.stop()
+
+        regions, flavors, created = answers
+        assert [region["name"] for region in regions["Infrastructures"]] == ["Lannion2", "Mordor", "Spain2"]
+        assert "m1.tiny" in [flavor["name"] for flavor in flavors["flavors"]]
+        assert created["flavor"]["nodes"] == ["Spain2"]
+        assert created["flavor"]["name"] in lines[2]
+
+
+def _commands(printed: str) -> list[str]:
+    lines = re.findall(r"^curl .*$", printed, re.MULTILINE)
+    assert len(lines) == 3, printed
+    return lines
+
+
+def _paste(line: str) -> dict[str, list[dict[str, str]]]:
+    answer = subprocess.run(
+        ["bash", "-c", line.replace("curl ", "curl -sS --fail-with-body ", 1)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert answer.returncode == 0, f"{shlex.split(line)[-1]}: {answer.stdout}{answer.stderr}"
+    body: dict[str, list[dict[str, str]]] = json.loads(answer.stdout)
+    return body
