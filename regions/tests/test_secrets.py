@@ -74,7 +74,7 @@ def raised() -> Iterator[list[BaseException]]:
 @pytest.fixture
 def ask(admin: Api, proxy: NovaProxy, spain2: Cloud, settings: Settings) -> Callable[[], Iterator[Answer]]:
     """Send requests of every kind, with good and bad credentials, to a cloud that works and one that does not."""
-    settings.OPENSTACK_TIMEOUT = 0.6
+    settings.OPENSTACK_TIMEOUT = 2.4
 
     def ask() -> Iterator[Answer]:
         User.objects.create_user(username="operator", password=PASSWORD)
