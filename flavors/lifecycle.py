@@ -35,7 +35,6 @@ from infrastructures.services import (
 logger = logging.getLogger(__name__)
 
 SIZES = ("name", "vcpus", "ram", "disk", "swap")
-NOVA_MEMBERS = (*SIZES, "ephemeral", "rxtx_factor", "description", "is_public")
 
 
 @dataclass(frozen=True)
@@ -226,11 +225,7 @@ def _update_published(user: Any, flavor: Flavor, changes: Mapping[str, Any]) -> 
 
 
 def _install(flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
-    wanted = NovaFlavor(
-        id=flavor.flavorid,
-        extra_specs=flavor.extra_specs,
-        **{member: getattr(flavor, member) for member in NOVA_MEMBERS},
-    )
+    wanted = flavor.as_nova()
     with _alone_in(infrastructures, wanted.id, name=wanted.name):
         installed = {installation.infrastructure_id for installation in _installations(flavor, infrastructures)}
         missing = [infrastructure for infrastructure in infrastructures if infrastructure.pk not in installed]
@@ -262,11 +257,14 @@ def _delete_published(user: Any, flavor: Flavor, node: str | None) -> None:
     if not infrastructures:
         where = f"the node {node}" if node else "a node that has it"
         raise PermissionDenied(f"You do not operate {where}.")
-    with _alone_in(infrastructures, flavor.flavorid):
+    with ExitStack() as locks:
+        for installation in _installations(flavor, infrastructures):
+            locks.enter_context(_alone_in([installation.infrastructure], installation.flavorid))
         installations = {
             installation.infrastructure: installation for installation in _installations(flavor, infrastructures)
         }
-        outcomes = in_each_cloud(installations, lambda nova: _delete(nova, flavor.flavorid))
+        ids = {infrastructure.name: installation.flavorid for infrastructure, installation in installations.items()}
+        outcomes = in_each_cloud(installations, lambda nova: _delete(nova, ids[nova.region.name]))
         gone = [installations[outcome.infrastructure] for outcome in outcomes if not outcome.error]
         services.forget_installations(flavor=flavor, installations=gone)
     _raise_partly(outcomes, verb="Deleted")
@@ -342,13 +340,7 @@ def _still_the_same(flavor: PrivateFlavor) -> NovaFlavor:
 
 
 def _record(wanted: NovaFlavor, infrastructures: Sequence[Infrastructure], *, promoted: bool) -> Flavor:
-    flavor = Flavor(
-        flavorid=wanted.id,
-        extra_specs=dict(wanted.extra_specs or {}),
-        public=True,
-        promoted=promoted,
-        **{member: getattr(wanted, member) for member in NOVA_MEMBERS},
-    )
+    flavor = Flavor.from_nova(wanted, public=True, promoted=promoted)
     services.publish(flavor=flavor, infrastructures=infrastructures)
     return Flavor.objects.with_nodes().get(pk=flavor.pk)
 

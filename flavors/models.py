@@ -1,17 +1,22 @@
-"""The catalogue: flavors that are shared between clouds, and where each is installed."""
+"""The catalogue: flavors that are shared between clouds, where each is installed, and how it was synchronised."""
 
 import uuid
 from collections.abc import Collection
+from typing import Any, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from flavors.querysets import FlavorQuerySet
+from flavors.querysets import FlavorQuerySet, SyncNodeQuerySet, SyncRunQuerySet
 from flavors.validators import validate_extra_specs, validate_flavorid, validate_name, validate_rxtx_factor
 from flavorsync_project.api.serializers import MAX_INTEGER
 from infrastructures.models import Infrastructure
+from infrastructures.openstack.records import NovaFlavor
+
+# The members that a flavor has alike here and in a cloud's Nova
+NOVA_MEMBERS = ("name", "vcpus", "ram", "disk", "swap", "ephemeral", "rxtx_factor", "description", "is_public")
 
 
 def new_flavorid() -> str:
@@ -112,6 +117,17 @@ class Flavor(models.Model):
         """Return what it is found by in a list that holds private flavors, too."""
         return self.flavorid
 
+    @classmethod
+    def from_nova(cls, flavor: NovaFlavor, **members: Any) -> Self:
+        """Return the flavor of the catalogue, not saved, that has a Nova's values; *members* are our own."""
+        values = {member: getattr(flavor, member) for member in NOVA_MEMBERS}
+        return cls(flavorid=flavor.id, extra_specs=dict(flavor.extra_specs or {}), **values, **members)
+
+    def as_nova(self, flavorid: str = "") -> NovaFlavor:
+        """Return it as a cloud's Nova shall have it, there under the id *flavorid* when that is another one."""
+        values = {member: getattr(self, member) for member in NOVA_MEMBERS}
+        return NovaFlavor(id=flavorid or self.flavorid, extra_specs=self.extra_specs, **values)
+
     @property
     def nodes(self) -> list[str]:
         """Return the names of the nodes that have it, in the order of installation.
@@ -146,3 +162,155 @@ class Installation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.flavor} in {self.infrastructure}"
+
+
+class SyncRun(models.Model):
+    """One comparison of the catalogue with what nodes have and, when it `repairs`, the repair.
+
+    Without `flavorids` it is about every promoted flavor. `replaces` lets it replace flavors whose
+    numbers differ, `exact` takes extra specs away that the catalogue does not name.
+    """
+
+    class State(models.TextChoices):
+        """How far it has come, and what the nodes are like in the end."""
+
+        WAITING = "waiting", "waiting"
+        RUNNING = "running", "running"
+        IN_SYNC = "in_sync", "in sync"
+        DRIFT = "drift", "drift found"
+        FAILED = "failed", "failed"
+
+    requested_by = models.CharField(max_length=255, blank=True)
+    repairs = models.BooleanField(default=False)
+    replaces = models.BooleanField(default=False)
+    exact = models.BooleanField(default=False)
+    flavorids = models.JSONField("flavor ids", default=list, blank=True)
+    periodic = models.BooleanField(default=False)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    task_id = models.CharField(max_length=64, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SyncRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=["waiting", "running"], finished_at=None)
+                | ~models.Q(state__in=["waiting", "running"]) & models.Q(finished_at__isnull=False),
+                name="syncrun_finished_when_ended",
+                violation_error_message="A run has an end when it is neither waiting nor running.",
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "created_at"], name="syncrun_by_state")]
+        verbose_name = "synchronisation run"
+
+    def __str__(self) -> str:
+        return f"Run {self.pk} of {self.created_at:%Y-%m-%d %H:%M} UTC"
+
+
+class SyncNode(models.Model):
+    """A node's part of a synchronisation run; it outlives the node's registration."""
+
+    class State(models.TextChoices):
+        """How far the run has come in this node; FAILED when the node could not be compared."""
+
+        WAITING = "waiting", "waiting"
+        RUNNING = "running", "running"
+        DONE = "done", "done"
+        FAILED = "failed", "failed"
+
+    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="nodes")
+    infrastructure = models.ForeignKey(
+        Infrastructure, on_delete=models.SET_NULL, null=True, related_name="synchronisations"
+    )
+    name = models.CharField(max_length=255)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    error = models.TextField(blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    compared_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SyncNodeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "name"],
+                name="syncnode_once_per_run",
+                violation_error_message="The node is in this run already.",
+            ),
+        ]
+        indexes = [models.Index(fields=["infrastructure", "compared_at"], name="syncnode_by_age")]
+        verbose_name = "node of a synchronisation run"
+        verbose_name_plural = "nodes of synchronisation runs"
+
+    def __str__(self) -> str:
+        return f"{self.name} in run {self.run_id}"
+
+
+class SyncOutcome(models.Model):
+    """What a run found of one flavor in one node, what it planned, and what came of it.
+
+    `differences` is a list of objects with the keys `member` (a member of `NovaFlavor`; an extra
+    spec is `extra_specs.KEY`), `node` and `catalogue`; null where that one has no such extra spec.
+    `servers` is how many servers in the node use the flavor, counted before it is replaced.
+    """
+
+    class State(models.TextChoices):
+        """What the node has, compared with the catalogue."""
+
+        IN_SYNC = "in_sync", "in sync"
+        MISSING = "missing", "missing"
+        DIFFERENT = "different", "different"
+        OTHER_ID = "other_id", "there under another id"
+        NAME_TAKEN = "name_taken", "its name is taken"
+        UNREACHABLE = "unreachable", "unreachable"
+
+    class Action(models.TextChoices):
+        """What brings the node in sync; CANNOT when only a person can."""
+
+        NOTHING = "nothing", "nothing"
+        CREATE = "create", "create"
+        UPDATE = "update", "update in place"
+        REPLACE = "replace", "replace"
+        ADOPT = "adopt", "adopt"
+        CANNOT = "cannot", "cannot"
+
+    class Result(models.TextChoices):
+        """What came of the action."""
+
+        NONE = "", "nothing to do"
+        PLANNED = "planned", "planned"
+        DONE = "done", "done"
+        FAILED = "failed", "failed"
+
+    node = models.ForeignKey(SyncNode, on_delete=models.CASCADE, related_name="outcomes")
+    flavorid = models.CharField("flavor id", max_length=255)
+    name = models.CharField(max_length=255)
+    state = models.CharField(max_length=11, choices=State.choices)
+    differences = models.JSONField(default=list, blank=True)
+    action = models.CharField(max_length=7, choices=Action.choices)
+    reason = models.TextField(blank=True)
+    servers = models.PositiveIntegerField(null=True, blank=True)
+    result = models.CharField(max_length=7, choices=Result.choices, default=Result.NONE, blank=True)
+    seconds = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name", "flavorid", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["node", "flavorid"],
+                name="syncoutcome_once_per_node",
+                violation_error_message="The flavor has an outcome in this node already.",
+            ),
+        ]
+        verbose_name = "outcome of a synchronisation run"
+        verbose_name_plural = "outcomes of synchronisation runs"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.get_state_display()}"

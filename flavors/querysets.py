@@ -1,11 +1,14 @@
 """Filters of the catalogue, named as people say them."""
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
+from django.db.models import Max
+
+from infrastructures.models import Infrastructure
 
 if TYPE_CHECKING:
-    from flavors.models import Flavor  # noqa: F401
+    from flavors.models import Flavor, SyncNode, SyncRun  # noqa: F401
 
 
 class FlavorQuerySet(models.QuerySet["Flavor"]):
@@ -27,3 +30,32 @@ class FlavorQuerySet(models.QuerySet["Flavor"]):
     def with_nodes(self) -> Self:
         """Fetch the nodes of each too: two more queries, however many flavors."""
         return self.prefetch_related("installations__infrastructure")
+
+
+class SyncRunQuerySet(models.QuerySet["SyncRun"]):
+    """The synchronisation runs."""
+
+    def open(self) -> Self:
+        """Return those that wait or run."""
+        return self.filter(finished_at=None)
+
+    def ended(self) -> Self:
+        """Return those that have come to an end."""
+        return self.filter(finished_at__isnull=False)
+
+    def visible_to(self, user: Any, *, manages: bool) -> Self:
+        """Return all to whoever *manages* the promoted flavors, and to operators those about a node of theirs."""
+        if manages:
+            return self
+        operated = Infrastructure.objects.operated_by(user)
+        return self.filter(nodes__infrastructure__in=operated).distinct()
+
+
+class SyncNodeQuerySet(models.QuerySet["SyncNode"]):
+    """The nodes' parts of the synchronisation runs."""
+
+    def latest_of_each_node(self) -> Self:
+        """Return, for each node that is still registered, the last one in which it was compared."""
+        compared = self.filter(compared_at__isnull=False, infrastructure__isnull=False)
+        latest = compared.order_by().values("infrastructure").annotate(latest=Max("pk")).values("latest")
+        return self.filter(pk__in=latest)
