@@ -48,6 +48,14 @@ def check_openstack_verify(**_: Any) -> list[CheckMessage]:
     ]
 
 
+@register(Tags.compatibility)
+def check_log_format(**_: Any) -> list[CheckMessage]:
+    """Check that LOG_FORMAT is one that there is."""
+    if settings.LOG_FORMAT in ("line", "json"):
+        return []
+    return [Error(f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", hint="Give line or json.", id="flavorsync.E010")]
+
+
 @register(Tags.database)
 def check_collation(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Check that MariaDB compares names by code point, as SQLite does; `migrate` runs this first.

@@ -248,6 +248,8 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
 
+# line for people, json for what collects logs
+LOG_FORMAT = env.str("LOG_FORMAT", default="line")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -257,12 +259,13 @@ LOGGING = {
     },
     "formatters": {
         "line": {"format": "%(asctime)s %(levelname)s %(request_id)s %(name)s %(message)s"},
+        "json": {"()": "flavorsync_project.api.logs.JsonFormatter"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "filters": ["request_id", "redact"],
-            "formatter": "line",
+            "formatter": "json" if LOG_FORMAT == "json" else "line",
         },
     },
     "root": {"handlers": ["console"], "level": "INFO"},

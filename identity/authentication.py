@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
+from flavorsync_project.api.request_id import note_user
 from identity import accounts, keyrock
 from identity.models import User
 from identity.principals import IdmUser
@@ -73,7 +74,10 @@ class FlavorSyncAuthentication(BaseAuthentication):
         Raises: what the two parts raise.
         """
         callers = [part.authenticate(request) for part in self.parts]
-        return next((caller for caller in callers if caller is not None), None)
+        caller = next((caller for caller in callers if caller is not None), None)
+        if caller:
+            note_user(str(caller[0]))
+        return caller
 
     def authenticate_header(self, request: Request) -> str:
         """Return both challenges."""

@@ -5,84 +5,183 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('flavors', '0002_manager_permissions'),
-        ('infrastructures', '0002_owner_permissions'),
+        ("flavors", "0002_manager_permissions"),
+        ("infrastructures", "0002_owner_permissions"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SyncRun',
+            name="SyncRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('requested_by', models.CharField(blank=True, max_length=255)),
-                ('repairs', models.BooleanField(default=False)),
-                ('replaces', models.BooleanField(default=False)),
-                ('exact', models.BooleanField(default=False)),
-                ('flavorids', models.JSONField(blank=True, default=list, verbose_name='flavor ids')),
-                ('periodic', models.BooleanField(default=False)),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('running', 'running'), ('in_sync', 'in sync'), ('drift', 'drift found'), ('failed', 'failed')], default='waiting', max_length=10)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('task_id', models.CharField(blank=True, editable=False, max_length=64)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("requested_by", models.CharField(blank=True, max_length=255)),
+                ("repairs", models.BooleanField(default=False)),
+                ("replaces", models.BooleanField(default=False)),
+                ("exact", models.BooleanField(default=False)),
+                ("flavorids", models.JSONField(blank=True, default=list, verbose_name="flavor ids")),
+                ("periodic", models.BooleanField(default=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting"),
+                            ("running", "running"),
+                            ("in_sync", "in sync"),
+                            ("drift", "drift found"),
+                            ("failed", "failed"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("task_id", models.CharField(blank=True, editable=False, max_length=64)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'verbose_name': 'synchronisation run',
-                'ordering': ['-created_at', '-pk'],
-                'indexes': [models.Index(fields=['state', 'created_at'], name='syncrun_by_state')],
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('finished_at', None), ('state__in', ['waiting', 'running'])), models.Q(models.Q(('state__in', ['waiting', 'running']), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='syncrun_finished_when_ended', violation_error_message='A run has an end when it is neither waiting nor running.')],
+                "verbose_name": "synchronisation run",
+                "ordering": ["-created_at", "-pk"],
+                "indexes": [models.Index(fields=["state", "created_at"], name="syncrun_by_state")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("finished_at", None), ("state__in", ["waiting", "running"])),
+                            models.Q(
+                                models.Q(("state__in", ["waiting", "running"]), _negated=True),
+                                ("finished_at__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="syncrun_finished_when_ended",
+                        violation_error_message="A run has an end when it is neither waiting nor running.",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SyncNode',
+            name="SyncNode",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=255)),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('running', 'running'), ('done', 'done'), ('failed', 'failed')], default='waiting', max_length=10)),
-                ('error', models.TextField(blank=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('compared_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('infrastructure', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='synchronisations', to='infrastructures.infrastructure')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='nodes', to='flavors.syncrun')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=255)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting"),
+                            ("running", "running"),
+                            ("done", "done"),
+                            ("failed", "failed"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("error", models.TextField(blank=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("compared_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "infrastructure",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="synchronisations",
+                        to="infrastructures.infrastructure",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="nodes", to="flavors.syncrun"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'node of a synchronisation run',
-                'verbose_name_plural': 'nodes of synchronisation runs',
-                'ordering': ['name', 'pk'],
+                "verbose_name": "node of a synchronisation run",
+                "verbose_name_plural": "nodes of synchronisation runs",
+                "ordering": ["name", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='SyncOutcome',
+            name="SyncOutcome",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('flavorid', models.CharField(max_length=255, verbose_name='flavor id')),
-                ('name', models.CharField(max_length=255)),
-                ('state', models.CharField(choices=[('in_sync', 'in sync'), ('missing', 'missing'), ('different', 'different'), ('other_id', 'there under another id'), ('name_taken', 'its name is taken'), ('unreachable', 'unreachable')], max_length=11)),
-                ('differences', models.JSONField(blank=True, default=list)),
-                ('action', models.CharField(choices=[('nothing', 'nothing'), ('create', 'create'), ('update', 'update in place'), ('replace', 'replace'), ('adopt', 'adopt'), ('cannot', 'cannot')], max_length=7)),
-                ('reason', models.TextField(blank=True)),
-                ('servers', models.PositiveIntegerField(blank=True, null=True)),
-                ('result', models.CharField(blank=True, choices=[('', 'nothing to do'), ('planned', 'planned'), ('done', 'done'), ('failed', 'failed')], default='', max_length=7)),
-                ('seconds', models.FloatField(blank=True, null=True)),
-                ('node', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='outcomes', to='flavors.syncnode')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("flavorid", models.CharField(max_length=255, verbose_name="flavor id")),
+                ("name", models.CharField(max_length=255)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("in_sync", "in sync"),
+                            ("missing", "missing"),
+                            ("different", "different"),
+                            ("other_id", "there under another id"),
+                            ("name_taken", "its name is taken"),
+                            ("unreachable", "unreachable"),
+                        ],
+                        max_length=11,
+                    ),
+                ),
+                ("differences", models.JSONField(blank=True, default=list)),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("nothing", "nothing"),
+                            ("create", "create"),
+                            ("update", "update in place"),
+                            ("replace", "replace"),
+                            ("adopt", "adopt"),
+                            ("cannot", "cannot"),
+                        ],
+                        max_length=7,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True)),
+                ("servers", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "result",
+                    models.CharField(
+                        blank=True,
+                        choices=[("", "nothing to do"), ("planned", "planned"), ("done", "done"), ("failed", "failed")],
+                        default="",
+                        max_length=7,
+                    ),
+                ),
+                ("seconds", models.FloatField(blank=True, null=True)),
+                (
+                    "node",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="outcomes", to="flavors.syncnode"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'outcome of a synchronisation run',
-                'verbose_name_plural': 'outcomes of synchronisation runs',
-                'ordering': ['name', 'flavorid', 'pk'],
-                'constraints': [models.UniqueConstraint(fields=('node', 'flavorid'), name='syncoutcome_once_per_node', violation_error_message='The flavor has an outcome in this node already.')],
+                "verbose_name": "outcome of a synchronisation run",
+                "verbose_name_plural": "outcomes of synchronisation runs",
+                "ordering": ["name", "flavorid", "pk"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("node", "flavorid"),
+                        name="syncoutcome_once_per_node",
+                        violation_error_message="The flavor has an outcome in this node already.",
+                    )
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='syncnode',
-            index=models.Index(fields=['infrastructure', 'compared_at'], name='syncnode_by_age'),
+            model_name="syncnode",
+            index=models.Index(fields=["infrastructure", "compared_at"], name="syncnode_by_age"),
         ),
         migrations.AddConstraint(
-            model_name='syncnode',
-            constraint=models.UniqueConstraint(fields=('run', 'name'), name='syncnode_once_per_run', violation_error_message='The node is in this run already.'),
+            model_name="syncnode",
+            constraint=models.UniqueConstraint(
+                fields=("run", "name"),
+                name="syncnode_once_per_run",
+                violation_error_message="The node is in this run already.",
+            ),
         ),
     ]

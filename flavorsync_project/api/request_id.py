@@ -1,4 +1,4 @@
-"""One id per request, in its response and in every log line; and no IdM token in any of them."""
+"""One id per request, in its response, in every log line and in what the clouds are asked; and no IdM token in any."""
 
 import logging
 import re
@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 from django.http import HttpRequest
@@ -15,14 +16,43 @@ from django.utils.encoding import escape_uri_path
 HEADER = "X-Openstack-Request-Id"
 NO_REQUEST = "-"
 
-_current: ContextVar[str] = ContextVar("flavorsync_request_id", default=NO_REQUEST)
+# Where monitoring asks every few seconds: an answer as ever is no news.
+QUIET_PATHS = ("/health/live", "/health/ready", "/metrics")
+
+
+@dataclass
+class _Trace:
+    """What is known of the request being answered; its threads share it, since they copy the context.
+
+    `upstream` has each cloud that was asked, and what that called each request.
+    """
+
+    id: str
+    user: str = ""
+    upstream: list[tuple[str, str]] = field(default_factory=list)
+
+
+_current: ContextVar[_Trace | None] = ContextVar("flavorsync_request", default=None)
 
 access_logger = logging.getLogger("flavorsync.access")
 
 
 def current_request_id() -> str:
     """Return the id of the request being answered, `-` outside of one."""
-    return _current.get()
+    trace = _current.get()
+    return trace.id if trace else NO_REQUEST
+
+
+def note_user(name: str) -> None:
+    """Remember for the log who sends the request being answered."""
+    if trace := _current.get():
+        trace.user = name
+
+
+def note_upstream(cloud: str, request_id: str) -> None:
+    """Remember for the log that a cloud was asked, and what it called that; empty when it did not say."""
+    if trace := _current.get():
+        trace.upstream.append((cloud, request_id))
 
 
 class RequestIdMiddleware:
@@ -39,32 +69,52 @@ class RequestIdMiddleware:
         request_id = f"req-{uuid4()}"
         # Django reports 4xx answers when the middleware is through: the filter finds the id here.
         request.request_id = request_id  # type: ignore[attr-defined]
-        reset = _current.set(request_id)
+        trace = _Trace(request_id)
+        reset = _current.set(trace)
         began = time.perf_counter()
         try:
             response = self.get_response(request)
             response[HEADER] = request_id
-            access_logger.info(
-                "%s %s %d %.1f ms",
-                request.method,
-                escape_uri_path(request.path),
-                response.status_code,
-                (time.perf_counter() - began) * 1000,
-            )
+            self._log(request, response, trace, milliseconds=(time.perf_counter() - began) * 1000)
         finally:
             _current.reset(reset)
         return response
 
+    def _log(self, request: HttpRequest, response: HttpResponseBase, trace: _Trace, *, milliseconds: float) -> None:
+        # Who came with a session: as far as a view has asked, which would cost a query here.
+        if not trace.user and (user := getattr(request, "_cached_user", None)) and user.is_authenticated:
+            trace.user = str(user)
+        path, status = escape_uri_path(request.path), response.status_code
+        quiet = status == 200 and request.path in QUIET_PATHS
+        access_logger.log(
+            logging.DEBUG if quiet else logging.INFO,
+            "%s %s %d %.1f ms",
+            request.method,
+            path,
+            status,
+            milliseconds,
+            extra={
+                "method": request.method,
+                "path": path,
+                "status": status,
+                "milliseconds": round(milliseconds, 1),
+                "nodes": list(dict.fromkeys(cloud for cloud, _ in trace.upstream)),
+                "upstream_request_ids": [upstream_id for _, upstream_id in trace.upstream if upstream_id],
+            },
+        )
+
 
 class RequestIdFilter(logging.Filter):
-    """Give every log record a `request_id`."""
+    """Give every log record a `request_id`, and the `user` who sends the request once that is known."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Set `record.request_id`; let everything through."""
-        request_id = _current.get()
-        if request_id == NO_REQUEST:
-            request_id = getattr(getattr(record, "request", None), "request_id", NO_REQUEST)
-        record.request_id = request_id
+        """Set `record.request_id` and `record.user`; let everything through."""
+        trace = _current.get()
+        record.request_id = current_request_id()
+        if trace is None:
+            record.request_id = getattr(getattr(record, "request", None), "request_id", NO_REQUEST)
+        elif trace.user:
+            record.user = trace.user
         return True
 
 

@@ -16,6 +16,7 @@ from flavorsync_project import checks
 ALL = [
     checks.check_nova_api_version,
     checks.check_openstack_verify,
+    checks.check_log_format,
     checks.check_collation,
     checks.check_secret_key,
     checks.check_encryption_keys,

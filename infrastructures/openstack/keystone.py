@@ -135,7 +135,7 @@ def session_of(credentials: Credentials) -> tuple[_PasswordPlugin, Session]:
         known = _sessions.get(name)
         if known is None or known[0] != credentials:
             plugin = _PasswordPlugin(credentials)
-            known = _sessions[name] = (credentials, plugin, open_session(plugin))
+            known = _sessions[name] = (credentials, plugin, open_session(name, plugin))
         return known[1], known[2]
 
 
@@ -203,7 +203,7 @@ def _ask(token: str, region: Region) -> TokenAccess:
     _keep_from_others(token, region)
     try:
         with translated(region.name, SERVICE):
-            info = _validate(token, region.keystone_url)
+            info = _validate(token, region, region.keystone_url)
             if not info.project_scoped:
                 info = _rescope(token, region)
             return TokenAccess(
@@ -229,7 +229,7 @@ def _keep_from_others(token: str, region: Region) -> None:
         return
     try:
         with translated(region.name, "federation's Keystone"):
-            _validate(token, region.central_keystone_url)
+            _validate(token, region, region.central_keystone_url)
     except CloudUnavailable:
         raise
     except CloudError:
@@ -241,8 +241,8 @@ def _is_central(region: Region) -> bool:
     return v3_url(region.central_keystone_url) == v3_url(region.keystone_url)
 
 
-def _validate(token: str, keystone_url: str) -> AccessInfo:
-    answer = open_session().get(
+def _validate(token: str, region: Region, keystone_url: str) -> AccessInfo:
+    answer = open_session(region.name).get(
         f"{v3_url(keystone_url)}/auth/tokens",
         headers={"X-Auth-Token": token, "X-Subject-Token": token, "Accept": "application/json"},
         authenticated=False,
@@ -263,12 +263,12 @@ def _rescope(token: str, region: Region) -> AccessInfo:
 
 def _scoped(token: str, region: Region, *, project_id: str | None) -> AccessInfo:
     plugin = v3.Token(auth_url=v3_url(region.keystone_url), token=token, project_id=project_id)
-    return plugin.get_auth_ref(open_session())
+    return plugin.get_auth_ref(open_session(region.name))
 
 
 def _projects(token: str, region: Region) -> list[str]:
     """Return the ids of the projects that the token can be scoped to, by the projects' names."""
-    answer = open_session().get(
+    answer = open_session(region.name).get(
         f"{v3_url(region.keystone_url)}/auth/projects",
         headers={"X-Auth-Token": token, "Accept": "application/json"},
         authenticated=False,

@@ -302,7 +302,7 @@ class CallersNova(Nova):
         self._presented_token = token
         access = open_token(token, region)
         endpoint = checked(access.compute.get(region.region_name), region)
-        super().__init__(region, open_session(Token(endpoint, access.token)), endpoint)
+        super().__init__(region, open_session(region.name, Token(endpoint, access.token)), endpoint)
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

@@ -17,6 +17,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from infrastructures.openstack.calls import Calls
+
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 POOL_SIZE = 32
@@ -128,14 +130,14 @@ def _pool() -> requests.Session:
     return pool
 
 
-def open_session(auth: BaseAuthPlugin | None = None) -> Session:
-    """Return a keystoneauth session over the shared pool of connections.
+def open_session(cloud: str, auth: BaseAuthPlugin | None = None) -> Session:
+    """Return a keystoneauth session for one cloud, over the shared pool of connections.
 
     It never follows a redirect: what another place answers is not the answer of the cloud that was asked.
     """
     return Session(
         auth=auth,
-        session=_pool(),
+        session=Calls(cloud, _pool()),  # type: ignore[arg-type]  # of which it uses `request` alone
         verify=settings.OPENSTACK_VERIFY,
         timeout=settings.OPENSTACK_TIMEOUT,
         redirect=False,

@@ -9,6 +9,7 @@ from keystoneauth1 import exceptions as keystone_errors
 from novaclient import exceptions as nova_errors
 
 from infrastructures.openstack import errors
+from infrastructures.openstack.calls import upstream_id
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +48,10 @@ def translated(cloud: str, service: str) -> Iterator[None]:
     except (nova_errors.ClientException, keystone_errors.HttpError) as error:
         raise _from_status(error, cloud, service) from error
     except keystone_errors.ClientException as error:
-        logger.warning("%s: %s: %s", cloud, service, error)
+        logger.warning("%s: %s: %s", cloud, service, error, extra={"nodes": [cloud]})
         raise _from_failure(error, cloud, service) from error
     except _ODD_ANSWER as error:
-        logger.warning("%s: %s: not an OpenStack answer: %r", cloud, service, error)
+        logger.warning("%s: %s: not an OpenStack answer: %r", cloud, service, error, extra={"nodes": [cloud]})
         raise errors.CloudUnavailable(cloud, f"its {service} did not answer as OpenStack does.") from error
 
 
@@ -58,8 +59,9 @@ def _from_status(
     error: nova_errors.ClientException | keystone_errors.HttpError, cloud: str, service: str
 ) -> errors.CloudError:
     status = int(getattr(error, "code", 0) or getattr(error, "http_status", 0))
-    request_id = error.request_id or ""
-    logger.info("%s: %s answered %s (%s)", cloud, service, status, request_id)
+    request_id = upstream_id(error.request_id)
+    upstream = {"nodes": [cloud], "upstream_request_ids": [request_id] if request_id else []}
+    logger.info("%s: %s answered %s (%s)", cloud, service, status, request_id, extra=upstream)
     if status == 401:
         return errors.TokenRefused(cloud, f"its {service} does not accept the token.", request_id=request_id)
     if refusal := _REFUSALS.get(status):

@@ -150,12 +150,12 @@ def test_is_forgotten_when_nova_refuses_the_token(cloud: Cloud) -> None:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
 def test_a_bad_token_is_refused(cloud: Cloud, status: int) -> None:
     error = {"error": {"code": status, "message": f"Could not find token {TOKEN} at https://keystone.example.org:5000"}}
-    headers = {"X-Openstack-Request-Id": "req-7"}
+    headers = {"X-Openstack-Request-Id": "req-00000000-0000-4000-8000-000000000007"}
     cloud.keystone("GET", "/auth/tokens", {"status_code": status, "json": error, "headers": headers})
     with pytest.raises(TokenRefused) as caught:
         open_token(TOKEN, make_region())
     assert_fit_for_strangers(caught.value)
-    assert caught.value.request_id == "req-7"
+    assert caught.value.request_id == "req-00000000-0000-4000-8000-000000000007"
     assert not caught.value.retryable
 
 

@@ -98,14 +98,14 @@ def test_every_status_with_every_body_is_translated(cloud: Cloud, status: int, b
 )
 def test_a_refusal_says_what_nova_says(cloud: Cloud, status: int, kind: type[CloudError]) -> None:
     body = {"json": {"itemNotFound": {"code": status, "message": "Flavor 42 is no good."}}}
-    headers = {"X-Compute-Request-Id": "req-7"}
+    headers = {"X-Compute-Request-Id": "req-00000000-0000-4000-8000-000000000007"}
     cloud.nova("DELETE", "/flavors/42", {"status_code": status, "headers": headers, **body})
     nova = cloud.open()
     with pytest.raises(kind) as caught:
         nova.delete_flavor("42")
     said = "its Nova does not accept the token." if status == 401 else "Flavor 42 is no good."
     assert str(caught.value.detail) == f"Spain2: {said}"
-    assert (caught.value.request_id, caught.value.retryable) == ("req-7", False)
+    assert (caught.value.request_id, caught.value.retryable) == ("req-00000000-0000-4000-8000-000000000007", False)
 
 
 @pytest.mark.parametrize(

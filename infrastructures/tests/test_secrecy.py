@@ -41,6 +41,7 @@ pytestmark = pytest.mark.django_db
 SENTINEL = 'sentinel/0123 = "é" & <so on>'
 NUMBER = 9081726354
 URL = "/v1/infrastructures"
+FORMATS = ["line", "json"]
 VALUES = {
     "name": "Mordor",
     "keystone_url": "https://keystone.mordor.example.org/v3",
@@ -87,12 +88,13 @@ class Said(logging.Handler):
 
 @pytest.fixture
 def logs() -> Iterator[tuple[io.StringIO, Said]]:
-    """What the handlers of our settings print, and what came to them, with every logger at the level DEBUG."""
+    """What our settings' handler prints in either format, and what came to it, with every logger at the level DEBUG."""
     stream, said = io.StringIO(), Said()
     loggers = [one for one in logging.Logger.manager.loggerDict.values() if isinstance(one, logging.Logger)]
     before = [(one, one.level, one.handlers[:], one.propagate) for one in [logging.getLogger(), *loggers]]
-    configuration: dict[str, Any] = {**django_settings.LOGGING, "root": {"handlers": ["console"], "level": "DEBUG"}}
-    configuration["handlers"] = {"console": {**configuration["handlers"]["console"], "stream": stream}}
+    configuration: dict[str, Any] = {**django_settings.LOGGING, "root": {"handlers": FORMATS, "level": "DEBUG"}}
+    console = configuration["handlers"]["console"] | {"stream": stream}
+    configuration["handlers"] = {name: {**console, "formatter": name} for name in FORMATS}
     dictConfig(configuration)
     logging.getLogger().addHandler(said)
     for logger in loggers:

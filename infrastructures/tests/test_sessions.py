@@ -33,7 +33,7 @@ def _own_pool(settings: Settings) -> Iterator[None]:
 def ask(url: str) -> bytes:
     """Return the body of the answer, of whatever status."""
     with translated("Spain2", "Nova"):
-        return bytes(open_session().get(f"{url}/", authenticated=False, raise_exc=False).content)
+        return bytes(open_session("Spain2").get(f"{url}/", authenticated=False, raise_exc=False).content)
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,6 @@ def test_a_connection_of_a_bad_answer_is_neither_reused_nor_leaked(monkeypatch: 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"])
 def test_a_redirect_is_not_followed(status: str) -> None:
     with Server(answers()) as elsewhere, Server(answers(b"", f"Location: {elsewhere.url}/", status=status)) as server:
-        answer = open_session().get(f"{server.url}/", authenticated=False, headers={"X-Auth-Token": "secret"})
+        answer = open_session("Spain2").get(f"{server.url}/", authenticated=False, headers={"X-Auth-Token": "secret"})
         assert answer.status_code == int(status[:3])
         assert elsewhere.requests == []

@@ -27,6 +27,7 @@ from regions.tests.clouds import Cloud
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 
 URL = "/v1/regions/Isengard/flavors"
+FORMATS = ["line", "json"]
 SENTINEL = "sentinel=0123456789&abcdef"
 PASSWORD = "sentinel-password-0123"
 IDM_TOKEN = seed.idm_token("basic")
@@ -40,13 +41,14 @@ def shapes(secret: str) -> list[str]:
 
 @pytest.fixture
 def printed() -> Iterator[io.StringIO]:
-    """What the handlers of our settings print, with every logger of the process at the level DEBUG."""
+    """What our settings' handler prints in either format, with every logger of the process at the level DEBUG."""
     stream = io.StringIO()
     manager = logging.Logger.manager
     loggers = [logging.getLogger(), *(one for one in manager.loggerDict.values() if isinstance(one, logging.Logger))]
     before = [(logger, logger.level, logger.handlers[:], logger.propagate) for logger in loggers]
-    configuration: dict[str, Any] = {**django_settings.LOGGING, "root": {"handlers": ["console"], "level": "DEBUG"}}
-    configuration["handlers"] = {"console": {**configuration["handlers"]["console"], "stream": stream}}
+    configuration: dict[str, Any] = {**django_settings.LOGGING, "root": {"handlers": FORMATS, "level": "DEBUG"}}
+    console = configuration["handlers"]["console"] | {"stream": stream}
+    configuration["handlers"] = {name: {**console, "formatter": name} for name in FORMATS}
     dictConfig(configuration)
     for logger in loggers:
         if logger is not logging.root:

@@ -1,0 +1,45 @@
+"""Every HTTP call to a cloud: it bears the id of the request that it is made for."""
+
+import re
+from typing import Any
+
+import requests
+
+from flavorsync_project.api.request_id import HEADER, NO_REQUEST, current_request_id, note_upstream
+
+_OPENSTACKS_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def upstream_id(text: str | None) -> str:
+    """Return what a cloud says it calls a request, empty unless it is an id as OpenStack makes them.
+
+    Whoever answers there could say anything, our own password included, and this goes to the log.
+    """
+    return text if text and _OPENSTACKS_ID.fullmatch(text) else ""
+
+
+class Calls:
+    """The HTTP calls to one cloud, in the shape that keystoneauth wants of a session of `requests`."""
+
+    def __init__(self, cloud: str, http: requests.Session) -> None:
+        self._cloud = cloud
+        self._http = http
+
+    def request(self, method: str, url: str, *, headers: dict[str, str], **options: Any) -> requests.Response:
+        """Send a request with our own request's id, and note what the cloud calls it.
+
+        Nova and Keystone log ours as the global request id (API reference, "Request IDs").
+
+        Raises:
+            requests.RequestException: as `requests.Session.request`.
+        """
+        request_id = current_request_id()
+        if request_id != NO_REQUEST:
+            headers = {**headers, HEADER: request_id}
+        theirs = ""
+        try:
+            response = self._http.request(method, url, headers=headers, **options)
+            theirs = upstream_id(response.headers.get(HEADER))
+        finally:
+            note_upstream(self._cloud, theirs)
+        return response
