@@ -1,9 +1,10 @@
-"""Where everything is: the API under /v1 and /api/v1, the admin site under /admin."""
+"""Where everything is: the catalogue's page at /, the API under /v1 and /api/v1, the admin site under /admin."""
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from flavors import pages
 from flavorsync_project.api.views import IndexView
 
 api: list[URLPattern | URLResolver] = [
@@ -15,6 +16,7 @@ api: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
+    path("", pages.catalogue, name="catalogue"),
     path("admin/", admin.site.urls),
     re_path(r"^v1/?$", IndexView.as_view(), name="index"),
     re_path(r"^api/v1/?$", IndexView.as_view()),

@@ -1,0 +1,27 @@
+"""Sizes as people read them, and never rounded: two flavors that differ never look alike."""
+
+UNITS = ("MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def readable_mib(size: int) -> str:
+    """Return a size in MiB as people read it: 512 MiB, 2 GiB, 1.5 TiB."""
+    return _readable(size, UNITS)
+
+
+def readable_gib(size: int) -> str:
+    """Return a size in GiB as people read it: 20 GiB, 1.5 TiB."""
+    return _readable(size, UNITS[1:])
+
+
+def _readable(size: int, units: tuple[str, ...]) -> str:
+    """Say *size* in the largest unit that takes no more than one decimal for all of it."""
+    if size == 0:
+        return "0"
+    number, unit = f"{size:,}", units[0]
+    for exponent, larger in enumerate(units[1:], start=1):
+        tenths, rest = divmod(size * 10, 1024**exponent)
+        if rest or tenths < 10:
+            break
+        whole, tenth = divmod(tenths, 10)
+        number, unit = f"{whole:,}.{tenth}" if tenth else f"{whole:,}", larger
+    return f"{number} {unit}"

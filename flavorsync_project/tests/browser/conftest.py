@@ -1,0 +1,77 @@
+"""Fixtures of the browser tests. Without Chromium they are skipped, and so is axe-core's part without npm's help."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from pytest_django import DjangoDbBlocker
+
+from flavors.tests.fixtures import lab
+from flavorsync_project.tests.browser.site import AXE, Site, Visitor, visiting
+from lab import Lab
+from regions.tests.process import Process, a_database
+
+__all__ = ["lab"]
+
+# As Debian calls it, and as others do
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def _served(
+    lab: Lab,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[Process]:
+    folder = str(tmp_path_factory.mktemp("browsed"))
+    with django_db_blocker.unblock(), a_database(folder) as url:
+        process = Process(lab, url)
+        process.manage("migrate", "--no-input").check_returncode()
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def site(_served: Process) -> Site:
+    """The service as a process of its own, running, with nothing in its database."""
+    _served.start()
+    site = Site(_served)
+    site.start_over()
+    return site
+
+
+@pytest.fixture(scope="module")
+def browser(_served: Process) -> Iterator[Browser]:
+    """Chromium; only as long as a module needs it, since Playwright's event loop is not for Django's models."""
+    executable = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    if executable is None:
+        pytest.skip("there is no Chromium (on Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
+    """Somebody who visits the site; what goes wrong in their browser fails the test."""
+    with visiting(browser, site) as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def _axe() -> None:
+    if not AXE.exists():
+        pytest.skip(f"there is no axe-core (npm ci in {AXE.parents[2]})")

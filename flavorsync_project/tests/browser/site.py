@@ -1,0 +1,146 @@
+"""Flavor Sync as a visitor's browser meets it."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+
+from regions.tests.process import Process
+
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+# Where to keep a picture of every page that is looked at, and at which widths; nowhere unless it is asked for.
+SCREENSHOTS = os.environ.get("FLAVORSYNC_SCREENSHOTS", "")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WIDTHS = (1440, 390)
+SERIOUS = ("serious", "critical")
+PASSWORD = "a password of the tests"
+
+_EMPTY = """
+from django.apps import apps
+from django.db import connection
+from django.db.models import ProtectedError
+from flavors.models import *
+from infrastructures.models import *
+from identity.models import User
+for model in reversed(list(apps.get_models())):
+    if model._meta.app_label in ("flavors", "infrastructures", "identity", "admin", "sessions"):
+        model._base_manager.all()._raw_delete("default")
+"""
+
+
+@dataclass
+class Site:
+    """The service as a process of its own, and how to give it a state to show."""
+
+    process: Process
+
+    @property
+    def url(self) -> str:
+        """Return where it is."""
+        return f"http://127.0.0.1:{self.process.port}"
+
+    def do(self, code: str) -> str:
+        """Run Python in it, and return what that prints."""
+        answer = self.process.manage("shell", "--no-imports", "-c", code)
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout
+
+    def start_over(self, code: str = "") -> None:
+        """Empty its tables, all but the roles', and run *code*, which has the tests' factories at hand."""
+        self.do(_EMPTY + _FACTORIES + code)
+
+
+_FACTORIES = f"""
+from django.contrib.auth.models import Permission
+from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
+
+def make_staff(name, *permissions, **values):
+    user = User.objects.create_user(name, password={PASSWORD!r}, is_staff=True, **values)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return user
+
+"""
+
+
+@dataclass
+class Visitor:
+    """Somebody with a browser, of whom everything that goes wrong in it is kept."""
+
+    site: Site
+    page: Page
+    troubles: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.troubles.append(f"{self.page.url}: {error}"))
+        self.page.on("request", self._watch)
+
+    def go(self, path: str) -> Page:
+        """Open a page of the site."""
+        answer = self.page.goto(self.site.url + path)
+        assert answer is not None
+        assert answer.status == 200, f"{path}: {answer.status}"
+        return self.page
+
+    def sign_in(self, name: str) -> None:
+        """Sign in to the admin site."""
+        self.go("/admin/login/?next=/admin/")
+        self.page.get_by_label("Username").fill(name)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Log in").click()
+        self.page.get_by_role("button", name="Log out").wait_for()
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.troubles.append(f"{self.page.url}: {message.text}")
+
+    def _watch(self, request: Request) -> None:
+        if not request.url.startswith((self.site.url + "/", "data:", "blob:")):
+            self.troubles.append(f"{self.page.url} asks for {request.url}")
+
+
+@contextmanager
+def visiting(browser: Browser, site: Site, **options: Any) -> Iterator[Visitor]:
+    """Visit the site in a window of one's own, and fail when anything went wrong in the browser meanwhile."""
+    context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+    context.set_default_timeout(20_000)
+    try:
+        visitor = Visitor(site, context.new_page())
+        yield visitor
+        assert visitor.troubles == []
+    finally:
+        context.close()
+
+
+def assert_everybody_can_use(page: Page, name: str) -> None:
+    """Fail when axe-core finds something serious on the page, in either scheme, wide or narrow; keep pictures of it."""
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            if SCREENSHOTS:
+                page.screenshot(path=f"{SCREENSHOTS}/{name}-{width}-{scheme}.png", full_page=True)
+            violations = _violations(page)
+            assert not violations, "\n".join(violations) + f"{name}, {scheme}, {width} pixels"
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def _violations(page: Page) -> list[str]:
+    # Evaluated by the browser itself: the page's policy lets no script in that is not the site's own.
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: Mapping[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{violation['id']}: {_line(node['html'])} ({_line(node['failureSummary'])})"
+        for violation in found["violations"]
+        if violation["impact"] in SERIOUS
+        for node in violation["nodes"]
+    ]
+
+
+def _line(text: str) -> str:
+    return re.sub(r"\s+", " ", text)[:300]
