@@ -1,7 +1,7 @@
 """What is done in a cloud's Nova and written down in the database, in that order or the other."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
@@ -11,9 +11,12 @@ from typing import Any, Generic, TypeVar
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import NotFound, PermissionDenied
 
 from flavorsync_project.api.errors import Conflict
+from identity.accounts import create_account, give_roles
+from identity.models import User
+from identity.roles import Role
 from infrastructures.encryption import Undecryptable, rotate
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure, Replacement
@@ -34,6 +37,7 @@ from infrastructures.openstack.records import Credentials, NovaFlavor, Region
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 REGISTER = "infrastructures.register_infrastructure"
 CLOUDS_AT_ONCE = 16
@@ -93,14 +97,22 @@ def in_each_cloud(infrastructures: Iterable[Infrastructure], work: Callable[[Nov
 
     Cost: the slowest cloud's time, with up to `CLOUDS_AT_ONCE` of them; no query.
     """
+    return side_by_side(infrastructures, lambda infrastructure: _work_in(infrastructure, work))
+
+
+def side_by_side(infrastructures: Iterable[Infrastructure], work: Callable[[Infrastructure], R]) -> list[R]:
+    """Return what *work* returns for each cloud, in their order, having done it in threads of their own.
+
+    *work* must not use the database; nor must a transaction be open.
+
+    Cost: the slowest cloud's time, with up to `CLOUDS_AT_ONCE` of them; no query.
+    """
     infrastructures = list(infrastructures)
     if not infrastructures:
         return []
     with ThreadPoolExecutor(min(len(infrastructures), CLOUDS_AT_ONCE)) as pool:
         # Each thread works in a copy of our context: its log lines bear the request's id.
-        futures = [
-            pool.submit(copy_context().run, _work_in, infrastructure, work) for infrastructure in infrastructures
-        ]
+        futures = [pool.submit(copy_context().run, work, infrastructure) for infrastructure in infrastructures]
         return [future.result() for future in futures]
 
 
@@ -136,20 +148,119 @@ def register_infrastructure(*, values: Mapping[str, Any], registrant: Any) -> In
     Cost: some five queries.
     """
     _require_right_to_register(registrant, values["name"])
+    infrastructure = _built(values)
+    infrastructure.registered_by = str(registrant)
+    infrastructure.clean_fields()
+    _save_new(infrastructure, operators=() if registrant.pk is None else (registrant,))
+    return infrastructure
+
+
+def ensure_infrastructure(*, values: Mapping[str, Any], operators: Collection[Any] = ()) -> tuple[Infrastructure, bool]:
+    """Make a cloud known, with or without credentials, unless it is just so; return it and whether it is new.
+
+    The cloud is not contacted. Who may do this is for the caller to know.
+
+    Args:
+        values: by member, `password` in clear; without credentials its users reach it with their own tokens.
+        operators: local accounts.
+
+    Raises:
+        Conflict: it is known with other values, or without one of the operators.
+        ValidationError: a value is malformed, or the credentials are not whole.
+
+    Cost: two queries when it was known before, else some six.
+    """
+    known = Infrastructure.objects.filter(name=values["name"]).first()
+    if known:
+        _require_same(known, values, operators)
+        return known, False
+    infrastructure = _built(values)
+    infrastructure.full_clean()
+    _save_new(infrastructure, operators=operators)
+    return infrastructure, True
+
+
+def find_infrastructures(names: Collection[str]) -> list[Infrastructure]:
+    """Return the clouds of these names, each once, by name.
+
+    Raises:
+        NotFound: there is no cloud of one of the names.
+
+    Cost: one query.
+    """
+    infrastructures = list(Infrastructure.objects.filter(name__in=names)) if names else []
+    if missing := sorted(set(names) - {infrastructure.name for infrastructure in infrastructures}):
+        raise NotFound(f"There is no node {', '.join(missing)}.")
+    return infrastructures
+
+
+def ensure_operator(
+    *, username: str, password: str | None, infrastructures: Collection[Infrastructure], is_manager: bool
+) -> tuple[User, bool]:
+    """Make a local account that operates these clouds, or let the one there is; return it and whether it is new.
+
+    It may register clouds of its own, too, and as a manager promote flavors. Nothing is ever taken from it.
+
+    Args:
+        password: None where the account is known to be there.
+
+    Raises:
+        Conflict: the account has another password, or the group of a role is gone.
+        ValidationError: the name is malformed, or AUTH_PASSWORD_VALIDATORS refuse the password.
+
+    Cost: some ten queries, in one transaction.
+    """
+    roles = [Role.INFRASTRUCTURE_OWNER, *([Role.INFRASTRUCTURE_MANAGER] if is_manager else [])]
+    with transaction.atomic():
+        account = User.objects.filter(username=username).first()
+        created = account is None
+        if account is None:
+            account = create_account(username=username, password=password or "", roles=roles)
+        else:
+            if password is not None and not account.check_password(password):
+                raise Conflict(f"There is already an account {username}, with another password.")
+            give_roles(account=account, roles=roles)
+        account.infrastructures.add(*infrastructures)
+    return account, created
+
+
+def _built(values: Mapping[str, Any]) -> Infrastructure:
     members = dict(values)
-    infrastructure = Infrastructure(registered_by=str(registrant))
-    infrastructure.set_password(members.pop("password"))
+    infrastructure = Infrastructure()
+    infrastructure.set_password(members.pop("password", ""))
     for member, value in members.items():
         setattr(infrastructure, member, value)
-    infrastructure.clean_fields()
+    return infrastructure
+
+
+def _save_new(infrastructure: Infrastructure, *, operators: Collection[Any]) -> None:
     try:
         with transaction.atomic():
             infrastructure.save()
-            if registrant.pk is not None:
-                infrastructure.operators.add(registrant)
+            if operators:
+                infrastructure.operators.add(*operators)
     except IntegrityError as error:
         raise Conflict(f"There is already an infrastructure named {infrastructure.name}.") from error
-    return infrastructure
+
+
+def _require_same(known: Infrastructure, values: Mapping[str, Any], operators: Collection[Any]) -> None:
+    """Raise `Conflict` that names the members in which a cloud is not as *values* say."""
+    members = {**values, "password": values.get("password", "")}
+    differing = [member for member, value in members.items() if _known_value(known, member) != value]
+    if differing:
+        raise Conflict(f"{known} is already registered with another {', '.join(differing)}.")
+    if missing := set(operators) - set(known.operators.all()):
+        names = ", ".join(sorted(str(operator) for operator in missing))
+        raise Conflict(f"{known} is already registered without the operator {names}.")
+
+
+def _known_value(known: Infrastructure, member: str) -> Any:
+    if member != "password":
+        return getattr(known, member)
+    try:
+        return known.get_password()
+    except Undecryptable:
+        return None
 
 
 def unregister_infrastructure(*, infrastructure: Infrastructure) -> None:
@@ -189,24 +300,6 @@ def _require_right_to_register(registrant: Any, name: str) -> None:
     owned_nodes = getattr(registrant, "owned_nodes", None)
     if not registrant.has_perm(REGISTER) or (owned_nodes is not None and name not in owned_nodes):
         raise PermissionDenied(f"You may not register the node {name}.")
-
-
-def register_region(*, name: str, keystone_url: str = "", region: str = "") -> tuple[Infrastructure, bool]:
-    """Make a region known that its users reach with their own tokens; return it and whether it is new.
-
-    Raises:
-        ValidationError: a value is malformed, or the name is taken by one with other values.
-
-    Cost: one query when it was known before, else three.
-    """
-    wanted = {"name": name, "keystone_url": keystone_url, "region": region}
-    known = Infrastructure.objects.filter(**wanted).first()
-    if known:
-        return known, False
-    infrastructure = Infrastructure(**wanted)
-    infrastructure.full_clean()
-    infrastructure.save()
-    return infrastructure, True
 
 
 def replace_flavor(

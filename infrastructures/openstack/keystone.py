@@ -145,6 +145,21 @@ def forget_session(name: str) -> None:
         _sessions.pop(name, None)
 
 
+def authenticate(credentials: Credentials) -> None:
+    """Authenticate with a registered cloud anew, whatever is remembered of it.
+
+    Raises:
+        CredentialsRefused: Keystone refused the credentials.
+        CloudUnavailable: it did not answer, or not as OpenStack does.
+
+    Cost: one Keystone call.
+    """
+    forget_session(credentials.region.name)
+    plugin, session = session_of(credentials)
+    with translated(credentials.region.name, SERVICE):
+        plugin.get_access(session)
+
+
 def compute_endpoint(credentials: Credentials) -> str:
     """Return the URL of the compute API that our credentials are for.
 

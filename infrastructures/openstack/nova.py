@@ -6,6 +6,7 @@ Source of paths, bodies and statuses: Compute API reference, "Flavors", "Flavors
 
 import logging
 import re
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
@@ -71,6 +72,51 @@ class Nova:
         with self._about_no_flavor(), self._answering():
             self._version = _negotiated_version(session, endpoint)
         self._client = Client(self._version, session=session, endpoint_override=endpoint)
+
+    @property
+    def microversion(self) -> str:
+        """Return the compute microversion that is spoken, such as 2.96."""
+        return str(self._version.get_string())
+
+    def may_create_flavors(self) -> bool | None:
+        """Say whether the token may create flavors, without creating any; None where that cannot be asked.
+
+        Nova looks at a body's form, then at its policy, then at the flavors that there are: a flavor of
+        the name of one and the id of another is refused with 403 to those who may not, and with 409 to
+        those who may. Where Nova has no flavor at all, there is nothing to be refused for.
+
+        Cost: two upstream calls, `GET /flavors/detail?limit=2` and `POST /flavors`.
+        """
+        query = urlencode({"is_public": "None", "limit": 2})
+        with self._about_no_flavor():
+            some, _ = self._get(f"/flavors/detail?{query}", _page)
+        if not some:
+            return None
+        taken = replace(some[0], id=some[-1].id)
+        try:
+            self._create_row(taken)
+        except FlavorConflict:
+            return True
+        except (Forbidden, CredentialsRefused):
+            return False
+        # Both have been deleted since we saw them.
+        self._take_back(taken.id)
+        return True
+
+    def may_delete_flavors(self) -> bool:
+        """Say whether the token may delete flavors, by deleting one of a random id, which there is not.
+
+        Nova answers 403 to those who may not, and 404 to those who may.
+
+        Cost: one upstream call, `DELETE /flavors/{id}`.
+        """
+        try:
+            self.delete_flavor(str(uuid.uuid4()))
+        except FlavorNotFound:
+            return True
+        except (Forbidden, CredentialsRefused):
+            return False
+        return True
 
     def list_flavors(self) -> list[NovaFlavor]:
         """Return all flavors that the token may see, those not public included, by name, then id.

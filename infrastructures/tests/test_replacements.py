@@ -27,7 +27,6 @@ from infrastructures.services import (
     create_flavor,
     delete_flavor,
     region_of,
-    register_region,
     replace_flavor,
     settle_replacements,
 )
@@ -399,10 +398,9 @@ def test_creates_and_deletes() -> None:
 
 def test_a_region_is_where_its_infrastructure_says(settings: Settings) -> None:
     settings.KEYSTONE_URL = central = "https://central.example.org"
-    spain2 = region_of(register_region(name="Spain2")[0])
+    spain2 = region_of(make_infrastructure("Spain2"))
     assert spain2 == make_region(keystone_url=central, central_keystone_url=central)
-    mordor, created = register_region(name="Mordor", keystone_url="https://mordor.example.org", region="RegionOne")
-    assert created
+    mordor = make_infrastructure("Mordor", keystone_url="https://mordor.example.org", region="RegionOne")
     assert region_of(mordor) == make_region(
         name="Mordor",
         keystone_url="https://mordor.example.org",

@@ -26,7 +26,21 @@ def test_the_commands_printed_work_as_pasted_and_so_they_do_the_next_time(checko
         assert [region["name"] for region in regions["Infrastructures"]] == ["Lannion2", "Mordor", "Spain2"]
         assert "m1.tiny" in [flavor["name"] for flavor in flavors["flavors"]]
         assert created["flavor"]["nodes"] == ["Spain2"]
+        assert _nodes_ready(checkout) == {"Lannion2": True, "Mordor": True, "Spain2": True}
         assert created["flavor"]["name"] in lines[2]
+
+
+def _nodes_ready(checkout: Checkout) -> dict[str, bool]:
+    answer = subprocess.run(
+        [checkout.root / ".venv" / "bin" / "python", "manage.py", "check_infrastructures", "--json"],
+        cwd=checkout.root,
+        env=checkout.environment({}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return {readiness["node"]: readiness["ready"] for readiness in json.loads(answer.stdout)}
 
 
 def _commands(printed: str) -> list[str]:

@@ -1,35 +1,73 @@
-"""`manage.py register_infrastructure`: make a region known."""
+"""`manage.py register_infrastructure`: make a cloud known."""
 
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from infrastructures.services import register_region
+from identity.accounts import find_accounts
+from infrastructures.management.passwords import add_password_argument, read_password
+from infrastructures.management.printing import print_json, refusals_in_one_line
+from infrastructures.services import ensure_infrastructure
+
+PASSWORD_VARIABLE = "OS_PASSWORD"  # noqa: S105 — the name of a variable, as the openstack client calls it
+CREDENTIALS = ("username", "tenant")
 
 
 class Command(BaseCommand):
-    """Register a region that its users reach with their own Keystone tokens.
-
-    Example: manage.py register_infrastructure Spain2 --keystone-url http://127.0.0.1:5001/v3
-    """
+    """Register a cloud, with the credentials to enter it or without."""
 
     help = (
-        "Register a region that its users reach with their own Keystone tokens. "
-        "Example: manage.py register_infrastructure Mordor --keystone-url https://mordor.example.org:5000/v3"
+        "Register a cloud: with --username and --tenant to be entered by Flavor Sync, without them to be reached by "
+        "its users with their own Keystone tokens alone. The cloud is not contacted; see check_infrastructures. "
+        "Registering again with the same values changes nothing. "
+        "Example: manage.py register_infrastructure Mordor --keystone-url https://keystone.mordor.example.org:5000/v3 "
+        "--username flavor-sync --tenant admin --operator mordor-operator"
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the region's name, and its Keystone where it has one of its own."""
-        parser.add_argument("name", help="the region's name in the API")
+        """Declare the cloud's name, where it is, and how we enter it."""
+        parser.add_argument("name", help="the cloud's name in the API")
         parser.add_argument("--keystone-url", default="", help="the cloud's own Keystone; by default KEYSTONE_URL")
         parser.add_argument("--region", default="", help="its name in the Keystone catalogue, when it is another")
+        parser.add_argument("--nova-url", default="", help="its Nova, when it is not what the Keystone catalogue says")
+        parser.add_argument("--username", default="", help="our account there")
+        parser.add_argument("--tenant", default="", help="the project that our account is for")
+        parser.add_argument("--user-domain", default="Default", help="the account's domain (Default)")
+        parser.add_argument("--project-domain", default="Default", help="the project's domain (Default)")
+        add_password_argument(parser, variable=PASSWORD_VARIABLE)
+        parser.add_argument(
+            "--operator", dest="operators", action="append", default=[], metavar="ACCOUNT",
+            help="a local account that operates the cloud; may be given several times",
+        )  # fmt: skip
+        parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON object")
 
-    def handle(self, *args: Any, name: str, keystone_url: str, region: str, **options: Any) -> None:
+    def handle(self, *args: Any, operators: list[str], as_json: bool, **options: Any) -> None:
         """Register it, or say that it was registered just so before."""
-        try:
-            infrastructure, created = register_region(name=name, keystone_url=keystone_url, region=region)
-        except ValidationError as error:
-            raise CommandError("; ".join(error.messages)) from error
-        self.stdout.write(f"{infrastructure}: {'registered' if created else 'already registered'}.")
+        with refusals_in_one_line():
+            accounts = find_accounts(operators)
+            infrastructure, created = ensure_infrastructure(values=_values(options), operators=accounts)
+        if as_json:
+            credentials = infrastructure.has_credentials
+            print_json(self.stdout, {"name": infrastructure.name, "created": created, "credentials": credentials})
+        else:
+            self.stdout.write(f"{infrastructure}: {'registered' if created else 'already registered'}.")
+
+
+def _values(options: dict[str, Any]) -> dict[str, str]:
+    """Return the cloud's values by member, its password among them when it has credentials."""
+    members = ("name", "keystone_url", "region", "nova_url", *CREDENTIALS, "user_domain", "project_domain")
+    values = {member: options[member] for member in members}
+    if not any(values[member] for member in CREDENTIALS):
+        if options["password_file"] is not None:
+            raise CommandError("--password-file goes with --username and --tenant.")
+        return values
+    for member in CREDENTIALS:
+        if not values[member]:
+            raise CommandError(f"--{member} is missing: credentials are an account and the project that it is for.")
+    values["keystone_url"] = values["keystone_url"] or settings.KEYSTONE_URL
+    prompt = f"Password of {values['username']} in {values['name']}"
+    return values | {
+        "password": read_password(file=options["password_file"], variable=PASSWORD_VARIABLE, prompt=prompt)
+    }

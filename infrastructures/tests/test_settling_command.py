@@ -1,4 +1,4 @@
-"""`register_infrastructure` and `settle_replacements`, typed at a shell."""
+"""`settle_replacements`, typed at a shell."""
 
 import io
 import json
@@ -8,59 +8,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from infrastructures.models import Infrastructure, Replacement
+from infrastructures.models import Replacement
 from infrastructures.tests.cloud import KEYSTONE, TOKEN, Cloud, access_document, flavor_document
 from infrastructures.tests.factories import make_infrastructure, make_replacement
+from infrastructures.tests.shell import run
 
 pytestmark = pytest.mark.django_db
-
-
-def run(*arguments: str, **options: Any) -> str:
-    output = io.StringIO()
-    call_command(*arguments, stdout=output, **options)
-    return output.getvalue()
-
-
-# register_infrastructure
-
-
-def test_registers_a_region() -> None:
-    output = run(
-        "register_infrastructure", "Mordor", "--keystone-url", "https://mordor.example.org", "--region", "RegionOne"
-    )
-    assert output == "Mordor: registered.\n"
-    assert list(Infrastructure.objects.values_list("name", "keystone_url", "region")) == [
-        ("Mordor", "https://mordor.example.org", "RegionOne")
-    ]
-
-
-def test_registering_again_changes_nothing() -> None:
-    run("register_infrastructure", "Spain2")
-    assert run("register_infrastructure", "Spain2") == "Spain2: already registered.\n"
-    assert Infrastructure.objects.count() == 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["Spain2", "--keystone-url", "https://other.example.org"], "There is already an infrastructure of this name."),
-        (["Spain2", "--region", "RegionOne"], "There is already an infrastructure of this name."),
-        (["Mordor", "--keystone-url", "mordor"], "must be an http or https URL"),
-        (["Mordor", "--keystone-url", "ftp://mordor.example.org"], "must be an http or https URL"),
-        ([" "], "A name has no slash and no space at either end, and is not . or .."),
-        (["a/b"], "A name has no slash and no space at either end, and is not . or .."),
-        ([""], "This field cannot be blank."),
-    ],
-)
-def test_bad_input_is_one_clear_line(arguments: list[str], message: str) -> None:
-    make_infrastructure("Spain2")
-    with pytest.raises(CommandError) as caught:
-        run("register_infrastructure", *arguments)
-    assert str(caught.value) == message
-    assert list(Infrastructure.objects.values_list("name", "keystone_url", "region")) == [("Spain2", "", "")]
-
-
-# settle_replacements
 
 
 @pytest.fixture

@@ -1,0 +1,29 @@
+"""`manage.py unregister_infrastructure`: forget a cloud."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from infrastructures.management.printing import refusals_in_one_line
+from infrastructures.services import find_infrastructures, unregister_infrastructure
+
+
+class Command(BaseCommand):
+    """Forget a cloud and our credentials for it."""
+
+    help = (
+        "Forget a cloud and our credentials for it. The cloud is not contacted. Refused while a flavor of the "
+        "catalogue is installed there. Example: manage.py unregister_infrastructure Mordor"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the cloud's name."""
+        parser.add_argument("name", help="the cloud's name in the API")
+
+    def handle(self, *args: Any, name: str, **options: Any) -> None:
+        """Forget it, and say so."""
+        with refusals_in_one_line():
+            (infrastructure,) = find_infrastructures([name])
+            unregister_infrastructure(infrastructure=infrastructure)
+        self.stdout.write(f"{name}: unregistered.")

@@ -1,0 +1,72 @@
+"""A password for a command: from a file, from the environment, or typed; never an argument, which all can see."""
+
+import getpass
+import os
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+from django.core.management.base import CommandError
+
+
+def add_password_argument(parser: ArgumentParser, *, variable: str) -> None:
+    """Declare `--password-file`."""
+    parser.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help=f"read the password from this file, - for standard input; else it is the variable {variable}, "
+        "or is asked for",
+    )
+
+
+def read_password(*, file: str | None, variable: str, prompt: str, twice: bool = False) -> str:
+    """Return the password that is in *file*, in the variable of the environment, or typed at the *prompt*.
+
+    The end of the line is not a part of it.
+
+    Args:
+        twice: whether to have it typed again.
+
+    Raises:
+        CommandError: there is none, or it cannot be read.
+    """
+    password = find_password(file=file, variable=variable)
+    if password is None:
+        password = _typed(prompt, variable, twice=twice)
+    return password
+
+
+def find_password(*, file: str | None, variable: str) -> str | None:
+    """Return the password that is in *file* or in the variable of the environment, None when neither was given.
+
+    Raises:
+        CommandError: the file cannot be read, or is empty.
+    """
+    if file is None:
+        return os.environ.get(variable) or None
+    return _required(_in_file(file))
+
+
+def _in_file(file: str) -> str:
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise CommandError(f"The password file {file} is not text in UTF-8.") from None
+    except OSError as error:
+        raise CommandError(f"The password file {file} cannot be read: {error.strerror}.") from None
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _typed(prompt: str, variable: str, *, twice: bool) -> str:
+    if not sys.stdin.isatty():
+        raise CommandError(f"A password is needed: give --password-file or {variable}, or type it at a terminal.")
+    password = getpass.getpass(f"{prompt}: ")
+    if twice and getpass.getpass(f"{prompt} again: ") != password:
+        raise CommandError("The two passwords differ.")
+    return _required(password)
+
+
+def _required(password: str) -> str:
+    if not password:
+        raise CommandError("The password is empty.")
+    return password

@@ -1,0 +1,56 @@
+"""How commands say things: tables for people, JSON for scripts, and what was refused in one line."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError, OutputWrapper
+from prettytable import PrettyTable
+from rest_framework.exceptions import APIException
+
+
+def print_table(output: OutputWrapper, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows in columns, as wide as they need, without lines around them; nothing where there is no row."""
+    table = PrettyTable(header, border=False, align="l", right_padding_width=2)
+    table.left_padding_width = 0
+    table.add_rows([["-" if cell in ("", None) else cell for cell in row] for row in rows])
+    for line in table.get_string().splitlines():
+        output.write(line.rstrip())
+
+
+def print_json(output: OutputWrapper, value: object) -> None:
+    """Print *value* as one JSON document."""
+    output.write(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def yes_or_no(value: bool | None) -> str:
+    """Return `yes`, `no`, or for None `-`."""
+    return "-" if value is None else "yes" if value else "no"
+
+
+@contextmanager
+def refusals_in_one_line() -> Iterator[None]:
+    """Raise `CommandError` for what a service refuses, with the service's own words.
+
+    What a value is refused for begins with the name of the value.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        raise CommandError("; ".join(refusals(error))) from error
+    except APIException as error:
+        raise CommandError(str(error.detail)) from error
+
+
+def refusals(error: ValidationError) -> list[str]:
+    """Return what is wrong, each with the name of its value if it is of one."""
+    if not hasattr(error, "error_dict"):
+        return list(error.messages)
+    by_member: dict[str, Any] = error.message_dict
+    return [
+        message if member == "__all__" else f"{member}: {message}"
+        for member, messages in by_member.items()
+        for message in messages
+    ]

@@ -1,0 +1,65 @@
+"""Whether we can do our work in a cloud: enter it, find its Nova, and manage flavors there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from infrastructures.models import Infrastructure
+from infrastructures.openstack.errors import CloudError
+from infrastructures.openstack.keystone import authenticate, compute_endpoint
+from infrastructures.openstack.nova import OperatorsNova
+from infrastructures.services import credentials_of, side_by_side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readiness:
+    """How far we come in a cloud with the credentials that we hold for it.
+
+    `compute_endpoint` and `microversion` are empty, and what we may do is None, where we did not come so far, or where
+    the cloud has no flavor that creating one could be tried by. `problem` says what stopped us, if anything did.
+    """
+
+    infrastructure: Infrastructure
+    authenticated: bool = False
+    compute_endpoint: str = ""
+    microversion: str = ""
+    may_create_flavors: bool | None = None
+    may_delete_flavors: bool | None = None
+    problem: str = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Say whether nothing stands in our way."""
+        return not self.problem
+
+
+def check_infrastructures(infrastructures: Iterable[Infrastructure]) -> list[Readiness]:
+    """Return how far we come in each of these clouds, asked side by side. Nothing is changed there.
+
+    Cost: in each cloud one Keystone call and up to four of Nova's: the versions, `GET /flavors/detail?limit=2`,
+    and a `POST` and a `DELETE` of flavors that Nova refuses in any case.
+    """
+    return side_by_side(infrastructures, _check)
+
+
+def _check(infrastructure: Infrastructure) -> Readiness:
+    readiness = Readiness(infrastructure=infrastructure)
+    try:
+        credentials = credentials_of(infrastructure)
+        authenticate(credentials)
+        readiness = replace(readiness, authenticated=True)
+        readiness = replace(readiness, compute_endpoint=compute_endpoint(credentials))
+        nova = OperatorsNova(credentials)
+        readiness = replace(readiness, microversion=nova.microversion)
+        readiness = replace(readiness, may_create_flavors=nova.may_create_flavors())
+        readiness = replace(readiness, may_delete_flavors=nova.may_delete_flavors())
+    except CloudError as error:
+        return replace(readiness, problem=str(error.detail))
+    return replace(readiness, problem=_refusals(readiness))
+
+
+def _refusals(readiness: Readiness) -> str:
+    allowed = {"create": readiness.may_create_flavors, "delete": readiness.may_delete_flavors}
+    refused = [verb for verb, may in allowed.items() if may is False]
+    if not refused:
+        return ""
+    return f"{readiness.infrastructure}: our account may not {' or '.join(refused)} flavors there."

@@ -1,0 +1,51 @@
+"""Commands, typed at a shell."""
+
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.management import CommandError, call_command
+
+
+class Terminal(io.StringIO):
+    """A standard input at which somebody sits."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command printed, and what it failed with: nothing when its exit status is 0."""
+
+    output: str
+    error: str
+    status: int
+
+    @property
+    def lines(self) -> list[str]:
+        """What it printed, by line, each column apart from the next by one space."""
+        return [" ".join(line.split()) for line in self.output.splitlines()]
+
+    @property
+    def document(self) -> Any:
+        """The JSON that it printed."""
+        return json.loads(self.output)
+
+
+def shell(*arguments: str) -> Answer:
+    """Type a command, and return how it ended."""
+    output = io.StringIO()
+    try:
+        call_command(*arguments, stdout=output)
+    except CommandError as error:
+        return Answer(output.getvalue(), str(error), error.returncode)
+    return Answer(output.getvalue(), "", 0)
+
+
+def run(*arguments: str, **options: Any) -> str:
+    """Type a command, and return what it printed; what it fails with is raised."""
+    output = io.StringIO()
+    call_command(*arguments, stdout=output, **options)
+    return output.getvalue()
