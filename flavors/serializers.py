@@ -8,6 +8,7 @@ from flavors.models import Flavor
 from flavorsync_project.api.serializers import (
     MAX_INTEGER,
     FlavorIdField,
+    IdField,
     NameField,
     NodesField,
     StrictBooleanField,
@@ -19,7 +20,7 @@ from flavorsync_project.api.serializers import (
 class FlavorSerializer(serializers.Serializer[Flavor]):
     """A flavor of the catalogue, as it is answered."""
 
-    id = FlavorIdField(source="flavorid")
+    id = IdField(source="flavorid")
     name = serializers.CharField()
     vcpus = serializers.IntegerField()
     ram = serializers.IntegerField(help_text="MiB")

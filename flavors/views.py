@@ -27,8 +27,9 @@ from flavorsync_project.api.serializers import unwrap, wrapped
 
 UPDATE = document(wrapped("flavor", FlavorUpdateSerializer()))
 NODE = OpenApiParameter("node", str, description="The node that is meant, where flavors of one id differ.")
+_FLAG = {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[Yy][Ee][Ss]|[Nn][Oo]|[01])?$"}
 FILTERS = [
-    OpenApiParameter(name, str, enum=["true", "false"], description=f"Only those that are {name}, or are not.")
+    OpenApiParameter(name, _FLAG, description=f"Only those that are {name}, or are not: `true` or `false`.")
     for name in ("promoted", "public")
 ]
 

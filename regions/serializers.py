@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from flavors.serializers import FlavorChangesSerializer, FlavorSizesSerializer
-from flavorsync_project.api.serializers import FlavorIdField
+from flavorsync_project.api.serializers import FlavorIdField, IdField
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.records import NovaFlavor
 
@@ -11,7 +11,7 @@ from infrastructures.openstack.records import NovaFlavor
 class RegionSerializer(serializers.Serializer[Infrastructure]):
     """A region, which goes by its name."""
 
-    id = FlavorIdField(source="name")
+    id = IdField(source="name")
     name = serializers.CharField()
 
 

@@ -7,9 +7,11 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from flavorsync_project.api.handlers import NO_ROLE, NO_TOKEN
 from flavorsync_project.api.serializers import ErrorDocument
+from flavorsync_project.api.vocabulary import REQUESTS, Resource
 
 JSON = "application/json"
 XML = "application/xml"
+TEXT_XML = "text/xml"
 TEXT = "text/plain"
 XML_ROOTS = {"Infrastructures": "infrastructures"}
 """The root elements that are not called like the JSON member."""
@@ -35,12 +37,13 @@ KEYSTONE_TOKEN = OpenApiParameter(
     name="X-Auth-Token-KeyStone",
     location=OpenApiParameter.HEADER,
     required=True,
+    type={"type": "string", "minLength": 1, "pattern": "^[^,]+$"},
     description="A token of the region's Keystone: scoped to a project, or one that can be.",
 )
 
 
 def errors(*statuses: int, **descriptions: str) -> dict[Any, OpenApiResponse]:
-    """Return the descriptions of the error answers of these statuses, in both formats.
+    """Return the descriptions of the error answers of these statuses, in each format.
 
     The statuses that every operation can answer are among them without being named.
     *descriptions* replace the usual words, as in `s405="Nodes still carry it."`.
@@ -50,7 +53,7 @@ def errors(*statuses: int, **descriptions: str) -> dict[Any, OpenApiResponse]:
             ErrorDocument, description=descriptions.get(f"s{status}", _DESCRIPTIONS[status])
         )
         for status in sorted({*statuses, *ALWAYS})
-        for media_type in (JSON, XML)
+        for media_type in (JSON, XML, TEXT_XML)
     }
 
 
@@ -79,23 +82,49 @@ def unwrapped_in_xml(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     components = result["components"]["schemas"]
     for operations in result["paths"].values():
         for operation in operations.values():
-            for part in (operation.get("requestBody", {}), *operation["responses"].values()):
-                for media_type in (XML, "text/xml"):
+            request = operation.get("requestBody", {})
+            for part in (request, *operation["responses"].values()):
+                for media_type in (XML, TEXT_XML):
                     if body := part.get("content", {}).get(media_type):
-                        body["schema"] = _root_element(body["schema"], components)
+                        body["schema"] = _root_element(body["schema"], components, closed=part is request)
     return result
 
 
-def _root_element(schema: dict[str, Any], components: Mapping[str, Any]) -> dict[str, Any]:
-    wrapper = components[schema["$ref"].rpartition("/")[2]]
+def _root_element(schema: dict[str, Any], components: Mapping[str, Any], *, closed: bool) -> dict[str, Any]:
+    """Return the schema of the element that holds a body; a *closed* one has no elements but those named."""
+    wrapper = _component(schema, components)
     name, content = next(iter(wrapper["properties"].items()))
     element = {"name": XML_ROOTS.get(name, name)}
     if content.get("type") == "array":
         item = {"allOf": [content["items"]], "xml": {"name": element["name"].removesuffix("s")}}
         return {**content, "items": item, "xml": {**element, "wrapped": True}}
-    return {"allOf": [content], "xml": element}
+    if not closed:
+        return {"allOf": [content], "xml": element}
+    component = _component(content, components)
+    properties = {**_ignored(REQUESTS[name]), **{key: _never_null(one) for key, one in component["properties"].items()}}
+    return {**component, "properties": properties, "additionalProperties": False, "xml": element}
+
+
+def _never_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema without the null that only JSON can say."""
+    return {key: value for key, value in schema.items() if key != "nullable"}
+
+
+def _ignored(resource: Resource) -> dict[str, Any]:
+    """Return what an element may hold wherever it is sent, though not every operation heeds it."""
+    text = {"type": "string"}
+    return {
+        **{name: {**text, "xml": {"attribute": True}} for name in resource.attributes},
+        **dict.fromkeys(resource.children, text),
+        **{name: {"type": "array", "items": {**text, "xml": {"name": item}}} for name, item in resource.lists.items()},
+    }
+
+
+def _component(reference: Mapping[str, str], components: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = components[reference["$ref"].rpartition("/")[2]]
+    return found
 
 
 def document(serializer: Any) -> Mapping[Any, Any]:
     """Return *serializer* as the body of a request in both formats."""
-    return {JSON: serializer, XML: serializer, "text/xml": serializer}
+    return {JSON: serializer, XML: serializer, TEXT_XML: serializer}

@@ -173,8 +173,23 @@ def _is_printable(character: str) -> bool:
     return character <= "\uffff" and not category.startswith("C") and category not in {"Zl", "Zp"}
 
 
+@extend_schema_field({"type": "string", "xml": {"attribute": True}})
+class IdField(serializers.CharField):
+    """What a resource is found by, as it is answered."""
+
+
+_UNREACHABLE_IDS = (".", "..", "detail")
+
+
 @extend_schema_field(
-    {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH, "xml": {"attribute": True}}, component_name=None
+    {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_NAME_LENGTH,
+        "pattern": "^[a-zA-Z0-9._-]([a-zA-Z0-9. _-]*[a-zA-Z0-9._-])?$",
+        "not": {"enum": list(_UNREACHABLE_IDS)},
+        "xml": {"attribute": True},
+    }
 )
 class FlavorIdField(StrictCharField):
     """The id of a flavor as Nova accepts one (API reference, "Create Flavor")."""
@@ -184,7 +199,6 @@ class FlavorIdField(StrictCharField):
         "spaces": "must not begin or end with a space",
         "unreachable": "must not be {flavor_id}, which no path of the API can say",
     }
-    _UNREACHABLE = (".", "..", "detail")
     _PATTERN = re.compile(r"[a-zA-Z0-9. _-]+")
 
     def __init__(self, **kwargs: Any) -> None:
@@ -198,12 +212,17 @@ class FlavorIdField(StrictCharField):
             self.fail("characters")
         if flavor_id != flavor_id.strip(" "):
             self.fail("spaces")
-        if flavor_id in self._UNREACHABLE:
+        if flavor_id in _UNREACHABLE_IDS:
             self.fail("unreachable", flavor_id=flavor_id)
         return flavor_id
 
 
-@extend_schema_field({"type": "array", "items": {"type": "string", "xml": {"name": "node"}}})
+@extend_schema_field(
+    {
+        "type": "array",
+        "items": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH, "xml": {"name": "node"}},
+    }
+)
 class NodesField(serializers.ListField):
     """The names of nodes, in the order given."""
 

@@ -1,0 +1,159 @@
+"""A whole federation in memory: an IdM, two clouds, a catalogue, and everybody who may call.
+
+Mordor is operated by the actors `owner` and `operator`; Rohan by somebody else. Each cloud has a
+Keystone of its own, an administrator's token and a plain member's.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import requests_mock
+from django.contrib.auth.models import Permission
+from django.core.cache import caches
+from django.db import transaction
+from pytest_django import Settings
+
+from flavors.models import Flavor, Installation
+from flavors.permissions import PROMOTE
+from identity.models import User
+from identity.roles import Role
+from identity.tests.factories import APP_ID, KEYROCK_URL, PASSWORD, make_answer, make_organization, make_role
+from infrastructures.models import Infrastructure
+from infrastructures.services import REGISTER
+from infrastructures.tests.cloud import Federation, RegisteredCloud, flavor_document, token_document
+from infrastructures.tests.factories import make_registered
+
+OWN, FOREIGN = "Mordor", "Rohan"
+UNREGISTERED = "Isengard"
+"""A node that `owner` and `operator` may register."""
+
+# Users of the IdM, by their tokens: Keyrock's members of each.
+IDM_USERS: Mapping[str, dict[str, Any]] = {
+    "basic": {},
+    "manager": {"roles": [make_role(Role.INFRASTRUCTURE_MANAGER)]},
+    "owner": {
+        "organizations": [
+            make_organization(f"{name} FIDASH", Role.INFRASTRUCTURE_OWNER) for name in (OWN, UNREGISTERED)
+        ]
+    },
+}
+
+
+def _basic(name: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {b64encode(f'{name}:{PASSWORD}'.encode()).decode()}"}
+
+
+ACTORS: Mapping[str, Mapping[str, str]] = {
+    "anonymous": {},
+    "impostor": {"X-Auth-Token": "a-token-of-nobody"},
+    **{name: {"X-Auth-Token": name} for name in IDM_USERS},
+    "operator": _basic("operator"),
+    "curator": {"user": "curator", "password": PASSWORD},
+    "root": _basic("root"),
+}
+"""Everybody, with the headers that say who they are: tokens of the IdM, and local accounts."""
+
+KEYSTONE_TOKENS: Mapping[str, Mapping[str, str]] = {
+    "administrator": {"X-Auth-Token-KeyStone": f"token-of-{OWN}"},
+    "member": {"X-Auth-Token-KeyStone": f"member-of-{OWN}"},
+    "foreign": {"X-Auth-Token-KeyStone": f"token-of-{FOREIGN}"},
+    "none": {},
+}
+
+PRIVATE, FOREIGN_PRIVATE = "private", "foreign-private"
+PUBLIC, FOREIGN_PUBLIC = "public", "foreign-public"
+PROMOTED, INSTALLED = "promoted", "installed"
+
+
+class OpenCloud(RegisteredCloud):
+    """A cloud that its users enter, too: its administrator, and a member who may read."""
+
+    def __init__(self, http: requests_mock.Mocker, name: str) -> None:
+        super().__init__(http, name)
+        self.administrator, self.member = f"token-of-{name}", f"member-of-{name}"
+        http.get(f"https://keystone.{name.lower()}.example.org/v3/auth/tokens", text=self._validate)
+
+    def has(self, *ids: str) -> None:
+        """Have these flavors and no others."""
+        self.flavors = {
+            id: flavor_document(id=id, name=id, **{"os-flavor-access:is_public": True, "extra_specs": {}}) for id in ids
+        }
+
+    def _validate(self, request: Any, context: Any) -> str:
+        if request.headers["X-Subject-Token"] in (self.administrator, self.member):
+            return json.dumps(token_document(endpoints={self.name: self.endpoint}))
+        context.status_code = 404
+        return json.dumps({"error": {"code": 404, "message": "Could not find token"}})
+
+    def _answer(self, request: Any, context: Any) -> str:
+        if request.headers["X-Auth-Token"] == self.member:
+            if request.method != "GET":
+                context.status_code = 403
+                return json.dumps({"forbidden": {"code": 403, "message": "Policy doesn't allow it to be performed."}})
+            request.headers["X-Auth-Token"] = self.administrator
+        return super()._answer(request, context)
+
+
+class World:
+    """The federation, which `fresh` brings back to its beginning."""
+
+    def __init__(self, federation: Federation) -> None:
+        self.clouds = {name: OpenCloud(federation.http, name) for name in (OWN, FOREIGN)}
+        federation.http.get(f"{KEYROCK_URL}/user", text=_judge)
+        self._people()
+        self._catalogue()
+
+    @contextmanager
+    def fresh(self) -> Iterator[None]:
+        """Undo afterwards whatever happens meanwhile; begin with nothing in the caches."""
+        for cache in caches.all(initialized_only=True):
+            cache.clear()
+        self.clouds[OWN].has(PRIVATE, PUBLIC, INSTALLED)
+        self.clouds[FOREIGN].has(FOREIGN_PRIVATE, FOREIGN_PUBLIC)
+        with transaction.atomic():
+            yield
+            transaction.set_rollback(True)
+
+    def _people(self) -> None:
+        for name, permissions in {"operator": (REGISTER,), "curator": (PROMOTE,)}.items():
+            codenames = [permission.partition(".")[2] for permission in permissions]
+            account = User.objects.create_user(name, password=PASSWORD)
+            account.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        User.objects.create_superuser("root", password=PASSWORD)
+
+    def _catalogue(self) -> None:
+        own, foreign = make_registered(OWN), make_registered(FOREIGN)
+        own.operators.set(User.objects.filter(username="operator"))
+        for flavorid, node in {PUBLIC: own, FOREIGN_PUBLIC: foreign}.items():
+            _publish(flavorid, node, promoted=False)
+        _publish(INSTALLED, own, promoted=True)
+        _publish(PROMOTED, None, promoted=True)
+
+
+def _publish(flavorid: str, node: Infrastructure | None, *, promoted: bool) -> None:
+    values = {"vcpus": 2, "ram": 4096, "disk": 20, "swap": 512, "ephemeral": 10, "rxtx_factor": 2.0}
+    flavor = Flavor.objects.create(
+        flavorid=flavorid, name=flavorid, description="for tests", public=True, promoted=promoted, **values
+    )
+    if node:
+        Installation.objects.create(flavor=flavor, infrastructure=node, flavorid=flavorid)
+
+
+def _judge(request: Any, context: Any) -> str:
+    """Answer as Keyrock does."""
+    (token,) = request.qs["access_token"]
+    if token in IDM_USERS:
+        return json.dumps(make_answer(username=token, **IDM_USERS[token]))
+    context.status_code = 401
+    return json.dumps("Invalid token: access token is invalid")
+
+
+def set_up(settings: Settings, federation: Federation) -> World:
+    """Return the federation, and have the service use it."""
+    settings.KEYROCK_URL = KEYROCK_URL
+    settings.KEYROCK_APP_IDS = [APP_ID]
+    settings.KEYSTONE_URL = ""
+    return World(federation)
