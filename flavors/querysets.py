@@ -1,5 +1,6 @@
 """Filters of the catalogue, named as people say them."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
@@ -21,6 +22,10 @@ class FlavorQuerySet(models.QuerySet["Flavor"]):
     def published(self) -> Self:
         """Return those that everybody sees."""
         return self.filter(public=True)
+
+    def chosen(self, flavorids: Collection[str]) -> Self:
+        """Return those of these ids; all of them when no id is named."""
+        return self.filter(flavorid__in=flavorids) if flavorids else self
 
     def in_state(self, *, promoted: bool | None, node: str | None) -> Self:
         """Return those that are promoted or not, and that a node has; None is all the same."""
@@ -53,6 +58,10 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
 
 class SyncNodeQuerySet(models.QuerySet["SyncNode"]):
     """The nodes' parts of the synchronisation runs."""
+
+    def unfinished(self) -> Self:
+        """Return those that a run has still to work on."""
+        return self.filter(finished_at=None)
 
     def latest_of_each_node(self) -> Self:
         """Return, for each node that is still registered, the last one in which it was compared."""

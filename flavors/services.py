@@ -135,6 +135,29 @@ def record_installations(*, flavor: Flavor, infrastructures: Sequence[Infrastruc
         raise Conflict(f"A node has a flavor of the id {flavor.flavorid} already.") from error
 
 
+def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavorid: str) -> None:
+    """Write down that a cloud's Nova has the flavor, and under which id.
+
+    Raises:
+        NotFound: somebody else has just deleted the flavor.
+        Conflict: another flavor of the catalogue has this id there.
+
+    Cost: three queries or four, in one transaction.
+    """
+
+    def write() -> None:
+        if not Flavor.objects.select_for_update().filter(pk=flavor.pk).exists():
+            raise _gone(flavor)
+        Installation.objects.update_or_create(
+            flavor=flavor, infrastructure=infrastructure, defaults={"flavorid": flavorid}
+        )
+
+    try:
+        _in_transaction(write)
+    except IntegrityError as error:
+        raise Conflict(f"{infrastructure} has another flavor of the catalogue under the id {flavorid}.") from error
+
+
 def forget_installations(*, flavor: Flavor, installations: Iterable[Installation]) -> None:
     """Write down that these Novas no longer have the flavor, which leaves the catalogue with its last node.
 

@@ -52,6 +52,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_tasks",
+    "django_tasks_db",
     "flavorsync_project",
     "identity",
     "infrastructures",
@@ -180,6 +182,26 @@ OPENSTACK_TIMEOUT = env.float("OPENSTACK_TIMEOUT", default=15.0)
 # true, false, or the path of a file with the certificate authorities to trust
 _verify = env.str("OPENSTACK_VERIFY", default="true")
 OPENSTACK_VERIFY: bool | str = {"true": True, "false": False}.get(_verify.lower(), _verify)
+
+
+# Synchronisation
+
+# How often all nodes are compared with the catalogue; 0 for never
+SYNC_INTERVAL_MINUTES = env.int("SYNC_INTERVAL_MINUTES", default=0)
+# Whether that repairs what it finds, short of replacing flavors
+SYNC_REPAIR = env.bool("SYNC_REPAIR", default=False)
+# How long runs are kept after their end; 0 for ever
+SYNC_RETENTION_DAYS = env.int("SYNC_RETENTION_DAYS", default=90)
+
+# The queue of the workers: in the database, or in a Redis that many machines share
+TASKS_REDIS_URL = env.str("TASKS_REDIS_URL", default="")
+TASKS = {
+    "default": {"BACKEND": "django_tasks_rq.RQBackend" if TASKS_REDIS_URL else "django_tasks_db.DatabaseBackend"},
+}
+# A run takes as long as its clouds do.
+RQ_QUEUES = {"default": {"URL": TASKS_REDIS_URL, "DEFAULT_TIMEOUT": 24 * 60 * 60}} if TASKS_REDIS_URL else {}
+if TASKS_REDIS_URL:
+    INSTALLED_APPS.append("django_rq")
 
 
 # The API

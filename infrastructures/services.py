@@ -1,6 +1,8 @@
 """What is done in a cloud's Nova and written down in the database, in that order or the other."""
 
 import logging
+import random
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -43,6 +45,7 @@ REGISTER = "infrastructures.register_infrastructure"
 CLOUDS_AT_ONCE = 16
 # A replacement takes a fraction of this; a list waits twice at most.
 SECONDS_TO_WAIT = 1
+SECONDS_BEFORE_RETRY = (0.1, 0.6)
 
 
 def region_of(infrastructure: Infrastructure) -> Region:
@@ -89,15 +92,21 @@ class Outcome(Generic[T]):
     error: CloudError | None = None
 
 
-def in_each_cloud(infrastructures: Iterable[Infrastructure], work: Callable[[Nova], T]) -> list[Outcome[T]]:
+def in_each_cloud(
+    infrastructures: Iterable[Infrastructure], work: Callable[[Nova], T], *, retries: bool = False
+) -> list[Outcome[T]]:
     """Do *work* in several clouds side by side, with our own credentials, and return what came of it in each.
 
     One cloud's failure does not touch another's work. *work* runs in a thread of its own, and so
     must not use the database; nor must a transaction be open.
 
+    Args:
+        retries: whether work that the cloud failed is begun once more, as `with_one_retry` does; only
+            for work that changes nothing.
+
     Cost: the slowest cloud's time, with up to `CLOUDS_AT_ONCE` of them; no query.
     """
-    return side_by_side(infrastructures, lambda infrastructure: _work_in(infrastructure, work))
+    return side_by_side(infrastructures, lambda infrastructure: _work_in(infrastructure, work, retries))
 
 
 def side_by_side(infrastructures: Iterable[Infrastructure], work: Callable[[Infrastructure], R]) -> list[R]:
@@ -116,9 +125,26 @@ def side_by_side(infrastructures: Iterable[Infrastructure], work: Callable[[Infr
         return [future.result() for future in futures]
 
 
-def _work_in(infrastructure: Infrastructure, work: Callable[[Nova], T]) -> Outcome[T]:
+def with_one_retry(work: Callable[[], T]) -> T:
+    """Return what *work* does, done again after a moment when the cloud failed in a way that may pass.
+
+    The moment is of a random length, so that a cloud that comes back is not met by all at once.
+    """
     try:
-        return Outcome(infrastructure=infrastructure, result=work(open_nova(infrastructure)))
+        return work()
+    except CloudUnavailable as error:
+        if not error.retryable:
+            raise
+    time.sleep(random.uniform(*SECONDS_BEFORE_RETRY))  # noqa: S311 — no secret
+    return work()
+
+
+def _work_in(infrastructure: Infrastructure, work: Callable[[Nova], T], retries: bool) -> Outcome[T]:
+    def attempt() -> T:
+        return work(open_nova(infrastructure))
+
+    try:
+        return Outcome(infrastructure=infrastructure, result=with_one_retry(attempt) if retries else attempt())
     except CloudError as error:
         return Outcome(infrastructure=infrastructure, error=error)
 

@@ -5,6 +5,7 @@ through: the same tests run on SQLite and on MariaDB.
 """
 
 import os
+import tempfile
 
 from flavorsync_project.tests.source import setting_names
 
@@ -18,3 +19,7 @@ from flavorsync_project.settings import *  # noqa: E402, F403
 
 # The real one takes a third of a second for each password, on purpose. Tests of the hashing name it themselves.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# In a file, as everywhere else: one in memory has one connection, and synchronisation runs have one per node.
+if "sqlite" in DATABASES["default"]["ENGINE"]:  # noqa: F405
+    DATABASES["default"]["TEST"] = {"NAME": f"{tempfile.gettempdir()}/flavorsync-test-{os.getpid()}.sqlite3"}  # noqa: F405

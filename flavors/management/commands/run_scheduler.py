@@ -1,0 +1,59 @@
+"""`manage.py run_scheduler`: what is due with nobody asking for it."""
+
+import logging
+import signal
+from argparse import ArgumentParser
+from threading import Event
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import OperationalError, close_old_connections
+
+from flavors import tasks
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LOOKS = 10.0
+
+
+class Command(BaseCommand):
+    """Look again and again what is due, until it is stopped."""
+
+    help = (
+        "Start the periodic synchronisation (SYNC_INTERVAL_MINUTES), put runs whose worker has died back into the "
+        "queue, and delete old ones (SYNC_RETENTION_DAYS). Several may run. "
+        "Example: manage.py run_scheduler --once"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take --once and --interval."""
+        parser.add_argument("--once", action="store_true", help="look once, and end")
+        parser.add_argument(
+            "--interval", type=float, default=SECONDS_BETWEEN_LOOKS, help="seconds between two looks (%(default)s)"
+        )
+
+    def handle(self, *, once: bool, interval: float, **options: Any) -> None:
+        """Do what is due, now and after every interval."""
+        if once:
+            self._look()
+            return
+        stopped = Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopped.set())
+        while not stopped.wait(0):
+            close_old_connections()
+            try:
+                self._look()
+            except OperationalError as error:  # the database is away, and may come back
+                logger.error("The database failed: %s", error)
+            stopped.wait(interval)
+
+    def _look(self) -> None:
+        for run in tasks.take_up_runs():
+            self.stdout.write(f"Run {run.pk} was cut short and is taken up again.")
+        if due := tasks.start_periodic_run():
+            self.stdout.write(f"Run {due.pk} is due and has been started.")
+        if deleted := tasks.delete_old_runs():
+            self.stdout.write(f"{deleted} old runs have been deleted.")
+        call_command("prune_db_task_results", stdout=self.stdout, verbosity=0)

@@ -1,0 +1,29 @@
+"""`manage.py run_worker`: carry out what is in the queue."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    """Work off the queue that the settings name, until it is stopped."""
+
+    help = (
+        "Carry out the synchronisation runs that are in the queue: in the database, or in Redis when "
+        "TASKS_REDIS_URL is set. Ends after the run at hand on SIGTERM or Ctrl-C. "
+        "Example: manage.py run_worker"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take --batch."""
+        parser.add_argument("--batch", action="store_true", help="end when the queue is empty")
+
+    def handle(self, *, batch: bool, verbosity: int, **options: Any) -> None:
+        """Hand over to the queue's own worker."""
+        if settings.TASKS_REDIS_URL:
+            call_command("rqworker", "default", job_class="django_tasks_rq.Job", burst=batch, verbosity=verbosity)
+        else:
+            call_command("db_worker", batch=batch, reload=False, startup_delay=False, verbosity=verbosity)

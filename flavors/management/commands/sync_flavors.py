@@ -1,0 +1,193 @@
+"""`manage.py sync_flavors`: bring every promoted flavor to every node, or say what is missing."""
+
+import getpass
+import json
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Q
+from tqdm import tqdm
+
+from flavors.models import Flavor, SyncNode, SyncOutcome, SyncRun
+from flavors.synchronisation import Listener, carry_out, create_run
+from infrastructures.models import Infrastructure
+
+IN_SYNC, FAILED, DRIFT = 0, 1, 2
+EXIT_STATUS = {SyncRun.State.IN_SYNC: IN_SYNC, SyncRun.State.DRIFT: DRIFT}
+
+
+class Command(BaseCommand):
+    """Carry out a synchronisation run here and now, and print what came of it."""
+
+    help = """\
+Compare the promoted flavors with what every node has, and repair what is not in sync. The run is kept.
+
+Exit status: 0 in sync, 2 drift found (by a dry run) or left (as what would need --replace), 1 something failed.
+
+Examples:
+  manage.py sync_flavors --dry-run
+  manage.py sync_flavors --node Spain2 --node Mordor
+  manage.py sync_flavors --flavor m1.tiny --replace --json"""
+
+    def create_parser(self, *args: Any, **options: Any) -> Any:
+        """Keep the lines of the examples."""
+        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **options)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take what is compared, what may be done, and the format."""
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+        parser.add_argument(
+            "--node", dest="nodes", action="append", default=[], help="this node only (may be given several times)"
+        )
+        parser.add_argument(
+            "--flavor",
+            dest="flavors",
+            action="append",
+            default=[],
+            help="this promoted flavor only, by id or by name (may be given several times)",
+        )
+        parser.add_argument(
+            "--replace", action="store_true", help="delete and make again what Nova cannot change in place"
+        )
+        parser.add_argument(
+            "--exact", action="store_true", help="take extra specs away that the catalogue does not name"
+        )
+        parser.add_argument("--json", dest="as_json", action="store_true", help="print one JSON object")
+
+    def handle(
+        self,
+        *,
+        dry_run: bool,
+        nodes: list[str],
+        flavors: list[str],
+        replace: bool,
+        exact: bool,
+        as_json: bool,
+        **options: Any,
+    ) -> None:
+        """Run, print, and exit with what the run's end means."""
+        infrastructures = chosen_nodes(nodes)
+        run = create_run(
+            requested_by=f"{getpass.getuser()} (command line)",
+            infrastructures=infrastructures,
+            flavorids=[chosen_flavor(flavor).flavorid for flavor in flavors],
+            repairs=not dry_run,
+            replaces=replace,
+            exact=exact,
+        )
+        with _progress(len(infrastructures)) as listen:
+            run = carry_out(run.pk, listen=listen)
+        ended = list(run.nodes.prefetch_related("outcomes"))
+        self._print_json(run, ended) if as_json else self._print(run, ended)
+        if status := EXIT_STATUS.get(SyncRun.State(run.state), FAILED):
+            sys.exit(status)
+
+    def _print(self, run: SyncRun, nodes: Sequence[SyncNode]) -> None:
+        for node in nodes:
+            outcomes = list(node.outcomes.all())
+            if node.error:
+                self.stdout.write(f"{node.name}: {node.error}")
+            for outcome in outcomes:
+                if outcome.action != SyncOutcome.Action.NOTHING and outcome.state != SyncOutcome.State.UNREACHABLE:
+                    self.stdout.write(f"{node.name}: {outcome.name} is {_told(outcome)}")
+        counts = ", ".join(f"{count} {label}" for label, count in _counts(nodes).items() if count)
+        self.stdout.write(f"Run {run.pk}: {run.get_state_display()}; {len(nodes)} nodes; {counts or 'no flavors'}.")
+
+    def _print_json(self, run: SyncRun, nodes: Sequence[SyncNode]) -> None:
+        document = {
+            "id": run.pk,
+            "state": run.state,
+            "dry_run": not run.repairs,
+            "nodes": [
+                {
+                    "name": node.name,
+                    "state": node.state,
+                    "error": node.error,
+                    "outcomes": [_as_json(outcome) for outcome in node.outcomes.all()],
+                }
+                for node in nodes
+            ],
+        }
+        self.stdout.write(json.dumps(document, indent=2))
+
+
+def chosen_nodes(names: Sequence[str]) -> list[Infrastructure]:
+    """Return the nodes of these names, or all that we can enter.
+
+    Raises:
+        CommandError: there is no node of a name.
+    """
+    if not names:
+        return list(Infrastructure.objects.with_credentials())
+    infrastructures = list(Infrastructure.objects.filter(name__in=names))
+    if missing := sorted(set(names) - {infrastructure.name for infrastructure in infrastructures}):
+        raise CommandError(f"There is no node {', '.join(missing)}.")
+    return infrastructures
+
+
+def chosen_flavor(name: str) -> Flavor:
+    """Return the promoted flavor of this id or, without one, of this name.
+
+    Raises:
+        CommandError: there is none.
+    """
+    flavors = list(Flavor.objects.promoted().filter(Q(flavorid=name) | Q(name=name)))
+    if not flavors:
+        raise CommandError(f"There is no promoted flavor {name}.")
+    return min(flavors, key=lambda flavor: flavor.flavorid != name)
+
+
+@contextmanager
+def _progress(nodes: int) -> Iterator[Listener]:
+    """Show on a terminal how many nodes and flavors are done; show nothing elsewhere."""
+    with tqdm(total=nodes, unit="node", disable=None, leave=False) as bar:
+
+        def listen(node: SyncNode, outcome: SyncOutcome | None) -> None:
+            if outcome is None:
+                bar.update()
+            else:
+                bar.set_postfix_str(f"{node.name}: {outcome.name}")
+
+        yield listen
+
+
+def _told(outcome: SyncOutcome) -> str:
+    parts = [outcome.get_state_display()]
+    if outcome.differences:
+        parts.append(f"({', '.join(_difference(difference) for difference in outcome.differences)})")
+    parts.append(f"- {outcome.get_action_display()}")
+    if outcome.servers is not None:
+        parts.append(f"({outcome.servers} servers use it)")
+    if outcome.result:
+        parts.append(f"- {outcome.get_result_display()}")
+    if outcome.reason:
+        parts.append(f"- {outcome.reason}")
+    return " ".join(parts)
+
+
+def _difference(difference: dict[str, Any]) -> str:
+    return f"{difference['member']}: {difference['node']!r} there, {difference['catalogue']!r} here"
+
+
+def _counts(nodes: Sequence[SyncNode]) -> dict[str, int]:
+    """Return how many pairs of flavor and node are in each state, in the order of the states."""
+    found = [outcome.state for node in nodes for outcome in node.outcomes.all()]
+    return {label: found.count(value) for value, label in SyncOutcome.State.choices}
+
+
+def _as_json(outcome: SyncOutcome) -> dict[str, Any]:
+    return {
+        "id": outcome.flavorid,
+        "name": outcome.name,
+        "state": outcome.state,
+        "differences": outcome.differences,
+        "action": outcome.action,
+        "servers": outcome.servers,
+        "result": outcome.result,
+        "reason": outcome.reason,
+        "seconds": outcome.seconds,
+    }

@@ -1,0 +1,72 @@
+"""What has to be done so that a node has a flavor of the catalogue: a plan is data, and asks nobody."""
+
+from dataclasses import dataclass
+
+from flavors.comparison import Finding
+from flavors.models import SyncOutcome
+
+State = SyncOutcome.State
+Action = SyncOutcome.Action
+
+# What Nova can change in a flavor that stands; anything else takes a new flavor in its place.
+IN_PLACE = ("description",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What is to be done about a finding, and why nothing can be when it is CANNOT."""
+
+    finding: Finding
+    action: SyncOutcome.Action
+    reason: str = ""
+
+
+def plan(finding: Finding, *, replaces: bool = False) -> Step:
+    """Return what brings the node in sync.
+
+    Args:
+        replaces: whether a flavor whose numbers differ may be deleted and made again.
+
+    Source: Compute API reference, "Update Flavor Description" and "Create extra specs for a flavor".
+    """
+    match finding.state:
+        case State.IN_SYNC:
+            return Step(finding=finding, action=Action.NOTHING if finding.recorded else Action.ADOPT)
+        case State.MISSING:
+            return Step(finding=finding, action=Action.CREATE)
+        case State.OTHER_ID:
+            return Step(finding=finding, action=Action.ADOPT)
+        case State.DIFFERENT:
+            return _plan_for_differences(finding, replaces=replaces)
+        case _:
+            return _cannot(finding, _about_the_name(finding))
+
+
+def _plan_for_differences(finding: Finding, *, replaces: bool) -> Step:
+    fixed = [
+        difference.member
+        for difference in finding.differences
+        if difference.key is None and difference.member not in IN_PLACE
+    ]
+    if not fixed:
+        return Step(finding=finding, action=Action.UPDATE)
+    if finding.name_taken_by:
+        return _cannot(finding, f"Its name is that of flavor {finding.name_taken_by} there.")
+    if not replaces:
+        return _cannot(
+            finding, f"Nova cannot change {', '.join(fixed)} in place, and replacing flavors was not asked for."
+        )
+    return Step(finding=finding, action=Action.REPLACE)
+
+
+def _about_the_name(finding: Finding) -> str:
+    has = finding.has
+    if has is None:
+        return ""
+    if [difference.member for difference in finding.differences] == ["name"]:
+        return f"Flavor {has.id} there has its name in another case, {has.name}."
+    return f"Flavor {has.id} there has its name {has.name} and other values."
+
+
+def _cannot(finding: Finding, reason: str) -> Step:
+    return Step(finding=finding, action=Action.CANNOT, reason=reason)

@@ -1,0 +1,450 @@
+"""Every promoted flavor in every node: compared, planned and, when asked for, made so.
+
+A run is written down before it begins and as it goes, node by node. Its plan is made from what a
+node has at that moment, so a run can be cut short anywhere and done again.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connections, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+from rest_framework.exceptions import APIException, ValidationError
+
+from flavors import services
+from flavors.comparison import Finding, NodeFlavors, Wanted, compare
+from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
+from flavors.planning import Step, plan
+from infrastructures.locks import Locked, exclusive
+from infrastructures.models import Infrastructure
+from infrastructures.openstack.errors import (
+    CloudError,
+    CloudTimedOut,
+    CloudUnreachable,
+    CredentialsRefused,
+    FlavorNotFound,
+)
+from infrastructures.openstack.nova import Nova
+from infrastructures.openstack.records import NovaFlavor
+from infrastructures.services import (
+    CLOUDS_AT_ONCE,
+    alone_with,
+    create_flavor,
+    delete_flavor,
+    in_each_cloud,
+    open_nova,
+    replace_flavor,
+    settle_replacements,
+    with_one_retry,
+)
+
+logger = logging.getLogger(__name__)
+
+Action = SyncOutcome.Action
+Result = SyncOutcome.Result
+
+SECONDS_TO_WAIT_FOR_A_NODE = 60
+MAX_ATTEMPTS = 3
+
+Listener = Callable[[SyncNode, SyncOutcome | None], None]
+"""Hears of every outcome of a node that is final and, with None, that the node has ended; in the node's thread."""
+
+Planned = tuple[Step, SyncOutcome]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeComparison:
+    """What a node has of each flavor, or the error for which that is not known."""
+
+    infrastructure: Infrastructure
+    compared_at: datetime
+    findings: tuple[Finding, ...] = ()
+    error: CloudError | None = None
+
+
+# Comparing
+
+
+def compare_nodes(
+    *, infrastructures: Sequence[Infrastructure], flavors: Sequence[Flavor], exact: bool = False
+) -> list[NodeComparison]:
+    """Compare flavors of the catalogue with what nodes have right now; nothing is changed or written down.
+
+    Cost: one query; in each node, side by side, what `read_node` costs, tried once more when the
+    node fails.
+    """
+    wanted = _wanted_by_node(infrastructures, flavors)
+    outcomes = in_each_cloud(infrastructures, lambda nova: read_node(nova, flavors), retries=True)
+    return [
+        NodeComparison(
+            infrastructure=outcome.infrastructure,
+            compared_at=timezone.now(),
+            findings=_findings(wanted[outcome.infrastructure.pk], outcome.result, exact=exact),
+            error=outcome.error,
+        )
+        for outcome in outcomes
+    ]
+
+
+def read_node(nova: Nova, flavors: Collection[Flavor]) -> NodeFlavors:
+    """Return all flavors that a node has, those that *flavors* may be compared with whole.
+
+    Cost: one upstream call per page of Nova's; one more for each of those flavors where Nova does
+    not tell extra specs in passing (before microversion 2.61).
+    """
+    ids = {flavor.flavorid for flavor in flavors}
+    names = {flavor.name.lower() for flavor in flavors}
+    return NodeFlavors.of(
+        (
+            _with_extra_specs(nova, flavor) if flavor.id in ids or flavor.name.lower() in names else flavor
+            for flavor in nova.list_flavors()
+        ),
+        keeps_descriptions=nova.keeps_descriptions,
+    )
+
+
+def promoted_flavors(flavorids: Collection[str] = ()) -> list[Flavor]:
+    """Return the promoted flavors, or those of these ids.
+
+    Raises:
+        ValidationError: one of the ids is that of no promoted flavor.
+
+    Cost: one query.
+    """
+    flavors = list(Flavor.objects.promoted().chosen(flavorids))
+    if missing := sorted(set(flavorids) - {flavor.flavorid for flavor in flavors}):
+        raise ValidationError({"flavors": [f"there is no promoted flavor {', '.join(missing)}"]})
+    return flavors
+
+
+# Running
+
+
+def create_run(
+    *,
+    requested_by: str,
+    infrastructures: Iterable[Infrastructure],
+    flavorids: Collection[str] = (),
+    repairs: bool = False,
+    replaces: bool = False,
+    exact: bool = False,
+    periodic: bool = False,
+) -> SyncRun:
+    """Write down a run over these nodes and the promoted flavors, or those of these ids; it waits to be carried out.
+
+    Args:
+        repairs: whether drift is repaired, and not only found.
+        replaces: whether flavors whose numbers differ are replaced.
+        exact: whether extra specs that the catalogue does not name are taken away.
+
+    Raises:
+        ValidationError: an id is that of no promoted flavor.
+
+    Cost: two queries, one more with *flavorids*.
+    """
+    if flavorids:
+        promoted_flavors(flavorids)
+    with transaction.atomic():
+        run = SyncRun.objects.create(
+            requested_by=requested_by,
+            repairs=repairs,
+            replaces=replaces,
+            exact=exact,
+            flavorids=list(flavorids),
+            periodic=periodic,
+        )
+        SyncNode.objects.bulk_create(
+            SyncNode(run=run, infrastructure=infrastructure, name=infrastructure.name)
+            for infrastructure in infrastructures
+        )
+    return run
+
+
+def carry_out(run_id: int, *, listen: Listener = lambda node, outcome: None) -> SyncRun:
+    """Carry a run out, or go on with one that was cut short, and return it as it is then.
+
+    All nodes are worked on side by side, each in a thread and over a database connection of its
+    own; none waits for another. A run that has ended, or that somebody else is at, is left alone.
+
+    Cost: six queries, and per node some eight and one upstream call; more for what is to be done.
+    """
+    try:
+        with exclusive(_lock_of(run_id)):
+            _carry_out(run_id, listen)
+    except Locked:
+        logger.info("Run %s is being carried out by somebody else", run_id)
+    return SyncRun.objects.get(pk=run_id)
+
+
+@contextmanager
+def left_alone(run: SyncRun) -> Iterator[None]:
+    """Keep a run from being carried out meanwhile.
+
+    Raises:
+        Locked: somebody is at it.
+    """
+    with exclusive(_lock_of(run.pk)):
+        yield
+
+
+def _lock_of(run_id: int) -> str:
+    return f"run:{run_id}"
+
+
+def _carry_out(run_id: int, listen: Listener) -> None:
+    claimed = SyncRun.objects.open().filter(pk=run_id)
+    if not claimed.update(
+        state=SyncRun.State.RUNNING, attempts=F("attempts") + 1, started_at=Coalesce("started_at", Now())
+    ):
+        return
+    run = SyncRun.objects.get(pk=run_id)
+    nodes = list(run.nodes.unfinished().select_related("infrastructure"))
+    wanted = _wanted_by_node(
+        [node.infrastructure for node in nodes if node.infrastructure],
+        Flavor.objects.promoted().chosen(run.flavorids),
+    )
+    with ThreadPoolExecutor(CLOUDS_AT_ONCE) as pool:
+        futures = [
+            pool.submit(copy_context().run, _work_on, run, node, wanted.get(node.infrastructure_id or 0, []), listen)
+            for node in nodes
+        ]
+        for future in futures:
+            future.result()
+    SyncRun.objects.filter(pk=run.pk).update(state=_end_of(run), finished_at=timezone.now())
+
+
+def _end_of(run: SyncRun) -> SyncRun.State:
+    outcomes = SyncOutcome.objects.filter(node__run=run)
+    failed = run.nodes.filter(state=SyncNode.State.FAILED).exists() or outcomes.filter(result=Result.FAILED).exists()
+    if failed:
+        return SyncRun.State.FAILED
+    drift = outcomes.filter(Q(action=Action.CANNOT) | Q(result=Result.PLANNED)).exists()
+    return SyncRun.State.DRIFT if drift else SyncRun.State.IN_SYNC
+
+
+# One node, in a thread of its own
+
+
+def _work_on(run: SyncRun, node: SyncNode, wanted: Sequence[Wanted], listen: Listener) -> None:
+    """Do the run's work in one node; whatever fails there is written down and touches no other node."""
+    node.state, node.started_at = SyncNode.State.RUNNING, timezone.now()
+    node.save(update_fields=["state", "started_at"])
+    try:
+        node.error = _synchronise(run, node, wanted, listen)
+    except Exception:
+        # The others go on, and the run comes to its end.
+        logger.exception("Run %s failed in %s", run.pk, node.name)
+        node.error = "Flavor Sync itself failed here; its log says how."
+    finally:
+        node.state = SyncNode.State.FAILED if node.error else SyncNode.State.DONE
+        node.finished_at = timezone.now()
+        node.save(update_fields=["state", "error", "finished_at"])
+        listen(node, None)
+        connections.close_all()
+
+
+def _synchronise(run: SyncRun, node: SyncNode, wanted: Sequence[Wanted], listen: Listener) -> str:
+    """Compare, plan and repair; return what kept the node as a whole from it, or ""."""
+    infrastructure = node.infrastructure
+    if infrastructure is None:
+        return "The node is no longer registered."
+    try:
+        with exclusive(f"synchronisation:{infrastructure.pk}", wait=SECONDS_TO_WAIT_FOR_A_NODE):
+            try:
+                nova = with_one_retry(lambda: open_nova(infrastructure))
+                if run.repairs:
+                    settle_replacements(infrastructure=infrastructure, nova=nova)
+                has = with_one_retry(lambda: read_node(nova, [each.flavor for each in wanted]))
+                steps = [plan(finding, replaces=run.replaces) for finding in _findings(wanted, has, exact=run.exact)]
+                planned = [(step, _planned(node, step, nova)) for step in steps]
+            except CloudError as error:
+                _write_unreachable(node, wanted, error)
+                return str(error.detail)
+            outcomes = _write_plan(run, node, planned, listen)
+            return _repair(outcomes, _Repair(run, infrastructure, nova), node, listen) if run.repairs else ""
+    except Locked:
+        return "Another run is at work in this node."
+
+
+def _write_unreachable(node: SyncNode, wanted: Iterable[Wanted], error: CloudError) -> None:
+    node.outcomes.all().delete()
+    SyncOutcome.objects.bulk_create(
+        SyncOutcome(
+            node=node,
+            flavorid=each.flavor.flavorid,
+            name=each.flavor.name,
+            state=SyncOutcome.State.UNREACHABLE,
+            action=Action.CANNOT,
+            reason=str(error.detail),
+        )
+        for each in wanted
+    )
+    _note_comparison(node)
+
+
+def _planned(node: SyncNode, step: Step, nova: Nova) -> SyncOutcome:
+    """Return what is written down of a step; before a flavor is replaced, the servers that use it are counted."""
+    finding = step.finding
+    replaced = finding.has if step.action == Action.REPLACE else None
+    return SyncOutcome(
+        node=node,
+        flavorid=finding.wanted.flavor.flavorid,
+        name=finding.wanted.flavor.name,
+        state=finding.state,
+        differences=[difference.as_json() for difference in finding.differences],
+        action=step.action,
+        reason=step.reason,
+        servers=nova.count_servers(replaced.id) if replaced else None,
+        result=Result.NONE if step.action in (Action.NOTHING, Action.CANNOT) else Result.PLANNED,
+    )
+
+
+def _write_plan(run: SyncRun, node: SyncNode, planned: list[Planned], listen: Listener) -> list[Planned]:
+    """Write the plan down, and return what of it is new.
+
+    What an earlier attempt has done stays written down as done, unless it is to be done again.
+    """
+    with transaction.atomic():
+        if run.attempts > 1:
+            settled = set(node.outcomes.filter(result=Result.DONE).values_list("flavorid", flat=True))
+            settled &= {outcome.flavorid for step, outcome in planned if step.action == Action.NOTHING}
+            node.outcomes.exclude(flavorid__in=settled).delete()
+            planned = [(step, outcome) for step, outcome in planned if outcome.flavorid not in settled]
+        SyncOutcome.objects.bulk_create(outcome for _, outcome in planned)
+        _note_comparison(node)
+    for _, outcome in planned:
+        if not (run.repairs and outcome.result == Result.PLANNED):
+            listen(node, outcome)
+    return planned
+
+
+def _note_comparison(node: SyncNode) -> None:
+    node.compared_at = timezone.now()
+    node.save(update_fields=["compared_at"])
+
+
+def _repair(planned: Iterable[Planned], repair: "_Repair", node: SyncNode, listen: Listener) -> str:
+    """Take the steps one after the other until the cloud is gone; return that failure, or ""."""
+    gone: CloudError | None = None
+    for step, outcome in planned:
+        if outcome.result != Result.PLANNED:
+            continue
+        began = time.monotonic()
+        try:
+            if gone:
+                raise gone
+            repair.take(step)
+            outcome.result = Result.DONE
+        except APIException as error:
+            outcome.result, outcome.reason = Result.FAILED, str(error.detail)
+            if isinstance(error, CloudUnreachable | CloudTimedOut):
+                gone = error  # the next step would only wait as long
+        outcome.seconds = round(time.monotonic() - began, 3)
+        outcome.save(update_fields=["result", "reason", "seconds"])
+        listen(node, outcome)
+    return str(gone.detail) if gone else ""
+
+
+@dataclass(frozen=True)
+class _Repair:
+    """Takes the steps of a run's plan in one node."""
+
+    run: SyncRun
+    infrastructure: Infrastructure
+    nova: Nova
+
+    def take(self, step: Step) -> None:
+        """Take one step, Nova first, then the record.
+
+        Raises:
+            CloudError, Conflict, NotFound: it could not be taken.
+        """
+        finding = step.finding
+        match step.action:
+            case Action.CREATE:
+                self._create(finding.wanted.flavor)
+            case Action.UPDATE:
+                self._update(finding)
+            case Action.REPLACE:
+                self._replace(finding)
+        if finding.has and not finding.recorded:
+            self._record(finding.wanted.flavor, finding.has.id)
+
+    def _create(self, flavor: Flavor) -> None:
+        wanted = flavor.as_nova()
+        create_flavor(infrastructure=self.infrastructure, nova=self.nova, flavor=wanted)
+        try:
+            self._record(flavor, wanted.id)
+        except Exception:
+            delete_flavor(infrastructure=self.infrastructure, nova=self.nova, flavorid=wanted.id)
+            raise
+
+    def _update(self, finding: Finding) -> None:
+        flavorid = self._id_of(finding)
+        specs = {difference.key: difference.catalogue for difference in finding.differences if difference.key}
+        with alone_with(self.infrastructure, flavorid):
+            for difference in finding.differences:
+                if difference.member == "description":
+                    self.nova.describe_flavor(flavorid, str(difference.catalogue))
+            if wanted := {key: str(value) for key, value in specs.items() if value is not None}:
+                self.nova.set_extra_specs(flavorid, wanted)
+            for key in sorted(specs.keys() - wanted.keys()):
+                self.nova.unset_extra_spec(flavorid, key)
+
+    def _replace(self, finding: Finding) -> None:
+        wanted = finding.wanted.flavor.as_nova()
+        changes = {difference.member: difference.catalogue for difference in finding.differences if not difference.key}
+        kept: Mapping[str, str] = {} if self.run.exact or finding.has is None else finding.has.extra_specs or {}
+        replace_flavor(
+            infrastructure=self.infrastructure,
+            nova=self.nova,
+            flavorid=self._id_of(finding),
+            changes={**changes, "extra_specs": {**kept, **(wanted.extra_specs or {})}},
+            requested_by=self.run.requested_by,
+        )
+
+    def _record(self, flavor: Flavor, flavorid: str) -> None:
+        services.record_installation(flavor=flavor, infrastructure=self.infrastructure, flavorid=flavorid)
+
+    @staticmethod
+    def _id_of(finding: Finding) -> str:
+        return finding.has.id if finding.has else finding.wanted.nova.id
+
+
+# What is wanted where
+
+
+def _wanted_by_node(infrastructures: Iterable[Infrastructure], flavors: Iterable[Flavor]) -> dict[int, list[Wanted]]:
+    """Return, by the nodes' keys, what each shall have. Cost: one query."""
+    infrastructures, flavors = list(infrastructures), list(flavors)
+    installed = Installation.objects.filter(infrastructure__in=infrastructures, flavor__promoted=True)
+    recorded = {
+        (infrastructure, flavor): flavorid
+        for infrastructure, flavor, flavorid in installed.values_list("infrastructure_id", "flavor_id", "flavorid")
+    }
+    return {
+        infrastructure.pk: [
+            Wanted(flavor=flavor, recorded_as=recorded.get((infrastructure.pk, flavor.pk), "")) for flavor in flavors
+        ]
+        for infrastructure in infrastructures
+    }
+
+
+def _findings(wanted: Iterable[Wanted], has: NodeFlavors | None, *, exact: bool) -> tuple[Finding, ...]:
+    return tuple(compare(each, has, exact=exact) for each in wanted) if has else ()
+
+
+def _with_extra_specs(nova: Nova, flavor: NovaFlavor) -> NovaFlavor:
+    """Return the flavor whole, or as it is where Nova does not let us see its extra specs."""
+    try:
+        return nova.with_extra_specs(flavor)
+    except (CredentialsRefused, FlavorNotFound):
+        return flavor

@@ -1,0 +1,150 @@
+"""The synchronisation in the background: runs in the queue, those that were cut short, and the periodic one."""
+
+import logging
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+from functools import partial
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django_tasks import task
+from django_tasks.base import TaskResultStatus
+from django_tasks.exceptions import TaskResultDoesNotExist
+
+from flavors.models import SyncNode, SyncRun
+from flavors.synchronisation import MAX_ATTEMPTS, carry_out, create_run, left_alone
+from infrastructures.locks import Locked, exclusive
+from infrastructures.models import Infrastructure
+
+logger = logging.getLogger(__name__)
+
+
+@task()
+def carry_out_run(run_id: int) -> None:
+    """Carry a run out, in a worker."""
+    carry_out(run_id)
+
+
+def start_run(
+    *,
+    requested_by: str,
+    infrastructures: Iterable[Infrastructure],
+    flavorids: Collection[str] = (),
+    repairs: bool = False,
+    replaces: bool = False,
+    exact: bool = False,
+    periodic: bool = False,
+) -> SyncRun:
+    """Write a run down, as `create_run` does, and put it into the queue.
+
+    Raises:
+        ValidationError: an id is that of no promoted flavor.
+
+    Cost: four queries, one more with *flavorids*.
+    """
+    with transaction.atomic():
+        run = create_run(
+            requested_by=requested_by,
+            infrastructures=infrastructures,
+            flavorids=flavorids,
+            repairs=repairs,
+            replaces=replaces,
+            exact=exact,
+            periodic=periodic,
+        )
+        # A worker that is quick must find it.
+        transaction.on_commit(partial(_enqueue, run))
+    return run
+
+
+def take_up_runs() -> list[SyncRun]:
+    """Put the runs back into the queue whose worker has died, or whose place in the queue is lost; return them.
+
+    One that was cut short `MAX_ATTEMPTS` times is ended as failed: it may be what kills its worker.
+
+    Cost: one query; per open run some three more.
+    """
+    taken_up = []
+    for run in SyncRun.objects.open():
+        try:
+            with left_alone(run):
+                run.refresh_from_db()
+                if run.finished_at is None and not _is_queued(run):
+                    taken_up.append(run)
+                    _take_up(run)
+        except Locked:
+            continue  # somebody is at it
+    return taken_up
+
+
+def start_periodic_run() -> SyncRun | None:
+    """Start the run over all nodes that SYNC_INTERVAL_MINUTES asks for, when it is due; return it.
+
+    It repairs when SYNC_REPAIR says so, and else only finds. While the last one is still open none is started.
+
+    Cost: none when there is no interval; else one query, and five when it is due.
+    """
+    if not settings.SYNC_INTERVAL_MINUTES:
+        return None
+    try:
+        with exclusive("periodic run"):
+            return _start_when_due()
+    except Locked:
+        return None  # another scheduler is at it
+
+
+def delete_old_runs() -> int:
+    """Delete the runs that ended more than SYNC_RETENTION_DAYS ago, and return how many; with 0 keep them all.
+
+    What is known last of a node is kept, however old.
+
+    Cost: none when all are kept; else some five queries.
+    """
+    if not settings.SYNC_RETENTION_DAYS:
+        return 0
+    oldest = timezone.now() - timedelta(days=settings.SYNC_RETENTION_DAYS)
+    last_known = SyncNode.objects.latest_of_each_node().values_list("run_id", flat=True)
+    old = SyncRun.objects.ended().filter(finished_at__lt=oldest).exclude(pk__in=list(last_known))
+    return old.delete()[1].get(SyncRun._meta.label, 0)
+
+
+def _enqueue(run: SyncRun) -> None:
+    run.task_id = carry_out_run.enqueue(run.pk).id
+    run.save(update_fields=["task_id"])
+
+
+def _is_queued(run: SyncRun) -> bool:
+    if run.state == SyncRun.State.RUNNING or not run.task_id:
+        return False
+    try:
+        return carry_out_run.get_result(run.task_id).status == TaskResultStatus.READY
+    except TaskResultDoesNotExist:
+        return False
+
+
+def _take_up(run: SyncRun) -> None:
+    if run.attempts >= MAX_ATTEMPTS:
+        logger.error("Run %s was cut short %s times and is given up", run.pk, run.attempts)
+        error = f"The run was cut short {run.attempts} times."
+        run.nodes.unfinished().update(state=SyncNode.State.FAILED, error=error, finished_at=timezone.now())
+        run.state, run.finished_at = SyncRun.State.FAILED, timezone.now()
+        run.save(update_fields=["state", "finished_at"])
+        return
+    logger.warning("Run %s was cut short: it is put back into the queue", run.pk)
+    run.state = SyncRun.State.WAITING
+    run.save(update_fields=["state"])
+    _enqueue(run)
+
+
+def _start_when_due() -> SyncRun | None:
+    last = SyncRun.objects.filter(periodic=True).first()
+    due = last is None or last.created_at <= timezone.now() - timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
+    if not due or (last and last.finished_at is None):
+        return None
+    return start_run(
+        requested_by="schedule",
+        infrastructures=Infrastructure.objects.with_credentials(),
+        repairs=settings.SYNC_REPAIR,
+        periodic=True,
+    )
