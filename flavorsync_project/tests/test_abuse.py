@@ -9,7 +9,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -18,7 +17,6 @@ import schemathesis
 import yaml
 from hypothesis import HealthCheck, Phase, given, seed
 from hypothesis import settings as examples
-from pytest_django import Settings
 from requests.structures import CaseInsensitiveDict
 from rest_framework.exceptions import ParseError
 from rest_framework.test import APIClient
@@ -31,11 +29,10 @@ from flavors.tests.federation import WIRES
 from flavors.tests.wire import Wire, read_answer
 from flavorsync_project.api.parsers import XMLParser
 from flavorsync_project.tests import world as there_is
-from flavorsync_project.tests.world import ACTORS, KEYSTONE_TOKENS, World, set_up
+from flavorsync_project.tests.world import ACTORS, KEYSTONE_TOKENS, World
 from flavorsync_project.wsgi import application
-from infrastructures.tests.cloud import Federation
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SEED = int(os.environ.get("FLAVORSYNC_ABUSE_SEED", "1"))
 EXAMPLES = int(os.environ.get("FLAVORSYNC_ABUSE_EXAMPLES", "6"))
@@ -78,13 +75,6 @@ BEYOND_THE_SCHEMA = re.compile(
 @pytest.fixture(scope="module")
 def document() -> Any:
     return yaml.safe_load(APIClient().get("/v1/schema").content)
-
-
-@pytest.fixture
-def world(settings: Settings, tmp_path: Path) -> Iterator[World]:
-    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
-    with Federation() as federation:
-        yield set_up(settings, federation)
 
 
 @pytest.mark.parametrize("actor", WHO)
