@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Self
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import requests
 import requests_mock
@@ -143,7 +144,7 @@ class RegisteredCloud:
     """The cloud of `make_registered(name)`: a Keystone that knows the operator, and a Nova that keeps flavors.
 
     `before_call` hears of every request to Nova before it is answered, as `METHOD path`; those in
-    `failing` are answered with that status instead.
+    `failing` are answered with that status instead. `servers` is how many use a flavor, by its id.
     """
 
     def __init__(self, http: requests_mock.Mocker, name: str, *flavors: Mapping[str, Any]) -> None:
@@ -151,6 +152,7 @@ class RegisteredCloud:
         self.password = PASSWORD
         self.endpoint = f"https://nova.{name.lower()}.example.org/v2.1"
         self.flavors = {flavor["id"]: dict(flavor) for flavor in flavors}
+        self.servers: dict[str, int] = {}
         self.failing: dict[str, int] = {}
         self.before_call: Callable[[str], None] = lambda call: None
         self.calls: list[str] = []
@@ -173,12 +175,21 @@ class RegisteredCloud:
             return json.dumps(version_document("2.96"))
         self.calls.append(call)
         self.before_call(call)
-        context.status_code, body = self._does(request, *path.split("/")[2:])
+        if path == "/servers":
+            context.status_code, body = self._lists_servers(request)
+        else:
+            context.status_code, body = self._does(request, *map(unquote, path.split("/")[2:]))
         return json.dumps(body) if body else ""
 
-    def _does(self, request: Any, id: str = "", part: str = "") -> tuple[int, Any]:
+    def _lists_servers(self, request: Any) -> tuple[int, Any]:
+        query = parse_qs(urlsplit(request.url).query)
+        assert query["all_tenants"] == ["1"]
+        count = self.servers.get(query["flavor"][0], 0)
+        return self.failing.get("GET /servers", 200), {"servers": [{"id": str(number)} for number in range(count)]}
+
+    def _does(self, request: Any, id: str = "", part: str = "", key: str = "") -> tuple[int, Any]:
         flavor = self.flavors.get(id)
-        call = f"{request.method} {'/'.join(filter(None, ['/flavors', id, part]))}"
+        call = f"{request.method} {'/'.join(filter(None, ['/flavors', id, part, key]))}"
         if call in self.failing:
             return self.failing[call], {"failure": {"message": "as the test said"}}
         match request.method, id, part:
@@ -195,6 +206,12 @@ class RegisteredCloud:
             case "POST", _, "os-extra_specs":
                 flavor["extra_specs"] |= request.json()["extra_specs"]
                 return 200, request.json()
+            case "DELETE", _, "os-extra_specs":
+                del flavor["extra_specs"][key]
+                return 200, None
+            case "PUT", _, "":
+                flavor |= request.json()["flavor"]
+                return 200, {"flavor": flavor}
             case "DELETE", _, "":
                 del self.flavors[id]
                 return 202, None

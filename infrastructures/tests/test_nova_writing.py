@@ -220,3 +220,55 @@ def test_a_deletion_that_may_not_have_taken_effect_is_unavailable_and_not_sent_t
     with pytest.raises(CloudUnavailable):
         nova.delete_flavor("42")
     assert cloud.calls.count(DELETE) == 1
+
+
+# What can be changed in a flavor that stands
+
+
+@pytest.mark.parametrize(("description", "sent"), [("for all", "for all"), ("", None)])
+def test_a_description_is_changed_in_place(cloud: Cloud, description: str, sent: str | None) -> None:
+    cloud.nova("PUT", "/flavors/42", THERE)
+    cloud.open().describe_flavor("42", description)
+    assert cloud.calls == ["PUT /flavors/42"]
+    assert cloud.bodies == [{"flavor": {"description": sent}}]
+
+
+def test_extra_specs_are_merged_in_one_call(cloud: Cloud) -> None:
+    cloud.open().set_extra_specs("42", {"a:b": "1", "c": "2"})
+    assert cloud.calls == [SPECS]
+    assert cloud.bodies == [{"extra_specs": {"a:b": "1", "c": "2"}}]
+
+
+@pytest.mark.parametrize("answer", [{"status_code": 200}, GONE], ids=["there", "gone before"])
+def test_an_extra_spec_is_taken_away_whatever_its_key(cloud: Cloud, answer: dict[str, Any]) -> None:
+    cloud.nova("DELETE", "/flavors/42/os-extra_specs/a%20b%3Ac.d", answer)
+    cloud.open().unset_extra_spec("42", "a b:c.d")
+    assert cloud.calls == ["DELETE /flavors/42/os-extra_specs/a%20b%3Ac.d"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"), [(GONE, FlavorNotFound), (FORBIDDEN, Forbidden), (LOST, CloudUnavailable)]
+)
+def test_a_change_that_is_refused_or_lost_is_said(
+    cloud: Cloud, answer: dict[str, Any], expected: type[CloudError]
+) -> None:
+    cloud.nova("PUT", "/flavors/42", answer)
+    cloud.nova("POST", "/flavors/42/os-extra_specs", answer)
+    nova = cloud.open()
+    with pytest.raises(expected):
+        nova.describe_flavor("42", "for all")
+    with pytest.raises(expected):
+        nova.set_extra_specs("42", {"a": "1"})
+    assert cloud.calls == ["PUT /flavors/42", SPECS]
+
+
+def test_an_extra_spec_that_may_not_be_taken_away_is_said(cloud: Cloud) -> None:
+    cloud.nova("DELETE", "/flavors/42/os-extra_specs/a", FORBIDDEN)
+    with pytest.raises(Forbidden):
+        cloud.open().unset_extra_spec("42", "a")
+
+
+@pytest.mark.parametrize(("version", "keeps"), [("2.54", False), ("2.55", True), (None, False)])
+def test_old_novas_keep_no_descriptions(cloud: Cloud, version: str | None, keeps: bool) -> None:
+    cloud.version(version)
+    assert cloud.open().keeps_descriptions is keeps

@@ -90,7 +90,9 @@ Examples:
         for node in nodes:
             outcomes = list(node.outcomes.all())
             if node.error:
-                self.stdout.write(f"{node.name}: {node.error}")
+                self.stdout.write(
+                    node.error if node.error.startswith(f"{node.name}: ") else f"{node.name}: {node.error}"
+                )
             for outcome in outcomes:
                 if outcome.action != SyncOutcome.Action.NOTHING and outcome.state != SyncOutcome.State.UNREACHABLE:
                     self.stdout.write(f"{node.name}: {outcome.name} is {_told(outcome)}")

@@ -1,0 +1,490 @@
+"""Synchronisation runs over scripted clouds: what is found, planned, done and written down, and at what cost."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from rest_framework.exceptions import ValidationError
+
+from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
+from flavors.synchronisation import carry_out, compare_nodes, create_run, promoted_flavors
+from flavors.tests.drift import document_of
+from flavors.tests.factories import make_flavor, make_installation
+from infrastructures import services
+from infrastructures.models import Infrastructure, Replacement
+from infrastructures.tests.cloud import Federation, RegisteredCloud
+from infrastructures.tests.factories import make_registered
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LIST = "GET /flavors/detail"
+SPECS = {"hw:cpu_policy": "shared"}
+
+Told = dict[tuple[str, str], tuple[str, str, str]]
+"""State, action and result by node and flavor."""
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "SECONDS_BEFORE_RETRY", (0, 0))
+
+
+@pytest.fixture
+def federation() -> Iterator[Federation]:
+    with Federation() as federation:
+        yield federation
+
+
+@pytest.fixture
+def mordor(federation: Federation) -> RegisteredCloud:
+    """A registered cloud without flavors."""
+    make_registered("Mordor")
+    return federation.add("Mordor")
+
+
+@pytest.fixture
+def rohan(federation: Federation) -> RegisteredCloud:
+    make_registered("Rohan")
+    return federation.add("Rohan")
+
+
+@pytest.fixture
+def tiny() -> Flavor:
+    return make_flavor(flavorid="tiny", name="m1.tiny", vcpus=1, ram=512, disk=1, extra_specs=SPECS)
+
+
+def run(**options: Any) -> SyncRun:
+    """Carry out a run over all nodes, and return it."""
+    options = {"repairs": True, **options}
+    return carry_out(create_run(requested_by="somebody", infrastructures=Infrastructure.objects.all(), **options).pk)
+
+
+def told(run: SyncRun) -> Told:
+    return {
+        (outcome.node.name, outcome.flavorid): (outcome.state, outcome.action, outcome.result)
+        for outcome in SyncOutcome.objects.filter(node__run=run).select_related("node")
+    }
+
+
+def installed() -> set[tuple[str, str, str]]:
+    return set(Installation.objects.values_list("infrastructure__name", "flavor__flavorid", "flavorid"))
+
+
+def writes(cloud: RegisteredCloud) -> list[str]:
+    return [call for call in cloud.calls if not call.startswith("GET ")]
+
+
+# What a run does
+
+
+def test_what_is_missing_is_created_and_recorded(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    ended = run()
+    assert ended.state == SyncRun.State.IN_SYNC
+    assert told(ended) == {("Mordor", "tiny"): ("missing", "create", "done")}
+    assert mordor.flavors["tiny"]["ram"] == 512
+    assert mordor.flavors["tiny"]["extra_specs"] == SPECS
+    assert installed() == {("Mordor", "tiny", "tiny")}
+
+
+def test_a_dry_run_only_reads(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    ended = run(repairs=False)
+    assert ended.state == SyncRun.State.DRIFT
+    assert told(ended) == {("Mordor", "tiny"): ("missing", "create", "planned")}
+    assert mordor.calls == [LIST]
+    assert installed() == set()
+
+
+def test_a_second_run_asks_each_cloud_once_and_writes_nothing(
+    mordor: RegisteredCloud, rohan: RegisteredCloud, tiny: Flavor
+) -> None:
+    run()
+    mordor.calls.clear()
+    rohan.calls.clear()
+    ended = run()
+    assert ended.state == SyncRun.State.IN_SYNC
+    assert told(ended) == {(node, "tiny"): ("in_sync", "nothing", "") for node in ("Mordor", "Rohan")}
+    assert (mordor.calls, rohan.calls) == ([LIST], [LIST])
+
+
+def test_what_is_there_already_is_adopted(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    mordor.flavors["tiny"] = document_of(tiny)
+    ended = run()
+    assert told(ended) == {("Mordor", "tiny"): ("in_sync", "adopt", "done")}
+    assert installed() == {("Mordor", "tiny", "tiny")}
+    assert mordor.calls == [LIST]
+
+
+def test_what_is_there_under_another_id_is_adopted_by_that(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    mordor.flavors["42"] = document_of(tiny, id="42")
+    assert told(run()) == {("Mordor", "tiny"): ("other_id", "adopt", "done")}
+    assert installed() == {("Mordor", "tiny", "42")}
+    assert told(run()) == {("Mordor", "tiny"): ("in_sync", "nothing", "")}
+    assert mordor.calls == [LIST, LIST]
+
+
+def test_an_adopted_flavor_is_repaired_under_its_id_there(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    mordor.flavors["42"] = document_of(tiny, id="42", ram=7, extra_specs={})
+    make_installation(tiny, "Mordor", flavorid="42")
+    assert told(run(replaces=True)) == {("Mordor", "tiny"): ("different", "replace", "done")}
+    assert (mordor.flavors["42"]["ram"], mordor.flavors["42"]["extra_specs"]) == (512, SPECS)
+    assert list(mordor.flavors) == ["42"]
+
+
+def test_a_recorded_flavor_that_has_gone_is_made_again_under_its_own_id(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    make_installation(tiny, "Mordor", flavorid="42")
+    assert told(run()) == {("Mordor", "tiny"): ("missing", "create", "done")}
+    assert list(mordor.flavors) == ["tiny"]
+    assert installed() == {("Mordor", "tiny", "tiny")}
+
+
+def test_description_and_extra_specs_are_changed_in_place(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    Flavor.objects.update(description="small")
+    own = {"hw:cpu_policy": "dedicated", "aggregate:ssd": "true"}
+    mordor.flavors["tiny"] = document_of(tiny, description="big", extra_specs=own)
+    ended = run()
+    assert told(ended) == {("Mordor", "tiny"): ("different", "update", "done")}
+    assert mordor.flavors["tiny"]["description"] == "small"
+    assert mordor.flavors["tiny"]["extra_specs"] == {"hw:cpu_policy": "shared", "aggregate:ssd": "true"}
+    assert writes(mordor) == ["PUT /flavors/tiny", "POST /flavors/tiny/os-extra_specs"]
+    assert installed() == {("Mordor", "tiny", "tiny")}
+    assert SyncOutcome.objects.get().differences == [
+        {"member": "description", "node": "big", "catalogue": "small"},
+        {"member": "extra_specs.hw:cpu_policy", "node": "dedicated", "catalogue": "shared"},
+    ]
+
+
+def test_an_exact_run_takes_other_extra_specs_away(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    mordor.flavors["tiny"] = document_of(tiny, extra_specs=SPECS | {"aggregate:ssd": "true"})
+    assert told(run(repairs=False)) == {("Mordor", "tiny"): ("in_sync", "adopt", "planned")}
+    assert told(run(exact=True)) == {("Mordor", "tiny"): ("different", "update", "done")}
+    assert mordor.flavors["tiny"]["extra_specs"] == SPECS
+
+
+def test_other_numbers_wait_for_somebody_to_ask_for_a_replacement(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    mordor.flavors["tiny"] = document_of(tiny, ram=7)
+    ended = run()
+    assert ended.state == SyncRun.State.DRIFT
+    assert told(ended) == {("Mordor", "tiny"): ("different", "cannot", "")}
+    assert mordor.calls == [LIST]
+
+
+def test_a_replacement_counts_the_servers_first(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    mordor.flavors["tiny"] = document_of(tiny, ram=7, extra_specs={"aggregate:ssd": "true"})
+    mordor.servers["tiny"] = 3
+    assert told(run(repairs=False, replaces=True)) == {("Mordor", "tiny"): ("different", "replace", "planned")}
+    assert mordor.calls == [LIST, "GET /servers"]
+    assert SyncOutcome.objects.get().servers == 3
+    assert told(run(replaces=True)) == {("Mordor", "tiny"): ("different", "replace", "done")}
+    assert mordor.flavors["tiny"]["ram"] == 512
+    assert mordor.flavors["tiny"]["extra_specs"] == {"aggregate:ssd": "true", **SPECS}
+    assert not Replacement.objects.exists()
+
+
+def test_an_exact_replacement_keeps_no_other_extra_specs(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    mordor.flavors["tiny"] = document_of(tiny, ram=7, extra_specs={"aggregate:ssd": "true"})
+    run(replaces=True, exact=True)
+    assert mordor.flavors["tiny"]["extra_specs"] == SPECS
+
+
+@pytest.mark.parametrize("overrides", [{"name": "M1.Tiny"}, {"ram": 7}], ids=["case", "values"])
+def test_a_taken_name_is_left_to_people(mordor: RegisteredCloud, tiny: Flavor, overrides: dict[str, Any]) -> None:
+    mordor.flavors["42"] = document_of(tiny, id="42", **overrides)
+    ended = run(replaces=True)
+    assert ended.state == SyncRun.State.DRIFT
+    assert told(ended) == {("Mordor", "tiny"): ("name_taken", "cannot", "")}
+    assert mordor.calls == [LIST]
+    assert installed() == set()
+
+
+def test_only_promoted_flavors_are_brought(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    make_flavor(flavorid="public", name="public", promoted=False)
+    run()
+    assert list(mordor.flavors) == ["tiny"]
+
+
+def test_a_run_may_be_about_some_flavors(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    make_flavor(flavorid="nano")
+    assert told(run(flavorids=["nano"])) == {("Mordor", "nano"): ("missing", "create", "done")}
+
+
+@pytest.mark.parametrize("flavorid", ["nowhere", "public"])
+def test_a_run_is_about_promoted_flavors_alone(mordor: RegisteredCloud, tiny: Flavor, flavorid: str) -> None:
+    make_flavor(flavorid="public", name="public", promoted=False)
+    with pytest.raises(ValidationError, match=f"there is no promoted flavor {flavorid}"):
+        run(flavorids=["tiny", flavorid])
+    assert not SyncRun.objects.exists()
+
+
+def test_no_flavor_and_no_node_is_in_sync() -> None:
+    assert run().state == SyncRun.State.IN_SYNC
+    make_flavor()
+    assert run().state == SyncRun.State.IN_SYNC
+
+
+# What fails
+
+
+def test_a_node_that_fails_holds_up_no_other(mordor: RegisteredCloud, rohan: RegisteredCloud, tiny: Flavor) -> None:
+    mordor.failing[LIST] = 503
+    ended = run()
+    assert ended.state == SyncRun.State.FAILED
+    assert told(ended) == {
+        ("Mordor", "tiny"): ("unreachable", "cannot", ""),
+        ("Rohan", "tiny"): ("missing", "create", "done"),
+    }
+    assert SyncNode.objects.get(name="Mordor").error == "Mordor: its Nova answered 503."
+    assert SyncOutcome.objects.get(node__name="Mordor").reason == "Mordor: its Nova answered 503."
+
+
+def test_a_failure_that_passes_is_tried_once_more(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    mordor.failing[LIST] = 503
+    mordor.before_call = lambda call: mordor.failing.clear() if mordor.calls.count(LIST) == 2 else None
+    assert run().state == SyncRun.State.IN_SYNC
+    assert mordor.calls[:2] == [LIST, LIST]
+
+
+def test_credentials_that_are_refused_are_tried_once(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    mordor.password = "changed"
+    assert run().state == SyncRun.State.FAILED
+    assert mordor.authentications == 1
+
+
+def test_one_flavor_that_fails_holds_up_no_other(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    make_flavor(flavorid="nano", name="a", extra_specs={"x": "1"})
+    mordor.failing["POST /flavors/nano/os-extra_specs"] = 400
+    ended = run()
+    assert ended.state == SyncRun.State.FAILED
+    assert told(ended) == {
+        ("Mordor", "nano"): ("missing", "create", "failed"),
+        ("Mordor", "tiny"): ("missing", "create", "done"),
+    }
+    assert SyncOutcome.objects.get(flavorid="nano").reason == "Mordor: as the test said"
+    assert (list(mordor.flavors), installed()) == (["tiny"], {("Mordor", "tiny", "tiny")})
+
+
+def test_a_cloud_that_goes_away_is_not_asked_for_every_flavor(
+    federation: Federation, mordor: RegisteredCloud, tiny: Flavor
+) -> None:
+    for number in range(5):
+        make_flavor(flavorid=f"nano{number}", name=f"nano{number}")
+
+    def leave(call: str) -> None:
+        if call == "POST /flavors":
+            federation.http.post(f"{mordor.endpoint}/flavors", exc=requests.exceptions.ConnectionError)
+            federation.http.get(f"{mordor.endpoint}/flavors/m", exc=requests.exceptions.ConnectionError)
+
+    mordor.before_call = leave
+    ended = run()
+    results = [outcome.result for outcome in SyncOutcome.objects.filter(node__run=ended)]
+    assert (ended.state, results.count("failed")) == (SyncRun.State.FAILED, 5)
+    assert SyncNode.objects.get().error == "Mordor: its Nova could not be reached."
+
+
+def test_a_node_without_credentials_says_so(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    Infrastructure.objects.update(encrypted_password="")
+    assert run().state == SyncRun.State.FAILED
+    assert SyncNode.objects.get().error == "Mordor: no credentials are stored for it."
+
+
+def test_a_flavor_that_leaves_the_catalogue_meanwhile_leaves_the_node_again(
+    mordor: RegisteredCloud, tiny: Flavor
+) -> None:
+    def delete(call: str) -> None:
+        if call == "POST /flavors":
+            Flavor.objects.all().delete()
+
+    mordor.before_call = delete
+    ended = run()
+    assert told(ended) == {("Mordor", "tiny"): ("missing", "create", "failed")}
+    assert (mordor.flavors, installed()) == ({}, set())
+
+
+def test_servers_that_may_not_be_counted_keep_their_flavor(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    mordor.flavors["tiny"] = document_of(tiny, ram=7)
+    mordor.failing["GET /servers"] = 403
+    ended = run(replaces=True)
+    assert ended.state == SyncRun.State.FAILED
+    assert mordor.flavors["tiny"]["ram"] == 7
+
+
+# What is written down
+
+
+def test_a_run_and_its_nodes_say_who_when_and_how_long(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    ended = run()
+    node, outcome = SyncNode.objects.get(), SyncOutcome.objects.get()
+    assert (ended.requested_by, ended.attempts, ended.repairs) == ("somebody", 1, True)
+    times = [ended.started_at, node.started_at, node.compared_at, node.finished_at, ended.finished_at]
+    assert None not in times
+    assert times == sorted(filter(None, times))
+    assert outcome.seconds is not None
+    assert 0 <= outcome.seconds < 60
+
+
+def test_a_run_that_has_ended_is_not_carried_out_again(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    ended = run()
+    mordor.calls.clear()
+    assert carry_out(ended.pk).finished_at == ended.finished_at
+    assert mordor.calls == []
+
+
+def test_a_run_outlives_its_node(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    ended = run(repairs=False)
+    Infrastructure.objects.all().delete()
+    assert told(ended) == {("Mordor", "tiny"): ("missing", "create", "planned")}
+
+
+def test_a_node_that_is_unregistered_before_its_run_is_not_asked(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    waiting = create_run(requested_by="", infrastructures=Infrastructure.objects.all(), repairs=True)
+    Infrastructure.objects.all().delete()
+    assert carry_out(waiting.pk).state == SyncRun.State.FAILED
+    assert SyncNode.objects.get().error == "The node is no longer registered."
+    assert mordor.calls == []
+
+
+# Comparing without a run
+
+
+def test_a_comparison_is_live_and_keeps_nothing(mordor: RegisteredCloud, rohan: RegisteredCloud, tiny: Flavor) -> None:
+    rohan.failing[LIST] = 503
+    nodes = compare_nodes(infrastructures=list(Infrastructure.objects.all()), flavors=promoted_flavors())
+    assert [(node.infrastructure.name, [finding.state for finding in node.findings]) for node in nodes] == [
+        ("Mordor", ["missing"]),
+        ("Rohan", []),
+    ]
+    assert str(nodes[1].error and nodes[1].error.detail) == "Rohan: its Nova answered 503."
+    assert mordor.calls == [LIST]
+    assert not SyncRun.objects.exists()
+
+
+# Cost
+
+
+@pytest.mark.parametrize("repairs", [True, False])
+def test_queries_do_not_grow_with_flavors(mordor: RegisteredCloud, repairs: bool) -> None:
+    def queries_with(count: int) -> int:
+        for number in range(Flavor.objects.count(), count):
+            flavor = make_flavor(flavorid=f"f{number}", name=f"f{number}")
+            make_installation(flavor, "Mordor")
+            mordor.flavors[flavor.flavorid] = document_of(flavor)
+        with CaptureQueriesContext(connection) as captured:
+            assert run(repairs=repairs).state == SyncRun.State.IN_SYNC
+        return len(captured)
+
+    assert queries_with(2) == queries_with(40)
+
+
+# The command
+
+
+def command(*arguments: str) -> tuple[int, str]:
+    """Return the exit status of `manage.py sync_flavors`, and what it prints."""
+    printed = io.StringIO()
+    try:
+        call_command("sync_flavors", *arguments, stdout=printed)
+    except SystemExit as ended:
+        return int(str(ended.code)), printed.getvalue()
+    return 0, printed.getvalue()
+
+
+def test_the_command_repairs_and_says_so(mordor: RegisteredCloud, rohan: RegisteredCloud, tiny: Flavor) -> None:
+    status, printed = command()
+    assert status == 0
+    number = SyncRun.objects.get().pk
+    assert printed.splitlines() == [
+        "Mordor: m1.tiny is missing - create - done",
+        "Rohan: m1.tiny is missing - create - done",
+        f"Run {number}: in sync; 2 nodes; 2 missing.",
+    ]
+    assert command() == (0, f"Run {number + 1}: in sync; 2 nodes; 2 in sync.\n")
+
+
+def test_the_command_finds_drift_in_a_dry_run(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    mordor.flavors["tiny"] = document_of(tiny, ram=7)
+    mordor.servers["tiny"] = 2
+    status, printed = command("--dry-run", "--replace")
+    assert status == 2
+    assert "Mordor: m1.tiny is different (ram: 7 there, 512 here) - replace (2 servers use it) - planned" in printed
+    assert mordor.flavors["tiny"]["ram"] == 7
+    assert command("--dry-run")[0] == 2
+    assert command()[0] == 2
+    assert command("--replace")[0] == 0
+
+
+def test_the_command_fails_when_a_node_does(mordor: RegisteredCloud, rohan: RegisteredCloud, tiny: Flavor) -> None:
+    mordor.failing[LIST] = 503
+    status, printed = command()
+    assert status == 1
+    assert "Mordor: Mordor: its Nova answered 503." not in printed
+    assert "Mordor: its Nova answered 503." in printed
+    assert "Rohan: m1.tiny is missing - create - done" in printed
+    assert "2 nodes; 1 missing, 1 unreachable." in printed
+
+
+def test_the_command_prints_json(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    status, printed = command("--json", "--dry-run", "--node", "Mordor", "--flavor", "m1.tiny")
+    assert status == 2
+    run = SyncRun.objects.get()
+    assert json.loads(printed) == {
+        "id": run.pk,
+        "state": "drift",
+        "dry_run": True,
+        "nodes": [
+            {
+                "name": "Mordor",
+                "state": "done",
+                "error": "",
+                "outcomes": [
+                    {
+                        "id": "tiny",
+                        "name": "m1.tiny",
+                        "state": "missing",
+                        "differences": [],
+                        "action": "create",
+                        "servers": None,
+                        "result": "planned",
+                        "reason": "",
+                        "seconds": None,
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def test_the_command_takes_nodes_and_flavors(mordor: RegisteredCloud, rohan: RegisteredCloud, tiny: Flavor) -> None:
+    make_flavor(flavorid="nano")
+    assert command("--node", "Rohan", "--flavor", "nano")[0] == 0
+    assert (list(mordor.flavors), list(rohan.flavors)) == ([], ["nano"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--node", "Mordor", "--node", "x"], "There is no node x."),
+        (["--flavor", "x"], "There is no promoted flavor x."),
+    ],
+)
+def test_the_command_refuses_what_there_is_not(
+    mordor: RegisteredCloud, tiny: Flavor, arguments: list[str], message: str
+) -> None:
+    with pytest.raises(CommandError, match=message):
+        command(*arguments)
+    assert not SyncRun.objects.exists()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_shown_on_a_terminal_alone(
+    mordor: RegisteredCloud, tiny: Flavor, monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: terminal)
+    monkeypatch.setattr("sys.stderr", screen)
+    command()
+    assert ("Mordor: m1.tiny" in screen.getvalue()) == terminal

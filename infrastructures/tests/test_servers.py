@@ -1,0 +1,40 @@
+"""How many servers use a flavor, whosever they are."""
+
+from typing import Any
+
+import pytest
+
+from infrastructures.openstack.errors import CloudUnavailable, Forbidden
+from infrastructures.tests.cloud import Cloud
+
+FIRST = "/servers?all_tenants=1&flavor=a+b"
+
+
+def page(*ids: str, more: bool = False) -> dict[str, Any]:
+    links = [{"rel": "next", "href": "http://10.0.0.1:8774/v2.1/servers?marker=not-ours"}] if more else []
+    return {"json": {"servers": [{"id": id, "name": "x"} for id in ids], "servers_links": links}}
+
+
+def test_servers_are_counted_over_all_pages(cloud: Cloud) -> None:
+    cloud.nova("GET", FIRST, page("1", "2", more=True))
+    cloud.nova("GET", f"{FIRST}&marker=2", page("3"))
+    assert cloud.open().count_servers("a b") == 3
+    assert cloud.calls == [f"GET {FIRST}", f"GET {FIRST}&marker=2"]
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_no_servers_are_none(cloud: Cloud, more: bool) -> None:
+    cloud.nova("GET", FIRST, page(more=more))
+    assert cloud.open().count_servers("a b") == 0
+
+
+def test_endless_pages_end(cloud: Cloud) -> None:
+    cloud.nova("GET", "/servers", page("1", more=True))
+    with pytest.raises(CloudUnavailable, match="its servers in pages without end"):
+        cloud.open().count_servers("a b")
+
+
+def test_who_may_not_count_is_told(cloud: Cloud) -> None:
+    cloud.nova("GET", FIRST, {"status_code": 403, "json": {"forbidden": {"message": "Policy doesn't allow it."}}})
+    with pytest.raises(Forbidden, match="Policy doesn't allow it"):
+        cloud.open().count_servers("a b")
