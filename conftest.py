@@ -1,14 +1,17 @@
-"""What holds for every test: it starts from empty caches, so that their order does not matter."""
+"""What holds for every test: nothing of an earlier one is remembered, so that their order does not matter."""
 
 from collections.abc import Iterator
 
 import pytest
 from django.core.cache import caches
 
+from infrastructures.openstack.breaker import forget_failures
+
 
 @pytest.fixture(autouse=True)
 def _empty_caches() -> Iterator[None]:
-    """Forget what an earlier test made the caches remember."""
+    """Forget what an earlier test made the caches remember, and that it had a cloud that was dead."""
+    forget_failures()
     for cache in caches.all(initialized_only=True):
         cache.clear()
     yield

@@ -182,6 +182,11 @@ OPENSTACK_TIMEOUT = env.float("OPENSTACK_TIMEOUT", default=15.0)
 # true, false, or the path of a file with the certificate authorities to trust
 _verify = env.str("OPENSTACK_VERIFY", default="true")
 OPENSTACK_VERIFY: bool | str = {"true": True, "false": False}.get(_verify.lower(), _verify)
+# How many threads of a process may be at work in one cloud at once; 0 for any number
+CLOUD_CONCURRENCY = env.int("CLOUD_CONCURRENCY", default=4)
+# A cloud that has not answered so many times in a row (0: however often) is left alone for so many seconds.
+CLOUD_BREAKER_FAILURES = env.int("CLOUD_BREAKER_FAILURES", default=5)
+CLOUD_BREAKER_SECONDS = env.float("CLOUD_BREAKER_SECONDS", default=30.0)
 
 
 # Synchronisation

@@ -24,6 +24,7 @@ from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import (
     CloudError,
+    CloudNotAsked,
     CloudTimedOut,
     CloudUnavailable,
     CredentialsMissing,
@@ -356,7 +357,7 @@ def replace_flavor(
     more and one per project when it is not public; one more when it is renamed. One call when
     nothing changes. Three queries.
     """
-    with alone_with(infrastructure, flavorid):
+    with alone_with(infrastructure, flavorid), nova.place():
         check()
         if Replacement.objects.filter(infrastructure=infrastructure, flavorid=flavorid).exists():
             raise Conflict(f"{infrastructure}: an earlier replacement of flavor {flavorid} is still open.")
@@ -392,7 +393,7 @@ def settle_replacements(*, infrastructure: Infrastructure, nova: Nova) -> list[R
     still_open = []
     for record in Replacement.objects.filter(infrastructure=infrastructure):
         try:
-            with exclusive(_lock_name(infrastructure, record.flavorid), wait=SECONDS_TO_WAIT):
+            with exclusive(_lock_name(infrastructure, record.flavorid), wait=SECONDS_TO_WAIT), nova.place():
                 _settle(record, nova)
         except Locked:
             continue
@@ -489,7 +490,7 @@ def _carry_out(record: Replacement, nova: Nova) -> NovaFlavor:
     try:
         nova.delete_flavor(record.flavorid)
     except CloudError as error:
-        if not isinstance(error, CloudUnavailable) or isinstance(error, CredentialsRefused):
+        if not isinstance(error, CloudUnavailable) or isinstance(error, (CredentialsRefused, CloudNotAsked)):
             record.delete()  # else it may be gone or not: the next caller settles it
         raise
     try:

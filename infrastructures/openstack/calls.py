@@ -1,4 +1,4 @@
-"""Every HTTP call to a cloud: it bears the id of the request that it is made for."""
+"""Every HTTP call to a cloud: it bears our request's id, and is made only where it may be answered."""
 
 import re
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 import requests
 
 from flavorsync_project.api.request_id import HEADER, NO_REQUEST, current_request_id, note_upstream
+from infrastructures.openstack.breaker import guarded
+from infrastructures.openstack.bulkhead import place_in
 
 _OPENSTACKS_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -31,8 +33,13 @@ class Calls:
         Nova and Keystone log ours as the global request id (API reference, "Request IDs").
 
         Raises:
+            CloudNotAsked: the cloud is known to be dead, or enough of us wait for it.
             requests.RequestException: as `requests.Session.request`.
         """
+        with guarded(self._cloud, url), place_in(self._cloud):
+            return self._send(method, url, headers, options)
+
+    def _send(self, method: str, url: str, headers: dict[str, str], options: dict[str, Any]) -> requests.Response:
         request_id = current_request_id()
         if request_id != NO_REQUEST:
             headers = {**headers, HEADER: request_id}

@@ -38,6 +38,10 @@ class CloudTimedOut(CloudUnavailable):
     """502: there was no answer in time; whether the request was carried out is not known."""
 
 
+class CloudNotAsked(CloudUnavailable):
+    """502: nothing was sent, since the cloud is known to be dead or holds enough of us up; so nothing has changed."""
+
+
 class CredentialsRefused(CloudUnavailable):
     """502: the cloud does not let *our* stored credentials in, or do this; that is not the caller's fault."""
 

@@ -8,7 +8,7 @@ import logging
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from dataclasses import replace
 from operator import itemgetter
@@ -23,8 +23,10 @@ from novaclient import API_MAX_VERSION, API_MIN_VERSION
 from novaclient.api_versions import APIVersion
 from novaclient.client import Client
 
+from infrastructures.openstack.bulkhead import place_in
 from infrastructures.openstack.errors import (
     CloudError,
+    CloudNotAsked,
     CloudUnavailable,
     CloudUnreachable,
     CredentialsRefused,
@@ -118,6 +120,10 @@ class Nova:
             return False
         return True
 
+    def place(self) -> AbstractContextManager[None]:
+        """Keep a place in the cloud meanwhile: work of several calls is not turned away half-way. See `place_in`."""
+        return place_in(self.region.name)
+
     def list_flavors(self) -> list[NovaFlavor]:
         """Return all flavors that the token may see, those not public included, by name, then id.
 
@@ -189,11 +195,15 @@ class Nova:
             FlavorRefused: Nova does not accept the values.
             Forbidden: the token may not create flavors.
         """
+        with self.place():
+            return self._create(flavor)
+
+    def _create(self, flavor: NovaFlavor) -> NovaFlavor:
         created: NovaFlavor | None
         try:
             created = self._create_row(flavor)
-        except CredentialsRefused:
-            raise  # an answer as clear as any other refusal
+        except (CredentialsRefused, CloudNotAsked):
+            raise  # as clear as any other refusal
         except CloudUnavailable as error:
             created = self._read_back(flavor.id, error)
             if created is None or created.row != flavor.row:
@@ -291,6 +301,10 @@ class Nova:
             FlavorNotFound: there is none of this id that the token may see.
             Forbidden: the token may not delete flavors.
         """
+        with self.place():
+            self._delete(flavorid)
+
+    def _delete(self, flavorid: str) -> None:
         try:
             with self._answering():
                 answer, _ = self._client.client.delete(
@@ -298,7 +312,7 @@ class Nova:
                 )
                 if answer.status_code != ACCEPTED:
                     raise ValueError(f"a deletion answered with {answer.status_code}")
-        except CredentialsRefused:
+        except (CredentialsRefused, CloudNotAsked):
             raise
         except CloudUnavailable as error:
             if self._read_back(flavorid, error):

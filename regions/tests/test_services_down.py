@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.cache import caches
+from pytest_django import Settings
 
 from flavors.tests.factories import make_infrastructure
 from flavors.tests.fixtures import BASIC
 from flavors.tests.wire import Api
 from infrastructures.models import Replacement
+from infrastructures.openstack.breaker import forget_failures
 from infrastructures.tests import proxy as faults
 from infrastructures.tests.proxy import EXTRA_SPECS, FLAVORS, NovaProxy
 from lab import Lab
@@ -44,7 +46,9 @@ def test_nova_killed_in_the_middle_of_an_update(
     step: str,
     method: str,
     path: str,
+    settings: Settings,
 ) -> None:
+    settings.CLOUD_BREAKER_FAILURES = 0
     rich = spain2.make_rich_flavor()
     isengard = "/v1/regions/Isengard/flavors"
     proxy.plan(method, path, faults.before(lambda: kill("nova-Spain2"), faults.hanging_up), times=1)
@@ -60,7 +64,8 @@ def test_nova_killed_in_the_middle_of_an_update(
     assert spain2.flavor(rich["id"]) in (rich, {**rich, **CHANGES})
 
 
-def test_nova_down(admin: Api, lab: Lab, kill: Callable[[str], None]) -> None:
+def test_nova_down(admin: Api, lab: Lab, kill: Callable[[str], None], settings: Settings) -> None:
+    settings.CLOUD_BREAKER_FAILURES = 0
     assert admin.get(URL).status == 200
     kill("nova-Spain2")
     down = (502, {"error": {"message": "Spain2: its Nova could not be reached."}})
@@ -72,6 +77,22 @@ def test_nova_down(admin: Api, lab: Lab, kill: Callable[[str], None]) -> None:
     assert not Replacement.objects.exists()
     lab.start("nova-Spain2")
     assert {flavor["id"] for flavor in admin.get(URL).body["flavors"]} >= {"1", "5", "spain2-secret"}
+
+
+def test_a_nova_that_is_down_for_longer_is_left_alone_and_found_again(
+    admin: Api, lab: Lab, kill: Callable[[str], None], settings: Settings
+) -> None:
+    settings.CLOUD_BREAKER_SECONDS = 3600.0
+    assert admin.get(URL).status == 200
+    kill("nova-Spain2")
+    answers = [admin.get(URL) for _ in range(6)]
+    assert {answer.status for answer in answers} == {502}
+    said = "Spain2: it did not answer 5 times in a row, and is asked again in 3600 s."
+    assert answers[-1].body == {"error": {"message": said}}
+    lab.start("nova-Spain2")
+    assert admin.get(URL).status == 502
+    forget_failures()  # as if the hour were over: nothing else is needed
+    assert admin.get(URL).status == 200
 
 
 def test_keystone_down(admin: Api, lab: Lab, tokens: Tokens, kill: Callable[[str], None]) -> None:

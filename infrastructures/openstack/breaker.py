@@ -1,0 +1,114 @@
+"""A cloud that is known to be dead is not asked for a while: its callers need not wait to hear that.
+
+The pattern is Michael Nygard's ("Release It!", Circuit Breaker). Of the kept libraries pybreaker lets one
+call at a time through, for it holds its lock meanwhile; circuitbreaker and purgatory have no lock, and let
+everybody through at once when they try again.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from urllib.parse import urlsplit
+
+import requests
+from django.conf import settings
+
+from infrastructures.openstack.errors import CloudNotAsked
+
+logger = logging.getLogger(__name__)
+
+
+class _Breaker:
+    """What is known of one host of a cloud."""
+
+    def __init__(self, cloud: str) -> None:
+        self._cloud = cloud
+        self._lock = Lock()
+        self._failures = 0
+        self._dead_until: float | None = None
+        self._probed = False
+
+    def admit(self) -> bool:
+        """Let a call through, and say whether it is the one that tries a dead host again."""
+        with self._lock:
+            if self._dead_until is None:
+                return False
+            left = self._dead_until - time.monotonic()
+            if left > 0 or self._probed:
+                again = f"in {math.ceil(left)} s" if left > 0 else "right now"
+                raise CloudNotAsked(
+                    self._cloud, f"it did not answer {self._failures} times in a row, and is asked again {again}."
+                )
+            self._probed = True
+            return True
+
+    def answered(self) -> None:
+        """Take the host for alive: whatever it answered, it did."""
+        with self._lock:
+            if self._dead_until is not None:
+                logger.warning("%s answers again", self._cloud, extra={"nodes": [self._cloud]})
+            self._failures, self._dead_until = 0, None
+
+    def failed(self) -> None:
+        """Count a failure, and after `CLOUD_BREAKER_FAILURES` in a row take the host for dead."""
+        with self._lock:
+            self._failures += 1
+            if not 0 < settings.CLOUD_BREAKER_FAILURES <= self._failures:
+                return
+            if self._dead_until is None:
+                logger.error(
+                    "%s did not answer %d times in a row: it is asked again every %s s",
+                    self._cloud,
+                    self._failures,
+                    settings.CLOUD_BREAKER_SECONDS,
+                    extra={"nodes": [self._cloud]},
+                )
+            self._dead_until = time.monotonic() + settings.CLOUD_BREAKER_SECONDS
+
+    def probed(self) -> None:
+        """Let the next one try, unless this one's outcome has decided."""
+        with self._lock:
+            self._probed = False
+
+
+# By cloud, and by host in it: a Keystone that answers must not hide that the Nova beside it is dead,
+# and nobody's cloud can have another one's taken for dead.
+_breakers: dict[tuple[str, str], _Breaker] = {}
+_lock = Lock()
+
+
+@contextmanager
+def guarded(cloud: str, url: str) -> Iterator[None]:
+    """Do one HTTP call to a cloud, unless its host is known to be dead.
+
+    After `CLOUD_BREAKER_FAILURES` connections in a row that failed, broke or timed out, no call is let
+    through for `CLOUD_BREAKER_SECONDS`; then one is, and its outcome decides. An answer of whatever
+    status is an answer, and a TLS certificate that cannot be trusted has been shown by somebody.
+
+    Raises:
+        CloudNotAsked: the host is taken for dead.
+    """
+    with _lock:
+        breaker = _breakers.setdefault((cloud, urlsplit(url).netloc), _Breaker(cloud))
+    is_probe = breaker.admit()
+    try:
+        yield
+    except requests.exceptions.SSLError:
+        raise
+    except (requests.exceptions.ConnectionError, requests.exceptions.Timeout):
+        breaker.failed()
+        raise
+    else:
+        breaker.answered()
+    finally:
+        if is_probe:
+            breaker.probed()
+
+
+def forget_failures() -> None:
+    """Take every cloud for alive."""
+    with _lock:
+        _breakers.clear()
