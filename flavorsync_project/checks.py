@@ -130,5 +130,34 @@ def check_secret_key(**_: Any) -> list[CheckMessage]:
     ]
 
 
+@register(Tags.security, deploy=True)
+def check_allowed_hosts(**_: Any) -> list[CheckMessage]:
+    """Check that the service does not answer to every name, which then is in the links it makes."""
+    if "*" not in settings.ALLOWED_HOSTS:
+        return []
+    return [
+        Warning(
+            "ALLOWED_HOSTS has *: links in answers lead wherever a request's Host header says.",
+            hint="Name the hosts that people know the service by.",
+            id="flavorsync.W002",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_proxies(**_: Any) -> list[CheckMessage]:
+    """Check that addresses are those of the clients when a proxy stands in front."""
+    if not settings.HTTPS or settings.REST_FRAMEWORK["NUM_PROXIES"]:
+        return []
+    return [
+        Warning(
+            "HTTPS says that a proxy stands in front, and NUM_PROXIES that there is none: "
+            "failed sign-ins are counted for the proxy's address, or for none.",
+            hint="Set NUM_PROXIES to how many proxies of yours add to X-Forwarded-For.",
+            id="flavorsync.W003",
+        )
+    ]
+
+
 def _is_kept_in(path: Path, secret: str) -> bool:
     return path.exists() and path.read_text(encoding="ascii") == secret

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from corsheaders.defaults import default_headers
 from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 
@@ -48,6 +49,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "corsheaders",
     "csp",
     "rest_framework",
     "drf_spectacular",
@@ -63,6 +65,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "flavorsync_project.api.request_id.RequestIdMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -149,6 +152,9 @@ FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", cast=str.strip, defaul
 # Identity
 
 AUTH_USER_MODEL = "identity.User"
+AUTHENTICATION_BACKENDS = ["identity.backends.LocalAccountBackend"]
+# In seconds: whoever signs in to the admin site does so every day.
+SESSION_COOKIE_AGE = 12 * 60 * 60
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -168,6 +174,8 @@ LOCAL_ACCOUNT_CACHE_SECONDS = env.int("LOCAL_ACCOUNT_CACHE_SECONDS", default=300
 # How many wrong passwords there may be per s, m, h or d; nothing for no limit
 LOCAL_ACCOUNT_FAILURE_RATE = env.str("LOCAL_ACCOUNT_FAILURE_RATE", default="30/hour")
 LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE = env.str("LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE", default="100/hour")
+# How many requests without any credential an address may make per s, m, h or d; nothing for no limit
+ANONYMOUS_RATE = env.str("ANONYMOUS_RATE", default="")
 
 
 # OpenStack
@@ -216,6 +224,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["identity.authentication.FlavorSyncAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["identity.throttling.AnonymousThrottle"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "flavorsync_project.api.negotiation.ContentNegotiation",
     "DEFAULT_PARSER_CLASSES": [
         "flavorsync_project.api.parsers.JSONParser",
@@ -237,6 +246,21 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+
+# Pages of other origins that may call the API from their users' browsers, as https://host[:port].
+# Cookies are never taken from there: whoever calls proves who they are in each request.
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", cast=str.strip, default=[])
+CORS_URLS_REGEX = r"^/(api/)?v1(/|$)"
+CORS_ALLOW_HEADERS = [
+    *default_headers,
+    "if-match",
+    "if-none-match",
+    "password",
+    "user",
+    "x-auth-token",
+    "x-auth-token-keystone",
+]
+CORS_EXPOSE_HEADERS = ["ETag", "Link", "Retry-After", "WWW-Authenticate", "X-Openstack-Request-Id"]
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Flavor Sync",

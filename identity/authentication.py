@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, ParseError
 from rest_framework.request import Request
-from rest_framework.settings import api_settings
-from rest_framework.throttling import BaseThrottle
 
 from flavorsync_project.api.request_id import note_user
 from identity import accounts, keyrock
 from identity.models import User
 from identity.principals import IdmUser
+from identity.throttling import client_address
 
 
 class IdmTokenAuthentication(BaseAuthentication):
@@ -51,7 +50,7 @@ class LocalAccountAuthentication(BaseAuthentication):
         Raises: AuthenticationFailed for wrong or malformed credentials; Throttled after too many;
         ParseError for two different accounts.
         """
-        address = _address(request)
+        address = client_address(request)
         presented = (*_basic(request), *_header_pair(request))
         users = [accounts.sign_in(username=name, password=word, address=address) for name, word in presented]
         if len({user.pk for user in users}) > 1:
@@ -137,13 +136,3 @@ def _text(value: str) -> str:
         return value.encode("latin-1").decode("utf-8")
     except UnicodeError:
         return value
-
-
-def _address(request: Request) -> str:
-    """Return the client's address: the connection's, unless NUM_PROXIES says whose word to take for it.
-
-    Without that setting Django REST Framework believes the whole `X-Forwarded-For`, which anybody can write.
-    """
-    if api_settings.NUM_PROXIES is None:
-        return str(request.META.get("REMOTE_ADDR", ""))
-    return BaseThrottle().get_ident(request) or ""

@@ -1,14 +1,15 @@
 """System checks of the identity settings."""
 
-from collections.abc import Sequence
-from urllib.parse import urlsplit
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
 
-from identity.throttling import AccountFailureThrottle, AddressFailureThrottle
+from flavorsync_project.api.urls import is_safe_to_send_to
+from identity.throttling import AccountFailureThrottle, AddressFailureThrottle, AnonymousThrottle
 
 
 @register(Tags.security, deploy=True)
@@ -33,7 +34,7 @@ def check_encryption(app_configs: Sequence[AppConfig] | None, **kwargs: object) 
     """Warn when tokens would travel unencrypted, or could not be checked at all."""
     if not settings.KEYROCK_URL:
         return [checks.Warning("KEYROCK_URL is not set: no IdM token can be checked.", id="identity.W002")]
-    if urlsplit(settings.KEYROCK_URL).scheme == "https":
+    if is_safe_to_send_to(settings.KEYROCK_URL):
         return []
     return [
         checks.Warning(
@@ -45,17 +46,18 @@ def check_encryption(app_configs: Sequence[AppConfig] | None, **kwargs: object) 
 
 
 @register(Tags.security)
-def check_failure_rates(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
-    """Require failure rates that can be understood."""
-    rates = {
-        "LOCAL_ACCOUNT_FAILURE_RATE": AccountFailureThrottle,
-        "LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE": AddressFailureThrottle,
+def check_rates(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """Require rates that can be understood."""
+    rates: dict[str, Callable[[], object]] = {
+        "ANONYMOUS_RATE": AnonymousThrottle,
+        "LOCAL_ACCOUNT_FAILURE_RATE": partial(AccountFailureThrottle, ""),
+        "LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE": partial(AddressFailureThrottle, ""),
     }
     messages: list[CheckMessage] = []
     for name, throttle in rates.items():
         try:
-            throttle("")
+            throttle()
         except (ValueError, LookupError):
-            hint = "Write failures per s, m, h or d, such as 30/hour; nothing for no limit."
+            hint = "Write how many per s, m, h or d, such as 30/hour; nothing for no limit."
             messages.append(checks.Error(f"{name} is not a rate.", hint=hint, id="identity.E002"))
     return messages

@@ -1,4 +1,6 @@
-"""How many wrong passwords are too many: Django REST Framework's rate throttle, counting failures only.
+"""How many wrong passwords, and how many requests of strangers, are too many.
+
+Wrong passwords are counted by Django REST Framework's rate throttle, which then counts failures only.
 
 The counts are in the default cache and each is read and written in two steps: processes without a
 shared cache count for themselves, and failures at the same instant may count as one.
@@ -7,12 +9,30 @@ shared cache count for themselves, and failures at the same instant may count as
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from rest_framework.exceptions import Throttled
-from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+from rest_framework.throttling import BaseThrottle, SimpleRateThrottle
 
 # The base class asks for a request and a view, which these throttles are not about.
 _NOTHING: Any = None
+
+
+def client_address(request: HttpRequest | Request) -> str:
+    """Return the client's address: the connection's, unless NUM_PROXIES says whose word to take for it.
+
+    Without that setting Django REST Framework believes the whole `X-Forwarded-For`, which anybody can
+    write. It is empty behind a local socket that no proxy speaks for.
+    """
+    if api_settings.NUM_PROXIES is None:
+        return str(request.META.get("REMOTE_ADDR", ""))
+    return BaseThrottle().get_ident(request) or ""  # type: ignore[arg-type]  # it reads META alone
+
+
+def _digest(scope: str | None, ident: str) -> str:
+    return salted_hmac(f"identity.throttling.{scope}", ident, algorithm="sha256").hexdigest()
 
 
 class FailureThrottle(SimpleRateThrottle):
@@ -20,7 +40,7 @@ class FailureThrottle(SimpleRateThrottle):
 
     def __init__(self, ident: str) -> None:
         super().__init__()
-        self.ident = salted_hmac(f"identity.throttling.{self.scope}", ident, algorithm="sha256").hexdigest()
+        self.ident = _digest(self.scope, ident)
 
     def check(self) -> None:
         """Do nothing while another try is allowed. One read of the cache.
@@ -64,3 +84,23 @@ class AddressFailureThrottle(FailureThrottle):
     def get_rate(self) -> str | None:
         """Return failures per period, such as `100/hour`; None for no limit."""
         return settings.LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE or None
+
+
+class AnonymousThrottle(SimpleRateThrottle):
+    """Slow down an address that asks too often without any credential.
+
+    Requests that authentication or permission refuses are not counted: they cost next to nothing.
+    """
+
+    scope = "identity_anonymous"
+
+    def get_rate(self) -> str | None:
+        """Return requests per period, such as `600/min`; None for no limit."""
+        return settings.ANONYMOUS_RATE or None
+
+    def get_cache_key(self, request: Request, view: object) -> str | None:
+        """Return where the requests of the address are counted; None for who is known, or has no address."""
+        address = client_address(request)
+        if request.user.is_authenticated or not address:
+            return None
+        return self.cache_format % {"scope": self.scope, "ident": _digest(self.scope, address)}

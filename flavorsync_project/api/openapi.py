@@ -26,7 +26,7 @@ _DESCRIPTIONS = {
     411: "The request has no Content-Length.",
     413: "The body is larger than 1 MiB.",
     415: "The body is neither JSON nor XML.",
-    429: "Too many wrong credentials; try again after `Retry-After` seconds.",
+    429: "Too many wrong credentials, or too many requests without any; try again after `Retry-After` seconds.",
     502: "The cloud could not be reached or did not answer as OpenStack does.",
     503: "The identity provider does not answer; try again after `Retry-After` seconds.",
 }

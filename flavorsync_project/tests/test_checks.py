@@ -21,6 +21,8 @@ ALL = [
     checks.check_secret_key,
     checks.check_encryption_keys,
     checks.check_encryption_keys_named,
+    checks.check_allowed_hosts,
+    checks.check_proxies,
 ]
 
 
@@ -184,3 +186,25 @@ def test_another_collation_is_an_error() -> None:
 def test_nothing_is_migrated_with_another_collation() -> None:
     with pytest.raises(SystemCheckError, match=r"flavorsync\.E003"):
         call_command("migrate", verbosity=0, skip_checks=False)
+
+
+# What a proxy in front changes
+
+
+@pytest.mark.parametrize(
+    ("hosts", "ids"), [(["flavors.example.org"], []), (["*"], ["flavorsync.W002"]), (["a", "*"], ["flavorsync.W002"])]
+)
+def test_answering_to_every_name_is_a_warning(settings: Settings, hosts: list[str], ids: list[str]) -> None:
+    settings.ALLOWED_HOSTS = hosts
+    assert [message.id for message in checks.check_allowed_hosts()] == ids
+
+
+@pytest.mark.parametrize(
+    ("https", "proxies", "ids"), [(False, 0, []), (True, 1, []), (True, 2, []), (True, 0, ["flavorsync.W003"])]
+)
+def test_a_proxy_that_is_not_counted_is_a_warning(
+    settings: Settings, https: bool, proxies: int, ids: list[str]
+) -> None:
+    settings.HTTPS = https
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": proxies}
+    assert [message.id for message in checks.check_proxies()] == ids
