@@ -267,8 +267,8 @@ class SyncOutcome(models.Model):
         IN_SYNC = "in_sync", "in sync"
         MISSING = "missing", "missing"
         DIFFERENT = "different", "different"
-        OTHER_ID = "other_id", "there under another id"
-        NAME_TAKEN = "name_taken", "its name is taken"
+        OTHER_ID = "other_id", "under another id"
+        NAME_TAKEN = "name_taken", "name taken"
         UNREACHABLE = "unreachable", "unreachable"
 
     class Action(models.TextChoices):

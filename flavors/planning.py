@@ -14,7 +14,7 @@ IN_PLACE = ("description",)
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What is to be done about a finding, and why nothing can be when it is CANNOT."""
+    """What is to be done about a finding, and what there is to say of it: when it is CANNOT, why."""
 
     finding: Finding
     action: SyncOutcome.Action
@@ -35,7 +35,8 @@ def plan(finding: Finding, *, replaces: bool = False) -> Step:
         case State.MISSING:
             return Step(finding=finding, action=Action.CREATE)
         case State.OTHER_ID:
-            return Step(finding=finding, action=Action.ADOPT)
+            reason = f"Its id there is {finding.has.id}." if finding.has else ""
+            return Step(finding=finding, action=Action.ADOPT, reason=reason)
         case State.DIFFERENT:
             return _plan_for_differences(finding, replaces=replaces)
         case _:

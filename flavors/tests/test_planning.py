@@ -36,7 +36,8 @@ def test_missing_is_created() -> None:
 
 
 def test_under_another_id_it_is_adopted() -> None:
-    assert planned(State.OTHER_ID).action == Action.ADOPT
+    step = planned(State.OTHER_ID)
+    assert (step.action, step.reason) == (Action.ADOPT, "Its id there is tiny.")
 
 
 @pytest.mark.parametrize("differences", [[DESCRIPTION], [EXTRA_SPEC], [DESCRIPTION, EXTRA_SPEC]])

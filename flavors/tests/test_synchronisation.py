@@ -398,8 +398,8 @@ def test_the_command_repairs_and_says_so(mordor: RegisteredCloud, rohan: Registe
     assert status == 0
     number = SyncRun.objects.get().pk
     assert printed.splitlines() == [
-        "Mordor: m1.tiny is missing - create - done",
-        "Rohan: m1.tiny is missing - create - done",
+        "Mordor: m1.tiny: missing -> create: done",
+        "Rohan: m1.tiny: missing -> create: done",
         f"Run {number}: in sync; 2 nodes; 2 missing.",
     ]
     assert command() == (0, f"Run {number + 1}: in sync; 2 nodes; 2 in sync.\n")
@@ -410,7 +410,7 @@ def test_the_command_finds_drift_in_a_dry_run(mordor: RegisteredCloud, tiny: Fla
     mordor.servers["tiny"] = 2
     status, printed = command("--dry-run", "--replace")
     assert status == 2
-    assert "Mordor: m1.tiny is different (ram: 7 there, 512 here) - replace (2 servers use it) - planned" in printed
+    assert "Mordor: m1.tiny: different (ram 7 instead of 512) -> replace (2 servers use it): planned" in printed
     assert mordor.flavors["tiny"]["ram"] == 7
     assert command("--dry-run")[0] == 2
     assert command()[0] == 2
@@ -423,7 +423,7 @@ def test_the_command_fails_when_a_node_does(mordor: RegisteredCloud, rohan: Regi
     assert status == 1
     assert "Mordor: Mordor: its Nova answered 503." not in printed
     assert "Mordor: its Nova answered 503." in printed
-    assert "Rohan: m1.tiny is missing - create - done" in printed
+    assert "Rohan: m1.tiny: missing -> create: done" in printed
     assert "2 nodes; 1 missing, 1 unreachable." in printed
 
 

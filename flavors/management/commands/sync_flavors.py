@@ -95,7 +95,7 @@ Examples:
                 )
             for outcome in outcomes:
                 if outcome.action != SyncOutcome.Action.NOTHING and outcome.state != SyncOutcome.State.UNREACHABLE:
-                    self.stdout.write(f"{node.name}: {outcome.name} is {_told(outcome)}")
+                    self.stdout.write(f"{node.name}: {outcome.name}: {_told(outcome)}")
         counts = ", ".join(f"{count} {label}" for label, count in _counts(nodes).items() if count)
         self.stdout.write(f"Run {run.pk}: {run.get_state_display()}; {len(nodes)} nodes; {counts or 'no flavors'}.")
 
@@ -158,21 +158,23 @@ def _progress(nodes: int) -> Iterator[Listener]:
 
 
 def _told(outcome: SyncOutcome) -> str:
-    parts = [outcome.get_state_display()]
+    told = outcome.get_state_display()
     if outcome.differences:
-        parts.append(f"({', '.join(_difference(difference) for difference in outcome.differences)})")
-    parts.append(f"- {outcome.get_action_display()}")
+        told += f" ({', '.join(_difference(difference) for difference in outcome.differences)})"
+    told += f" -> {outcome.get_action_display()}"
     if outcome.servers is not None:
-        parts.append(f"({outcome.servers} servers use it)")
+        told += f" ({outcome.servers} servers use it)"
     if outcome.result:
-        parts.append(f"- {outcome.get_result_display()}")
-    if outcome.reason:
-        parts.append(f"- {outcome.reason}")
-    return " ".join(parts)
+        told += f": {outcome.get_result_display()}"
+    return f"{told}: {outcome.reason}" if outcome.reason else told
 
 
 def _difference(difference: dict[str, Any]) -> str:
-    return f"{difference['member']}: {difference['node']!r} there, {difference['catalogue']!r} here"
+    node, catalogue = (
+        "none" if difference[side] is None else json.dumps(difference[side], ensure_ascii=False)
+        for side in ("node", "catalogue")
+    )
+    return f"{difference['member']} {node} instead of {catalogue}"
 
 
 def _counts(nodes: Sequence[SyncNode]) -> dict[str, int]:
