@@ -218,13 +218,27 @@ def _update_published(user: Any, flavor: Flavor, changes: Mapping[str, Any]) -> 
         raise Conflict("A published flavor keeps its name and sizes.")
     added = [name for name in changes.get("nodes") or () if name not in flavor.nodes]
     if added:
-        _install(flavor, _named(user, added))
+        outcomes = install_flavor(flavor=flavor, infrastructures=_named(user, added))
+        _raise_partly(outcomes, verb="Installed")
     if changes.get("promoted"):
         services.promote(flavor=flavor)
     return Flavor.objects.with_nodes().get(pk=flavor.pk)
 
 
-def _install(flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
+def install_flavor(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> list[Outcome[bool]]:
+    """Make a flavor of the catalogue exist in these clouds; one that is there with the same values is adopted.
+
+    Who may do this is for the caller to know. Where it fails, the other clouds have it all the same.
+
+    Returns:
+        Of each cloud where it was not recorded yet, whether it had to be created, or the error.
+
+    Raises:
+        Conflict: somebody else is changing the flavor right now in one of them; nothing was done.
+        NotFound: somebody else has just deleted the flavor; nothing is left of it.
+
+    Cost: in each cloud one to three upstream calls, side by side; some five queries.
+    """
     wanted = flavor.as_nova()
     with _alone_in(infrastructures, wanted.id, name=wanted.name):
         installed = {installation.infrastructure_id for installation in _installations(flavor, infrastructures)}
@@ -235,7 +249,32 @@ def _install(flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
             services.record_installations(
                 flavor=flavor, infrastructures=[outcome.infrastructure for outcome in outcomes if not outcome.error]
             )
-    _raise_partly(outcomes, verb="Installed")
+    return outcomes
+
+
+def preview_installation(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> list[Outcome[bool]]:
+    """Return what `install_flavor` would, as far as reading shows; nothing is changed.
+
+    Cost: in each cloud one upstream call, side by side; one query.
+    """
+    wanted = flavor.as_nova()
+    installed = {installation.infrastructure_id for installation in _installations(flavor, infrastructures)}
+    missing = [infrastructure for infrastructure in infrastructures if infrastructure.pk not in installed]
+    return in_each_cloud(missing, lambda nova: _is_missing(nova, wanted))
+
+
+def _is_missing(nova: Nova, wanted: NovaFlavor) -> bool:
+    """Say whether *wanted* is to be created; raise `FlavorConflict` where neither that nor adopting it is possible."""
+    for has in nova.list_flavors():
+        if has.id == wanted.id and not has.equals(wanted):
+            raise FlavorConflict(
+                nova.region.name, f"there is already a flavor of the id {wanted.id}, with other values."
+            )
+        if has.id == wanted.id:
+            return False
+        if has.name.lower() == wanted.name.lower():
+            raise FlavorConflict(nova.region.name, f"there is already a flavor named {wanted.name}.")
+    return True
 
 
 def _create_or_adopt(nova: Nova, wanted: NovaFlavor) -> bool:

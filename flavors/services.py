@@ -102,14 +102,32 @@ def publish(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> Non
     _save(flavor, installed_in=infrastructures)
 
 
+def find_in_catalogue(id_or_name: str) -> Flavor:
+    """Return the flavor of the catalogue that has this id, or else this name in any case.
+
+    Raises:
+        NotFound: there is none.
+
+    Cost: one query, or two.
+    """
+    flavor = Flavor.objects.filter(flavorid=id_or_name).first()
+    flavor = flavor or Flavor.objects.filter(name_key=Lower(Value(id_or_name))).first()
+    if flavor is None:
+        raise NotFound(f"There is no flavor {id_or_name} in the catalogue.")
+    return flavor
+
+
 def promote(*, flavor: Flavor) -> None:
     """Mark a flavor of the catalogue as one that every node should have.
 
     Raises:
+        Conflict: it is not public.
         NotFound: somebody else has just deleted it.
 
     Cost: one query.
     """
+    if not flavor.public:
+        raise Conflict(f"The flavor {flavor.flavorid} is not public, and so cannot be promoted.")
     if not Flavor.objects.filter(pk=flavor.pk).update(promoted=True, updated_at=timezone.now()):
         raise _gone(flavor)
 

@@ -254,7 +254,16 @@ WITH_CREDENTIALS = ["--username", "us", "--tenant", "ours", "--keystone-url", "h
 COMMANDS: dict[str, list[list[str]]] = {
     "check_infrastructures": [[], ["--json"], ["Mordor"], ["x"]],
     "create_operator": [["a"], ["a", "--json"], ["operator"], ["a b"], ["b", "--infrastructure", "x"]],
+    "import_flavors": [["--from", "Mordor"], ["--from", "x"], ["42", "--from", "Mordor", "--dry-run", "--json"]],
+    "install_flavor": [
+        ["42", "--node", "Mordor"],
+        ["42", "--everywhere", "--dry-run"],
+        ["42", "--everywhere", "--json"],
+    ],
+    "list_flavors": [[], ["--live"], ["--live", "--json"]],
     "list_infrastructures": [[], ["--json"]],
+    "promote_flavor": [["42"], ["42", "--json"]],
+    "publish_flavor": [["42", "--node", "Mordor"], ["42", "--node", "Mordor", "--json"]],
     "register_infrastructure": [
         *(["Mordor"], ["New"], ["a/b"]),
         *([name, *WITH_CREDENTIALS] for name in ("Mordor", "Other", "Other", "a/b")),

@@ -1,0 +1,53 @@
+"""`manage.py import_flavors`: adopt what a cloud already has into the catalogue."""
+
+from argparse import ArgumentParser
+from collections import Counter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from flavors.importing import Import, Taken, import_flavors
+from flavors.management.imports import as_document, in_words
+from infrastructures.management.printing import print_json, refusals_in_one_line
+from infrastructures.services import find_infrastructures
+
+
+class Command(BaseCommand):
+    """Take the flavors that a node has into the catalogue. The node is read, and not changed."""
+
+    help = (
+        "Take the flavors that a node has into the catalogue: all that are open to every project of it, or those "
+        "named. What the catalogue has already, with the same values, is recorded as installed there. The node is "
+        "read, and not changed. Fails when one could not be taken. "
+        "Example: manage.py import_flavors --from Spain2 --dry-run"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare which flavors of which node."""
+        parser.add_argument("flavors", nargs="*", metavar="FLAVOR", help="ids or names")
+        parser.add_argument("--from", dest="node", required=True, metavar="NODE", help="the node that has them")
+        parser.add_argument("--promote", action="store_true", help="promote them, too")
+        parser.add_argument("--dry-run", action="store_true", help="only tell what would be taken")
+        parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")
+
+    def handle(self, *args: Any, flavors: list[str], node: str, as_json: bool, **options: Any) -> None:
+        """Take each that can be, print what came of each, and fail when one could not be taken."""
+        dry_run = options["dry_run"]
+        taken: list[Import] = []
+        try:
+            with refusals_in_one_line():
+                (infrastructure,) = find_infrastructures([node])
+                for one in import_flavors(
+                    infrastructure=infrastructure, wanted=flavors, promote=options["promote"], dry_run=dry_run
+                ):
+                    taken.append(one)
+                    if not as_json:
+                        self.stdout.write(in_words(one, dry_run=dry_run))
+        finally:
+            if as_json:
+                print_json(self.stdout, [as_document(one) for one in taken])
+        counts = Counter(one.outcome for one in taken)
+        if not as_json:
+            self.stdout.write(", ".join(f"{counts[outcome]} {outcome}" for outcome in Taken) + ".")
+        if refused := counts[Taken.REFUSED]:
+            raise CommandError(f"{refused} of {len(taken)} could not be taken.")

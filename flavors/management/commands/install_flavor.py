@@ -1,0 +1,67 @@
+"""`manage.py install_flavor`: make a flavor of the catalogue exist in nodes."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from flavors.lifecycle import install_flavor, preview_installation
+from flavors.services import find_in_catalogue
+from infrastructures.management.printing import print_json, refusals_in_one_line
+from infrastructures.models import Infrastructure
+from infrastructures.services import Outcome, find_infrastructures
+
+CREATED, ADOPTED, INSTALLED, FAILED = "created", "adopted", "already installed", "failed"
+
+
+class Command(BaseCommand):
+    """Install a flavor of the catalogue in nodes."""
+
+    help = (
+        "Make a flavor of the catalogue exist in nodes, with all its Nova properties. Where it is already, under the "
+        "same id with the same values, it is adopted. Fails when one node failed; the others have it all the same. "
+        "Example: manage.py install_flavor m1.huge --node Lannion2 --node Mordor"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare which flavor, and in which nodes."""
+        parser.add_argument("flavor", help="its id, or its name")
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("--node", dest="nodes", action="append", default=[], help="may be given several times")
+        which.add_argument("--everywhere", action="store_true", help="in all nodes that we hold credentials for")
+        parser.add_argument("--dry-run", action="store_true", help="only read what the nodes have, and tell")
+        parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")
+
+    def handle(self, *args: Any, flavor: str, nodes: list[str], as_json: bool, dry_run: bool, **options: Any) -> None:
+        """Install it, print what came of it in each node, and fail when one failed."""
+        with refusals_in_one_line():
+            found = find_in_catalogue(flavor)
+            infrastructures = find_infrastructures(nodes) if nodes else list(Infrastructure.objects.with_credentials())
+            work = preview_installation if dry_run else install_flavor
+            outcomes = work(flavor=found, infrastructures=infrastructures)
+        rows = _rows(infrastructures, outcomes)
+        if as_json:
+            print_json(self.stdout, rows)
+        else:
+            for row in rows:
+                words = (
+                    f"to be {row['outcome']}" if dry_run and row["outcome"] in {CREATED, ADOPTED} else row["outcome"]
+                )
+                self.stdout.write(f"{row['reason'] or row['node'] + ': ' + words + '.'}")
+        failed = [row for row in rows if row["outcome"] == FAILED]
+        if failed:
+            raise CommandError(f"{len(failed)} of {len(rows)} nodes failed.")
+
+
+def _rows(infrastructures: list[Infrastructure], outcomes: list[Outcome[bool]]) -> list[dict[str, str]]:
+    by_node = {outcome.infrastructure: outcome for outcome in outcomes}
+    return [_row(infrastructure, by_node.get(infrastructure)) for infrastructure in infrastructures]
+
+
+def _row(infrastructure: Infrastructure, outcome: Outcome[bool] | None) -> dict[str, str]:
+    words, reason = INSTALLED, ""
+    if outcome and outcome.error:
+        words, reason = FAILED, str(outcome.error.detail)
+    elif outcome:
+        words = CREATED if outcome.result else ADOPTED
+    return {"node": infrastructure.name, "outcome": words, "reason": reason}

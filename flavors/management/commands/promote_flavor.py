@@ -1,0 +1,47 @@
+"""`manage.py promote_flavor`: mark flavors as ones that every node should have."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from rest_framework.exceptions import APIException
+
+from flavors.services import find_in_catalogue, promote
+from infrastructures.management.printing import print_json
+
+
+class Command(BaseCommand):
+    """Promote flavors of the catalogue. No cloud is contacted."""
+
+    help = (
+        "Mark public flavors of the catalogue as ones that every node should have. No cloud is contacted: the "
+        "synchronisation brings them there. Example: manage.py promote_flavor m1.small m1.large"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare which flavors, and the format."""
+        parser.add_argument("flavors", nargs="+", metavar="FLAVOR", help="its id, or its name")
+        parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")
+
+    def handle(self, *args: Any, flavors: list[str], as_json: bool, **options: Any) -> None:
+        """Promote each that can be, and fail when one cannot."""
+        rows = [_promoted(wanted) for wanted in flavors]
+        if as_json:
+            print_json(self.stdout, rows)
+        else:
+            for row in rows:
+                self.stdout.write(f"{row['flavor']}: {row['reason'] or row['outcome'] + '.'}")
+        failed = [row for row in rows if row["outcome"] == "refused"]
+        if failed:
+            raise CommandError(f"{len(failed)} of {len(rows)} could not be promoted.")
+
+
+def _promoted(wanted: str) -> dict[str, str]:
+    try:
+        flavor = find_in_catalogue(wanted)
+        if flavor.promoted:
+            return {"flavor": wanted, "outcome": "already promoted", "reason": ""}
+        promote(flavor=flavor)
+    except APIException as error:
+        return {"flavor": wanted, "outcome": "refused", "reason": str(error.detail)}
+    return {"flavor": wanted, "outcome": "promoted", "reason": ""}

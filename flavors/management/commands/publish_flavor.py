@@ -1,0 +1,45 @@
+"""`manage.py publish_flavor`: put a cloud's flavor into the catalogue."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from flavors.importing import Taken, import_flavors
+from flavors.management.imports import as_document, in_words
+from infrastructures.management.printing import print_json, refusals_in_one_line
+from infrastructures.services import find_infrastructures
+
+
+class Command(BaseCommand):
+    """Put a flavor that a node's Nova has into the catalogue. The node is read, and not changed."""
+
+    help = (
+        "Put a flavor that a node's Nova has into the catalogue, with all its Nova properties, where everybody sees "
+        "it. The node is read, and not changed. Example: manage.py publish_flavor m1.huge --node Spain2"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare which flavor of which node."""
+        parser.add_argument("flavor", help="its id, or its name")
+        parser.add_argument("--node", required=True, help="the node that has it")
+        parser.add_argument("--promote", action="store_true", help="promote it, too")
+        parser.add_argument("--dry-run", action="store_true", help="only tell whether it could be published")
+        parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON object")
+
+    def handle(self, *args: Any, flavor: str, node: str, as_json: bool, **options: Any) -> None:
+        """Publish it, or say that it was published before."""
+        with refusals_in_one_line():
+            (infrastructure,) = find_infrastructures([node])
+            (taken,) = import_flavors(
+                infrastructure=infrastructure,
+                wanted=[flavor],
+                promote=options["promote"],
+                dry_run=options["dry_run"],
+            )
+        if as_json:
+            print_json(self.stdout, as_document(taken))
+        elif taken.outcome is not Taken.REFUSED:
+            self.stdout.write(in_words(taken, dry_run=options["dry_run"]))
+        if taken.outcome is Taken.REFUSED:
+            raise CommandError(f"{taken.name}: {taken.reason}")
