@@ -254,6 +254,7 @@ WITH_CREDENTIALS = ["--username", "us", "--tenant", "ours", "--keystone-url", "h
 COMMANDS: dict[str, list[list[str]]] = {
     "check_infrastructures": [[], ["--json"], ["Mordor"], ["x"]],
     "create_operator": [["a"], ["a", "--json"], ["operator"], ["a b"], ["b", "--infrastructure", "x"]],
+    "dump_catalogue": [[]],
     "import_flavors": [["--from", "Mordor"], ["--from", "x"], ["42", "--from", "Mordor", "--dry-run", "--json"]],
     "install_flavor": [
         ["42", "--node", "Mordor"],
@@ -262,6 +263,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     ],
     "list_flavors": [[], ["--live"], ["--live", "--json"]],
     "list_infrastructures": [[], ["--json"]],
+    "load_catalogue": [["none"], ["-"]],
     "promote_flavor": [["42"], ["42", "--json"]],
     "publish_flavor": [["42", "--node", "Mordor"], ["42", "--node", "Mordor", "--json"]],
     "register_infrastructure": [

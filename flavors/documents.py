@@ -1,0 +1,194 @@
+"""The catalogue as a YAML document: our own, which `dump_catalogue` writes, and the Sovereign Cloud Stack's.
+
+Our own is an object with the list `flavors`, whose members are named as Nova and this service name them:
+`id name vcpus ram disk swap ephemeral rxtx_factor is_public description extra_specs public promoted`.
+That of the Sovereign Cloud Stack (standard SCS-0103, and its flavor manager) has the lists `reference`, `mandatory` and
+`recommended`, `cpus` for vCPUs, RAM in MiB, a `public` that is Nova's, and every key with a colon is an extra spec.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from rest_framework import serializers
+
+from flavors.models import NOVA_MEMBERS, Flavor
+from flavors.serializers import FlavorChangesSerializer
+from flavors.validators import validate_extra_specs, validate_rxtx_factor
+from flavorsync_project.api.serializers import (
+    MAX_INTEGER,
+    FlavorIdField,
+    StrictBooleanField,
+    StrictCharField,
+    StrictIntegerField,
+)
+
+SCS_LISTS = ("mandatory", "recommended")
+SCS_NAMES = {"vcpus": "cpus", "is_public": "public"}
+"""What the Sovereign Cloud Stack calls a member, where it is not what we do."""
+MEMBERS = ("flavorid", *NOVA_MEMBERS, "extra_specs", "public", "promoted")
+
+
+class UnreadableDocument(Exception):
+    """A document cannot be taken; `problems` are lines that each name the entry and the member."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A flavor of a document: where it stands there, and its values by member of `Flavor`, as far as it says them."""
+
+    label: str
+    values: Mapping[str, Any]
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def problem(self, member: str, message: str) -> str:
+        """Return a line about a member, called as the document calls it."""
+        name = "id" if member == "flavorid" else self.names.get(member, member)
+        return f"{self.label}: {name}: {message}"
+
+
+def write_document(flavors: Iterable[Flavor]) -> str:
+    """Return a document of our own that says everything of these flavors but where they are installed."""
+    entries = [
+        {"id": flavor.flavorid} | {member: getattr(flavor, member) for member in MEMBERS[1:]} for flavor in flavors
+    ]
+    text: str = yaml.safe_dump({"flavors": entries}, sort_keys=False, allow_unicode=True)
+    return text
+
+
+def read_document(text: str | bytes, *, promote_recommended: bool = False) -> list[Entry]:
+    """Return the flavors of a document, each with values that are what they should be.
+
+    Args:
+        promote_recommended: take what the Sovereign Cloud Stack recommends for promoted, as what it makes mandatory.
+
+    Raises:
+        UnreadableDocument: it is not YAML, not one of the two documents, or some of its values are wrong.
+    """
+    document = _parse(text)
+    if "flavors" in document:
+        found = list(_own(document))
+    elif any(name in document for name in SCS_LISTS):
+        found = list(_scs(document, promote_recommended=promote_recommended))
+    else:
+        raise UnreadableDocument(
+            ["The document has no list of flavors: neither flavors, nor mandatory or recommended."]
+        )
+    problems = [problem for _, problems in found for problem in problems]
+    entries = [entry for entry, _ in found]
+    problems += _doubles(entries)
+    if problems:
+        raise UnreadableDocument(problems)
+    return entries
+
+
+def _parse(text: str | bytes) -> dict[Any, Any]:
+    try:
+        document = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise UnreadableDocument([f"The document is not YAML: {where}{error.problem}"]) from error
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise UnreadableDocument(["The document is not YAML."]) from error
+    if not isinstance(document, dict):
+        raise UnreadableDocument(["The document must be an object with a list of flavors."])
+    return document
+
+
+Found = Iterator[tuple[Entry, list[str]]]
+
+
+class _EntrySerializer(FlavorChangesSerializer):
+    """A flavor of a document, with all that the catalogue keeps of one."""
+
+    id = FlavorIdField(source="flavorid")
+    ephemeral = StrictIntegerField(min_value=0, max_value=MAX_INTEGER)
+    rxtx_factor = serializers.FloatField(validators=[validate_rxtx_factor])
+    description = StrictCharField(allow_blank=True)
+    is_public = StrictBooleanField()
+    extra_specs = serializers.JSONField(validators=[validate_extra_specs])
+    public = StrictBooleanField()
+    promoted = StrictBooleanField()
+
+
+def _own(document: Mapping[Any, Any]) -> Found:
+    for label, values in _entries(document, "flavors"):
+        entry, problems = _checked(label, values, {})
+        if not problems and not {"flavorid", "name"} & set(entry.values):
+            problems = [entry.problem("name", "is required, or else an id")]
+        yield entry, problems
+
+
+def _scs(document: Mapping[Any, Any], *, promote_recommended: bool) -> Found:
+    reference = {
+        row["field"]: row for row in document.get("reference") or () if isinstance(row, dict) and "field" in row
+    }
+    for name in SCS_LISTS:
+        promoted = name == "mandatory" or promote_recommended
+        for label, values in _entries(document, name):
+            yield _scs_entry(label, values, reference, promoted=promoted)
+
+
+def _scs_entry(
+    label: str, given: Mapping[Any, Any], reference: Mapping[str, Mapping[str, Any]], *, promoted: bool
+) -> tuple[Entry, list[str]]:
+    """Return an entry of the Sovereign Cloud Stack; it is whole, with what `reference` and Nova have by default."""
+    defaults = {name: row["default"] for name, row in reference.items() if "default" in row}
+    values = {"disk": 0, "public": True, "disabled": False, **defaults, **given}
+    ours = {ours: values.pop(theirs) for ours, theirs in SCS_NAMES.items() if theirs in values}
+    disabled = values.pop("disabled")
+    extra_specs = {key: values.pop(key) for key in list(values) if ":" in str(key)}
+    unknown = [name for name in values if name in {*SCS_NAMES, "extra_specs", "promoted"}]
+    kept = {name: value for name, value in values.items() if name not in unknown}
+    state = {"extra_specs": extra_specs, "public": True} | ({"promoted": True} if promoted else {})
+    entry, problems = _checked(label, kept | ours | state, SCS_NAMES)
+    problems += [f"{label}: {name}: there is no such member" for name in unknown]
+    missing = [member for member in ("name", "vcpus", "ram") if member not in kept | ours]
+    problems += [entry.problem(member, "is required") for member in missing]
+    if disabled is not False:
+        problems.append(f"{label}: disabled: Nova cannot create a flavor that is disabled")
+    prefix = str(reference.get("name", {}).get("mandatory_prefix", ""))
+    if not str(kept.get("name", prefix)).startswith(prefix):
+        problems.append(f"{label}: name: must begin with {prefix}")
+    return entry, problems
+
+
+def _entries(document: Mapping[Any, Any], name: str) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+    rows = document.get(name)
+    if rows is None:
+        return
+    if not isinstance(rows, list):
+        raise UnreadableDocument([f"{name}: must be a list of flavors"])
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise UnreadableDocument([f"{name}, flavor {number}: must be an object"])
+        shown = row.get("name") or row.get("id")
+        yield f"{name}, flavor {number}" + (f" ({shown})" if isinstance(shown, str) else ""), row
+
+
+def _checked(label: str, given: Mapping[Any, Any], names: Mapping[str, str]) -> tuple[Entry, list[str]]:
+    serializer = _EntrySerializer(data=given, partial=True)
+    unknown = [f"{label}: {name}: there is no such member" for name in given if name not in serializer.fields]
+    if not serializer.is_valid():
+        wrong = Entry(label, {}, names)
+        return wrong, unknown + [
+            wrong.problem(member, str(messages[0])) for member, messages in serializer.errors.items()
+        ]
+    return Entry(label, serializer.validated_data, names), unknown
+
+
+def _doubles(entries: Iterable[Entry]) -> Iterator[str]:
+    """Yield what is wrong with entries of an id, or of a name in any case, that an earlier one has."""
+    keys: tuple[tuple[str, Callable[[str], str]], ...] = (("flavorid", str), ("name", str.lower))
+    for member, key in keys:
+        seen: dict[str, str] = {}
+        for entry in entries:
+            if member in entry.values:
+                first = seen.setdefault(key(entry.values[member]), entry.label)
+                if first != entry.label:
+                    yield entry.problem(member, f"is that of {first}, too")

@@ -1,0 +1,68 @@
+"""`manage.py load_catalogue`: make the catalogue what a YAML document says."""
+
+import sys
+from argparse import ArgumentParser
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from flavors.documents import UnreadableDocument, read_document
+from flavors.loading import Action, Change, load_catalogue
+from infrastructures.management.printing import print_json
+
+WORDS: dict[Action, str] = {"create": "created", "update": "updated", "keep": "kept"}
+
+
+class Command(BaseCommand):
+    """Create and change flavors of the catalogue as a YAML document says, all of them or none."""
+
+    help = (
+        "Create and change flavors of the catalogue as a YAML document says: one of dump_catalogue, or of the "
+        "Sovereign Cloud Stack (mandatory flavors become promoted, recommended ones public). All of them, or none when "
+        "one is wrong. No cloud is contacted. Example: manage.py load_catalogue --dry-run catalogue.yaml"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the document, whether to write at all, and the format."""
+        parser.add_argument("file", help="the document, - for standard input")
+        parser.add_argument("--promote-recommended", action="store_true", help="promote the recommended ones, too")
+        parser.add_argument("--dry-run", action="store_true", help="only tell what would change")
+        parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")
+
+    def handle(self, *args: Any, file: str, as_json: bool, dry_run: bool, **options: Any) -> None:
+        """Load it, and print what changed."""
+        try:
+            entries = read_document(_read(file), promote_recommended=options["promote_recommended"])
+            changes = load_catalogue(entries=entries, dry_run=dry_run)
+        except UnreadableDocument as error:
+            raise CommandError(str(error)) from error
+        if as_json:
+            print_json(self.stdout, [_as_json(change) for change in changes])
+            return
+        for change in changes:
+            if change.action != "keep":
+                self.stdout.write(_in_words(change))
+        counts = Counter(change.action for change in changes)
+        said = ", ".join(f"{counts[action]} {'to be ' if dry_run else ''}{words}" for action, words in WORDS.items())
+        self.stdout.write(f"{said}.")
+
+
+def _read(file: str) -> str | bytes:
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def _in_words(change: Change) -> str:
+    if change.action == "create":
+        return f"create {change.name}"
+    members = ", ".join(f"{member} {old!r} -> {new!r}" for member, (old, new) in change.members.items())
+    return f"update {change.name}: {members}"
+
+
+def _as_json(change: Change) -> dict[str, Any]:
+    members = {member: {"from": old, "to": new} for member, (old, new) in change.members.items()}
+    return {"id": change.flavorid, "name": change.name, "action": change.action, "members": members}
