@@ -1,9 +1,12 @@
 """The federation in memory, for tests of all of the API together."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from pytest_django import Settings
 
 from flavorsync_project.tests.world import World, set_up
@@ -14,5 +17,17 @@ from infrastructures.tests.cloud import Federation
 def world(db: None, settings: Settings, tmp_path: Path) -> Iterator[World]:
     """Everybody and everything of `world.py`."""
     settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
-    with Federation() as federation:
+    with Federation() as federation, _one_connection():
         yield set_up(settings, federation)
+
+
+@contextmanager
+def _one_connection() -> Iterator[None]:
+    """Keep the connection that the test's transaction is in, as Django's own test client does for its requests."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    try:
+        yield
+    finally:
+        for signal in (request_started, request_finished):
+            signal.connect(close_old_connections)
