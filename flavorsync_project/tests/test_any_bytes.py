@@ -61,7 +61,8 @@ OWNER = {
 def answer(environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
     """Return what the application answers: status, headers, body."""
     started: list[Any] = []
-    parts = application(environ, lambda status, headers, exc_info=None: started.append((status, headers)))
+    start: Any = lambda status, headers, exc_info=None: started.append((status, headers))  # noqa: E731
+    parts: Any = application(environ, start)
     try:
         body = b"".join(parts)
     finally:
