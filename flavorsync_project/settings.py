@@ -316,8 +316,7 @@ WHITENOISE_USE_FINDERS = True
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False
-DATE_FORMAT = "Y-m-d"
-DATETIME_FORMAT = "Y-m-d H:i T"  # a time never goes without its zone
+FORMAT_MODULE_PATH = ["flavorsync_project.formats"]
 USE_TZ = True
 
 # line for people, json for what collects logs

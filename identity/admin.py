@@ -1,10 +1,57 @@
-"""Local accounts in the admin site, as Django shows its own."""
+"""Local accounts, and who did what in the admin site."""
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from identity.forms import SignInForm
 from identity.models import User
 
 admin.site.login_form = SignInForm
-admin.site.register(User, UserAdmin)
+
+
+@admin.register(User)
+class AccountAdmin(UserAdmin):
+    """The local accounts, as Django shows its own, with the nodes that each operates."""
+
+    list_display = ("username", "email", "operates", "is_staff", "is_active", "last_login")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Fetch the nodes of all in one more query."""
+        accounts: QuerySet[User] = super().get_queryset(request)
+        return accounts.prefetch_related("infrastructures")
+
+    @admin.display(description="operates")
+    def operates(self, account: User) -> str:
+        """Return the names of the nodes that it operates."""
+        return ", ".join(str(node) for node in account.infrastructures.all())
+
+
+@admin.register(LogEntry)
+class HistoryAdmin(admin.ModelAdmin):
+    """Who did what in the admin site, to look at."""
+
+    list_display = ["action_time", "user", "content_type", "object_repr", "what"]
+    list_select_related = ["user", "content_type"]
+    list_filter = ["action_flag", ("user", admin.RelatedOnlyFieldListFilter), "content_type"]
+    search_fields = ["object_repr", "change_message", "user__username"]
+    date_hierarchy = "action_time"
+
+    @admin.display(description="what was done")
+    def what(self, entry: LogEntry) -> str:
+        """Return what was done, in words."""
+        return entry.get_change_message() or entry.get_action_flag_display()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: what is done is written down as it is done."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: LogEntry | None = None) -> bool:
+        """Refuse: what was done was done."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: LogEntry | None = None) -> bool:
+        """Refuse: it is the record."""
+        return False

@@ -1,4 +1,4 @@
-"""What a token of the FIWARE IdM proves about its bearer."""
+"""Who is at work: what a token of the FIWARE IdM proves about its bearer, and a member of the staff."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import Permission
 
+from identity.models import User
 from identity.roles import Role
 
 # The federation calls the organization that owns a node by the node's name and this.
@@ -68,6 +69,26 @@ class IdmUser:
         permissions = Permission.objects.filter(group__name__in=self.roles).order_by()
         names = permissions.values_list("content_type__app_label", "codename")
         return frozenset(f"{app_label}.{codename}" for app_label, codename in names)
+
+
+@dataclass(frozen=True)
+class StaffMember:
+    """A member of the staff at work in the admin site, and the nodes that they may change things in there.
+
+    It has what an `IdmUser` has, so that the same rules serve here, too.
+    """
+
+    account: User
+    owned_nodes: frozenset[str]
+
+    is_authenticated: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return str(self.account)
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """Say whether their account has the permission `app.codename`."""
+        return self.account.has_perm(perm, obj)
 
 
 def _granted_roles(document: dict[str, Any]) -> Iterator[str]:

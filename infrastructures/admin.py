@@ -3,11 +3,38 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.timezone import localtime
 
-from infrastructures.models import Infrastructure, Replacement
+from infrastructures.models import Check, Infrastructure, Replacement
+from infrastructures.readiness import check_and_keep
+
+
+class OffersActions(admin.ModelAdmin):
+    """The admin of a model whose actions on several rows are offered on the page of each row, too."""
+
+    change_form_template = "admin/change_form_with_actions.html"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the form, with the actions as buttons."""
+        choices = self.get_action_choices(request, default_choices=[])
+        offered = [(name, label) for name, label in choices if name != "delete_selected"]
+        return super().change_view(request, object_id, form_url, {"offered": offered, **(extra_context or {})})
+
+
+def origin(request: HttpRequest) -> str:
+    """Return the page of ours that a form names as the one to go back to, "" for none."""
+    url = request.POST.get("next", "")
+    return url if url_has_allowed_host_and_scheme(url, None) else ""
 
 
 class InfrastructureForm(forms.ModelForm):
@@ -58,14 +85,15 @@ class InfrastructureForm(forms.ModelForm):
 
 
 @admin.register(Infrastructure)
-class InfrastructureAdmin(admin.ModelAdmin):
+class InfrastructureAdmin(OffersActions):
     """The regions, and the credentials with which we enter them, which a Fiware operator registers here."""
 
     form = InfrastructureForm
-    list_display = ["name", "region", "keystone_url", "credentials", "registered_by", "created_at"]
+    list_display = ["name", "keystone_url", "credentials", "connection", "flavors", "operated_by", "registered_by"]
     search_fields = ["name", "region", "keystone_url"]
-    readonly_fields = ["credentials", "registered_by", "created_at"]
-    autocomplete_fields = ["operators"]
+    readonly_fields = ["credentials", "connection", "last_check", "installed", "registered_by", "created_at"]
+    list_select_related = ["check_result"]
+    actions = ["check_connections"]
     fieldsets = [
         (None, {"fields": ["name", "operators"]}),
         ("Where it is", {"fields": ["region", "keystone_url", "nova_url"]}),
@@ -81,13 +109,87 @@ class InfrastructureAdmin(admin.ModelAdmin):
                 "description": "All of it, and a Keystone URL, or no password at all.",
             },
         ),
+        ("How far we come", {"fields": ["connection", "last_check"]}),
+        ("What is installed there", {"fields": ["installed"]}),
         ("Registration", {"fields": ["registered_by", "created_at"]}),
     ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Infrastructure]:
+        """Count the flavors of each in the same query, and fetch the operators of all in one more."""
+        infrastructures: QuerySet[Infrastructure] = super().get_queryset(request)
+        return infrastructures.annotate(flavor_count=Count("installations")).prefetch_related("operators")
+
+    @admin.action(description="Check connection", permissions=["change"])
+    def check_connections(self, request: HttpRequest, queryset: QuerySet[Infrastructure]) -> HttpResponse | None:
+        """Try to enter the clouds, and keep and show how far we came. Nothing is changed there."""
+        for check in check_and_keep(queryset):
+            if check.problem:
+                messages.error(request, check.problem)
+            else:
+                messages.success(request, f"{check.infrastructure}: we can enter it and manage flavors there.")
+        return HttpResponseRedirect(origin(request)) if origin(request) else None
+
+    @admin.display(description="connection", ordering="check_result__problem")
+    def connection(self, infrastructure: Infrastructure) -> str:
+        """Say how the last check of it ended, and when."""
+        check = _last_check(infrastructure)
+        if check is None:
+            return format_html('<span class="badge unknown">{}</span>', "never checked")
+        look, text = ("differs", "✕ trouble") if check.problem else ("good", "✓ ready")
+        return format_html('<span class="badge {}">{}</span> {}', look, text, _moment(check))
+
+    @admin.display(description="last check")
+    def last_check(self, infrastructure: Infrastructure) -> str:
+        """Say all that the last check found."""
+        check = _last_check(infrastructure)
+        if check is None:
+            return "none yet"
+        known = {True: "yes", False: "no", None: "not known"}
+        rows = [
+            ("Signed in", known[check.authenticated]),
+            ("Compute endpoint", check.compute_endpoint or "not known"),
+            ("Microversion", check.microversion or "not known"),
+            ("May create flavors", known[check.may_create_flavors]),
+            ("May delete flavors", known[check.may_delete_flavors]),
+            ("Trouble", check.problem or "none"),
+        ]
+        return format_html("<dl class='facts'>{}</dl>", format_html_join("", "<dt>{}</dt><dd>{}</dd>", rows))
+
+    @admin.display(description="flavors", ordering="flavor_count")
+    def flavors(self, infrastructure: Any) -> str:
+        """Return how many flavors of the catalogue it has, with a link to them."""
+        url = reverse("admin:flavors_flavor_changelist")
+        return format_html(
+            '<a href="{}?installations__infrastructure__id__exact={}">{}</a>',
+            url,
+            infrastructure.pk,
+            infrastructure.flavor_count,
+        )
+
+    @admin.display(description="flavors of the catalogue")
+    def installed(self, infrastructure: Infrastructure) -> str:
+        """Return the flavors of the catalogue that it has, each with a link."""
+        names = infrastructure.installations.order_by("flavor__name").values_list("flavor_id", "flavor__name")
+        links = [(reverse("admin:flavors_flavor_change", args=[key]), name) for key, name in names]
+        return format_html_join(", ", '<a href="{}">{}</a>', links) or "none"
+
+    @admin.display(description="operators")
+    def operated_by(self, infrastructure: Infrastructure) -> str:
+        """Return the names of the local accounts that operate it."""
+        return ", ".join(str(operator) for operator in infrastructure.operators.all())
 
     @admin.display(boolean=True, description="credentials stored")
     def credentials(self, infrastructure: Infrastructure) -> bool:
         """Say whether we can enter it by ourselves."""
         return infrastructure.has_credentials
+
+
+def _last_check(infrastructure: Infrastructure) -> Check | None:
+    return getattr(infrastructure, "check_result", None)
+
+
+def _moment(check: Check) -> str:
+    return date_format(localtime(check.checked_at), "DATETIME_FORMAT")
 
 
 @admin.register(Replacement)

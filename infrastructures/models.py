@@ -124,6 +124,28 @@ class Infrastructure(models.Model):
         return decrypt(self.encrypted_password) if self.encrypted_password else ""
 
 
+class Check(models.Model):
+    """How far we came in a cloud when that was last tried: what `readiness.Readiness` says, kept."""
+
+    infrastructure = models.OneToOneField(
+        Infrastructure, on_delete=models.CASCADE, primary_key=True, related_name="check_result"
+    )
+    checked_at = models.DateTimeField()
+    authenticated = models.BooleanField(default=False)
+    compute_endpoint = models.TextField(blank=True)
+    microversion = models.CharField(max_length=16, blank=True)
+    may_create_flavors = models.BooleanField(null=True)
+    may_delete_flavors = models.BooleanField(null=True)
+    problem = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["infrastructure"]
+        verbose_name = "check of a connection"
+
+    def __str__(self) -> str:
+        return f"{self.infrastructure}: {self.problem or 'ready'}"
+
+
 class Replacement(models.Model):
     """A flavor that is being replaced in a cloud's Nova, written down before the old one is deleted.
 

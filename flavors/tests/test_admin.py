@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from flavors.models import Flavor
 from flavors.tests.factories import make_flavor, make_installation
 from identity.models import User
+from infrastructures.models import Infrastructure
 
 pytestmark = pytest.mark.django_db
 
@@ -46,11 +47,32 @@ def test_the_list_takes_as_many_queries_whatever_its_length(
         flavor = make_flavor(name=f"flavor {number:02}")
         for node in range(number % 3):
             make_installation(flavor, f"Node {node}")
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         answer = admin_client.get(LIST)
     assert answer.status_code == 200
     rows = answer.context["cl"].result_list
     assert [row.node_count for row in rows] == [number % 3 for number in range(20)]
+    assert answer.text.count("in 1 of 2") == 7
+
+
+def test_the_list_shows_sizes_as_people_read_them(admin_client: Client) -> None:
+    make_flavor(ram=2048, disk=1536, swap=512, ephemeral=10)
+    text = admin_client.get(LIST).text
+    for shown in ("2 GiB", "+ 512 MiB swap", "1.5 TiB", "+ 10 GiB ephemeral"):
+        assert shown in text
+
+
+@pytest.mark.parametrize(("coverage", "found"), [("all", ["two"]), ("some", ["one"]), ("none", ["zero"])])
+def test_the_list_is_filtered_by_coverage_and_node(admin_client: Client, coverage: str, found: list[str]) -> None:
+    for number, name in enumerate(["zero", "one", "two"]):
+        flavor = make_flavor(name=name)
+        for node in ("Spain2", "Crete")[:number]:
+            make_installation(flavor, node)
+    assert [row.name for row in admin_client.get(LIST, {"coverage": coverage}).context["cl"].result_list] == found
+    crete = Infrastructure.objects.get(name="Crete")
+    query = {"installations__infrastructure__id__exact": crete.pk}
+    (row,) = admin_client.get(LIST, query).context["cl"].result_list
+    assert (row.name, row.node_count) == ("two", 2)
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from identity.models import User
-from infrastructures.models import Infrastructure
+from infrastructures.models import Check, Infrastructure
 from infrastructures.openstack.errors import CredentialsRefused
 from infrastructures.services import open_nova
 from infrastructures.tests.cloud import Federation
@@ -24,7 +28,18 @@ def make_user(number: int) -> None:
 
 
 def make_cloud(number: int) -> None:
-    make_registered(f"Node {number:02}", keystone_url=f"https://{number:02}.example.org")
+    cloud = make_registered(f"Node {number:02}", keystone_url=f"https://{number:02}.example.org")
+    cloud.operators.set([User.objects.create(username=f"operator-{number:02}")])
+    Check.objects.create(infrastructure=cloud, checked_at=timezone.now())
+
+
+def make_entry(number: int) -> None:
+    LogEntry.objects.create(
+        user=User.objects.create(username=f"user-{number:02}"),
+        content_type=ContentType.objects.get_for_model(User),
+        object_repr=f"thing {number:02}",
+        action_flag=CHANGE,
+    )
 
 
 def make_open(number: int) -> None:
@@ -33,9 +48,10 @@ def make_open(number: int) -> None:
 
 # The list, what makes a row, what finds the first of them, and how many queries it takes.
 LISTS: list[tuple[str, Callable[[int], None], str, int]] = [
-    ("infrastructures_infrastructure", make_cloud, "00.example.org", 5),
+    ("infrastructures_infrastructure", make_cloud, "00.example.org", 6),
     ("infrastructures_replacement", make_open, "Node 00", 6),
-    ("identity_user", make_user, "user-00", 6),
+    ("identity_user", make_user, "user-00", 7),
+    ("admin_logentry", make_entry, "thing 00", 11),
 ]
 
 
@@ -270,3 +286,63 @@ def test_a_changed_record_is_used_at_once(admin_client: Client) -> None:
         admin_client.post(change_url(infrastructure), VALUES | {"password": PASSWORD})
         assert open_nova(Infrastructure.objects.get()).list_flavors() == []
         assert (cloud.authentications, cloud.calls) == (2, ["GET /flavors/detail"])
+
+
+# Connections
+
+CHECK = "check_connections"
+LIST = reverse("admin:infrastructures_infrastructure_changelist")
+
+
+def check(client: Client, *infrastructures: Infrastructure, **values: str) -> list[str]:
+    chosen = {"action": CHECK, "_selected_action": [infrastructure.pk for infrastructure in infrastructures]}
+    answer = client.post(LIST, chosen | values)
+    assert answer.status_code == 302
+    assert answer["Location"] == values.get("next", LIST)
+    return [str(message) for message in get_messages(answer.wsgi_request)]
+
+
+def test_connections_are_checked_and_what_came_of_it_is_kept(admin_client: Client) -> None:
+    good, bad, without = make_registered("Good"), make_registered("Bad", password="wrong"), make_infrastructure("None")
+    assert admin_client.get(LIST).text.count("never checked") == 3
+    with Federation() as federation:
+        for name in ("Good", "Bad"):
+            federation.add(name)
+        said = check(admin_client, good, bad, without)
+    assert said[1] == "Good: we can enter it and manage flavors there."
+    assert said[0].startswith("Bad: ")
+    assert said[2].startswith("None: ")
+    text = admin_client.get(LIST).text
+    assert (text.count("✓ ready"), text.count("✕ trouble")) == (1, 2)
+    good.refresh_from_db()
+    assert (good.check_result.authenticated, good.check_result.microversion) == (True, "2.96")
+    page = admin_client.get(change_url(good)).text
+    assert "https://nova.good.example.org/v2.1" in page
+    assert f"{good.check_result.checked_at:%Y-%m-%d %H:%M} UTC" in page
+    assert PASSWORD not in page
+    with Federation() as federation:
+        federation.add("Bad").password = "wrong"
+        assert check(admin_client, bad, next=change_url(bad)) == ["Bad: we can enter it and manage flavors there."]
+    assert admin_client.get(LIST).text.count("✓ ready") == 2
+
+
+def test_a_viewer_checks_no_connection(client: Client) -> None:
+    user = User.objects.create(username="staff", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_infrastructure"))
+    client.force_login(user)
+    infrastructure = make_registered("Spain2")
+    assert CHECK not in client.get(LIST).text
+    client.post(LIST, {"action": CHECK, "_selected_action": [infrastructure.pk]})
+    assert not Check.objects.exists()
+
+
+def test_who_did_what_is_shown_and_cannot_be_changed(admin_client: Client) -> None:
+    make_entry(1)
+    (entry,) = LogEntry.objects.all()
+    change = reverse("admin:admin_logentry_change", args=[entry.pk])
+    assert "thing 01" in admin_client.get(reverse("admin:admin_logentry_changelist")).text
+    assert admin_client.get(change).status_code == 200
+    for page in ("change", "delete"):
+        url = reverse(f"admin:admin_logentry_{page}", args=[entry.pk])
+        assert admin_client.post(url, {"post": "yes"}).status_code == 403
+    assert admin_client.get(reverse("admin:admin_logentry_add")).status_code == 403

@@ -1,0 +1,208 @@
+"""What the staff does with flavors: each is confirmed first, on a page that says what will happen, and reported."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from rest_framework.exceptions import APIException
+
+from flavors import lifecycle, services
+from flavors.admin.staff import at_work, nodes_of
+from flavors.models import Flavor
+from identity.principals import StaffMember
+from infrastructures.admin import origin
+from infrastructures.models import Infrastructure
+
+
+class NodesForm(forms.Form):
+    """The nodes to do it in."""
+
+    nodes = forms.ModelMultipleChoiceField(
+        Infrastructure.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Those that we hold credentials for and that you may change things in.",
+        error_messages={"required": "Choose at least one node."},
+    )
+
+    def __init__(self, *args: Any, nodes: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choice = self.fields["nodes"]
+        assert isinstance(choice, forms.ModelMultipleChoiceField)  # noqa: S101 — for the type checker
+        choice.queryset = nodes
+
+    @property
+    def chosen(self) -> list[Infrastructure]:
+        """Return the nodes that were chosen."""
+        return list(self.cleaned_data["nodes"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlavorAction:
+    """Something to be done with flavors, one after the other.
+
+    `prospect` says what will happen to one, and whether anything will. `do` does it and says what
+    it did; it may raise an `APIException`, which is what the report then says.
+    """
+
+    name: str
+    title: str
+    button: str
+    explanation: str
+    prospect: Callable[[Flavor], tuple[bool, str]]
+    do: Callable[[StaffMember, Flavor, NodesForm | None], str]
+    takes_nodes: bool = False
+
+
+@dataclass
+class Report:
+    """What came of an action, flavor by flavor."""
+
+    done: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    def tell(self, request: HttpRequest) -> None:
+        """Show it on the next page."""
+        for text in self.done:
+            messages.success(request, text)
+        for text in self.failed:
+            messages.error(request, text)
+
+
+def confirm_or_carry_out(
+    model_admin: "admin.ModelAdmin[Flavor]", request: HttpRequest, action: FlavorAction, flavors: Iterable[Flavor]
+) -> HttpResponse | None:
+    """Show what will happen or, when that was confirmed, do it, report it, and go back where one came from."""
+    flavors = list(flavors)
+    confirmed = "confirmed" in request.POST
+    form = _nodes_form(request, bound=confirmed) if action.takes_nodes else None
+    if confirmed and (form is None or form.is_valid()):
+        _carry_out(model_admin, request, action, flavors, form).tell(request)
+        return HttpResponseRedirect(origin(request)) if origin(request) else None
+    prospects = [(flavor, *action.prospect(flavor)) for flavor in flavors]
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": action.title,
+        "action": action,
+        "opts": model_admin.opts,
+        "prospects": prospects,
+        "applies": any(applies for _, applies, _ in prospects),
+        "form": form,
+        "origin": origin(request),
+    }
+    return TemplateResponse(request, "admin/flavors/flavor/confirm.html", context)
+
+
+def _nodes_form(request: HttpRequest, *, bound: bool) -> NodesForm:
+    return NodesForm(request.POST if bound else None, nodes=nodes_of(request.user))
+
+
+def _carry_out(
+    model_admin: "admin.ModelAdmin[Flavor]",
+    request: HttpRequest,
+    action: FlavorAction,
+    flavors: Iterable[Flavor],
+    form: NodesForm | None,
+) -> Report:
+    staff, report = at_work(request), Report()
+    for flavor in flavors:
+        applies, prospect = action.prospect(flavor)
+        if not applies:
+            report.failed.append(f"{flavor}: {prospect}")
+            continue
+        try:
+            done = action.do(staff, flavor, form)
+        except APIException as error:
+            report.failed.append(f"{flavor}: {sentence(error)}")
+            if isinstance(error, lifecycle.PartlyDone):
+                model_admin.log_change(request, flavor, sentence(error))
+        else:
+            report.done.append(f"{flavor}: {done}")
+            model_admin.log_change(request, flavor, done)
+    return report
+
+
+def sentence(error: APIException) -> str:
+    """Return what an error says, in one line."""
+    return " ".join(_texts(error.detail))
+
+
+def _texts(detail: object) -> list[str]:
+    if isinstance(detail, Mapping):
+        return [text for value in detail.values() for text in _texts(value)]
+    if isinstance(detail, list):
+        return [text for value in detail for text in _texts(value)]
+    return [str(detail)]
+
+
+# What there is to do
+
+
+def _publishing(flavor: Flavor) -> tuple[bool, str]:
+    if flavor.public:
+        return False, "is public already"
+    return True, "everybody will see it in the catalogue, and it stays there"
+
+
+def _publish(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
+    services.publish_draft(flavor=flavor)
+    return "published"
+
+
+def _promotion(flavor: Flavor) -> tuple[bool, str]:
+    if flavor.promoted:
+        return False, "is promoted already"
+    if not flavor.public:
+        return False, "is not public: publish it first"
+    return True, "every node should have it from then on; the synchronisation brings it there"
+
+
+def _promote(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
+    lifecycle.update_flavor(user=staff, flavorid=flavor.flavorid, node=None, changes={"promoted": True})
+    return "promoted"
+
+
+def _installation(flavor: Flavor) -> tuple[bool, str]:
+    if not flavor.public:
+        return False, "is not public: publish it first"
+    there = flavor.nodes
+    return True, f"is in {', '.join(there)} already, where nothing changes" if there else "is in no node yet"
+
+
+def _install(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
+    names = [node.name for node in form.chosen] if form else []
+    before = set(flavor.nodes)
+    lifecycle.update_flavor(user=staff, flavorid=flavor.flavorid, node=None, changes={"nodes": names})
+    added = [name for name in names if name not in before]
+    return f"installed in {', '.join(added)}" if added else "was in all of these nodes already"
+
+
+PUBLISH = FlavorAction(
+    name="publish_flavors",
+    title="Publish flavors",
+    button="Publish",
+    explanation="What is published cannot be taken back: whoever has seen a flavor can rely on it.",
+    prospect=_publishing,
+    do=_publish,
+)
+PROMOTE = FlavorAction(
+    name="promote_flavors",
+    title="Promote flavors",
+    button="Promote",
+    explanation="A promoted flavor should exist, the same, in every node. No node is changed now.",
+    prospect=_promotion,
+    do=_promote,
+)
+INSTALL = FlavorAction(
+    name="install_flavors",
+    title="Install flavors in nodes",
+    button="Install",
+    explanation="Each flavor is created in the Nova of each node that you choose, with all its properties. A node that "
+    "has it already, the same, keeps it; where another flavor has its id or its name, nothing changes.",
+    prospect=_installation,
+    do=_install,
+    takes_nodes=True,
+)

@@ -1,0 +1,145 @@
+"""The catalogue in the admin site."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, F, Func, IntegerField, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+
+from flavors.admin import actions
+from flavors.admin.staff import PROMOTE
+from flavors.models import Flavor, Installation
+from flavors.units import readable_gib, readable_mib
+from infrastructures.admin import OffersActions
+from infrastructures.models import Infrastructure
+
+
+class InstallationInline(admin.TabularInline):
+    """Where a flavor is installed; Nova is changed elsewhere."""
+
+    model = Installation
+    extra = 0
+    can_delete = False
+    readonly_fields = ["infrastructure", "flavorid", "installed_at"]
+    verbose_name_plural = "installed in"
+
+    def has_add_permission(self, request: HttpRequest, obj: Flavor | None = None) -> bool:
+        """Refuse: a row here says what is in Nova, and does not make it so."""
+        return False
+
+
+class CoverageFilter(admin.SimpleListFilter):
+    """Whether every node has a flavor."""
+
+    title = "in how many nodes"
+    parameter_name = "coverage"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices."""
+        return [("all", "in every node"), ("some", "in some nodes"), ("none", "in no node")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Return the flavors of the choice."""
+        match self.value():
+            case "all":
+                return queryset.filter(node_count=F("node_total"))
+            case "some":
+                return queryset.filter(node_count__gt=0, node_count__lt=F("node_total"))
+            case "none":
+                return queryset.filter(node_count=0)
+        return queryset
+
+
+@admin.register(Flavor)
+class FlavorAdmin(OffersActions):
+    """The flavors of the catalogue."""
+
+    list_display = ["name", "vcpus", "readable_ram", "readable_disk", "promoted", "public", "installed_in"]
+    list_filter = [
+        "promoted",
+        "public",
+        CoverageFilter,
+        ("installations__infrastructure", admin.RelatedFieldListFilter),
+    ]
+    search_fields = ["name", "flavorid"]
+    readonly_fields = ["created_at", "updated_at"]
+    inlines = [InstallationInline]
+    actions = ["publish_flavors", "promote_flavors", "install_flavors"]
+    fieldsets = [
+        (None, {"fields": ["name", "flavorid", ("public", "promoted")]}),
+        ("Sizes", {"fields": [("vcpus", "ram"), ("disk", "ephemeral"), ("swap", "rxtx_factor")]}),
+        ("In the clouds", {"fields": ["description", "is_public", "extra_specs"]}),
+        ("Record", {"fields": [("created_at", "updated_at")]}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Flavor]:
+        """Count the nodes of each, and all there are, in the same query."""
+        flavors: QuerySet[Flavor] = super().get_queryset(request)
+        all_nodes = Infrastructure.objects.order_by().annotate(
+            total=Func(F("pk"), function="COUNT", output_field=IntegerField())
+        )
+        return flavors.annotate(
+            node_count=Count("installations", distinct=True), node_total=Subquery(all_nodes.values("total"))
+        )
+
+    @admin.display(description="RAM", ordering="ram")
+    def readable_ram(self, flavor: Flavor) -> str:
+        """Return its RAM, and its swap."""
+        return _with_extra(readable_mib(flavor.ram), flavor.swap and f"{readable_mib(flavor.swap)} swap")
+
+    @admin.display(description="disk", ordering="disk")
+    def readable_disk(self, flavor: Flavor) -> str:
+        """Return its disk, and its ephemeral one."""
+        return _with_extra(
+            readable_gib(flavor.disk), flavor.ephemeral and f"{readable_gib(flavor.ephemeral)} ephemeral"
+        )
+
+    @admin.display(description="nodes", ordering="node_count")
+    def installed_in(self, flavor: Any) -> str:
+        """Return in how many nodes it is installed."""
+        return f"in {flavor.node_count} of {flavor.node_total}"
+
+    # Who may do what
+
+    def has_promote_permission(self, request: HttpRequest) -> bool:
+        """Say whether one may promote."""
+        return request.user.has_perm(PROMOTE)
+
+    def has_change_permission(self, request: HttpRequest, obj: Flavor | None = None) -> bool:
+        """Say whether one may change it: a promoted one, only who may promote."""
+        return super().has_change_permission(request, obj) and self._may_touch(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Flavor | None = None) -> bool:
+        """Say whether one may delete it: a promoted one, only who may promote."""
+        return super().has_delete_permission(request, obj) and self._may_touch(request, obj)
+
+    def _may_touch(self, request: HttpRequest, flavor: Flavor | None) -> bool:
+        return flavor is None or not flavor.promoted or self.has_promote_permission(request)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Flavor | None = None) -> list[str]:
+        """Let nobody mark a flavor as promoted who may not promote."""
+        readonly = list(super().get_readonly_fields(request, obj))
+        return readonly if self.has_promote_permission(request) else [*readonly, "promoted"]
+
+    # What is done with several
+
+    @admin.action(description="Publish…", permissions=["change"])
+    def publish_flavors(self, request: HttpRequest, queryset: QuerySet[Flavor]) -> HttpResponse | None:
+        """Put drafts into the catalogue."""
+        return actions.confirm_or_carry_out(self, request, actions.PUBLISH, queryset)
+
+    @admin.action(description="Promote…", permissions=["promote"])
+    def promote_flavors(self, request: HttpRequest, queryset: QuerySet[Flavor]) -> HttpResponse | None:
+        """Mark flavors as those that every node should have."""
+        return actions.confirm_or_carry_out(self, request, actions.PROMOTE, queryset)
+
+    @admin.action(description="Install in…", permissions=["change"])
+    def install_flavors(self, request: HttpRequest, queryset: QuerySet[Flavor]) -> HttpResponse | None:
+        """Create flavors in the Novas of nodes."""
+        flavors = queryset.prefetch_related("installations__infrastructure")
+        return actions.confirm_or_carry_out(self, request, actions.INSTALL, flavors)
+
+
+def _with_extra(size: str, extra: str | int) -> str:
+    return format_html('{} <span class="quiet">+ {}</span>', size, extra) if extra else size

@@ -1,0 +1,149 @@
+"""What the staff does in the admin site, in a browser and with the lab's clouds."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from flavorsync_project.tests.browser.site import Site, Visitor, assert_everybody_can_use
+from lab import Lab, seed
+
+pytestmark = [pytest.mark.browser, pytest.mark.lab]
+
+STAFF = """
+make_staff("administrator", is_superuser=True)
+make_staff("operator", "view_flavor", "change_flavor", "add_flavor", "view_infrastructure", "change_infrastructure")
+"""
+
+
+@pytest.fixture
+def clouds(lab: Lab) -> Iterator[Lab]:
+    """The lab, whose clouds have their seed again afterwards."""
+    yield lab
+    lab.reset()
+
+
+def register(page: Page, site: Site, lab: Lab, node: str) -> None:
+    """Fill the form that registers a cloud of the lab, and save it."""
+    page.goto(f"{site.url}/admin/infrastructures/infrastructure/add/")
+    project = node.lower()
+    url = lab.mordor_keystone_url if node == "Mordor" else lab.keystone_url
+    values = {"Name": node, "Keystone url": url, "Tenant": project, "Username": f"{project}-admin"}
+    for label, value in (values | {"Password": seed.PASSWORD}).items():
+        page.get_by_label(f"{label}:", exact=True).fill(value)
+    page.get_by_role("button", name="Save and continue editing").click()
+    expect(page.get_by_text(f"The infrastructure “{node}” was added successfully")).to_be_visible()
+
+
+def test_a_cloud_is_registered_and_checked(visitor: Visitor, site: Site, lab: Lab) -> None:
+    site.start_over(STAFF)
+    visitor.sign_in("administrator")
+    page = visitor.page
+    register(page, site, lab, "Spain2")
+    assert page.get_by_label("Password:", exact=True).input_value() == ""
+    page.get_by_role("button", name="Check connection").click()
+    expect(page.get_by_text("Spain2: we can enter it and manage flavors there.")).to_be_visible()
+    expect(page.get_by_text("✓ ready")).to_be_visible()
+    expect(page.get_by_text(lab.nova_url("Spain2"))).to_be_visible()
+    page.get_by_label("Password:", exact=True).fill("wrong")
+    page.get_by_role("button", name="Save and continue editing").click()
+    page.get_by_role("button", name="Check connection").click()
+    expect(page.get_by_text("✕ trouble")).to_be_visible()
+    visitor.go("/admin/infrastructures/infrastructure/")
+    expect(page.get_by_role("row", name="Spain2")).to_contain_text("✕ trouble")
+
+
+def test_a_flavor_is_promoted_and_installed(visitor: Visitor, site: Site, clouds: Lab) -> None:
+    site.start_over(STAFF + 'make_flavor(name="fiware.small", flavorid="fiware", vcpus=1, ram=2048, promoted=False)')
+    visitor.sign_in("administrator")
+    page = visitor.page
+    register(page, site, clouds, "Mordor")
+    visitor.go("/admin/flavors/flavor/")
+    page.get_by_label("Select this object for an action - fiware.small").check()
+    page.get_by_label("Action:").select_option("Promote…")
+    page.locator(".actions button[name=index]").click()
+    expect(page.get_by_role("heading", name="Promote flavors")).to_be_visible()
+    expect(page.get_by_text("every node should have it from then on")).to_be_visible()
+    page.get_by_role("button", name="Promote").click()
+    expect(page.get_by_text("Fiware.small: promoted")).to_be_visible()
+    page.get_by_role("link", name="fiware.small").click()
+    page.get_by_role("button", name="Install in…").click()
+    page.get_by_label("Mordor").check()
+    page.get_by_role("button", name="Install").click()
+    expect(page.get_by_text("Fiware.small: installed in Mordor")).to_be_visible()
+    assert "fiware" in {flavor["id"] for flavor in clouds.flavors("Mordor")}
+    visitor.go("/admin/flavors/flavor/")
+    expect(page.get_by_role("row", name="fiware.small")).to_contain_text("in 1 of 1")
+    page.get_by_role("link", name="fiware.small").click()
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_role("row", name="installed in Mordor")).to_contain_text("administrator")
+
+
+def test_an_operator_is_not_offered_to_promote(visitor: Visitor, site: Site) -> None:
+    site.start_over(STAFF + 'make_flavor(name="fiware.small", promoted=False)')
+    visitor.sign_in("operator")
+    page = visitor.go("/admin/flavors/flavor/")
+    expect(page.get_by_role("option", name="Install in…")).to_be_attached()
+    expect(page.get_by_role("option", name="Promote…")).to_have_count(0)
+    # What somebody who knows the page sends all the same
+    status = page.evaluate(
+        """async () => {
+            const form = new FormData(document.querySelector("#changelist-form"));
+            form.set("action", "promote_flavors");
+            form.set("_selected_action", document.querySelector(".action-select").value);
+            form.set("confirmed", "yes");
+            return (await fetch(location.href, {method: "POST", body: form})).status;
+        }"""
+    )
+    assert status == 200  # the list again
+    assert site.do("from flavors.models import Flavor; print(Flavor.objects.promoted().count())").strip() == "0"
+
+
+PAGES = {
+    "index": "/admin/",
+    "flavors": "/admin/flavors/flavor/",
+    "flavor": "/admin/flavors/flavor/{flavor}/change/",
+    "flavor-add": "/admin/flavors/flavor/add/",
+    "infrastructures": "/admin/infrastructures/infrastructure/",
+    "infrastructure": "/admin/infrastructures/infrastructure/{infrastructure}/change/",
+    "accounts": "/admin/identity/user/",
+    "replacements": "/admin/infrastructures/replacement/",
+    "history": "/admin/admin/logentry/",
+}
+
+
+@pytest.mark.usefixtures("_axe")
+def test_everybody_can_use_the_admin_site(visitor: Visitor, site: Site) -> None:
+    visitor.go("/admin/login/")
+    assert_everybody_can_use(visitor.page, "login")
+    site.start_over(
+        STAFF
+        + """
+from django.utils import timezone
+for number, name in enumerate(["m1.tiny", "m1.small", "m1.medium", "fiware.large"]):
+    flavor = make_flavor(name=name, vcpus=number + 1, ram=512 << number, disk=10, promoted=number % 2 == 0)
+    for node in ["Crete", "Mordor", "Spain2"][: number]:
+        make_installation(flavor, node)
+make_flavor(name="a draft", public=False, promoted=False, swap=512)
+mordor, crete = Infrastructure.objects.get(name="Mordor"), Infrastructure.objects.get(name="Crete")
+Check.objects.create(infrastructure=mordor, checked_at=timezone.now(), authenticated=True, microversion="2.96")
+Check.objects.create(infrastructure=crete, checked_at=timezone.now(), problem="Crete: nobody answers there.")
+mordor.operators.set(User.objects.filter(username="operator"))
+print("ids", flavor.pk, mordor.pk)
+"""
+    )
+    ids = site.do(
+        "from flavors.models import Flavor; from infrastructures.models import Infrastructure\n"
+        "print(Flavor.objects.get(name='fiware.large').pk, Infrastructure.objects.get(name='Mordor').pk)"
+    ).split()
+    visitor.sign_in("administrator")
+    for name, path in PAGES.items():
+        visitor.go(path.format(flavor=ids[0], infrastructure=ids[1]))
+        assert_everybody_can_use(visitor.page, f"admin-{name}")
+    page = visitor.go("/admin/flavors/flavor/")
+    for box in page.get_by_label("Select this object for an action").all():
+        box.check()
+    page.get_by_label("Action:").select_option("Install in…")
+    page.locator(".actions button[name=index]").click()
+    page.get_by_role("heading", name="Install flavors in nodes").wait_for()
+    assert_everybody_can_use(page, "admin-install")
