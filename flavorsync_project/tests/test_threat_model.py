@@ -1,0 +1,28 @@
+"""The threat model names tests that exist."""
+
+import ast
+import re
+
+from flavorsync_project.tests.source import ROOT
+
+PAGE = ROOT / "docs" / "threat-model.md"
+NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
+
+
+def _tests_of(path: str) -> set[str]:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_test_that_the_threat_model_names_is_there() -> None:
+    named = NAMED.findall(PAGE.read_text(encoding="utf-8"))
+    assert named
+    missing = [f"{path}::{name}" for path, name in named if name not in _tests_of(path)]
+    assert not missing, f"docs/threat-model.md names tests that are not there: {', '.join(missing)}"
+
+
+def test_every_threat_has_a_test() -> None:
+    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")][2:]
+    assert rows
+    unshown = [row for row in rows if not NAMED.search(row.rpartition(" | ")[2])]
+    assert not unshown, f"docs/threat-model.md names no test in: {unshown}"
