@@ -11,7 +11,7 @@ from rest_framework.exceptions import NotFound
 
 from flavors import services
 from flavors.models import NOVA_MEMBERS, Flavor, Installation
-from flavorsync_project.api.errors import Conflict
+from flavorsync_project.api.errors import Conflict, reasons
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import FlavorNotFound
 from infrastructures.openstack.nova import Nova
@@ -94,7 +94,7 @@ def _import(
             else:
                 outcome = _take(infrastructure, nova, flavor, promote=promote)
         except ValidationError as error:
-            reason = "; ".join(error.messages)
+            reason = "; ".join(reasons(error))
         except (Conflict, NotFound, FlavorNotFound) as error:
             reason = str(error.detail)
     return Import(flavorid=flavor.id, name=flavor.name, outcome=outcome, reason=reason)

@@ -341,7 +341,7 @@ def said(dry_run: bool = False) -> list[str]:
         "d.name (mine): refused: the catalogue has a flavor named D.Name under the id elsewhere.",
         f"e.new (new): {'to be ' if dry_run else ''}published.",
         "f.secret (secret): left out: it is not open to every project of the cloud; name it to take it.",
-        "g.odd (odd): refused: the key 'a/b' may hold letters, digits, '_', '-', ':', '.' and spaces only",
+        "g.odd (odd): refused: extra_specs: the key 'a/b' may hold letters, digits, '_', '-', ':', '.' and spaces only",
         "1 published, 1 adopted, 1 known, 1 left out, 3 refused.",
     ]
 

@@ -4,6 +4,9 @@ Django REST Framework's own exceptions cover the rest (400, 401, 403, 404, 405, 
 never holds a secret, a stack trace or an internal address.
 """
 
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from rest_framework.exceptions import APIException
 
 
@@ -85,3 +88,15 @@ class LengthRequired(APIException):
     status_code = 411
     default_detail = "The request needs a Content-Length: a chunked body cannot be read."
     default_code = "length_required"
+
+
+def reasons(error: ValidationError) -> list[str]:
+    """Return why a model refuses its values, each reason with the name of the member if it is about one."""
+    if not hasattr(error, "error_dict"):
+        return list(error.messages)
+    by_member: dict[str, Any] = error.message_dict
+    return [
+        message if member == "__all__" else f"{member}: {message}"
+        for member, messages in by_member.items()
+        for message in messages
+    ]

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, OutputWrapper
 from prettytable import PrettyTable
 from rest_framework.exceptions import APIException
+
+from flavorsync_project.api.errors import reasons
 
 
 def print_table(output: OutputWrapper, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -39,18 +40,6 @@ def refusals_in_one_line() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        raise CommandError("; ".join(refusals(error))) from error
+        raise CommandError("; ".join(reasons(error))) from error
     except APIException as error:
         raise CommandError(str(error.detail)) from error
-
-
-def refusals(error: ValidationError) -> list[str]:
-    """Return what is wrong, each with the name of its value if it is of one."""
-    if not hasattr(error, "error_dict"):
-        return list(error.messages)
-    by_member: dict[str, Any] = error.message_dict
-    return [
-        message if member == "__all__" else f"{member}: {message}"
-        for member, messages in by_member.items()
-        for message in messages
-    ]

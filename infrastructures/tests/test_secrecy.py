@@ -256,6 +256,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "create_operator": [["a"], ["a", "--json"], ["operator"], ["a b"], ["b", "--infrastructure", "x"]],
     "dump_catalogue": [[]],
     "import_flavors": [["--from", "Mordor"], ["--from", "x"], ["42", "--from", "Mordor", "--dry-run", "--json"]],
+    "import_legacy_database": [[], ["--json"], ["--database", f"other://us:{quote(SENTINEL, safe='')}@host/x"]],
     "install_flavor": [
         ["42", "--node", "Mordor"],
         ["42", "--everywhere", "--dry-run"],
@@ -316,6 +317,7 @@ def test_no_command_gives_it_away(
     monkeypatch.setenv("OS_TOKEN", "a-token-that-nobody-knows")
     for variable in ("OS_PASSWORD", "OPERATOR_PASSWORD"):
         monkeypatch.setenv(variable, SENTINEL)
+    monkeypatch.setenv("LEGACY_DATABASE_URL", f"mysql://us:{quote(SENTINEL, safe='')}@127.0.0.1:1/x")
     monkeypatch.setattr("sys.stdin", io.StringIO(SENTINEL))
     make_account()
     make_replacement(infrastructure=make_registered("Mordor", password=SENTINEL))

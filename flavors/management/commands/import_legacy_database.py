@@ -1,0 +1,64 @@
+"""`manage.py import_legacy_database`: take over the database of flavor-sync 1.0."""
+
+import os
+from argparse import ArgumentParser
+from collections import Counter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from flavors.legacy import Came, Outcome, UnreadableDatabase, import_legacy_database, read_legacy_database
+from infrastructures.management.printing import print_json
+
+URL_VARIABLE = "LEGACY_DATABASE_URL"
+
+
+class Command(BaseCommand):
+    """Take over the infrastructures, flavors and installations of a database of flavor-sync 1.0."""
+
+    help = (
+        "Take over the infrastructures with their credentials, the public flavors, and where each is installed, from a "
+        "database of flavor-sync 1.0, which is read alone. No cloud is contacted. What is here already stays as it is, "
+        "so that it can be done again. Fails when something could not be taken. "
+        "Example: LEGACY_DATABASE_URL=mysql://user:password@host/flavorsync manage.py import_legacy_database --dry-run"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare which database, whether to write at all, and the format."""
+        parser.add_argument(
+            "--database", metavar="URL",
+            help="such as mysql://user@host:3306/flavorsync or sqlite:////path/to/file; one with a password is better "
+            f"put into the variable {URL_VARIABLE}, since all users of a machine see arguments",
+        )  # fmt: skip
+        parser.add_argument("--dry-run", action="store_true", help="only tell what would be taken")
+        parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")
+
+    def handle(self, *args: Any, database: str | None, dry_run: bool, as_json: bool, **options: Any) -> None:
+        """Take over what can be, print what came of each row, and fail when one could not be taken."""
+        url = database or os.environ.get(URL_VARIABLE)
+        if not url:
+            raise CommandError(f"Which database? Give --database, or the variable {URL_VARIABLE}.")
+        try:
+            outcomes = import_legacy_database(database=read_legacy_database(url), dry_run=dry_run)
+        except UnreadableDatabase as error:
+            raise CommandError(str(error)) from error
+        if as_json:
+            print_json(self.stdout, [_as_json(outcome) for outcome in outcomes])
+        else:
+            self._print(outcomes, dry_run=dry_run)
+        refused = sum(outcome.came is Came.REFUSED for outcome in outcomes)
+        if refused:
+            raise CommandError(f"{refused} of {len(outcomes)} could not be taken.")
+
+    def _print(self, outcomes: list[Outcome], *, dry_run: bool) -> None:
+        for outcome in outcomes:
+            words = "to be taken" if dry_run and outcome.came is Came.TAKEN else outcome.came
+            self.stdout.write(
+                f"{outcome.kind} {outcome.name}: {words}{': ' + outcome.reason if outcome.reason else ''}"
+            )
+        counts = Counter(outcome.came for outcome in outcomes)
+        self.stdout.write(", ".join(f"{counts[came]} {came}" for came in Came) + ".")
+
+
+def _as_json(outcome: Outcome) -> dict[str, str]:
+    return {"kind": outcome.kind, "name": outcome.name, "outcome": outcome.came, "reason": outcome.reason}
