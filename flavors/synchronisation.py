@@ -15,7 +15,7 @@ from datetime import datetime
 
 from django.db import connections, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from rest_framework.exceptions import APIException, ValidationError
 
@@ -52,6 +52,8 @@ Action = SyncOutcome.Action
 Result = SyncOutcome.Result
 
 SECONDS_TO_WAIT_FOR_A_NODE = 60
+# A scheduler keeps a run for the moment that it takes to see whether it was cut short.
+SECONDS_TO_WAIT_FOR_A_LOOK = 5
 MAX_ATTEMPTS = 3
 
 Listener = Callable[[SyncNode, SyncOutcome | None], None]
@@ -177,7 +179,7 @@ def carry_out(run_id: int, *, listen: Listener = lambda node, outcome: None) -> 
     Cost: six queries, and per node some eight and one upstream call; more for what is to be done.
     """
     try:
-        with exclusive(_lock_of(run_id)):
+        with exclusive(_lock_of(run_id), wait=SECONDS_TO_WAIT_FOR_A_LOOK):
             _carry_out(run_id, listen)
     except Locked:
         logger.info("Run %s is being carried out by somebody else", run_id)
@@ -202,7 +204,10 @@ def _lock_of(run_id: int) -> str:
 def _carry_out(run_id: int, listen: Listener) -> None:
     claimed = SyncRun.objects.open().filter(pk=run_id)
     if not claimed.update(
-        state=SyncRun.State.RUNNING, attempts=F("attempts") + 1, started_at=Coalesce("started_at", Now())
+        # Not Now(): MariaDB's is in the time zone of its server.
+        state=SyncRun.State.RUNNING,
+        attempts=F("attempts") + 1,
+        started_at=Coalesce("started_at", timezone.now()),
     ):
         return
     run = SyncRun.objects.get(pk=run_id)
@@ -234,20 +239,26 @@ def _end_of(run: SyncRun) -> SyncRun.State:
 
 
 def _work_on(run: SyncRun, node: SyncNode, wanted: Sequence[Wanted], listen: Listener) -> None:
-    """Do the run's work in one node; whatever fails there is written down and touches no other node."""
-    node.state, node.started_at = SyncNode.State.RUNNING, timezone.now()
-    node.save(update_fields=["state", "started_at"])
+    """Do the run's work in one node; whatever fails there is written down and touches no other node.
+
+    Raises:
+        django.db.Error: the database is gone. The run stays open, to be taken up.
+    """
     try:
-        node.error = _synchronise(run, node, wanted, listen)
-    except Exception:
-        # The others go on, and the run comes to its end.
-        logger.exception("Run %s failed in %s", run.pk, node.name)
-        node.error = "Flavor Sync itself failed here; its log says how."
-    finally:
+        node.state, node.started_at = SyncNode.State.RUNNING, timezone.now()
+        node.save(update_fields=["state", "started_at"])
+        try:
+            node.error = _synchronise(run, node, wanted, listen)
+        except Exception:
+            # The others go on, and the run comes to its end.
+            logger.exception("Run %s failed in %s", run.pk, node.name)
+            node.error = "Flavor Sync itself failed here; its log says how."
+            connections.close_all()  # it may be what failed: the end is written down over a new one
         node.state = SyncNode.State.FAILED if node.error else SyncNode.State.DONE
         node.finished_at = timezone.now()
         node.save(update_fields=["state", "error", "finished_at"])
         listen(node, None)
+    finally:
         connections.close_all()
 
 

@@ -19,6 +19,9 @@ from infrastructures.models import Infrastructure
 
 logger = logging.getLogger(__name__)
 
+# Whoever has just written a run down is about to carry it out, or to put it into the queue.
+SECONDS_TO_BE_QUEUED = 60
+
 
 @task()
 def carry_out_run(run_id: int) -> None:
@@ -53,8 +56,8 @@ def start_run(
             exact=exact,
             periodic=periodic,
         )
-        # A worker that is quick must find it.
-        transaction.on_commit(partial(_enqueue, run))
+        # A worker that is quick must find it; and one that the queue does not take is taken up later.
+        transaction.on_commit(partial(_enqueue, run), robust=True)
     return run
 
 
@@ -69,12 +72,12 @@ def take_up_runs() -> list[SyncRun]:
     for run in SyncRun.objects.open():
         try:
             with left_alone(run):
-                run.refresh_from_db()
-                if run.finished_at is None and not _is_queued(run):
-                    taken_up.append(run)
-                    _take_up(run)
+                again = _is_lost(run) and _may_go_on(run)
         except Locked:
             continue  # somebody is at it
+        if again:
+            _enqueue(run)  # where nobody holds it any more: a worker may begin at once
+            taken_up.append(run)
     return taken_up
 
 
@@ -114,27 +117,35 @@ def _enqueue(run: SyncRun) -> None:
     run.save(update_fields=["task_id"])
 
 
+def _is_lost(run: SyncRun) -> bool:
+    """Say whether nobody will carry the run out any more, now that nobody is at it."""
+    run.refresh_from_db()
+    if run.state != SyncRun.State.WAITING:
+        return run.state == SyncRun.State.RUNNING
+    is_new = run.created_at > timezone.now() - timedelta(seconds=SECONDS_TO_BE_QUEUED)
+    return not is_new and not _is_queued(run)
+
+
 def _is_queued(run: SyncRun) -> bool:
-    if run.state == SyncRun.State.RUNNING or not run.task_id:
-        return False
     try:
-        return carry_out_run.get_result(run.task_id).status == TaskResultStatus.READY
+        return bool(run.task_id) and carry_out_run.get_result(run.task_id).status == TaskResultStatus.READY
     except TaskResultDoesNotExist:
         return False
 
 
-def _take_up(run: SyncRun) -> None:
-    if run.attempts >= MAX_ATTEMPTS:
-        logger.error("Run %s was cut short %s times and is given up", run.pk, run.attempts)
-        error = f"The run was cut short {run.attempts} times."
-        run.nodes.unfinished().update(state=SyncNode.State.FAILED, error=error, finished_at=timezone.now())
-        run.state, run.finished_at = SyncRun.State.FAILED, timezone.now()
-        run.save(update_fields=["state", "finished_at"])
-        return
-    logger.warning("Run %s was cut short: it is put back into the queue", run.pk)
-    run.state = SyncRun.State.WAITING
-    run.save(update_fields=["state"])
-    _enqueue(run)
+def _may_go_on(run: SyncRun) -> bool:
+    """Have a run that was cut short wait again, or end it when that was once too often."""
+    if run.attempts < MAX_ATTEMPTS:
+        logger.warning("Run %s was cut short, or lost its place in the queue: it is put back there", run.pk)
+        run.state = SyncRun.State.WAITING
+        run.save(update_fields=["state"])
+        return True
+    logger.error("Run %s was cut short %s times and is given up", run.pk, run.attempts)
+    error = f"The run was cut short {run.attempts} times."
+    run.nodes.unfinished().update(state=SyncNode.State.FAILED, error=error, finished_at=timezone.now())
+    run.state, run.finished_at = SyncRun.State.FAILED, timezone.now()
+    run.save(update_fields=["state", "finished_at"])
+    return False
 
 
 def _start_when_due() -> SyncRun | None:

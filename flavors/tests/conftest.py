@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from flavors.tests.federation import CLOUDS, WIRES, Agree, assert_everything_agrees
 from flavors.tests.fixtures import _lab_settings, api, lab
+from flavors.tests.proxied import Clouds, proxied_clouds
 from flavors.tests.wire import Wire
 from infrastructures.openstack.keystone import forget_session
 from lab import Lab
@@ -36,3 +37,10 @@ def clouds(lab: Lab, settings: Settings, tmp_path: Path) -> Iterator[Lab]:
 def agree(clouds: Lab) -> Agree:
     """Compare the catalogue with what the lab's Novas have: see `assert_everything_agrees`."""
     return partial(assert_everything_agrees, clouds)
+
+
+@pytest.fixture
+def proxied(lab: Lab, _lab_settings: None, transactional_db: None) -> Iterator[Clouds]:
+    """The lab's clouds behind proxies, registered where other processes see them."""
+    with proxied_clouds(lab) as clouds:
+        yield clouds

@@ -192,7 +192,7 @@ def assert_everything_agrees(lab: Lab, *, private: Ids | None = None, gone: Ids 
         unrecorded = {*SEEDED[node], *(private or {}).get(node, ())} - {*(gone or {}).get(node, ())}
         assert set(there) == unrecorded | set(installed), node
         assert {flavorid: there[flavorid] for flavorid in installed} == {
-            flavorid: _as_nova_shows(flavor) for flavorid, flavor in installed.items()
+            flavorid: as_nova_shows(flavor) for flavorid, flavor in installed.items()
         }
     assert not Replacement.objects.exists()
     shown = [_as_shown(flavor) for flavor in Flavor.objects.published().with_nodes()]
@@ -205,7 +205,8 @@ def _as_shown(flavor: Flavor) -> dict[str, object]:
     return {"id": flavor.flavorid, **{name: getattr(flavor, name) for name in names}}
 
 
-def _as_nova_shows(flavor: Flavor) -> Whole:
+def as_nova_shows(flavor: Flavor) -> Whole:
+    """Return a flavor of the catalogue as a Nova that has it under its own id must show it."""
     return {
         "id": flavor.flavorid,
         "name": flavor.name,

@@ -167,7 +167,7 @@ ACTION = r"/action$"
 
 @dataclass
 class NovaProxy:
-    """Listens on a port of its own; what no plan takes goes to the Nova at *upstream*."""
+    """Listens on *port*, or on a free one when that is 0; what no plan takes goes to the Nova at *upstream*."""
 
     port: int
     upstream: str
@@ -203,6 +203,7 @@ class NovaProxy:
                 """Print nothing."""
 
         self._server = _Server(("127.0.0.1", self.port), Handler)
+        self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
         return self

@@ -7,11 +7,11 @@ from pytest_django import DjangoDbBlocker
 
 from flavors.tests.factories import make_infrastructure
 from flavors.tests.fixtures import BASIC, _lab_settings, api, lab, wire
+from flavors.tests.process import Process, a_database
 from flavors.tests.wire import Api
 from infrastructures.tests.proxy import NovaProxy
 from lab import Lab
 from regions.tests.clouds import Cloud, Tokens
-from regions.tests.process import Process, a_database
 
 __all__ = ["_lab_settings", "api", "lab", "wire"]
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import pytest
 
 from flavors.tests.fixtures import BASIC
+from flavors.tests.process import MAY_TAKE_SECONDS, Process
 from flavors.tests.wire import Answer, Wire
 from infrastructures.tests import proxy as faults
 from infrastructures.tests.proxy import FLAVORS, NovaProxy
 from regions.tests.clouds import Cloud, Tokens, Whole
-from regions.tests.process import MAY_TAKE_SECONDS, Process
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.django_db]
 

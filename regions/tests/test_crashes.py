@@ -8,11 +8,11 @@ import pytest
 import requests
 
 from flavors.tests.fixtures import BASIC
+from flavors.tests.process import Process
 from flavors.tests.wire import Wire
 from infrastructures.tests import proxy as faults
 from infrastructures.tests.proxy import ACTION, EXTRA_SPECS, FLAVOR, FLAVORS, Fault, NovaProxy
 from regions.tests.clouds import Cloud, Tokens, Whole
-from regions.tests.process import Process
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.django_db]
 

@@ -2,13 +2,16 @@
 
 import logging
 import signal
+import sys
+import time
 from argparse import ArgumentParser
-from threading import Event
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import OperationalError, close_old_connections
+from django.db import Error, close_old_connections
+from redis.exceptions import RedisError
 
 from flavors import tasks
 
@@ -38,16 +41,15 @@ class Command(BaseCommand):
         if once:
             self._look()
             return
-        stopped = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopped.set())
-        while not stopped.wait(0):
+            signal.signal(number, lambda *_: sys.exit())
+        while True:
             close_old_connections()
             try:
                 self._look()
-            except OperationalError as error:  # the database is away, and may come back
-                logger.error("The database failed: %s", error)
-            stopped.wait(interval)
+            except (Error, RedisError) as error:  # the database or the queue is away, and may come back
+                logger.error("Nothing could be looked after: %s", error)
+            time.sleep(interval)
 
     def _look(self) -> None:
         for run in tasks.take_up_runs():
@@ -56,4 +58,5 @@ class Command(BaseCommand):
             self.stdout.write(f"Run {due.pk} is due and has been started.")
         if deleted := tasks.delete_old_runs():
             self.stdout.write(f"{deleted} old runs have been deleted.")
-        call_command("prune_db_task_results", stdout=self.stdout, verbosity=0)
+        if not settings.TASKS_REDIS_URL:
+            call_command("prune_db_task_results", stdout=self.stdout, verbosity=0)

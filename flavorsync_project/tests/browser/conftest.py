@@ -8,9 +8,9 @@ from playwright.sync_api import Browser, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from flavors.tests.fixtures import lab
+from flavors.tests.process import Process, a_database
 from flavorsync_project.tests.browser.site import AXE, Site, Visitor, visiting
 from lab import Lab
-from regions.tests.process import Process, a_database
 
 __all__ = ["lab"]
 

@@ -10,16 +10,17 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from django.conf import settings
 from django.db import connection
 
 from flavors.tests.wire import Answer, Wire, read_answer
 from lab import Lab, seed
 
+ROOT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 30
 MAY_TAKE_SECONDS = 20
 
@@ -36,6 +37,14 @@ def a_database(folder: str) -> Iterator[str]:
     )
     yield urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
     _execute(f"DROP DATABASE {name}")
+
+
+def url_of_this_database() -> str:
+    """Return the tests' own database as DATABASE_URL has it, for processes that share it."""
+    name = connection.settings_dict["NAME"]
+    if connection.vendor != "mysql":
+        return f"sqlite:///{name}"
+    return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
 
 
 def _execute(*statements: str) -> None:
@@ -73,11 +82,24 @@ class Process:
         """Run a command of manage.py and return how it ended."""
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=settings.BASE_DIR,
+            cwd=ROOT,
             env=self.environment | dict(environment or {}),
             capture_output=True,
             text=True,
             timeout=60,
+        )
+
+    def begin(
+        self, *arguments: str, environment: Mapping[str, str] | None = None, output: Any = subprocess.DEVNULL
+    ) -> "subprocess.Popen[bytes]":
+        """Start a command of manage.py, which whoever asks for it must end."""
+        return subprocess.Popen(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment | dict(environment or {}),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
 
     def start(self) -> None:
@@ -92,7 +114,7 @@ class Process:
         gunicorn = ["gunicorn", "--workers=1", "--threads=8", f"--bind=127.0.0.1:{self.port}", "--log-level=error"]
         self._process = subprocess.Popen(
             [sys.executable, "-m", *gunicorn, "flavorsync_project.wsgi:application"],
-            cwd=settings.BASE_DIR,
+            cwd=ROOT,
             env=self.environment,
             start_new_session=True,
         )
