@@ -2,16 +2,16 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from flavors import pages
-from flavorsync_project.api.views import IndexView
+from flavorsync_project.api.views import DescriptionView, IndexView
 
 api: list[URLPattern | URLResolver] = [
     path("", include("infrastructures.urls")),
     path("", include("flavors.urls")),
     path("", include("regions.urls")),
-    re_path(r"^schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^schema/?$", DescriptionView.as_view(), name="schema"),
     re_path(r"^docs/?$", SpectacularSwaggerSplitView.as_view(), name="docs"),
 ]
 

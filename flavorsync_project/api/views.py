@@ -1,6 +1,12 @@
-"""The index of the API."""
+"""The index of the API, and its description."""
 
+import functools
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -48,3 +54,27 @@ class IndexView(APIView):
                 ]
             }
         )
+
+
+class DescriptionView(SpectacularAPIView):
+    """The OpenAPI document of the API, as YAML or JSON, for everybody.
+
+    It is the same for all, and each process makes it once: that takes a third of a second, which
+    strangers could otherwise spend for us as often as they like.
+    """
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Return the document."""
+        renderer: Any = request.accepted_renderer
+        return HttpResponse(
+            _description(type(renderer)),
+            content_type=f"{renderer.media_type}; charset=utf-8",
+            headers={"Content-Disposition": f'inline; filename="flavor-sync.{renderer.format}"'},
+        )
+
+
+@functools.cache
+def _description(renderer: Any) -> Any:
+    document: Any = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return renderer().render(document, None, {})

@@ -1,10 +1,13 @@
 """The description of the API: every operation of it, in both formats."""
 
+import json
 from typing import Any
 
 import pytest
 import yaml
 from rest_framework.test import APIClient
+
+from flavorsync_project.api import views
 
 OPERATIONS = {
     ("/v1", "get"),
@@ -74,6 +77,22 @@ def test_an_xml_list_is_described_by_its_elements(document: Any, path: str, root
 @pytest.mark.parametrize("component", ["Flavor", "Region"])
 def test_an_id_is_an_attribute_in_xml(document: Any, component: str) -> None:
     assert document["components"]["schemas"][component]["properties"]["id"]["xml"] == {"attribute": True}
+
+
+JSON = "application/vnd.oai.openapi+json"
+
+
+def test_it_is_had_as_json_too(document: Any) -> None:
+    answer = APIClient().get("/v1/schema", headers={"Accept": JSON})
+    assert answer["Content-Type"] == f"{JSON}; charset=utf-8"
+    assert json.loads(answer.content) == document
+
+
+def test_it_is_made_once(document: Any) -> None:
+    made = views._description.cache_info().misses
+    for path in ("/v1/schema", "/api/v1/schema", "/v1/schema/"):
+        assert yaml.safe_load(APIClient().get(path).content) == document
+    assert views._description.cache_info().misses == made
 
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:
