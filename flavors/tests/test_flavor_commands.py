@@ -8,10 +8,10 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from flavors.models import Flavor
 from flavors.tests.factories import make_flavor, make_installation
-from infrastructures.locks import exclusive
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.tests.cloud import Federation, RegisteredCloud, flavor_document
 from infrastructures.tests.factories import make_infrastructure, make_nova_flavor, make_registered, make_replacement
+from infrastructures.tests.holder import held_by_a_thread
 from infrastructures.tests.shell import shell
 
 pytestmark = pytest.mark.django_db
@@ -295,7 +295,7 @@ def test_what_cannot_be_installed_is_one_clear_line() -> None:
     assert shell("install_flavor", "42").status == 1
     assert shell("install_flavor", "42", "--everywhere", "--node", "Mordor").status == 1
     mordor = Infrastructure.objects.get()
-    with exclusive(f"flavor:{mordor.pk}:42"):
+    with held_by_a_thread(f"flavor:{mordor.pk}:42"):
         answer = shell("install_flavor", "42", "--everywhere")
     assert (answer.error, answer.status) == ("Mordor: flavor 42 is being changed by somebody else.", 1)
     assert catalogue() == {"m1.custom": []}
@@ -393,7 +393,7 @@ def test_promotes_what_the_catalogue_had_too(varied: RegisteredCloud) -> None:
 
 def test_leaves_a_flavor_alone_that_is_being_replaced_or_changed(spain2: RegisteredCloud) -> None:
     node = Infrastructure.objects.get()
-    with exclusive(f"flavor:{node.pk}:42"):
+    with held_by_a_thread(f"flavor:{node.pk}:42"):
         answer = shell("import_flavors", "--from", "Spain2")
     assert answer.lines[0] == "m1.custom (42): refused: Spain2: flavor 42 is being changed by somebody else."
     make_replacement(infrastructure=node, old=make_nova_flavor().as_json(), new=make_nova_flavor(ram=1).as_json())

@@ -68,6 +68,15 @@ def test_every_command_says_what_it_does() -> None:
     assert not silent, f"No help text: {', '.join(silent)}"
 
 
+def test_every_command_shows_an_example_of_itself() -> None:
+    without = [
+        name
+        for name in sorted(_commands())
+        if not re.search(rf"(?s)Examples?:.*manage\.py {name}\b", load_command_class(get_commands()[name], name).help)
+    ]
+    assert not without, f"No example in the help text: {', '.join(without)}"
+
+
 def test_every_script_is_in_the_readme() -> None:
     scripts = sorted(path.name for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix)
     missing = [name for name in scripts if f"scripts/{name}" not in _readme()]

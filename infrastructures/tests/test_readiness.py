@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infrastructures.models import Infrastructure
+from infrastructures.models import Check, Infrastructure
 from infrastructures.openstack import keystone
 from infrastructures.openstack.nova import OperatorsNova
 from infrastructures.readiness import Readiness, check_infrastructures
@@ -149,6 +149,16 @@ def test_prints_each_cloud_and_a_count(spain2: RegisteredCloud, federation: Fede
         "2 of 2 ready.",
     ]
     assert (answer.error, answer.status) == ("", 0)
+
+
+def test_what_each_answered_is_kept(spain2: RegisteredCloud) -> None:
+    make_registered("Mordor")
+    shell("check_infrastructures")
+    shell("check_infrastructures", "Spain2")
+    assert [(check.infrastructure.name, check.problem) for check in Check.objects.order_by("infrastructure__name")] == [
+        ("Mordor", "Mordor: its Keystone could not be reached."),
+        ("Spain2", ""),
+    ]
 
 
 def test_one_that_is_not_ready_fails_and_does_not_hold_up_the_others(spain2: RegisteredCloud) -> None:

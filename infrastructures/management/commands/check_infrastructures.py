@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from infrastructures.management.printing import print_json, print_table, refusals_in_one_line, yes_or_no
-from infrastructures.models import Infrastructure
-from infrastructures.readiness import Readiness, check_infrastructures
+from infrastructures.models import Check, Infrastructure
+from infrastructures.readiness import check_and_keep
 from infrastructures.services import find_infrastructures
 
 
@@ -16,7 +16,8 @@ class Command(BaseCommand):
 
     help = (
         "Ask each cloud, side by side, whether our credentials are accepted, where its Nova is, which microversion it "
-        "is spoken to in, and whether our account may create and delete flavors there. Nothing is changed there. "
+        "is spoken to in, and whether our account may create and delete flavors there. Nothing is changed there; the "
+        "answers are kept for the admin site. "
         "Fails when one of them is not ready. Example: manage.py check_infrastructures Spain2 Mordor"
     )
 
@@ -29,45 +30,45 @@ class Command(BaseCommand):
         """Ask, print what each answered, and fail when one is not ready."""
         with refusals_in_one_line():
             infrastructures = find_infrastructures(nodes) if nodes else list(Infrastructure.objects.with_credentials())
-        found = check_infrastructures(infrastructures)
+        found = check_and_keep(infrastructures)
         if as_json:
-            print_json(self.stdout, [_as_json(readiness) for readiness in found])
+            print_json(self.stdout, [_as_json(check) for check in found])
         else:
             self._print(found)
-        failed = [readiness for readiness in found if not readiness.is_ready]
+        failed = [check for check in found if check.problem]
         if failed:
             raise CommandError(f"{len(failed)} of {len(found)} not ready.")
 
-    def _print(self, found: list[Readiness]) -> None:
+    def _print(self, found: list[Check]) -> None:
         print_table(
             self.stdout,
             ["NODE", "ENTERED", "COMPUTE ENDPOINT", "MICROVERSION", "CREATE", "DELETE"],
             [
                 (
-                    readiness.infrastructure,
-                    yes_or_no(readiness.authenticated),
-                    readiness.compute_endpoint,
-                    readiness.microversion,
-                    yes_or_no(readiness.may_create_flavors),
-                    yes_or_no(readiness.may_delete_flavors),
+                    check.infrastructure,
+                    yes_or_no(check.authenticated),
+                    check.compute_endpoint,
+                    check.microversion,
+                    yes_or_no(check.may_create_flavors),
+                    yes_or_no(check.may_delete_flavors),
                 )
-                for readiness in found
+                for check in found
             ],
         )
-        for readiness in found:
-            if readiness.problem:
-                self.stdout.write(readiness.problem)
-        self.stdout.write(f"{sum(readiness.is_ready for readiness in found)} of {len(found)} ready.")
+        problems = [check.problem for check in found if check.problem]
+        for problem in problems:
+            self.stdout.write(problem)
+        self.stdout.write(f"{len(found) - len(problems)} of {len(found)} ready.")
 
 
-def _as_json(readiness: Readiness) -> dict[str, Any]:
+def _as_json(check: Check) -> dict[str, Any]:
     return {
-        "node": readiness.infrastructure.name,
-        "ready": readiness.is_ready,
-        "authenticated": readiness.authenticated,
-        "compute_endpoint": readiness.compute_endpoint,
-        "microversion": readiness.microversion,
-        "may_create_flavors": readiness.may_create_flavors,
-        "may_delete_flavors": readiness.may_delete_flavors,
-        "problem": readiness.problem,
+        "node": check.infrastructure.name,
+        "ready": not check.problem,
+        "authenticated": check.authenticated,
+        "compute_endpoint": check.compute_endpoint,
+        "microversion": check.microversion,
+        "may_create_flavors": check.may_create_flavors,
+        "may_delete_flavors": check.may_delete_flavors,
+        "problem": check.problem,
     }
