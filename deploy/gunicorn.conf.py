@@ -1,6 +1,9 @@
 """How gunicorn serves Flavor Sync: `gunicorn -c deploy/gunicorn.conf.py flavorsync_project.wsgi`."""
 
 import json
+import os
+import shutil
+import tempfile
 import traceback
 from socket import socket
 from types import SimpleNamespace
@@ -60,6 +63,39 @@ _REFUSALS: tuple[tuple[type[Exception], tuple[int, str, str]], ...] = (
     (errors.ForbiddenProxyRequest, (403, "Forbidden", "The PROXY protocol is not for everybody.")),
     (errors.ParseException, (400, "Bad Request", "The request is malformed: it is not valid HTTP.")),
 )
+
+_OWNER = "FLAVORSYNC_METRICS_OWNER"
+
+
+def _share_metrics() -> None:
+    """Have the workers write their figures where each of them can read all: for /metrics any one may be asked.
+
+    In PROMETHEUS_MULTIPROC_DIR, if somebody has named a folder that other processes share, too; else in one
+    that lasts as long as this master. It is kept when the configuration is read again, and is not inherited
+    by the next master (SIGUSR2).
+    """
+    owner = os.environ.get(_OWNER)
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ and owner in (None, str(os.getpid())):
+        return
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="flavorsync-metrics-")
+    os.environ[_OWNER] = str(os.getpid())
+
+
+_share_metrics()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Forget what was true of a worker only while it lived; what it has counted stays."""
+    # It must not be imported before _share_metrics: it decides by then where figures are kept.
+    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(server: Any) -> None:
+    """Remove the folder of figures, if it was ours."""
+    if os.environ.get(_OWNER) == str(os.getpid()):
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]

@@ -13,6 +13,8 @@ from django.db import connections
 SUPPORTED_MICROVERSIONS = range(61, 97)
 """2.61 tells extra specs with the flavor; 2.96 is the highest that novaclient knows."""
 
+SHORTEST_TOKEN = 16
+
 # By code point, and "a " is not "a": MariaDB's, and MySQL's.
 COLLATIONS = ("utf8mb4_nopad_bin", "utf8mb4_0900_bin")
 
@@ -54,6 +56,20 @@ def check_log_format(**_: Any) -> list[CheckMessage]:
     if settings.LOG_FORMAT in ("line", "json"):
         return []
     return [Error(f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", hint="Give line or json.", id="flavorsync.E010")]
+
+
+@register(Tags.security)
+def check_metrics_token(**_: Any) -> list[CheckMessage]:
+    """Check that METRICS_TOKEN, if there is one, cannot be guessed."""
+    if not settings.METRICS_TOKEN or len(settings.METRICS_TOKEN) >= SHORTEST_TOKEN:
+        return []
+    return [
+        Error(
+            f"METRICS_TOKEN has fewer than {SHORTEST_TOKEN} characters.",
+            hint='Make one with python -c "import secrets; print(secrets.token_urlsafe())".',
+            id="flavorsync.E011",
+        )
+    ]
 
 
 @register(Tags.database)

@@ -64,6 +64,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "flavorsync_project.api.metrics.MetricsMiddleware",
     "flavorsync_project.api.request_id.RequestIdMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -194,7 +195,7 @@ OPENSTACK_VERIFY: bool | str = {"true": True, "false": False}.get(_verify.lower(
 CLOUD_CONCURRENCY = env.int("CLOUD_CONCURRENCY", default=4)
 # A cloud that has not answered so many times in a row (0: however often) is left alone for so many seconds.
 CLOUD_BREAKER_FAILURES = env.int("CLOUD_BREAKER_FAILURES", default=5)
-CLOUD_BREAKER_SECONDS = env.float("CLOUD_BREAKER_SECONDS", default=30.0)
+CLOUD_BREAKER_SECONDS = env.float("CLOUD_BREAKER_SECONDS", default=10.0)
 
 
 # Synchronisation
@@ -318,6 +319,9 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 FORMAT_MODULE_PATH = ["flavorsync_project.formats"]
 USE_TZ = True
+
+# Who has it may read /metrics; without it nobody may.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # line for people, json for what collects logs
 LOG_FORMAT = env.str("LOG_FORMAT", default="line")

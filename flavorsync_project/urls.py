@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from flavors import pages
+from flavorsync_project import monitoring
 from flavorsync_project.api.views import DescriptionView, IndexView
 
 api: list[URLPattern | URLResolver] = [
@@ -18,6 +19,9 @@ api: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", pages.catalogue, name="catalogue"),
     path("admin/", admin.site.urls),
+    path("health/live", monitoring.live, name="live"),
+    path("health/ready", monitoring.ready, name="ready"),
+    path("metrics", monitoring.metrics, name="metrics"),
     re_path(r"^v1/?$", IndexView.as_view(), name="index"),
     re_path(r"^api/v1/?$", IndexView.as_view()),
     path("api/v1/", include(api)),

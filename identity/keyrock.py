@@ -24,6 +24,7 @@ from urllib3.util import Timeout
 
 from flavorsync_project.api.errors import ServiceUnavailable
 from flavorsync_project.api.request_id import RedactTokensFilter
+from identity.metrics import IDM_SECONDS, VALIDATIONS, counted
 from identity.principals import IdmUser
 
 logger = logging.getLogger(__name__)
@@ -48,8 +49,10 @@ def validate(token: str) -> IdmUser:
         raise _refused()
     key = _cache_key(token)
     if remembered := cache.get(key):
+        VALIDATIONS.labels("remembered").inc()
         return IdmUser(**remembered)
-    user = _judge(_ask(token))
+    with counted():
+        user = _judge(_ask(token))
     cache.set(key, asdict(user), settings.KEYROCK_CACHE_SECONDS)
     return user
 
@@ -137,7 +140,8 @@ def _ask(token: str) -> _Answer:
             "This service has no identity provider configured (KEYROCK_URL): it cannot check tokens."
         )
     try:
-        return _fetch(_url(token))
+        with IDM_SECONDS.time():
+            return _fetch(_url(token))
     except (OSError, HTTPError) as error:  # requests' own errors are OSErrors
         reason = _kind(error)
     # Raised only here, outside the handler, so that no traceback shows the original with its URL.

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email import message_from_string
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +28,8 @@ DONE = 30
 
 # The application, and two paths that say or do what the application does not.
 PROBE = """\
+import os, signal
+
 from flavorsync_project.wsgi import application as flavor_sync
 
 def application(environ, start_response):
@@ -36,6 +38,8 @@ def application(environ, start_response):
         return [environ["wsgi.url_scheme"].ljust(5).encode()]
     if environ["PATH_INFO"] == "/broken":
         raise ValueError(environ["QUERY_STRING"])
+    if environ["PATH_INFO"] == "/die":
+        os.kill(os.getpid(), signal.SIGKILL)
     if environ["PATH_INFO"] == "/split":
         start_response("200 OK", [("X-Split", environ["QUERY_STRING"] + "\\r\\n")])
         return []
@@ -86,6 +90,11 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
+
+    @property
+    def pid(self) -> int:
+        """The process of its master."""
+        return self._process.pid
 
     @property
     def log(self) -> str:
@@ -179,6 +188,76 @@ def server(tmp_path_factory: pytest.TempPathFactory, identity_provider: Identity
 
 def _get(path: str, *headers: str) -> str:
     return "\r\n".join((f"GET {path} HTTP/1.1", "Host: localhost", "Connection: close", *headers, "", ""))
+
+
+METRICS_TOKEN = "metrics-token-of-the-tests"
+
+
+def counted(server: Server, route: str) -> int:
+    """Return how many requests of a route the server says that its workers have answered with 200."""
+    answer = server.ask(_get("/metrics", f"Authorization: Bearer {METRICS_TOKEN}"))
+    assert answer.status == 200
+    line = f'flavorsync_http_requests_total{{method="GET",route="{route}",status="200"}} '
+    return sum(int(float(found.removeprefix(line))) for found in answer.body.decode().splitlines() if line in found)
+
+
+def pids(folder: Path) -> set[str]:
+    """Return the processes that have written figures."""
+    return {re.sub(r".*_(\d+)\.db", r"\1", path.name) for path in folder.glob("*.db")}
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait until *condition* holds."""
+    deadline = time.monotonic() + DONE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_any_worker_tells_what_all_have_counted_the_dead_ones_too(tmp_path: Path) -> None:
+    made = Server(tmp_path, METRICS_TOKEN=METRICS_TOKEN, TMPDIR=str(tmp_path))
+    try:
+        made.wait()
+        (folder,) = tmp_path.glob("flavorsync-metrics-*")
+        asked = 0
+
+        def both_have_answered() -> bool:
+            nonlocal asked
+            asked += 1
+            assert made.ask(_get("/v1")).status == 200
+            return len(pids(folder) - {str(made.pid)}) >= 2
+
+        until(both_have_answered)
+        assert {counted(made, "/v1") for _ in range(8)} == {asked}
+        before = pids(folder)
+        with pytest.raises((ConnectionError, KeyError)):  # no answer
+            made.ask(_get("/die"))
+        until(lambda: "was sent SIGKILL" in made.log)
+        asked += 1
+        assert made.ask(_get("/v1")).status == 200
+        assert {counted(made, "/v1") for _ in range(8)} == {asked}
+        assert before <= pids(folder)
+    finally:
+        made.end()
+    assert not folder.exists()
+
+
+def test_a_folder_that_somebody_names_is_used_and_left(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    made = Server(tmp_path, METRICS_TOKEN=METRICS_TOKEN, PROMETHEUS_MULTIPROC_DIR=str(shared))
+    try:
+        made.wait()
+        assert made.ask(_get("/v1")).status == 200
+        assert counted(made, "/v1") == 1
+    finally:
+        made.end()
+    assert list(shared.glob("counter_*.db"))
+
+
+def test_health_needs_no_credentials(server: Server) -> None:
+    assert server.ask(_get("/health/live")).body == b'{"status": "ok"}'
+    assert server.ask(_get("/metrics")).status == 404
 
 
 REFUSED = {

@@ -17,6 +17,7 @@ ALL = [
     checks.check_nova_api_version,
     checks.check_openstack_verify,
     checks.check_log_format,
+    checks.check_metrics_token,
     checks.check_collation,
     checks.check_secret_key,
     checks.check_encryption_keys,
@@ -208,3 +209,11 @@ def test_a_proxy_that_is_not_counted_is_a_warning(
     settings.HTTPS = https
     settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": proxies}
     assert [message.id for message in checks.check_proxies()] == ids
+
+
+@pytest.mark.parametrize(("token", "ids"), [("", []), ("x" * 16, []), ("x" * 15, ["flavorsync.E011"])])
+def test_a_token_for_the_metrics_that_can_be_guessed_is_an_error(
+    settings: Settings, token: str, ids: list[str]
+) -> None:
+    settings.METRICS_TOKEN = token
+    assert [message.id for message in checks.check_metrics_token()] == ids

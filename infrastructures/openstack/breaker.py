@@ -17,6 +17,7 @@ import requests
 from django.conf import settings
 
 from infrastructures.openstack.errors import CloudNotAsked
+from infrastructures.openstack.metrics import DEAD_HOSTS
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class _Breaker:
         """Take the host for alive: whatever it answered, it did."""
         with self._lock:
             if self._dead_until is not None:
+                DEAD_HOSTS.labels(self._cloud).dec()
                 logger.warning("%s answers again", self._cloud, extra={"nodes": [self._cloud]})
             self._failures, self._dead_until = 0, None
 
@@ -59,6 +61,7 @@ class _Breaker:
             if not 0 < settings.CLOUD_BREAKER_FAILURES <= self._failures:
                 return
             if self._dead_until is None:
+                DEAD_HOSTS.labels(self._cloud).inc()
                 logger.error(
                     "%s did not answer %d times in a row: it is asked again every %s s",
                     self._cloud,

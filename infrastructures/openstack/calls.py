@@ -1,4 +1,4 @@
-"""Every HTTP call to a cloud: it bears our request's id, and is made only where it may be answered."""
+"""Every HTTP call to a cloud: it bears our request's id, is counted, and is made only where it may be answered."""
 
 import re
 from typing import Any
@@ -8,6 +8,7 @@ import requests
 from flavorsync_project.api.request_id import HEADER, NO_REQUEST, current_request_id, note_upstream
 from infrastructures.openstack.breaker import guarded
 from infrastructures.openstack.bulkhead import place_in
+from infrastructures.openstack.metrics import CALL_SECONDS, counted, kind_of
 
 _OPENSTACKS_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -36,8 +37,16 @@ class Calls:
             CloudNotAsked: the cloud is known to be dead, or enough of us wait for it.
             requests.RequestException: as `requests.Session.request`.
         """
-        with guarded(self._cloud, url), place_in(self._cloud):
-            return self._send(method, url, headers, options)
+        kind = kind_of(method, url)
+        with counted(self._cloud, kind) as call:
+            with (
+                guarded(self._cloud, url),
+                place_in(self._cloud),
+                CALL_SECONDS.labels(self._cloud, kind).time(),
+            ):
+                response = self._send(method, url, headers, options)
+            call.status = response.status_code
+        return response
 
     def _send(self, method: str, url: str, headers: dict[str, str], options: dict[str, Any]) -> requests.Response:
         request_id = current_request_id()

@@ -1,0 +1,112 @@
+"""What monitoring asks: whether the process lives, whether it can serve, and its figures.
+
+Our own checks and not django-health-check's: that one answers 500 with the errors' own words, has none for
+migrations, and brings feeds, pages and a resolver of names along.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from functools import cache
+
+from django.conf import settings
+from django.core.cache import caches
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from flavors.metrics import StateCollector
+
+logger = logging.getLogger(__name__)
+
+
+@never_cache
+@require_safe
+def live(request: HttpRequest) -> JsonResponse:
+    """Answer 200: the process does. Nothing else is looked at."""
+    return JsonResponse({"status": "ok"})
+
+
+@never_cache
+@require_safe
+def ready(request: HttpRequest) -> JsonResponse:
+    """Answer 200 when requests can be served, else 503 with what fails; why is in the log alone.
+
+    No cloud and no IdM is asked: without one of them there is still work that can be done.
+
+    Cost: three queries, and the cache.
+    """
+    failed = [name for name, check in CHECKS.items() if not _passes(name, check)]
+    if failed:
+        return JsonResponse({"status": "failed", "failed": failed}, status=503)
+    return JsonResponse({"status": "ok"})
+
+
+def _passes(name: str, check: Callable[[], bool]) -> bool:
+    try:
+        return check()
+    except Exception:
+        # Whatever a driver comes up with: the caller is told, and the log says what it was.
+        logger.exception("Not ready: %s", name)
+        return False
+
+
+def _database_answers() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        return bool(cursor.fetchone())
+
+
+def _migrations_are_applied() -> bool:
+    unapplied = _last_migrations() - MigrationRecorder(connection).applied_migrations().keys()
+    if unapplied:
+        logger.error("Not ready: migrations are not applied, such as %s", ".".join(sorted(unapplied)[0]))
+    return not unapplied
+
+
+@cache
+def _last_migrations() -> frozenset[tuple[str, str]]:
+    """Return the last migration of each app, as this code has it."""
+    return frozenset(MigrationLoader(None, ignore_no_migrations=True).graph.leaf_nodes())
+
+
+def _cache_remembers() -> bool:
+    cache = caches["default"]
+    cache.set("ready", True, timeout=10)
+    return cache.get("ready") is True
+
+
+CHECKS = {"database": _database_answers, "migrations": _migrations_are_applied, "cache": _cache_remembers}
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Answer the figures of all this machine's processes, and the database's, to whoever has METRICS_TOKEN.
+
+    Without that setting there is nothing at this path. Not by the caller's address: behind a proxy
+    everybody comes from the same one.
+
+    Cost: some eight queries.
+
+    Raises:
+        Http404: METRICS_TOKEN is not set.
+    """
+    if not settings.METRICS_TOKEN:
+        raise Http404
+    if not constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}"):
+        challenge = {"WWW-Authenticate": 'Bearer realm="Flavor Sync metrics"'}
+        return HttpResponse("The token is not METRICS_TOKEN.\n", "text/plain", 401, headers=challenge)
+    registry = CollectorRegistry()
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(REGISTRY)
+    registry.register(StateCollector())
+    return HttpResponse(generate_latest(registry), CONTENT_TYPE_LATEST)

@@ -1,0 +1,253 @@
+"""What monitoring asks: alive, ready, and the figures; nobody else learns anything."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+from django.db import OperationalError, connection, connections
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+from prometheus_client import REGISTRY
+from prometheus_client.parser import text_string_to_metric_families
+from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
+
+from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
+from flavorsync_project.api.metrics import REQUESTS
+from flavorsync_project.api.tests import site
+from infrastructures.models import Infrastructure
+from infrastructures.tests.factories import make_infrastructure, make_replacement
+
+TOKEN = "a-token-for-the-metrics"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture
+def client() -> Client:
+    """A client that takes a failing view for what it is: a status."""
+    return Client(raise_request_exception=False)
+
+
+# Health
+
+
+def test_alive_without_a_database(client: Client) -> None:
+    """No test database is asked for: a query would fail."""
+    answer = client.get("/health/live")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert answer["Content-Type"] == "application/json"
+    assert "no-store" in answer["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_ready(client: Client, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+    with django_assert_max_num_queries(3):
+        answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_health_is_for_everybody_whatever_they_present(client: Client, path: str) -> None:
+    wrong = {"Authorization": "Bearer nonsense", "X-Auth-Token": "nonsense", "User": "x", "Password": "y"}
+    for _ in range(150):
+        assert client.get(path, headers=wrong).status_code == 200
+    assert client.head(path).status_code == 200
+    assert client.post(path).status_code == 405
+
+
+@pytest.mark.django_db
+def test_not_ready_with_migrations_to_apply(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    MigrationRecorder(connection).migration_qs.filter(app="identity", name="0002_role_groups").delete()
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (503, {"status": "failed", "failed": ["migrations"]})
+    assert "identity.0002_role_groups" in caplog.text
+
+
+@pytest.mark.django_db
+def test_ready_with_migrations_of_a_later_version(client: Client) -> None:
+    """While the next version is being rolled out the database is ahead of this one."""
+    MigrationRecorder(connection).record_applied("identity", "9999_from_the_future")
+    assert client.get("/health/ready").status_code == 200
+
+
+@pytest.mark.django_db
+def test_not_ready_without_the_cache(client: Client, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    redis = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
+    settings.CACHES = settings.CACHES | {"default": redis}
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (503, {"status": "failed", "failed": ["cache"]})
+    assert "127.0.0.1" not in answer.text
+    assert "Not ready: cache" in caplog.text
+
+
+@pytest.fixture
+def _no_database(monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Have the database refuse every connection, as one does that is gone."""
+
+    def refuse(*_: object) -> None:
+        raise OperationalError("could not connect to db.internal:3306")
+
+    wrapper = connections["default"]
+    monkeypatch.setattr(wrapper, "connection", None)
+    monkeypatch.setattr(wrapper, "get_new_connection", refuse)
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.mark.usefixtures("_no_database")
+def test_not_ready_without_the_database(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (503, {"status": "failed", "failed": ["database", "migrations"]})
+    assert "db.internal" not in answer.text
+    assert "db.internal" in caplog.text
+    assert client.get("/health/live").status_code == 200
+
+
+# The log
+
+
+@pytest.mark.django_db
+def test_the_log_is_quiet_about_what_is_asked_all_the_time(
+    client: Client, caplog: pytest.LogCaptureFixture, settings: Settings
+) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    caplog.set_level(logging.INFO)
+    for path in ("/health/live", "/health/ready", "/metrics"):
+        assert client.get(path, headers=BEARER).status_code == 200
+    assert [record for record in caplog.records if record.name == "flavorsync.access"] == []
+    client.get("/metrics")
+    assert "GET /metrics 401" in caplog.text
+
+
+# Who may read the figures
+
+
+@pytest.mark.django_db
+def test_nobody_may_read_them_by_default(client: Client) -> None:
+    for headers in ({}, BEARER, {"Authorization": "Bearer "}, {"Authorization": "Bearer"}):
+        assert client.get("/metrics", headers=headers).status_code == 404
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "value", [None, "", "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Basic {TOKEN}", TOKEN, "Bearer é"]
+)
+def test_only_who_has_the_token_may(client: Client, settings: Settings, value: str | None) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    answer = client.get("/metrics", headers={} if value is None else {"Authorization": value})
+    assert answer.status_code == 401
+    assert answer["WWW-Authenticate"].startswith("Bearer ")
+    assert TOKEN not in answer.text
+    assert "flavorsync" not in answer.text
+    assert client.get(f"/metrics?token={TOKEN}").status_code == 401
+
+
+# The figures
+
+
+def read(client: Client) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Return every figure by its name and the values of its labels."""
+    answer = client.get("/metrics", headers=BEARER)
+    assert answer.status_code == 200
+    assert answer["Content-Type"].startswith("text/plain; version=")
+    return {
+        (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def compare(state: SyncOutcome.State, *infrastructures: Infrastructure) -> list[SyncNode]:
+    """Return the nodes of a run that has found a flavor in this state in each."""
+    run = SyncRun.objects.create()
+    nodes = [
+        SyncNode.objects.create(run=run, infrastructure=one, name=one.name, compared_at=run.created_at)
+        for one in infrastructures
+    ]
+    for node in nodes:
+        SyncOutcome.objects.create(node=node, flavorid="1", name="one", state=state, action=SyncOutcome.Action.CREATE)
+    return nodes
+
+
+@pytest.mark.django_db
+def test_the_state_of_the_federation(
+    client: Client, settings: Settings, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    mordor, spain2 = make_infrastructure("Mordor"), make_infrastructure("Spain2")
+    flavor = Flavor.objects.create(flavorid="1", name="one", vcpus=1, ram=1, disk=1, public=True, promoted=True)
+    Flavor.objects.create(flavorid="2", name="two", vcpus=1, ram=1, disk=1, public=True)
+    Installation.objects.create(flavor=flavor, infrastructure=mordor)
+    make_replacement(infrastructure=mordor)
+    states, actions, results = SyncOutcome.State, SyncOutcome.Action, SyncOutcome.Result
+    compare(states.MISSING, mordor, spain2)
+    _, node = compare(states.IN_SYNC, mordor, spain2)  # the later run is what counts
+    for id, result in (("2", results.PLANNED), ("3", results.DONE), ("4", results.FAILED)):
+        SyncOutcome.objects.create(
+            node=node, flavorid=id, name=id, state=states.DIFFERENT, action=actions.REPLACE, result=result
+        )
+    with django_assert_max_num_queries(8):
+        figures = read(client)
+    assert figures["flavorsync_database_up", ()] == 1
+    assert figures["flavorsync_catalogue_flavors", ("public",)] == 2
+    assert figures["flavorsync_catalogue_flavors", ("promoted",)] == 1
+    assert figures["flavorsync_open_replacements", ("Mordor",)] == 1
+    assert figures["flavorsync_open_replacements", ("Spain2",)] == 0
+    assert figures["flavorsync_sync_runs", ("waiting",)] == 2
+    assert figures["flavorsync_sync_runs", ("failed",)] == 0
+    assert figures["flavorsync_sync_queue_length", ()] == 2
+    assert 0 <= figures["flavorsync_sync_queue_seconds", ()] < 300
+    assert figures["flavorsync_drift_flavors", ("Mordor", "missing")] == 0
+    assert figures["flavorsync_drift_flavors", ("Spain2", "different")] == 2
+    assert ("flavorsync_drift_flavors", ("Spain2", "in_sync")) not in figures
+    assert figures["flavorsync_node_compared_timestamp_seconds", ("Spain2",)] == pytest.approx(
+        node.run.created_at.timestamp()
+    )
+
+
+@pytest.mark.usefixtures("_no_database")
+def test_without_the_database_the_other_figures_are_there(client: Client, settings: Settings) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    client.get("/health/live")
+    figures = read(client)
+    assert figures["flavorsync_database_up", ()] == 0
+    assert figures["flavorsync_http_requests_total", ("GET", "/health/live", "200")] >= 1
+    assert not [name for name, _ in figures if name.startswith("flavorsync_catalogue")]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "status", "labels"),
+    [
+        ("GET", "/v1/flavors/one", 404, ("GET", "/v1/flavors/<id>", "404")),
+        ("GET", "/v1/flavors/two/?x=1", 404, ("GET", "/v1/flavors/<id>", "404")),
+        ("GET", "/api/v1/flavors", 200, ("GET", "/api/v1/flavors", "200")),
+        ("GET", "/v1", 200, ("GET", "/v1", "200")),
+        ("GET", "/v1/", 200, ("GET", "/v1", "200")),
+        ("GET", "/v1/regions/Mordor/flavors/1", 401, ("GET", "/v1/regions/<region>/flavors/<id>", "401")),
+        ("GET", "/made-up-by-somebody", 404, ("GET", "other", "404")),
+        ("MADEUP", "/v1/flavors", 401, ("other", "/v1/flavors", "401")),
+        ("GET", "/", 200, ("GET", "/", "200")),
+    ],
+)
+def test_requests_are_counted_by_route_and_status(
+    client: Client, method: str, path: str, status: int, labels: tuple[str, ...]
+) -> None:
+    counter = REQUESTS.labels(*labels)
+    before = counter._value.get()
+    assert client.generic(method, path).status_code == status
+    assert counter._value.get() == before + 1
+    observed = REGISTRY.get_sample_value(
+        "flavorsync_http_request_seconds_count", {"method": labels[0], "route": labels[1]}
+    )
+    assert observed is not None
+    assert observed >= 1
+
+
+@pytest.mark.urls("flavorsync_project.api.tests.site")
+def test_a_request_that_breaks_the_server_is_counted(client: Client) -> None:
+    assert site.urlpatterns
+    counter = REQUESTS.labels("GET", "/v1/broken", "500")
+    before = counter._value.get()
+    assert client.get("/v1/broken").status_code == 500
+    assert counter._value.get() == before + 1

@@ -1,0 +1,51 @@
+"""What is counted of the identity provider."""
+
+import pytest
+from prometheus_client import REGISTRY
+from pytest_django import Settings
+from rest_framework.exceptions import APIException
+
+from identity import keyrock
+from identity.tests import server as idm
+from identity.tests.factories import make_answer
+from identity.tests.server import IdmServer
+
+OUTCOMES = ("valid", "remembered", "refused", "unavailable")
+
+
+def counts() -> dict[str, float]:
+    """Return the validations so far, by outcome, and the requests."""
+    found = {
+        outcome: REGISTRY.get_sample_value("flavorsync_idm_validations_total", {"outcome": outcome}) or 0
+        for outcome in OUTCOMES
+    }
+    return found | {"requests": REGISTRY.get_sample_value("flavorsync_idm_request_seconds_count") or 0}
+
+
+@pytest.mark.parametrize(
+    ("script", "tokens", "expected"),
+    [
+        ([idm.answer(make_answer())], ["good"], {"valid": 1, "requests": 1}),
+        ([idm.answer(make_answer())], ["good", "good", "good"], {"valid": 1, "remembered": 2, "requests": 1}),
+        ([idm.answer("no", status="401 Unauthorized")] * 2, ["bad", "bad"], {"refused": 2, "requests": 2}),
+        ([idm.answer({}, status="500 Oops")], ["good"], {"unavailable": 1, "requests": 1}),
+        ([idm.hang_up, idm.hang_up], ["good"], {"unavailable": 1, "requests": 1}),
+        ([], ["x" * 8001], {}),
+    ],
+    ids=["valid", "remembered", "refused", "500", "broken", "not asked about"],
+)
+def test_validations_are_counted_by_outcome(
+    server: IdmServer,
+    settings: Settings,
+    script: list[idm.Behaviour],
+    tokens: list[str],
+    expected: dict[str, int],
+) -> None:
+    server.script = script
+    before = counts()
+    for token in tokens:
+        try:
+            keyrock.validate(token)
+        except APIException:
+            continue
+    assert {name: int(count - before[name]) for name, count in counts().items() if count > before[name]} == expected
