@@ -1,5 +1,6 @@
 """The catalogue in the admin site, and the pages that the staff has on top of it."""
 
 from flavors.admin.flavors import FlavorAdmin
+from flavors.admin.runs import SyncRunAdmin
 
-__all__ = ["FlavorAdmin"]
+__all__ = ["FlavorAdmin", "SyncRunAdmin"]

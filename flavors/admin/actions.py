@@ -8,11 +8,13 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from rest_framework.exceptions import APIException
 
 from flavors import lifecycle, services
 from flavors.admin.staff import at_work, nodes_of
 from flavors.models import Flavor
+from flavors.tasks import start_run
 from identity.principals import StaffMember
 from infrastructures.admin import origin
 from infrastructures.models import Infrastructure
@@ -35,24 +37,46 @@ class NodesForm(forms.Form):
         choice.queryset = nodes
 
     @property
+    def options(self) -> list[forms.BoundField]:
+        """Return what else there is to choose."""
+        return [field for field in self if field.name != "nodes"]
+
+    @property
     def chosen(self) -> list[Infrastructure]:
         """Return the nodes that were chosen."""
         return list(self.cleaned_data["nodes"])
 
 
-@dataclass(frozen=True, kw_only=True)
-class FlavorAction:
-    """Something to be done with flavors, one after the other.
+class SynchronisationForm(NodesForm):
+    """The nodes to bring in sync, and how far to go."""
 
-    `prospect` says what will happen to one, and whether anything will. `do` does it and says what
-    it did; it may raise an `APIException`, which is what the report then says.
-    """
+    only_compares = forms.BooleanField(required=False, label="Compare only, and change nothing")
+    replaces = forms.BooleanField(
+        required=False,
+        label="Replace flavors whose numbers differ: Nova cannot change them, so they are deleted and made again",
+    )
+    exact = forms.BooleanField(required=False, label="Take extra specs away that the catalogue does not name")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undertaking:
+    """What is confirmed before it is done: `prospect` says what will happen to a flavor, and whether anything will."""
 
     name: str
     title: str
     button: str
     explanation: str
     prospect: Callable[[Flavor], tuple[bool, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlavorAction(Undertaking):
+    """Something to be done with flavors, one after the other.
+
+    `do` does it to one and says what it did; it may raise an `APIException`, which is what the
+    report then says.
+    """
+
     do: Callable[[StaffMember, Flavor, NodesForm | None], str]
     takes_nodes: bool = False
 
@@ -82,6 +106,41 @@ def confirm_or_carry_out(
     if confirmed and (form is None or form.is_valid()):
         _carry_out(model_admin, request, action, flavors, form).tell(request)
         return HttpResponseRedirect(origin(request)) if origin(request) else None
+    return _confirmation(model_admin, request, action, flavors, form)
+
+
+def confirm_or_synchronise(
+    model_admin: "admin.ModelAdmin[Flavor]", request: HttpRequest, flavors: Iterable[Flavor]
+) -> HttpResponse:
+    """Show what will happen or, when that was confirmed, start a run in the background and show how it goes."""
+    flavors = list(flavors)
+    nodes = nodes_of(request.user)
+    confirmed = "confirmed" in request.POST
+    form = SynchronisationForm(request.POST if confirmed else None, nodes=nodes, initial={"nodes": nodes})
+    flavorids = [flavor.flavorid for flavor in flavors if flavor.promoted]
+    if not (confirmed and form.is_valid() and flavorids):
+        return _confirmation(model_admin, request, SYNCHRONISE, flavors, form)
+    run = start_run(
+        requested_by=str(request.user),
+        infrastructures=form.chosen,
+        flavorids=flavorids,
+        repairs=not form.cleaned_data["only_compares"],
+        replaces=form.cleaned_data["replaces"],
+        exact=form.cleaned_data["exact"],
+    )
+    for flavor in flavors:
+        if flavor.promoted:
+            model_admin.log_change(request, flavor, f"synchronisation run {run.pk} started")
+    return HttpResponseRedirect(reverse("admin:flavors_syncrun_change", args=[run.pk]))
+
+
+def _confirmation(
+    model_admin: "admin.ModelAdmin[Flavor]",
+    request: HttpRequest,
+    action: Undertaking,
+    flavors: Iterable[Flavor],
+    form: NodesForm | None,
+) -> HttpResponse:
     prospects = [(flavor, *action.prospect(flavor)) for flavor in flavors]
     context = {
         **model_admin.admin_site.each_context(request),
@@ -180,6 +239,12 @@ def _install(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
     return f"installed in {', '.join(added)}" if added else "was in all of these nodes already"
 
 
+def _synchronisation(flavor: Flavor) -> tuple[bool, str]:
+    if not flavor.promoted:
+        return False, "is not promoted: no node needs to have it"
+    return True, "is compared with what each node has, and what is missing or differs is repaired"
+
+
 PUBLISH = FlavorAction(
     name="publish_flavors",
     title="Publish flavors",
@@ -205,4 +270,11 @@ INSTALL = FlavorAction(
     prospect=_installation,
     do=_install,
     takes_nodes=True,
+)
+SYNCHRONISE = Undertaking(
+    name="synchronise_flavors",
+    title="Synchronise flavors",
+    button="Synchronise",
+    explanation="A run in the background: its page shows how it goes on and what it did.",
+    prospect=_synchronisation,
 )

@@ -5,9 +5,12 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, F, Func, IntegerField, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver
 from django.utils.html import format_html
 
 from flavors.admin import actions
+from flavors.admin.compare import ComparisonPages
+from flavors.admin.coverage import CoveragePages
 from flavors.admin.staff import PROMOTE
 from flavors.models import Flavor, Installation
 from flavors.units import readable_gib, readable_mib
@@ -52,7 +55,7 @@ class CoverageFilter(admin.SimpleListFilter):
 
 
 @admin.register(Flavor)
-class FlavorAdmin(OffersActions):
+class FlavorAdmin(CoveragePages, ComparisonPages, OffersActions):
     """The flavors of the catalogue."""
 
     list_display = ["name", "vcpus", "readable_ram", "readable_disk", "promoted", "public", "installed_in"]
@@ -65,13 +68,17 @@ class FlavorAdmin(OffersActions):
     search_fields = ["name", "flavorid"]
     readonly_fields = ["created_at", "updated_at"]
     inlines = [InstallationInline]
-    actions = ["publish_flavors", "promote_flavors", "install_flavors"]
+    actions = ["publish_flavors", "promote_flavors", "install_flavors", "synchronise_flavors"]
     fieldsets = [
         (None, {"fields": ["name", "flavorid", ("public", "promoted")]}),
         ("Sizes", {"fields": [("vcpus", "ram"), ("disk", "ephemeral"), ("swap", "rxtx_factor")]}),
         ("In the clouds", {"fields": ["description", "is_public", "extra_specs"]}),
         ("Record", {"fields": [("created_at", "updated_at")]}),
     ]
+
+    def get_urls(self) -> list[URLResolver | URLPattern]:  # type: ignore[override]
+        """Add the pages of our own."""
+        return [*self.coverage_urls(), *self.comparison_urls(), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Flavor]:
         """Count the nodes of each, and all there are, in the same query."""
@@ -139,6 +146,11 @@ class FlavorAdmin(OffersActions):
         """Create flavors in the Novas of nodes."""
         flavors = queryset.prefetch_related("installations__infrastructure")
         return actions.confirm_or_carry_out(self, request, actions.INSTALL, flavors)
+
+    @admin.action(description="Synchronise…", permissions=["promote"])
+    def synchronise_flavors(self, request: HttpRequest, queryset: QuerySet[Flavor]) -> HttpResponse | None:
+        """Bring promoted flavors in sync in nodes, in the background."""
+        return actions.confirm_or_synchronise(self, request, queryset)
 
 
 def _with_extra(size: str, extra: str | int) -> str:

@@ -1,0 +1,205 @@
+"""Two nodes side by side, and what can be done from there."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_POST, require_safe
+from rest_framework.exceptions import APIException
+
+from flavors import lifecycle
+from flavors.admin.actions import sentence
+from flavors.admin.staff import CHANGE, PROMOTE, VIEW, at_work, nodes_of
+from flavors.models import Installation
+from flavors.two_nodes import TwoNodes, side_by_side
+from infrastructures.admin import origin
+from infrastructures.models import Infrastructure
+from infrastructures.openstack.nova import Nova
+from infrastructures.openstack.records import NovaFlavor
+from infrastructures.services import in_each_cloud
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Something that can be done with a flavor of a node."""
+
+    verb: str
+    label: str
+    into: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A flavor of a node, what the catalogue knows of it, and what can be done with it."""
+
+    flavor: NovaFlavor
+    node: Infrastructure
+    published: bool
+    promoted: bool
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """What is done with a flavor: what it takes, and how it is told."""
+
+    permission: str
+    title: str
+    explanation: str
+
+
+VERBS = {
+    "publish": Verb(
+        CHANGE,
+        "Publish {flavor} of {node}",
+        "Everybody will see it in the catalogue, installed in {node}. What is published cannot be taken back.",
+    ),
+    "install": Verb(
+        CHANGE,
+        "Install {flavor} in {into}",
+        "It is created in the Nova of {into} as {node} has it, with all its properties. When it is there already, the "
+        "same, it stays; where another flavor has its id or its name, nothing changes.",
+    ),
+    "promote": Verb(
+        PROMOTE, "Promote {flavor}", "Every node should have it, the same, from then on. No node is changed now."
+    ),
+}
+
+
+class ComparisonPages:
+    """The pages of the comparison, for the admin of the flavors."""
+
+    admin_site: admin.AdminSite
+    opts: Any
+
+    def comparison_urls(self) -> list[URLPattern]:
+        """Return the routes, all behind the admin's login."""
+        wrap = self.admin_site.admin_view
+        return [
+            path("compare/", wrap(require_safe(self.comparison_view)), name="flavors_flavor_compare"),
+            path("compare/change/", wrap(require_POST(self.change_one_view)), name="flavors_flavor_change_one"),
+        ]
+
+    def comparison_view(self, request: HttpRequest) -> HttpResponse:
+        """Show the flavors of two nodes side by side, as the nodes have them now.
+
+        Cost: three queries, two for the session; in each of the two nodes one upstream call.
+        """
+        if not request.user.has_perm(VIEW):
+            raise PermissionDenied
+        nodes = {node.name: node for node in nodes_of(request.user)}
+        names = [request.GET.get(side, "") for side in ("left", "right")]
+        chosen = [nodes[name] for name in names if name in nodes]
+        context = {**self._page(request, "Compare two nodes"), "nodes": nodes, "left": names[0], "right": names[1]}
+        if len(chosen) == 2 and chosen[0] != chosen[1]:
+            context |= _compared(request, *chosen)
+        elif any(names):
+            messages.warning(request, "Choose two nodes.")
+        return TemplateResponse(request, "admin/flavors/flavor/compare.html", context)
+
+    def change_one_view(self, request: HttpRequest) -> HttpResponse:
+        """Say what will happen to a flavor of a node or, when that was confirmed, do it and go back."""
+        asked = {name: request.POST.get(name, "") for name in ("do", "flavorid", "flavor", "node", "into")}
+        verb = VERBS.get(asked["do"])
+        if verb is None:
+            raise BadRequest
+        if not request.user.has_perm(verb.permission):
+            raise PermissionDenied
+        back = origin(request) or reverse("admin:flavors_flavor_compare")
+        if "confirmed" in request.POST:
+            self._change(request, asked)
+            return HttpResponseRedirect(back)
+        texts = {name: text.format(**asked) for name, text in (("title", verb.title), ("text", verb.explanation))}
+        context = {**self._page(request, texts["title"]), "explanation": texts["text"], "asked": asked, "origin": back}
+        return TemplateResponse(request, "admin/flavors/flavor/confirm_one.html", context)
+
+    def _change(self, request: HttpRequest, asked: Mapping[str, str]) -> None:
+        changes: dict[str, dict[str, object]] = {
+            "publish": {"public": True},
+            "install": {"nodes": [asked["into"]]},
+            "promote": {"promoted": True},
+        }
+        done = {"publish": "published", "install": f"installed in {asked['into']}", "promote": "promoted"}[asked["do"]]
+        try:
+            changed = lifecycle.update_flavor(
+                user=at_work(request), flavorid=asked["flavorid"], node=asked["node"], changes=changes[asked["do"]]
+            )
+        except APIException as error:
+            messages.error(request, f"{asked['flavor']}: {sentence(error)}")
+            return
+        messages.success(request, f"{changed.name}: {done}")
+        if isinstance(changed, lifecycle.PrivateFlavor):  # of which there is no row
+            where = Infrastructure.objects.get(name=asked["into"])
+            self.log_change(request, where, f"{changed.name}: {done}")  # type: ignore[attr-defined]
+        else:
+            self.log_change(request, changed, done)  # type: ignore[attr-defined]
+
+    def _page(self, request: HttpRequest, title: str) -> dict[str, Any]:
+        return {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
+
+
+def _compared(request: HttpRequest, left: Infrastructure, right: Infrastructure) -> dict[str, Any]:
+    outcomes = in_each_cloud([left, right], Nova.list_flavors)
+    errors = [str(outcome.error.detail) for outcome in outcomes if outcome.error]
+    if errors:
+        return {"errors": errors}
+    found = side_by_side(*(outcome.result or () for outcome in outcomes))
+    line = _Lines(request, left, right)
+    return {"found": found, "sections": _sections(found, line), "left_node": left, "right_node": right}
+
+
+def _sections(found: TwoNodes, line: "_Lines") -> list[dict[str, Any]]:
+    left, right = line.left, line.right
+    return [
+        {
+            "title": f"Only in {left}",
+            "colour": "missing",
+            "lines": [(line(flavor, left, into=right), None, ()) for flavor in found.only_left],
+        },
+        {
+            "title": f"Only in {right}",
+            "colour": "missing",
+            "lines": [(line(flavor, right, into=left), None, ()) for flavor in found.only_right],
+        },
+        {
+            "title": "Different",
+            "colour": "differs",
+            "pairs": True,
+            "lines": [(line(pair.left, left), pair.right, pair.differences) for pair in found.different],
+        },
+        {
+            "title": "Equal under another name or id",
+            "colour": "unknown",
+            "pairs": True,
+            "lines": [(line(pair.left, left), pair.right, ()) for pair in found.alike],
+        },
+        {"title": "The same", "colour": "good", "lines": [(line(pair.left, left), None, ()) for pair in found.same]},
+    ]
+
+
+class _Lines:
+    """Makes lines of flavors, by what the catalogue knows and the member of the staff may. One query."""
+
+    def __init__(self, request: HttpRequest, left: Infrastructure, right: Infrastructure) -> None:
+        self.left, self.right = left, right
+        self._may = {verb: request.user.has_perm(VERBS[verb].permission) for verb in VERBS}
+        installed: Iterable[tuple[int, str, bool, bool]] = Installation.objects.filter(
+            infrastructure__in=[left, right]
+        ).values_list("infrastructure_id", "flavorid", "flavor__public", "flavor__promoted")
+        self._known = {(node, flavorid): (public, promoted) for node, flavorid, public, promoted in installed}
+
+    def __call__(self, flavor: NovaFlavor, node: Infrastructure, *, into: Infrastructure | None = None) -> Line:
+        published, promoted = self._known.get((node.pk, flavor.id), (False, False))
+        choices = []
+        if into and self._may["install"]:
+            choices.append(Choice("install", f"Install in {into}", into.name))
+        if not published and self._may["publish"]:
+            choices.append(Choice("publish", "Publish"))
+        if published and not promoted and self._may["promote"]:
+            choices.append(Choice("promote", "Promote"))
+        return Line(flavor, node, published, promoted, tuple(choices))

@@ -1,0 +1,195 @@
+"""The coverage map: flavors down, nodes across, and what can be done about a cell."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.views.decorators.http import require_POST, require_safe
+from rest_framework.exceptions import APIException
+
+from flavors import lifecycle
+from flavors.admin.actions import sentence
+from flavors.admin.staff import CHANGE, PROMOTE, VIEW, at_work, nodes_of
+from flavors.coverage import RECORDED, UNRECORDED, Coverage, Row, State, coverage, last_outcome
+from flavors.models import Flavor, SyncOutcome, SyncRun
+from flavors.tasks import start_run
+from infrastructures.models import Infrastructure
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a state is told: by a mark, a colour and words."""
+
+    mark: str
+    colour: str
+    words: str
+
+
+LOOKS = {
+    State.IN_SYNC.value: Look("✓", "good", "in sync"),
+    State.MISSING.value: Look("+", "missing", "missing"),
+    State.DIFFERENT.value: Look("≠", "differs", "different"),
+    State.OTHER_ID.value: Look("≈", "missing", "there under another id"),
+    State.NAME_TAKEN.value: Look("!", "differs", "its name is taken"),
+    State.UNREACHABLE.value: Look("?", "unknown", "unreachable"),
+    RECORDED: Look("•", "unknown", "installed, not compared"),
+    UNRECORDED: Look("·", "blank", "not installed, not compared"),
+}
+# What is as it should be, or not known to be otherwise
+FINE = {State.IN_SYNC.value, RECORDED, UNRECORDED}
+
+
+class CoveragePages:
+    """The pages of the map, for the admin of the flavors."""
+
+    admin_site: admin.AdminSite
+    opts: Any
+
+    def coverage_urls(self) -> list[URLPattern]:
+        """Return the routes, all behind the admin's login."""
+        wrap = self.admin_site.admin_view
+        return [
+            path("coverage/", wrap(require_safe(self.map_view)), name="flavors_flavor_coverage"),
+            path("coverage/compare/", wrap(require_POST(self.compare_view)), name="flavors_flavor_compare_now"),
+            path("coverage/<int:flavor>/<int:node>/", wrap(self.cell_view), name="flavors_flavor_cell"),
+        ]
+
+    def map_view(self, request: HttpRequest) -> HttpResponse:
+        """Show which node has which flavor. Cost: eight queries, and two for the session."""
+        _require(request, VIEW)
+        everything = request.GET.get("which") == "public"
+        asked = {name: request.GET.get(name, "").replace("\0", "").strip() for name in ("flavor", "node")}
+        found = coverage(promoted=not everything, **asked)
+        trouble = request.GET.get("only") == "trouble"
+        rows = [row for row in found.rows if not trouble or not FINE.issuperset(row.states)]
+        context = {
+            **self._context(request, "Coverage map"),
+            "everything": everything,
+            "asked": asked,
+            "trouble": trouble,
+            "coverage": found,
+            "figures": _figures(found),
+            "shown": len(rows),
+            "head": _head(found),
+            "body": _body(rows, found),
+            "looks": LOOKS.values(),
+            "may_compare": request.user.has_perm(PROMOTE),
+            "running": SyncRun.objects.open().first(),
+        }
+        return TemplateResponse(request, "admin/flavors/flavor/coverage.html", context)
+
+    def compare_view(self, request: HttpRequest) -> HttpResponse:
+        """Start a comparison of all promoted flavors in the background, and show how it goes on."""
+        _require(request, PROMOTE)
+        run = start_run(requested_by=str(request.user), infrastructures=nodes_of(request.user))
+        return HttpResponseRedirect(_page_of(run))
+
+    def cell_view(self, request: HttpRequest, flavor: int, node: int) -> HttpResponse:
+        """Show what a node has of a flavor, with the repair; repair it when that is posted."""
+        _require(request, VIEW)
+        wanted = get_object_or_404(Flavor.objects.published(), pk=flavor)
+        where = get_object_or_404(Infrastructure, pk=node)
+        if request.method == "POST":
+            return self._repair(request, wanted, where)
+        outcome = last_outcome(flavor=wanted, infrastructure=where)
+        installed = wanted.installations.filter(infrastructure=where).first()
+        state = RECORDED if installed else UNRECORDED
+        if outcome:
+            state = State.IN_SYNC.value if outcome.result == SyncOutcome.Result.DONE else outcome.state
+        mine = nodes_of(request.user).filter(pk=node).exists()
+        context = {
+            **self._context(request, f"{wanted} in {where}"),
+            "flavor": wanted,
+            "node": where,
+            "outcome": outcome,
+            "installed": installed,
+            "look": LOOKS[state],
+            "may_synchronise": mine and wanted.promoted and request.user.has_perm(PROMOTE),
+            "may_install": mine and not wanted.promoted and not installed and request.user.has_perm(CHANGE),
+            "is_fine": state == State.IN_SYNC.value,
+        }
+        return TemplateResponse(request, "admin/flavors/flavor/cell.html", context)
+
+    def _repair(self, request: HttpRequest, flavor: Flavor, node: Infrastructure) -> HttpResponse:
+        """Bring one flavor in one node in sync, by a run of its own, or install one that is not promoted."""
+        _require(request, PROMOTE if flavor.promoted else CHANGE)
+        chosen = nodes_of(request.user).filter(pk=node.pk)
+        if not chosen:
+            raise PermissionDenied
+        if not flavor.promoted:
+            return self._install(request, flavor, node)
+        run = start_run(
+            requested_by=str(request.user),
+            infrastructures=chosen,
+            flavorids=[flavor.flavorid],
+            repairs=True,
+            replaces="replaces" in request.POST,
+            exact="exact" in request.POST,
+        )
+        self.log_change(request, flavor, f"synchronisation run {run.pk} started in {node}")  # type: ignore[attr-defined]
+        return HttpResponseRedirect(_page_of(run))
+
+    def _install(self, request: HttpRequest, flavor: Flavor, node: Infrastructure) -> HttpResponse:
+        changes = {"nodes": [node.name]}
+        try:
+            lifecycle.update_flavor(user=at_work(request), flavorid=flavor.flavorid, node=None, changes=changes)
+        except APIException as error:
+            messages.error(request, f"{flavor}: {sentence(error)}")
+        else:
+            messages.success(request, f"{flavor}: installed in {node}")
+            self.log_change(request, flavor, f"installed in {node}")  # type: ignore[attr-defined]
+        return HttpResponseRedirect(request.get_full_path())
+
+    def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
+        return {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
+
+
+def _require(request: HttpRequest, permission: str) -> None:
+    if not request.user.has_perm(permission):
+        raise PermissionDenied
+
+
+def _page_of(run: SyncRun) -> str:
+    return reverse("admin:flavors_syncrun_change", args=[run.pk])
+
+
+# The map is thousands of cells: they are put together here, since a template would take longer than the database.
+
+
+def _head(found: Coverage) -> SafeString:
+    cells = (
+        format_html('<th scope="col"><span title="{0}">{0}</span></th>', node.name)
+        if node.compared_at
+        else format_html('<th scope="col" class="never"><span title="{0}, never compared">{0}</span></th>', node.name)
+        for node in found.nodes
+    )
+    return mark_safe("".join(cells))  # noqa: S308 — of escaped parts
+
+
+def _body(rows: Iterable[Row], found: Coverage) -> SafeString:
+    looks = {
+        state: (f'<td class="{look.colour}"><a href="', f'/">{look.mark}<i>{look.words}</i></a></td>')
+        for state, look in LOOKS.items()
+    }
+    ends = [f"/{node.pk}" for node in found.nodes]
+    lines = []
+    for row in rows:
+        star = " ★" if row.promoted else ""
+        cells = [
+            f"{looks[state][0]}{row.pk}{end}{looks[state][1]}" for state, end in zip(row.states, ends, strict=True)
+        ]
+        lines.append(f'<tr><th scope="row">{escape(row.name)}{star}</th>{"".join(cells)}</tr>')
+    return mark_safe("\n".join(lines))  # noqa: S308 — of escaped parts
+
+
+def _figures(found: Coverage) -> list[tuple[Look, int]]:
+    counts = found.counts
+    return [(look, counts[state]) for state, look in LOOKS.items() if counts[state]]

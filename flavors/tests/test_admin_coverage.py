@@ -1,0 +1,227 @@
+"""The coverage map and the synchronisation runs in the admin site."""
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+from flavors.coverage import State
+from flavors.models import Flavor, SyncNode, SyncOutcome, SyncRun
+from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
+from flavors.tests.test_admin import member_of_staff
+from flavors.tests.test_coverage import make_run
+from infrastructures.models import Infrastructure
+from infrastructures.tests.factories import make_registered
+
+pytestmark = pytest.mark.django_db
+
+MAP = reverse("admin:flavors_flavor_coverage")
+COMPARE_NOW = reverse("admin:flavors_flavor_compare_now")
+RUNS = reverse("admin:flavors_syncrun_changelist")
+
+
+def cell(flavor: Flavor, node: str) -> str:
+    return reverse("admin:flavors_flavor_cell", args=[flavor.pk, Infrastructure.objects.get(name=node).pk])
+
+
+def page_of(run: SyncRun) -> str:
+    return reverse("admin:flavors_syncrun_change", args=[run.pk])
+
+
+# The map
+
+
+def test_the_map_marks_names_and_counts_each_state(admin_client: Client) -> None:
+    for number, name in enumerate(["a<b>", "c"]):
+        make_flavor(name=name, flavorid=str(number))
+    make_run("Crete", 9, {"0": State.MISSING, "1": State.IN_SYNC})
+    make_run("Spain<i>", 9, {"0": State.IN_SYNC, "1": State.DIFFERENT})
+    answer = admin_client.get(MAP)
+    for shown in ("+<i>missing</i>", "✓<i>in sync</i>", "≠<i>different</i>", "a&lt;b&gt; ★", "Spain&lt;i&gt;"):
+        assert shown in answer.text
+    assert "2 flavors in 2 nodes" in " ".join(answer.text.split())
+    assert "2026-11-23 09:00 UTC" in answer.text
+    assert [(look.words, count) for look, count in answer.context["figures"]] == [
+        ("in sync", 2),
+        ("missing", 1),
+        ("different", 1),
+    ]
+
+
+def test_each_cell_leads_to_its_page(admin_client: Client) -> None:
+    flavor = make_flavor(name="a", flavorid="a")
+    make_run("Crete", 9, {"a": State.MISSING})
+    assert f'<td class="missing"><a href="{cell(flavor, "Crete").removeprefix(MAP)}">' in admin_client.get(MAP).text
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [({}, ["a", "b"]), ({"only": "trouble"}, ["b"]), ({"flavor": "A"}, ["a"]), ({"which": "public"}, ["a", "b", "c"])],
+)
+def test_the_map_is_narrowed(admin_client: Client, query: dict[str, str], rows: list[str]) -> None:
+    for name in ("a", "b"):
+        make_flavor(name=name, flavorid=name)
+    make_flavor(name="c", promoted=False)
+    make_run("Crete", 9, {"a": State.IN_SYNC, "b": State.MISSING})
+    text = admin_client.get(MAP, query).text
+    assert [name for name in ("a", "b", "c") if f'<th scope="row">{name}' in text] == rows
+
+
+def test_the_map_takes_as_many_queries_whatever_its_size(
+    admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for flavor in range(20):
+        make_flavor(name=f"flavor {flavor}", flavorid=str(flavor))
+    for node in range(10):
+        make_run(f"Node {node}", 10, {str(flavor): State.IN_SYNC for flavor in range(20)})
+    with django_assert_max_num_queries(10):
+        assert admin_client.get(MAP).text.count("in sync</i>") == 200
+
+
+# What is done from it
+
+
+def test_a_comparison_is_started_in_the_background(admin_client: Client) -> None:
+    make_flavor()
+    make_registered("Spain2")
+    make_infrastructure("without credentials")
+    assert "Compare now" in admin_client.get(MAP).text
+    answer = admin_client.post(COMPARE_NOW)
+    run = SyncRun.objects.get()
+    assert answer["Location"] == page_of(run)
+    assert (run.requested_by, run.repairs, run.flavorids, run.state) == ("admin", False, [], "waiting")
+    assert [node.name for node in run.nodes.all()] == ["Spain2"]
+    assert page_of(run) in admin_client.get(MAP).text
+
+
+def test_a_cell_says_what_differs_and_offers_the_repair(admin_client: Client) -> None:
+    make_registered("Spain2")
+    flavor = make_flavor(name="a", flavorid="a")
+    run = make_run("Spain2", 9, {"a": State.DIFFERENT})
+    SyncOutcome.objects.update(differences=[{"member": "ram", "node": 4096, "catalogue": 8192}], reason="Nova cannot.")
+    text = admin_client.get(cell(flavor, "Spain2")).text
+    for shown in ("≠ different", "4096", "8192", "Nova cannot.", "Synchronise a in Spain2", page_of(run)):
+        assert shown in text
+    answer = admin_client.post(cell(flavor, "Spain2"), {"replaces": "on"})
+    repair = SyncRun.objects.exclude(pk=run.pk).get()
+    assert answer["Location"] == page_of(repair)
+    assert (repair.repairs, repair.replaces, repair.exact, repair.flavorids) == (True, True, False, ["a"])
+    assert [node.name for node in repair.nodes.all()] == ["Spain2"]
+    assert LogEntry.objects.get(object_id=str(flavor.pk)).get_change_message().startswith("synchronisation run")
+
+
+def test_flavors_are_synchronised_from_their_list(admin_client: Client) -> None:
+    nodes = [make_registered(name) for name in ("Mordor", "Spain2")]
+    flavors = [make_flavor(name="a", flavorid="a"), make_flavor(name="b", flavorid="b", promoted=False)]
+    changelist = reverse("admin:flavors_flavor_changelist")
+    values: dict[str, Any] = {"action": "synchronise_flavors", "_selected_action": [flavor.pk for flavor in flavors]}
+    answer = admin_client.post(changelist, values)
+    assert [applies for _, applies, _ in answer.context["prospects"]] == [True, False]
+    assert not SyncRun.objects.exists()
+    answer = admin_client.post(changelist, values | {"confirmed": "yes", "nodes": [nodes[0].pk], "only_compares": "on"})
+    run = SyncRun.objects.get()
+    assert answer["Location"] == page_of(run)
+    assert (run.repairs, run.flavorids, [node.name for node in run.nodes.all()]) == (False, ["a"], ["Mordor"])
+
+
+@pytest.mark.parametrize("permissions", [["view_flavor"], ["view_flavor", "change_flavor", "change_infrastructure"]])
+def test_who_may_not_promote_starts_no_run(client: Client, permissions: list[str]) -> None:
+    make_registered("Spain2")
+    flavor = make_flavor(name="a", flavorid="a")
+    client.force_login(member_of_staff(*permissions))
+    assert "Compare now" not in client.get(MAP).text
+    assert "Synchronise a" not in client.get(cell(flavor, "Spain2")).text
+    assert client.post(COMPARE_NOW).status_code == 403
+    assert client.post(cell(flavor, "Spain2")).status_code == 403
+    values = {"action": "synchronise_flavors", "_selected_action": [flavor.pk], "confirmed": "yes"}
+    client.post(reverse("admin:flavors_flavor_changelist"), values)
+    assert not SyncRun.objects.exists()
+
+
+def test_an_operator_synchronises_their_own_nodes_alone(client: Client) -> None:
+    flavor = make_flavor(name="a", flavorid="a")
+    own, other = make_registered("Mordor"), make_registered("Spain2")
+    operator = member_of_staff("view_flavor", "promote_flavor")
+    own.operators.set([operator])
+    client.force_login(operator)
+    assert client.post(cell(flavor, other.name)).status_code == 403
+    assert client.post(cell(flavor, own.name)).status_code == 302
+    client.post(COMPARE_NOW)
+    assert [node.name for node in SyncNode.objects.all()] == ["Mordor", "Mordor"]
+
+
+def test_the_map_is_for_those_who_may_view_flavors(client: Client) -> None:
+    flavor = make_installation(make_flavor()).flavor
+    client.force_login(member_of_staff("view_infrastructure"))
+    for url in (MAP, cell(flavor, "Spain2")):
+        assert client.get(url).status_code == 403
+    client.logout()
+    assert client.get(MAP).status_code == client.post(COMPARE_NOW).status_code == 302
+    assert client.get(MAP)["Location"].startswith(reverse("admin:login"))
+
+
+def test_a_run_is_started_by_post_alone(admin_client: Client) -> None:
+    assert admin_client.get(COMPARE_NOW).status_code == 405
+    assert admin_client.post(MAP).status_code == 405
+    enforcing = Client(enforce_csrf_checks=True)
+    enforcing.force_login(member_of_staff("view_flavor", "promote_flavor"))
+    assert enforcing.post(COMPARE_NOW).status_code == 403
+    assert not SyncRun.objects.exists()
+
+
+# The runs
+
+
+def test_the_list_of_runs_takes_as_many_queries_whatever_its_length(
+    admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(20):
+        make_run(f"Node {number}", 9, {"a": State.IN_SYNC})
+    with django_assert_max_num_queries(8):
+        answer = admin_client.get(RUNS)
+    assert answer.context["cl"].result_count == 20
+    assert answer.text.count("0 of 1") == 20
+
+
+def test_a_run_is_shown_node_by_node(admin_client: Client) -> None:
+    run = make_run("Crete", 9, {"a": State.MISSING}, result="done")
+    text = admin_client.get(page_of(run)).text
+    for shown in (
+        "drift found",
+        "1 flavor compared, 1 not in sync, 1 repaired, 0 failed",
+        "missing",
+        "create",
+        "done",
+    ):
+        assert shown in text
+    progress = admin_client.get(reverse("admin:flavors_syncrun_progress", args=[run.pk])).json()
+    assert (progress["ended"], progress["done"], progress["total"]) == (True, 0, 1)
+
+
+def test_a_runs_progress_takes_two_queries(
+    admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    run = SyncRun.objects.create()
+    for number in range(20):
+        SyncNode.objects.create(run=run, name=f"Node {number}")
+    with django_assert_max_num_queries(4):  # two of them for who is asking
+        progress = admin_client.get(reverse("admin:flavors_syncrun_progress", args=[run.pk])).json()
+    assert (progress["state"], progress["ended"], progress["total"]) == ("… waiting", False, 20)
+    assert set(progress["nodes"].values()) == {"waiting"}
+
+
+def test_runs_are_shown_to_those_who_may_and_changed_by_nobody(admin_client: Client, client: Client) -> None:
+    run = make_run("Crete", 9, {"a": State.MISSING})
+    progress = reverse("admin:flavors_syncrun_progress", args=[run.pk])
+    delete = reverse("admin:flavors_syncrun_delete", args=[run.pk])
+    assert admin_client.post(page_of(run), {"state": "in_sync"}).status_code == 403
+    assert admin_client.post(delete, {"post": "yes"}).status_code == 403
+    assert admin_client.get(reverse("admin:flavors_syncrun_add")).status_code == 403
+    other = Client()
+    other.force_login(member_of_staff("view_flavor"))
+    for url in (RUNS, page_of(run), progress):
+        assert other.get(url).status_code == 403
+    assert other.get(reverse("admin:flavors_syncrun_change", args=[10**6])).status_code in (302, 403)

@@ -1,0 +1,92 @@
+"""The flavors of two nodes, side by side. No cloud and no database is asked here."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from flavors.comparison import Difference, differences_between
+from infrastructures.openstack.records import NovaFlavor
+
+# What a server gets of a flavor, and what it is found by under another name
+VALUES = ("vcpus", "ram", "disk", "swap", "ephemeral", "rxtx_factor")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A flavor of the left node and what of the right one it is compared with.
+
+    In a difference, `node` is what the left one has, and `catalogue` what the right one has.
+    """
+
+    left: NovaFlavor
+    right: NovaFlavor
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoNodes:
+    """Every flavor of two nodes, once, by name.
+
+    `alike` are those of other names or ids with the same values; `different` those of one id, or of
+    one name in any case, with other values.
+    """
+
+    same: Sequence[Pair]
+    different: Sequence[Pair]
+    alike: Sequence[Pair]
+    only_left: Sequence[NovaFlavor]
+    only_right: Sequence[NovaFlavor]
+
+
+def side_by_side(left: Iterable[NovaFlavor], right: Iterable[NovaFlavor]) -> TwoNodes:
+    """Compare all flavors of two nodes: by id, then by values, then by name."""
+    ours, theirs = _by_name(left), {flavor.id: flavor for flavor in _by_name(right)}
+    pairs = [(flavor, theirs.pop(flavor.id)) for flavor in ours if flavor.id in theirs]
+    paired = {flavor.id for flavor, _ in pairs}
+    rest = [flavor for flavor in ours if flavor.id not in paired]
+    alike, rest, others = _paired_by(_values, rest, theirs.values())
+    namesakes, only_left, only_right = _paired_by(lambda flavor: flavor.name.lower(), rest, others)
+    compared = [Pair(left=ours, right=theirs, differences=_differences(ours, theirs)) for ours, theirs in pairs]
+    different = [pair for pair in compared if pair.differences]
+    different += [Pair(left=ours, right=theirs, differences=_differences(ours, theirs)) for ours, theirs in namesakes]
+    return TwoNodes(
+        same=[pair for pair in compared if not pair.differences],
+        different=sorted(different, key=lambda pair: pair.left.name),
+        alike=[Pair(left=ours, right=theirs) for ours, theirs in alike],
+        only_left=only_left,
+        only_right=only_right,
+    )
+
+
+def _paired_by(
+    key: Callable[[NovaFlavor], object], ours: Iterable[NovaFlavor], theirs: Iterable[NovaFlavor]
+) -> tuple[list[tuple[NovaFlavor, NovaFlavor]], list[NovaFlavor], list[NovaFlavor]]:
+    """Pair those with equal keys, rather with one of the same name; return the pairs, and what is left of both."""
+    candidates = defaultdict(list)
+    for flavor in theirs:
+        candidates[key(flavor)].append(flavor)
+    pairs, alone = [], []
+    for flavor in ours:
+        found = candidates.get(key(flavor))
+        if not found:
+            alone.append(flavor)
+            continue
+        namesake = next((each for each in found if each.name.lower() == flavor.name.lower()), found[0])
+        found.remove(namesake)
+        pairs.append((flavor, namesake))
+    return pairs, alone, _by_name(flavor for left in candidates.values() for flavor in left)
+
+
+def _differences(left: NovaFlavor, right: NovaFlavor) -> tuple[Difference, ...]:
+    differences = differences_between(right, left, exact=True)
+    if left.id == right.id:
+        return differences
+    return (Difference(member="id", node=left.id, catalogue=right.id), *differences)
+
+
+def _values(flavor: NovaFlavor) -> object:
+    return (*(getattr(flavor, member) for member in VALUES), frozenset((flavor.extra_specs or {}).items()))
+
+
+def _by_name(flavors: Iterable[NovaFlavor]) -> list[NovaFlavor]:
+    return sorted(flavors, key=lambda flavor: (flavor.name, flavor.id))
