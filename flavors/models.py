@@ -164,6 +164,22 @@ class Installation(models.Model):
         return f"{self.flavor} in {self.infrastructure}"
 
 
+class CatalogueRevision(models.Model):
+    """The one row that tells whether the catalogue has changed; the database itself writes it.
+
+    See `flavors.revision`.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    value = models.CharField(max_length=36)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.value
+
+
 class SyncRun(models.Model):
     """One comparison of the catalogue with what nodes have and, when it `repairs`, the repair.
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import viewsets
 from rest_framework.exceptions import NotFound, ValidationError
@@ -10,7 +11,7 @@ from rest_framework.permissions import IsAuthenticated, IsAuthenticatedOrReadOnl
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from flavors import lifecycle, services
+from flavors import lifecycle, listing, services
 from flavors.models import Flavor
 from flavors.permissions import ManagesPromotedFlavors
 from flavors.querysets import FlavorQuerySet
@@ -63,14 +64,12 @@ class FlavorViewSet(viewsets.GenericViewSet[Flavor]):
         parameters=[*FILTERS, OpenApiParameter("node", str, description="Only those that this node has.")],
         responses={200: FlavorSerializer(many=True)} | errors(502),
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> HttpResponse:
         """List the catalogue and the private flavors of the caller's own nodes, by name, then id."""
-        flavors = lifecycle.list_flavors(
-            user=request.user,
-            promoted=_flag(request, "promoted"),
-            public=_flag(request, "public"),
-            node=_node(request),
-        )
+        promoted, public, node = _flag(request, "promoted"), _flag(request, "public"), _node(request)
+        flavors = lifecycle.list_flavors(user=request.user, promoted=promoted, public=public, node=node)
+        if isinstance(flavors, FlavorQuerySet):
+            return listing.answer(self, request, find=flavors.all, filters=("catalogue", promoted, public, node))
         page: Any = self.paginate_queryset(flavors)
         return self.get_paginated_response(FlavorSerializer(page, many=True).data)
 
@@ -139,10 +138,9 @@ class PromotedFlavorViewSet(viewsets.GenericViewSet[Flavor]):
         summary="List the promoted flavors",
         responses={200: FlavorSerializer(many=True)} | plain_text(401) | errors(),
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> HttpResponse:
         """List all promoted flavors, by name, then id."""
-        page: Any = self.paginate_queryset(self._promoted())
-        return self.get_paginated_response(FlavorSerializer(page, many=True).data)
+        return listing.answer(self, request, find=Flavor.objects.promoted, filters=("promoted",))
 
     @extend_schema(
         operation_id="create_promoted_flavor",

@@ -83,7 +83,9 @@ class MarkerPagination(BasePagination):
         for field, value in zip(self.ordering, position, strict=True):
             after |= equal & Q(**{f"{field}__gt": value})
             equal &= Q(**{field: value})
-        return queryset.filter(after)
+        # The first field alone, once more: it is where an index is entered. SQLite would else read all that follows.
+        first = self.ordering[0]
+        return queryset.filter(after, **{f"{first}__gte": position[0]})
 
     def _items_after(self, items: Sequence[Any], marker: str) -> Sequence[Any]:
         for index, item in enumerate(items):

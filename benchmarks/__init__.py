@@ -1,0 +1,1 @@
+"""How fast Flavor Sync is, and how fast it could be: see docs/performance.md."""

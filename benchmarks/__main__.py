@@ -1,0 +1,125 @@
+"""The benchmarks: `scripts/bench`."""
+
+import argparse
+import os
+import secrets
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from benchmarks import clouds, databases, reading, report
+from benchmarks.load import Request
+from lab import Lab
+
+MARIADB = "mysql://root@127.0.0.1:3306"
+
+
+def main() -> int:
+    """Measure everything and print it; return 1 when a target is missed."""
+    arguments = _arguments()
+    began = time.monotonic()
+    server = None if arguments.sqlite or not databases.answers(arguments.mariadb) else arguments.mariadb
+    with tempfile.TemporaryDirectory(prefix="flavorsync-benchmark-") as folder:
+        rows = measure(server, Path(folder), Lab(arguments.lab), arguments)
+    kind = "MariaDB" if server else "SQLite"
+    seconds = round(time.monotonic() - began)
+    print(f"\n{report.table(rows)}\n\n{kind}, {os.cpu_count()} CPUs, {seconds} s; the figures are in {arguments.json}")
+    report.write(arguments.json, rows, database=kind, cpus=os.cpu_count(), seconds=seconds)
+    return 0 if all(row.met for row in rows) else 1
+
+
+def measure(server: str | None, folder: Path, lab: Lab, arguments: argparse.Namespace) -> list[report.Row]:
+    """Return what was measured."""
+    rounds, seconds = arguments.rounds, arguments.seconds
+    rows: list[report.Row] = []
+
+    def say(text: str) -> None:
+        print(f"==> {text}", file=sys.stderr, flush=True)
+
+    with ExitStack() as stack:
+        say("Bringing the lab up")
+        lab.up()
+        stack.enter_context(clouds.clouds(lab))
+        environment = _environment(lab)
+        say("Making three catalogues: 20 and 1,000 flavors in 20 nodes, and 100,000 in one")
+        small, large = (
+            stack.enter_context(reading.contest(server, folder, environment, flavors=flavors, nodes=20))
+            for flavors in (20, 1_000)
+        )
+        huge = stack.enter_context(reading.catalogue(server, folder, environment, flavors=100_000, nodes=1))
+        clouds.register(lab, small.ours)
+        say("The first list after a change")
+        rows.append(reading.measure_change(large, rounds=rounds * 4))
+        say("Warm lists")
+        rows += reading.measure_lists(large, small, rounds=rounds, seconds=seconds)
+        say("A local account")
+        rows.append(reading.measure_account(large, rounds=rounds, seconds=seconds))
+        say("Pages")
+        rows += reading.measure_pages({1_000: (large.database, large.ours), 100_000: huge}, rounds=rounds * 4)
+        say("A region's flavors, and private ones")
+        rows += clouds.measure_region(lab, small.ours, rounds=rounds * 8)
+        rows += clouds.measure_private(lab, small.ours, rounds=rounds * 4)
+        say("Memory")
+        rows += reading.measure_memory(large, _mixed(large), times=arguments.requests)
+    return rows
+
+
+def _mixed(contest: reading.Contest) -> list[Request]:
+    """Return requests of all kinds, whatever page they ask for and whatever is wrong with them."""
+    pages = [contest.request(f"{reading.LIST}?limit={limit}") for limit in range(1, 200, 7)]
+    filters = [
+        Request(contest.ours.url(f"/v1/flavors?{query}")) for query in ("promoted=true", "node=Node07", "public=1")
+    ]
+    one = "00000000-0000-4000-8000-000000000007"
+    return [
+        *pages,
+        *filters,
+        contest.listing,
+        contest.request(**reading.XML),
+        Request(contest.ours.url(reading.LIST), reading.BASIC),
+        Request(contest.ours.url("/v1/flavors"), reading.XML),
+        *(contest.request(f"{reading.LIST}/{one}") for _ in range(20)),
+        *(contest.request("/v1/regions") for _ in range(10)),
+        Request(contest.ours.url(reading.LIST), {"X-Auth-Token": "lab-token-expired"}, status=401),
+        Request(contest.ours.url("/v1/nothing"), status=404),
+        Request(contest.ours.url("/v1")),
+    ]
+
+
+def _environment(lab: Lab) -> dict[str, str]:
+    """Return the settings of a service in production, with this lab's clouds."""
+    return {
+        "ENV_FILE": os.devnull,
+        "DJANGO_SETTINGS_MODULE": "flavorsync_project.settings",
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        **{
+            name: value
+            for name, value in lab.environment().items()
+            if name in {"KEYROCK_URL", "KEYROCK_APP_IDS", "KEYSTONE_URL"}
+        },
+    }
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument(
+        "--mariadb", default=MARIADB, metavar="URL", help="the MariaDB to use, else SQLite (%(default)s)"
+    )
+    parser.add_argument("--sqlite", action="store_true", help="use SQLite, whatever there is")
+    parser.add_argument("--rounds", type=int, default=7, help="how often each contender has its turn (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="how long a turn takes (%(default)s)")
+    parser.add_argument(
+        "--requests", type=int, default=20_000, help="how many the memory is measured after (%(default)s)"
+    )
+    parser.add_argument("--json", type=Path, default=Path("benchmark.json"), help="where the figures go (%(default)s)")
+    parser.add_argument("--lab", default=os.environ.get("FLAVORSYNC_LAB", "default"), help="which lab (%(default)s)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""Fill an empty database: `python -m benchmarks.catalogue FLAVORS NODES`, each flavor promoted and in every node."""
+
+import os
+import sys
+from datetime import UTC, datetime
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flavorsync_project.settings")
+django.setup()
+
+from django.db import transaction  # noqa: E402
+
+from flavors.models import Flavor, Installation  # noqa: E402
+from identity.models import User  # noqa: E402
+from infrastructures.models import Infrastructure  # noqa: E402
+
+ACCOUNT = ("benchmark", "a password of the benchmark")
+BATCH = 5_000
+
+
+def fill(flavors: int, nodes: int) -> None:
+    """Make the flavors, the nodes, and a local account."""
+    User.objects.create_superuser(ACCOUNT[0], password=ACCOUNT[1])
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    infrastructures = Infrastructure.objects.bulk_create(
+        Infrastructure(name=f"Node{number:02}") for number in range(nodes)
+    )
+    with transaction.atomic():
+        Flavor.objects.bulk_create(
+            [
+                Flavor(
+                    flavorid=f"00000000-0000-4000-8000-{number:012}",
+                    name=f"fiware.flavor.{number:06}",
+                    vcpus=number % 64 + 1,
+                    ram=1024,
+                    disk=20,
+                    public=True,
+                    promoted=True,
+                )
+                for number in range(flavors)
+            ],
+            BATCH,
+        )
+        Installation.objects.bulk_create(
+            (
+                Installation(flavor=flavor, infrastructure=node, flavorid=flavor.flavorid, installed_at=moment)
+                for flavor in Flavor.objects.all()
+                for node in infrastructures
+            ),
+            BATCH,
+        )
+
+
+if __name__ == "__main__":
+    fill(*map(int, sys.argv[1:]))

@@ -1,0 +1,55 @@
+"""Databases of the benchmarks' own: on a MariaDB where there is one, else SQLite in a folder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks.floors import connect
+from benchmarks.servers import run
+
+PREFIX = "flavorsync_benchmark"
+
+
+def answers(server: str) -> bool:
+    """Say whether there is a database server that lets us in."""
+    try:
+        connect(server).close()
+    except Exception as error:  # noqa: BLE001 — the driver is missing, nobody listens, or they do not know us
+        print(f"No MariaDB at {server} ({error}): SQLite it is")
+        return False
+    return True
+
+
+@contextmanager
+def database(server: str | None, folder: Path, *, flavors: int, nodes: int) -> Iterator[str]:
+    """Make a database with so many flavors in so many nodes, and give its URL until the end of the block."""
+    name = f"{PREFIX}_{flavors}"
+    if server is None:
+        url = f"sqlite:///{folder}/{name}.sqlite3"
+        _fill(url, flavors, nodes)
+        yield url
+        return
+    url = urlsplit(server)._replace(path=f"/{name}").geturl()
+    connection = connect(server)
+    execute(connection, f"DROP DATABASE IF EXISTS {name}")
+    execute(connection, f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin")
+    try:
+        _fill(url, flavors, nodes)
+        yield url
+    finally:
+        execute(connection, f"DROP DATABASE {name}")
+        connection.close()
+
+
+def _fill(url: str, flavors: int, nodes: int) -> None:
+    environment = {"DATABASE_URL": url}
+    run(["manage.py", "migrate", "--verbosity=0"], environment=environment)
+    run(["-m", "benchmarks.catalogue", str(flavors), str(nodes)], environment=environment)
+
+
+def execute(connection: object, statement: str, parameters: tuple[object, ...] = ()) -> None:
+    """Run one statement, which is committed when this returns."""
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    cursor.execute(statement, parameters)
+    cursor.close()

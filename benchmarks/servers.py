@@ -1,0 +1,93 @@
+"""Gunicorn as in production: the same configuration for Flavor Sync and for the floors."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS_TO_START = 60
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server."""
+
+    port: int
+    master: int
+
+    @property
+    def workers(self) -> list[int]:
+        """Return its worker processes."""
+        return sorted(child.pid for child in psutil.Process(self.master).children())
+
+    def url(self, path: str) -> str:
+        """Return the URL of a path."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def memory(self) -> float:
+        """Return the resident memory of the largest worker, in MB."""
+        return max(psutil.Process(worker).memory_info().rss for worker in self.workers) / 1e6
+
+
+@contextmanager
+def serve(application: str, *, environment: Mapping[str, str], log: Path) -> Iterator[Server]:
+    """Serve a WSGI application until the end of the block.
+
+    Raises:
+        RuntimeError: it does not start; its log says why.
+    """
+    port = _free_port()
+    command = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", f"--bind=127.0.0.1:{port}"]
+    with log.open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603 — a command of our own
+            [*command, application], cwd=ROOT, env=os.environ | dict(environment), stdout=output, stderr=output
+        )
+    try:
+        _wait(process, port, log)
+        yield Server(port, process.pid)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    deadline = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < deadline and process.poll() is None:
+        if len(psutil.Process(process.pid).children()) > 1:
+            with socket.socket() as probe:
+                if not probe.connect_ex(("127.0.0.1", port)):
+                    return
+        time.sleep(0.05)
+    raise RuntimeError(f"The server did not start: {log.read_text()[-2000:]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def run(arguments: Sequence[str], *, environment: Mapping[str, str]) -> None:
+    """Run a Python command of the project.
+
+    Raises:
+        RuntimeError: it fails; with what it said.
+    """
+    done = subprocess.run(  # noqa: S603 — a command of our own
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=os.environ | dict(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(arguments)}: {done.stderr[-2000:]}")

@@ -1,0 +1,96 @@
+"""The catalogue's revision: a value that tells whether anything of the catalogue has changed.
+
+Triggers of the database put another random value there with every row that is written, in the same transaction:
+whoever writes, and however (the admin site, `QuerySet.update`, another process, another program), cannot forget
+it, and nobody can see the new rows with the old value. It is no number that counts up: a backup that is put back,
+or a transaction that is rolled back, would bring back numbers that have meant something else.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.apps.registry import Apps
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+_QUERY = "SELECT value FROM flavors_cataloguerevision WHERE id = 1"
+# What bodies are made of. An infrastructure's other columns are not; and while it is one of a flavor's nodes, it stays.
+_WRITES = (
+    ("flavors_flavor", "insert", ""),
+    ("flavors_flavor", "update", ""),
+    ("flavors_flavor", "delete", ""),
+    ("flavors_installation", "insert", ""),
+    ("flavors_installation", "update", ""),
+    ("flavors_installation", "delete", ""),
+    ("infrastructures_infrastructure", "update", "OLD.name <> NEW.name"),
+)
+_RENEW = {
+    "sqlite": """
+        INSERT INTO flavors_cataloguerevision (id, value) VALUES (1, lower(hex(randomblob(16))))
+        ON CONFLICT (id) DO UPDATE SET value = excluded.value
+    """,
+    "mysql": """
+        INSERT INTO flavors_cataloguerevision (id, value) VALUES (1, UUID())
+        ON DUPLICATE KEY UPDATE value = UUID()
+    """,
+}
+
+
+def current_revision() -> str | None:
+    """Return the revision of all that is committed; None while nothing was ever written.
+
+    Cost: one query, by hand: every list asks it, and making a QuerySet takes as long as all the rest of it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_QUERY)
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def install(database: BaseDatabaseWrapper) -> None:
+    """Make those triggers that are missing, and a new revision. Cost: some ten queries."""
+    with database.cursor() as cursor:
+        cursor.execute(_EXISTING[database.vendor])
+        existing = {name for (name,) in cursor.fetchall()}
+        for name, statement in _triggers(database.vendor):
+            if name not in existing:
+                cursor.execute(statement)
+        cursor.execute(_RENEW[database.vendor])
+
+
+def remove(database: BaseDatabaseWrapper) -> None:
+    """Drop the triggers."""
+    with database.cursor() as cursor:
+        for name, _ in _triggers(database.vendor):
+            cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+
+
+def install_after_migration(*, using: str = DEFAULT_DB_ALIAS, apps: Apps = apps, **_: Any) -> None:
+    """Make the triggers anew that a migration has dropped: SQLite's changes of a table make another table.
+
+    Connected to `post_migrate`, whose *apps* are the models that there are by now.
+    """
+    if ("flavors", "cataloguerevision") in {
+        (model._meta.app_label, model._meta.model_name) for model in apps.get_models()
+    }:
+        install(connections[using])
+
+
+_EXISTING = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
+    "mysql": "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()",
+}
+
+
+def _triggers(vendor: str) -> Iterator[tuple[str, str]]:
+    """Yield the names of the triggers, and what makes each."""
+    for table, write, condition in _WRITES:
+        name = f"{table}_{write}_renews_revision"
+        head = f"CREATE TRIGGER {name} AFTER {write.upper()} ON {table} FOR EACH ROW"
+        if vendor == "sqlite":
+            yield name, f"{head} {f'WHEN {condition} ' if condition else ''}BEGIN {_RENEW[vendor]}; END"
+        elif condition:
+            yield name, f"{head} IF {condition} THEN {_RENEW[vendor]}; END IF"
+        else:
+            yield name, f"{head} {_RENEW[vendor]}"
