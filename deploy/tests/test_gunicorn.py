@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email import message_from_string
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from infrastructures.tests.cloud import token_document, version_document
 
 pytestmark = pytest.mark.slow
 
@@ -367,3 +370,99 @@ def test_a_longer_header_gets_the_applications_own_answer(
     assert answer.status == 401
     assert "WWW-Authenticate" in answer.headers
     assert identity_provider.asked == []
+
+
+# A cloud that does not answer
+
+
+class Clouds:
+    """A Keystone whose every token is good, and the Novas of two regions: Well answers, Slow does when told to."""
+
+    def __init__(self) -> None:
+        answer_now = threading.Event()
+        waiting: list[str] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                base = f"http://{self.headers['Host']}"
+                if "/auth/" in self.path:
+                    endpoints = {name: f"{base}/{name}/v2.1" for name in ("Slow", "Well")}
+                    self._answer(token_document(endpoints=endpoints))
+                elif "/flavors/" not in self.path:
+                    self._answer(version_document("2.96"))
+                else:
+                    if self.path.startswith("/Slow"):
+                        waiting.append(self.path)
+                        answer_now.wait(DONE)
+                    self._answer({"flavors": []})
+
+            def _answer(self, document: object) -> None:
+                body = json.dumps(document).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 — the library's own name
+                """Print nothing."""
+
+        self.answer_now = answer_now
+        self.waiting = waiting
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.keystone_url = f"http://127.0.0.1:{self._server.server_port}/v3"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def end(self) -> None:
+        """Let everybody go, and stop listening."""
+        self.answer_now.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def clouds() -> Iterator[Clouds]:
+    """A cloud that is well, and one that is slow."""
+    made = Clouds()
+    yield made
+    made.end()
+
+
+def test_a_slow_cloud_leaves_half_of_the_threads_to_the_others(tmp_path: Path, clouds: Clouds) -> None:
+    password = "mellon-mellon-mellon"
+    settings = {
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}",
+        "KEYSTONE_URL": clouds.keystone_url,
+        "OPENSTACK_TIMEOUT": str(2 * DONE),
+    }
+    for arguments in (
+        ["migrate", "--verbosity=0"],
+        ["createsuperuser", "--noinput", "--username=frodo", "--email=frodo@example.org"],
+        ["register_infrastructure", "Slow"],
+        ["register_infrastructure", "Well"],
+    ):
+        environment = {**os.environ, **settings, "DJANGO_SUPERUSER_PASSWORD": password}
+        environment["DJANGO_SETTINGS_MODULE"] = "flavorsync_project.settings"  # whose passwords gunicorn can check
+        subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True)
+    made = Server(tmp_path, GUNICORN_CMD_ARGS="--workers 1", **settings)
+
+    def ask(region: str) -> int:
+        headers = ("User: frodo", f"Password: {password}", "X-Auth-Token-KeyStone: token")
+        return made.ask(_get(f"/v1/regions/{region}/flavors", *headers)).status
+
+    try:
+        made.wait()
+        assert ask("Well") == 200
+        with ThreadPoolExecutor(12) as pool:
+            answers = [pool.submit(ask, "Slow") for _ in range(12)]
+            until(lambda: sum(answer.done() for answer in answers) == 8)
+            assert len(clouds.waiting) == 4
+            # Whoever asks for the slow one now is told at once, and for the other one is answered.
+            assert [ask("Slow"), ask("Well"), ask("Well")] == [502, 200, 200]
+            clouds.answer_now.set()
+            assert sorted(answer.result() for answer in answers) == [200] * 4 + [502] * 8
+        assert ask("Slow") == 200
+    finally:
+        made.end()
