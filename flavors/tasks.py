@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Collection, Iterable
 from datetime import timedelta
-from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -57,7 +56,7 @@ def start_run(
             periodic=periodic,
         )
         # A worker that is quick must find it; and one that the queue does not take is taken up later.
-        transaction.on_commit(partial(_enqueue, run), robust=True)
+        transaction.on_commit(lambda: _enqueue(run), robust=True)
     return run
 
 

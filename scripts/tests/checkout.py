@@ -28,6 +28,7 @@ TOOLS = (
     "rm",
     "sed",
     "sh",
+    "sleep",
     "tail",
 )
 DONE = 60
@@ -175,6 +176,36 @@ class Server:
         os.killpg(self.process.pid, signal.SIGINT)
         self.process.wait(timeout=DONE)
         return self.printed
+
+    def processes(self) -> dict[int, str]:
+        """Return the command lines of all processes that it has started and that live, itself among them."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[2]) == self.process.pid and fields[0] != "Z":
+                    found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+            except OSError:  # it has ended meanwhile
+                continue
+        return found
+
+    def wait_until_all_ended(self) -> None:
+        """Wait until no process is left: gunicorn's own take a moment to see that their master was killed."""
+        deadline = time.monotonic() + DONE
+        while running := self.processes():
+            assert time.monotonic() < deadline, f"left behind: {running}"
+            time.sleep(0.05)
+
+    def wait_for(self, *words: str) -> list[int]:
+        """Wait until processes run whose command lines have these words, and return the ids, one for each."""
+        deadline = time.monotonic() + DONE
+        while time.monotonic() < deadline:
+            running = self.processes()
+            ids = [min((id for id, line in running.items() if word in line), default=0) for word in words]
+            if all(ids):
+                return ids
+            time.sleep(0.05)
+        raise AssertionError(f"not running: {words} but {running}")
 
 
 def free_port() -> int:

@@ -1,12 +1,14 @@
 """What scripts/serve does the first time, the second time, and when something is missing."""
 
+import os
+import signal
 import socket
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from scripts.tests.checkout import Checkout, free_port, password_in
+from scripts.tests.checkout import DONE, Checkout, free_port, password_in
 
 
 def test_a_first_start_makes_everything_and_a_second_one_nothing(checkout: Checkout) -> None:
@@ -26,11 +28,36 @@ def test_a_first_start_makes_everything_and_a_second_one_nothing(checkout: Check
 
     new_calls = checkout.calls[calls:]
     assert not [call for call in new_calls if "pip" in call or "venv" in call]
-    assert sum("manage.py" in call for call in new_calls) == 1
+    assert sum("manage.py prepare" in call for call in new_calls) == 1
     assert password_in(printed_again) == ""
     assert password_in(printed) not in printed_again
     assert "migration" not in printed_again
     assert second.seconds < 20
+
+
+CHILDREN = ("run_worker", "run_scheduler", "gunicorn")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_worker_and_a_scheduler_begin_and_end_with_the_server(checkout: Checkout, number: signal.Signals) -> None:
+    server = checkout.serve()
+    server.wait_for(*CHILDREN)
+    assert "with a worker and a scheduler" in server.printed
+
+    server.process.send_signal(number)
+    assert server.process.wait(DONE) == 0
+    assert server.processes() == {}
+    assert "Traceback" not in server.printed
+
+
+@pytest.mark.parametrize("which", CHILDREN)
+def test_the_end_of_one_ends_them_all(checkout: Checkout, which: str) -> None:
+    server = checkout.serve()
+    server.wait_for(*CHILDREN)
+    os.kill(server.wait_for(which)[0], signal.SIGKILL)
+    assert server.process.wait(DONE) == 1
+    server.wait_until_all_ended()
+    assert "serve: the server, the worker or the scheduler has ended: its own words are above." in server.printed
 
 
 def test_the_password_printed_opens_the_account(checkout: Checkout) -> None:
