@@ -36,11 +36,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, node: str | None, promoted: bool, live: bool, as_json: bool, **options: Any) -> None:
         """Print them by name; of a cloud that cannot be asked say so, and fail."""
         with refusals_in_one_line():
-            nodes = find_infrastructures([node]) if node else list(Infrastructure.objects.with_credentials())
+            named = find_infrastructures([node]) if node else []
         if not live:
             self._print([*HEADER, "PROMOTED", "PUBLIC", "NODES"], _catalogue(node, promoted), as_json=as_json)
             return
-        outcomes = in_each_cloud(nodes, Nova.list_flavors)
+        outcomes = in_each_cloud(named or Infrastructure.objects.with_credentials(), Nova.list_flavors)
         rows = [row for row in _live(outcomes) if row["promoted"] or not promoted]
         self._print(["NODE", *HEADER, "PROMOTED", "PUBLIC"], rows, as_json=as_json)
         failed = [outcome.error for outcome in outcomes if outcome.error]
