@@ -9,6 +9,7 @@ from threading import Barrier
 import pytest
 from django.db import connection
 from django.utils import timezone
+from django_tasks.signals import task_enqueued
 from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 
@@ -186,6 +187,22 @@ def test_one_whose_worker_has_died_is_queued_again(queued: SyncRun) -> None:
     queued.refresh_from_db()
     assert (queued.state, queued.attempts) == (SyncRun.State.DRIFT, 2)
     assert look() == []
+
+
+def test_one_that_is_queued_again_is_free_for_a_worker_at_once(queued: SyncRun) -> None:
+    cut_short(queued)
+    found_free = []
+
+    def be_quick(**signal: object) -> None:
+        with held_by_a_thread(f"run:{queued.pk}"):
+            found_free.append(queued.pk)
+
+    task_enqueued.connect(be_quick)
+    try:
+        look()
+    finally:
+        task_enqueued.disconnect(be_quick)
+    assert found_free == [queued.pk]
 
 
 def test_one_that_the_queue_has_lost_is_queued_again(queued: SyncRun) -> None:
