@@ -22,7 +22,7 @@ from flavors.serializers import (
     FlavorUpdateSerializer,
     PromotedFlavorCreationSerializer,
 )
-from flavorsync_project.api.openapi import WITH_BODY, document, errors, plain_text
+from flavorsync_project.api.openapi import NOT_MODIFIED, WITH_BODY, document, errors, plain_text
 from flavorsync_project.api.pagination import MarkerPagination
 from flavorsync_project.api.serializers import unwrap, wrapped
 
@@ -62,7 +62,7 @@ class FlavorViewSet(viewsets.GenericViewSet[Flavor]):
         operation_id="list_flavors",
         summary="List the flavors",
         parameters=[*FILTERS, OpenApiParameter("node", str, description="Only those that this node has.")],
-        responses={200: FlavorSerializer(many=True)} | errors(502),
+        responses={200: FlavorSerializer(many=True)} | NOT_MODIFIED | errors(502),
     )
     def list(self, request: Request) -> HttpResponse:
         """List the catalogue and the private flavors of the caller's own nodes, by name, then id."""
@@ -136,7 +136,7 @@ class PromotedFlavorViewSet(viewsets.GenericViewSet[Flavor]):
     @extend_schema(
         operation_id="list_promoted_flavors",
         summary="List the promoted flavors",
-        responses={200: FlavorSerializer(many=True)} | plain_text(401) | errors(),
+        responses={200: FlavorSerializer(many=True)} | NOT_MODIFIED | plain_text(401) | errors(),
     )
     def list(self, request: Request) -> HttpResponse:
         """List all promoted flavors, by name, then id."""

@@ -57,6 +57,11 @@ def errors(*statuses: int, **descriptions: str) -> dict[Any, OpenApiResponse]:
     }
 
 
+NOT_MODIFIED: dict[Any, OpenApiResponse] = {
+    304: OpenApiResponse(description="The client has it already: `If-None-Match` holds its `ETag`.")
+}
+
+
 def plain_text(status: int) -> dict[Any, OpenApiResponse]:
     """Return the description of one of the two refusals that are plain text."""
     return {(status, TEXT): OpenApiResponse(str, description={401: NO_TOKEN, 405: NO_ROLE}[status])}

@@ -79,6 +79,12 @@ def test_an_id_is_an_attribute_in_xml(document: Any, component: str) -> None:
     assert document["components"]["schemas"][component]["properties"]["id"]["xml"] == {"attribute": True}
 
 
+@pytest.mark.parametrize("path", ["/v1/flavors", "/v1/promotedflavors"])
+def test_a_list_that_the_client_has_already_is_described(document: Any, path: str) -> None:
+    described = document["paths"][path]["get"]["responses"]["304"]
+    assert described == {"description": "The client has it already: `If-None-Match` holds its `ETag`."}
+
+
 JSON = "application/vnd.oai.openapi+json"
 
 
