@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -180,6 +181,16 @@ class CatalogueRevision(models.Model):
         return self.value
 
 
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How much of a run is done; a flavor counts once for each node."""
+
+    nodes: int
+    nodes_done: int
+    flavors: int
+    flavors_done: int
+
+
 class SyncRun(models.Model):
     """One comparison of the catalogue with what nodes have and, when it `repairs`, the repair.
 
@@ -226,6 +237,30 @@ class SyncRun(models.Model):
 
     def __str__(self) -> str:
         return f"Run {self.pk} of {self.created_at:%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def progress(self) -> Progress:
+        """Return how much is done in its nodes, or in those that `in_full()` has fetched.
+
+        Until a node is compared, its flavors are those that are promoted now. One query while there
+        is such a node; without `in_full()` one more, and one for each node.
+        """
+        nodes = list(self.nodes.all())
+        found = [(node, list(node.outcomes.all())) for node in nodes]
+        expected = sum(1 for node, outcomes in found if not (outcomes or node.compared_at or node.finished_at))
+        if expected:
+            expected *= len(self.flavorids) or Flavor.objects.promoted().count()
+        return Progress(
+            nodes=len(nodes),
+            nodes_done=sum(1 for node in nodes if node.finished_at),
+            flavors=expected + sum(len(outcomes) for _, outcomes in found),
+            flavors_done=sum(
+                1
+                for node, outcomes in found
+                for outcome in outcomes
+                if node.finished_at or not (self.repairs and outcome.result == SyncOutcome.Result.PLANNED)
+            ),
+        )
 
 
 class SyncNode(models.Model):

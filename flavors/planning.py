@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from flavors.comparison import Finding
-from flavors.models import SyncOutcome
+from flavors.models import Flavor, SyncOutcome
 
 State = SyncOutcome.State
 Action = SyncOutcome.Action
@@ -19,6 +19,25 @@ class Step:
     finding: Finding
     action: SyncOutcome.Action
     reason: str = ""
+
+    def as_outcome(self) -> SyncOutcome:
+        """Return it as it is written down, not saved and of no node yet."""
+        flavor = self.finding.wanted.flavor
+        return SyncOutcome(
+            flavorid=flavor.flavorid,
+            name=flavor.name,
+            state=self.finding.state,
+            differences=[difference.as_json() for difference in self.finding.differences],
+            action=self.action,
+            reason=self.reason,
+        )
+
+
+def unreachable(flavor: Flavor, reason: str) -> SyncOutcome:
+    """Return what is written down of a flavor in a node that could not be asked."""
+    return SyncOutcome(
+        flavorid=flavor.flavorid, name=flavor.name, state=State.UNREACHABLE, action=Action.CANNOT, reason=reason
+    )
 
 
 def plan(finding: Finding, *, replaces: bool = False) -> Step:

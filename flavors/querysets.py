@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import Max
+from django.db.models import Max, Prefetch
 
 from infrastructures.models import Infrastructure
 
@@ -55,9 +55,17 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
         operated = Infrastructure.objects.operated_by(user)
         return self.filter(nodes__infrastructure__in=operated).distinct()
 
+    def in_full(self, nodes: "SyncNodeQuerySet") -> Self:
+        """Fetch those *nodes* that belong to each, with their outcomes: two more queries, however many."""
+        return self.prefetch_related(Prefetch("nodes", nodes.prefetch_related("outcomes")))
+
 
 class SyncNodeQuerySet(models.QuerySet["SyncNode"]):
     """The nodes' parts of the synchronisation runs."""
+
+    def visible_to(self, user: Any, *, manages: bool) -> Self:
+        """Return all to whoever *manages* the promoted flavors, and to operators those of their own nodes."""
+        return self if manages else self.filter(infrastructure__in=Infrastructure.objects.operated_by(user))
 
     def unfinished(self) -> Self:
         """Return those that a run has still to work on."""

@@ -17,12 +17,13 @@ from django.db import connections, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException
 
 from flavors import services
 from flavors.comparison import Finding, NodeFlavors, Wanted, compare
 from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
-from flavors.planning import Step, plan
+from flavors.planning import Step, plan, unreachable
+from flavorsync_project.api.errors import Conflict
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import (
@@ -113,17 +114,19 @@ def read_node(nova: Nova, flavors: Collection[Flavor]) -> NodeFlavors:
     )
 
 
-def promoted_flavors(flavorids: Collection[str] = ()) -> list[Flavor]:
+def promoted_flavors(
+    flavorids: Collection[str] = (), *, absent: Callable[[str], APIException] = Conflict
+) -> list[Flavor]:
     """Return the promoted flavors, or those of these ids.
 
     Raises:
-        ValidationError: one of the ids is that of no promoted flavor.
+        Conflict, or what *absent* makes: one of the ids is that of no promoted flavor.
 
     Cost: one query.
     """
     flavors = list(Flavor.objects.promoted().chosen(flavorids))
     if missing := sorted(set(flavorids) - {flavor.flavorid for flavor in flavors}):
-        raise ValidationError({"flavors": [f"there is no promoted flavor {', '.join(missing)}"]})
+        raise absent(f"flavors: there is no promoted flavor {', '.join(missing)}")
     return flavors
 
 
@@ -148,7 +151,7 @@ def create_run(
         exact: whether extra specs that the catalogue does not name are taken away.
 
     Raises:
-        ValidationError: an id is that of no promoted flavor.
+        Conflict: an id is that of no promoted flavor.
 
     Cost: two queries, one more with *flavorids*.
     """
@@ -287,35 +290,21 @@ def _synchronise(run: SyncRun, node: SyncNode, wanted: Sequence[Wanted], listen:
 
 def _write_unreachable(node: SyncNode, wanted: Iterable[Wanted], error: CloudError) -> None:
     node.outcomes.all().delete()
-    SyncOutcome.objects.bulk_create(
-        SyncOutcome(
-            node=node,
-            flavorid=each.flavor.flavorid,
-            name=each.flavor.name,
-            state=SyncOutcome.State.UNREACHABLE,
-            action=Action.CANNOT,
-            reason=str(error.detail),
-        )
-        for each in wanted
-    )
+    outcomes = [unreachable(each.flavor, str(error.detail)) for each in wanted]
+    for outcome in outcomes:
+        outcome.node = node
+    SyncOutcome.objects.bulk_create(outcomes)
     _note_comparison(node)
 
 
 def _planned(node: SyncNode, step: Step, nova: Nova) -> SyncOutcome:
     """Return what is written down of a step; before a flavor is replaced, the servers that use it are counted."""
-    finding = step.finding
-    replaced = finding.has if step.action == Action.REPLACE else None
-    return SyncOutcome(
-        node=node,
-        flavorid=finding.wanted.flavor.flavorid,
-        name=finding.wanted.flavor.name,
-        state=finding.state,
-        differences=[difference.as_json() for difference in finding.differences],
-        action=step.action,
-        reason=step.reason,
-        servers=nova.count_servers(replaced.id) if replaced else None,
-        result=Result.NONE if step.action in (Action.NOTHING, Action.CANNOT) else Result.PLANNED,
-    )
+    outcome = step.as_outcome()
+    outcome.node = node
+    if step.action == Action.REPLACE and step.finding.has:
+        outcome.servers = nova.count_servers(step.finding.has.id)
+    outcome.result = Result.NONE if step.action in (Action.NOTHING, Action.CANNOT) else Result.PLANNED
+    return outcome
 
 
 def _write_plan(run: SyncRun, node: SyncNode, planned: list[Planned], listen: Listener) -> list[Planned]:

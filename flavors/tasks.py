@@ -41,7 +41,7 @@ def start_run(
     """Write a run down, as `create_run` does, and put it into the queue.
 
     Raises:
-        ValidationError: an id is that of no promoted flavor.
+        Conflict: an id is that of no promoted flavor.
 
     Cost: four queries, one more with *flavorids*.
     """

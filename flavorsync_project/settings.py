@@ -261,7 +261,7 @@ CORS_ALLOW_HEADERS = [
     "x-auth-token",
     "x-auth-token-keystone",
 ]
-CORS_EXPOSE_HEADERS = ["ETag", "Link", "Retry-After", "WWW-Authenticate", "X-Openstack-Request-Id"]
+CORS_EXPOSE_HEADERS = ["ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Openstack-Request-Id"]
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Flavor Sync",
@@ -274,6 +274,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_SETTINGS": {"deepLinking": False, "defaultModelsExpandDepth": 0},
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "RunState": "flavors.models.SyncRun.State",
+        "NodeState": "flavors.models.SyncNode.State",
+        "OutcomeState": "flavors.models.SyncOutcome.State",
+    },
     "PREPROCESSING_HOOKS": ["flavorsync_project.api.openapi.canonical_paths"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

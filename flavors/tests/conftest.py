@@ -1,6 +1,6 @@
 """Fixtures of the catalogue's tests."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -10,8 +10,12 @@ from pytest_django import Settings
 from flavors.tests.federation import CLOUDS, WIRES, Agree, assert_everything_agrees
 from flavors.tests.fixtures import _lab_settings, api, lab
 from flavors.tests.proxied import Clouds, proxied_clouds
-from flavors.tests.wire import Wire
+from flavors.tests.sync import NODES, Callers, judge, with_accounts, with_tokens
+from flavors.tests.wire import Api, Wire
+from identity.tests.factories import APP_ID, KEYROCK_URL
 from infrastructures.openstack.keystone import forget_session
+from infrastructures.tests.cloud import Federation
+from infrastructures.tests.factories import make_registered
 from lab import Lab
 
 __all__ = ["_lab_settings", "api", "lab"]
@@ -44,3 +48,24 @@ def proxied(lab: Lab, _lab_settings: None, transactional_db: None) -> Iterator[C
     """The lab's clouds behind proxies, registered where other processes see them."""
     with proxied_clouds(lab) as clouds:
         yield clouds
+
+
+@pytest.fixture
+def scripted(db: None, settings: Settings, tmp_path: Path) -> Iterator[Federation]:
+    """Three clouds without a flavor, registered, and an IdM."""
+    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
+    settings.KEYROCK_URL, settings.KEYROCK_APP_IDS = KEYROCK_URL, [APP_ID]
+    settings.KEYSTONE_URL = ""
+    with Federation() as federation:
+        federation.http.get(f"{KEYROCK_URL}/user", text=judge)
+        for name in NODES:
+            federation.add(name)
+            make_registered(name)
+        yield federation
+
+
+@pytest.fixture(params=[with_tokens, with_accounts])
+def callers(request: pytest.FixtureRequest, scripted: Federation, wire: Wire) -> Callers:
+    """Users of the IdM, and then local accounts, each in each of the two formats."""
+    gather: Callable[[Api], Callers] = request.param
+    return gather(Api(wire, {}))

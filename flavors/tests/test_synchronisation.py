@@ -10,12 +10,12 @@ import requests
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from rest_framework.exceptions import ValidationError
 
 from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
 from flavors.synchronisation import carry_out, compare_nodes, create_run, promoted_flavors
 from flavors.tests.drift import document_of
 from flavors.tests.factories import make_flavor, make_installation
+from flavorsync_project.api.errors import Conflict
 from infrastructures import services
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.tests.cloud import Federation, RegisteredCloud
@@ -216,7 +216,7 @@ def test_a_run_may_be_about_some_flavors(mordor: RegisteredCloud, tiny: Flavor) 
 @pytest.mark.parametrize("flavorid", ["nowhere", "public"])
 def test_a_run_is_about_promoted_flavors_alone(mordor: RegisteredCloud, tiny: Flavor, flavorid: str) -> None:
     make_flavor(flavorid="public", name="public", promoted=False)
-    with pytest.raises(ValidationError, match=f"there is no promoted flavor {flavorid}"):
+    with pytest.raises(Conflict, match=f"flavors: there is no promoted flavor {flavorid}"):
         run(flavorids=["tiny", flavorid])
     assert not SyncRun.objects.exists()
 

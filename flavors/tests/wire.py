@@ -5,7 +5,7 @@ It holds every answer, whatever the test is about, to what the contract says of 
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from xml.etree import ElementTree as ET
@@ -59,12 +59,13 @@ class Xml:
     content_type = "application/xml; charset=utf-8"
 
     def write(self, document: Document) -> bytes:
-        """Return a flavor in XML; values are written as they are, right or wrong."""
-        members = dict(document["flavor"])
-        element = Element("flavor", {"id": str(members.pop("id"))} if members.get("id") else {})
+        """Return a flavor or a run in XML; values are written as they are, right or wrong."""
+        ((root, content),) = document.items()
+        members = dict(content)
+        element = Element(root, {"id": str(members.pop("id"))} if members.get("id") else {})
         members.pop("id", None)
-        nodes = members.pop("nodes", [])
-        for name, value in [*members.items(), *(("node", node) for node in nodes)]:
+        lists = {item: members.pop(name, []) for name, item in (("nodes", "node"), ("flavors", "flavor"))}
+        for name, value in [*members.items(), *((item, value) for item, values in lists.items() for value in values)]:
             ET.SubElement(element, name).text = json.dumps(value) if isinstance(value, bool) else str(value)
         return _DECLARATION + ET.tostring(element)
 
@@ -81,6 +82,12 @@ class Xml:
                 return {"Infrastructures": [_infrastructure(child) for child in root]}
             case "collections":
                 return {"collections": [_collection(child) for child in root]}
+            case "status":
+                return {"status": _status(root)}
+            case "run":
+                return {"run": _run(root)}
+            case "runs":
+                return {"runs": [_run(child) for child in root]}
             case "error":
                 assert [child.tag for child in root] == ["message"]
                 return {"error": {"message": root[0].text}}
@@ -110,6 +117,77 @@ def _infrastructure(element: Element) -> Document:
 def _collection(element: Element) -> Document:
     assert (element.tag, {child.tag for child in element}) == ("collection", {"link"})
     return {"name": element.get("name"), "links": [dict(link.attrib) for link in element]}
+
+
+_Read = Callable[[str], Any]
+_FLAG: _Read = {"true": True, "false": False}.__getitem__
+_TIMES: Mapping[str, _Read] = dict.fromkeys(("started_at", "compared_at", "finished_at"), str)
+_VALUES: Mapping[str, _Read] = {
+    **dict.fromkeys(("vcpus", "ram", "disk", "swap", "ephemeral"), int),
+    "rxtx_factor": float,
+    "is_public": _FLAG,
+}
+
+
+def _object(element: Element, tag: str, attribute: str, children: Mapping[str, _Read], *rest: str) -> Document:
+    """Return an attribute and what some children say, None for those that are not there; *rest* comes after them."""
+    order = [*children, *rest]
+    tags = [child.tag for child in element]
+    assert element.tag == tag
+    assert list(element.keys()) == ([attribute] if attribute else [])
+    assert tags == sorted(tags, key=order.index)
+    assert not [tag for tag in children if tags.count(tag) > 1]
+    values = {
+        name: None if (found := element.find(name)) is None else read(found.text or "")
+        for name, read in children.items()
+    }
+    return {**({attribute: element.get(attribute)} if attribute else {}), **values}
+
+
+def _run(element: Element) -> Document:
+    flags = dict.fromkeys(("dry_run", "replace", "exact"), _FLAG)
+    texts: dict[str, _Read] = {"state": str, "requested_by": str, **flags}
+    texts |= dict.fromkeys(("created_at", "started_at", "finished_at"), str)
+    run = _object(element, "run", "id", texts, "flavor", "progress", "node")
+    run["flavors"] = [child.text or "" for child in element.iterfind("flavor")]
+    if (progress := element.find("progress")) is not None:
+        counts = ("nodes", "nodes_done", "flavors", "flavors_done")
+        run["progress"] = _object(progress, "progress", "", dict.fromkeys(counts, int))
+        run["nodes"] = [_node(child, _TIMES) for child in element.iterfind("node")]
+        for outcome in (outcome for node in run["nodes"] for outcome in node["outcomes"]):
+            assert outcome["result"] is not None
+    return run
+
+
+def _status(element: Element) -> Document:
+    status = _object(element, "status", "", {"state": str}, "node")
+    status["nodes"] = [_node(child, {"compared_at": str}) for child in element.iterfind("node")]
+    for outcome in (outcome for node in status["nodes"] for outcome in node["outcomes"]):
+        assert [outcome.pop(name) for name in ("servers", "result", "seconds")] == [None] * 3
+    return status
+
+
+def _node(element: Element, times: Mapping[str, _Read]) -> Document:
+    node = _object(element, "node", "name", {"state": str, "error": str, **times}, "outcome")
+    node["outcomes"] = [_outcome(child) for child in element.iterfind("outcome")]
+    return node
+
+
+def _outcome(element: Element) -> Document:
+    texts = {
+        **dict.fromkeys(("name", "state", "action", "reason"), str),
+        "servers": int,
+        "result": str,
+        "seconds": float,
+    }
+    outcome = _object(element, "outcome", "id", texts, "difference")
+    outcome["differences"] = [_difference(child) for child in element.iterfind("difference")]
+    return outcome
+
+
+def _difference(element: Element) -> Document:
+    read = _VALUES.get(element.get("member", ""), str)
+    return _object(element, "difference", "member", {"node": read, "catalogue": read})
 
 
 WIRES: dict[str, Wire] = {"json": Json(), "xml": Xml()}

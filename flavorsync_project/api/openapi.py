@@ -82,7 +82,8 @@ def canonical_paths(endpoints: Iterable[tuple[str, str, str, Any]], **_: Any) ->
 def unwrapped_in_xml(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Have XML bodies described without the member that wraps them in JSON: it is their root element.
 
-    A hook of drf-spectacular (POSTPROCESSING_HOOKS): the whole document, changed in place.
+    The objects of a list are elements that are called like the list without its s. A hook of
+    drf-spectacular (POSTPROCESSING_HOOKS): the whole document, changed in place.
     """
     components = result["components"]["schemas"]
     for operations in result["paths"].values():
@@ -92,7 +93,15 @@ def unwrapped_in_xml(result: dict[str, Any], **_: Any) -> dict[str, Any]:
                 for media_type in (XML, TEXT_XML):
                     if body := part.get("content", {}).get(media_type):
                         body["schema"] = _root_element(body["schema"], components, closed=part is request)
+    for component in components.values():
+        for name, schema in component.get("properties", {}).items():
+            if "$ref" in schema.get("items", {}):
+                schema["items"] = _list_item(name, schema["items"])
     return result
+
+
+def _list_item(name: str, item: Mapping[str, Any]) -> dict[str, Any]:
+    return {"allOf": [item], "xml": {"name": name.removesuffix("s")}}
 
 
 def _root_element(schema: dict[str, Any], components: Mapping[str, Any], *, closed: bool) -> dict[str, Any]:
@@ -101,8 +110,11 @@ def _root_element(schema: dict[str, Any], components: Mapping[str, Any], *, clos
     name, content = next(iter(wrapper["properties"].items()))
     element = {"name": XML_ROOTS.get(name, name)}
     if content.get("type") == "array":
-        item = {"allOf": [content["items"]], "xml": {"name": element["name"].removesuffix("s")}}
-        return {**content, "items": item, "xml": {**element, "wrapped": True}}
+        return {
+            **content,
+            "items": _list_item(element["name"], content["items"]),
+            "xml": {**element, "wrapped": True},
+        }
     if not closed:
         return {"allOf": [content], "xml": element}
     component = _component(content, components)

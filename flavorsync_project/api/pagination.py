@@ -33,7 +33,7 @@ class MarkerPagination(BasePagination):
 
     root = "flavors"
     ordering: tuple[str, ...] = ("name", "flavorid")
-    """The fields that a queryset is ordered by. The last one is the marker, and unique."""
+    """The fields that a queryset is ordered by, descending with a `-`. The last one is the marker, and unique."""
     item_id = "id"
     """The attribute that is the marker of an object in a plain list."""
 
@@ -54,7 +54,7 @@ class MarkerPagination(BasePagination):
         self.limit = self._limit()
         marker = request.query_params.get(self.marker_query_param)
         if isinstance(queryset, QuerySet):
-            self.marker_attribute = self.ordering[-1]
+            self.marker_attribute = self.ordering[-1].removeprefix("-")
             rest: Any = queryset.order_by(*self.ordering)
             if marker is not None:
                 rest = self._rows_after(rest, marker)
@@ -74,18 +74,19 @@ class MarkerPagination(BasePagination):
         return min(int(text.lstrip("0")[:_SHOWN] or 0), _MAX_LIMIT) or None
 
     def _rows_after(self, queryset: QuerySet[Model], marker: str) -> QuerySet[Model]:
-        position = queryset.filter(**{self.ordering[-1]: marker}).values_list(*self.ordering).first()
+        fields = [field.removeprefix("-") for field in self.ordering]
+        beyond = ["lt" if field.startswith("-") else "gt" for field in self.ordering]
+        position = queryset.filter(**{self.marker_attribute: marker}).values_list(*fields).first()
         if position is None:
             raise self._unknown(marker)
         after = Q()
         equal = Q()
         # name > x, or name = x and id > y
-        for field, value in zip(self.ordering, position, strict=True):
-            after |= equal & Q(**{f"{field}__gt": value})
+        for field, lookup, value in zip(fields, beyond, position, strict=True):
+            after |= equal & Q(**{f"{field}__{lookup}": value})
             equal &= Q(**{field: value})
         # The first field alone, once more: it is where an index is entered. SQLite would else read all that follows.
-        first = self.ordering[0]
-        return queryset.filter(after, **{f"{first}__gte": position[0]})
+        return queryset.filter(after, **{f"{fields[0]}__{beyond[0]}e": position[0]})
 
     def _items_after(self, items: Sequence[Any], marker: str) -> Sequence[Any]:
         for index, item in enumerate(items):

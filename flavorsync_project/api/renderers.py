@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 from rest_framework import renderers
 from rest_framework_xml.renderers import XMLRenderer as StockXMLRenderer
 
-from flavorsync_project.api.vocabulary import ERROR, FLAVOR, INFRASTRUCTURE, Kind, Resource
+from flavorsync_project.api.vocabulary import ERROR, FLAVOR, INFRASTRUCTURE, RUN, STATUS, Kind, Resource
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -89,7 +89,17 @@ def _text(value: object) -> str:
     return _escape(value, _TEXT_ENTITIES)
 
 
-_FORMATS: Mapping[Kind, Callable[[object], str]] = {Kind.TEXT: _text, Kind.INTEGER: str, Kind.BOOLEAN: _boolean}
+def _value(value: object) -> str:
+    return _boolean(value) if isinstance(value, bool) else _text(value)
+
+
+_FORMATS: Mapping[Kind, Callable[[object], str]] = {
+    Kind.TEXT: _text,
+    Kind.INTEGER: str,
+    Kind.BOOLEAN: _boolean,
+    Kind.NUMBER: str,
+    Kind.VALUE: _value,
+}
 
 
 def _attributes(**values: object) -> str:
@@ -97,15 +107,19 @@ def _attributes(**values: object) -> str:
 
 
 def _resource(resource: Resource, members: Mapping[str, Any], indent: str) -> Iterator[str]:
-    """Yield the lines of one object, with those members of the vocabulary that it has."""
+    """Yield the lines of one object, with those members of the vocabulary that it has and that are not null."""
     tag, inner = resource.element, indent + _INDENT
     yield f"{indent}<{tag}{_attributes(**{name: members[name] for name in resource.attributes if name in members})}>"
     for name, kind in resource.children.items():
-        if name in members:
-            yield f"{inner}<{name}>{_FORMATS[kind](members[name])}</{name}>"
+        if (value := members.get(name)) is not None:
+            yield f"{inner}<{name}>{_FORMATS[kind](value)}</{name}>"
     for name, item in resource.lists.items():
         for value in members.get(name, ()):
             yield f"{inner}<{item}>{_text(value)}</{item}>"
+    for name, part in resource.parts.items():
+        objects = members.get(name, ())
+        for one in [objects] if isinstance(objects, Mapping) else objects:
+            yield from _resource(part, one, inner)
     yield f"{indent}</{tag}>"
 
 
@@ -139,6 +153,9 @@ DOCUMENTS: Mapping[str, Callable[[Any, str], Iterable[str]]] = {
     "flavors": _many("flavors", FLAVOR),
     "infrastructure": _one(INFRASTRUCTURE),
     "Infrastructures": _many("infrastructures", INFRASTRUCTURE),
+    "status": _one(STATUS),
+    "run": _one(RUN),
+    "runs": _many("runs", RUN),
     "error": _one(ERROR),
     "collections": _collections,
 }

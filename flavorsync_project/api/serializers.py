@@ -217,23 +217,29 @@ class FlavorIdField(StrictCharField):
         return flavor_id
 
 
+class StrictListField(serializers.ListField):
+    """A JSON list of what `child` takes, in the order given."""
+
+    default_error_messages = {**_MISSING, "not_a_list": "must be a list, not {input_type}"}
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """Return *data* if it is a list, of what `child` makes of its items."""
+        if not isinstance(data, list):
+            self.fail("not_a_list", input_type=_shown(data))
+        return super().to_internal_value(data)
+
+
 @extend_schema_field(
     {
         "type": "array",
         "items": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH, "xml": {"name": "node"}},
     }
 )
-class NodesField(serializers.ListField):
+class NodesField(StrictListField):
     """The names of nodes, in the order given."""
 
     child = NameField()
-    default_error_messages = {**_MISSING, "not_a_list": "must be a list of names, not {input_type}"}
-
-    def to_internal_value(self, data: Any) -> list[str]:
-        """Return *data* if it is a list of names."""
-        if not isinstance(data, list):
-            self.fail("not_a_list", input_type=_shown(data))
-        return super().to_internal_value(data)
+    default_error_messages = {"not_a_list": "must be a list of names, not {input_type}"}
 
 
 class _ErrorMessageSerializer(serializers.Serializer[Any]):

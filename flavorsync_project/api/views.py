@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from flavorsync_project.api.openapi import errors
 
-COLLECTIONS = ("flavors", "promotedflavors", "infrastructures", "regions")
+COLLECTIONS = ("flavors", "promotedflavors", "infrastructures", "regions", "sync/runs")
 
 
 class LinkSerializer(serializers.Serializer[object]):

@@ -44,6 +44,7 @@ MIN_REQUESTS = 500
 """From each of them: 2,500 in all."""
 
 # What there is, by the parameter that names it.
+RUN_IDS = [there_is.OWN_RUN, there_is.SHARED_RUN, there_is.FOREIGN_RUN]
 KNOWN: Mapping[str, list[str]] = {
     "id": [
         there_is.PRIVATE,
@@ -96,6 +97,7 @@ class Abuse:
     def __init__(self, world: World, document: Any, actor: str) -> None:
         self.world = world
         self.document = document
+        self.components = _with_null(document["components"])
         self.actor = actor
         self.schema = schemathesis.openapi.from_dict(document)
         self.schema.app = application
@@ -186,7 +188,7 @@ class Abuse:
 
     def validate(self, body: Any, schema: Any) -> None:
         """Check a body, whichever its format was, against its schema in JSON."""
-        jsonschema.Draft4Validator({**schema, "components": self.document["components"]}).validate(body)
+        jsonschema.Draft4Validator({**schema, "components": self.components}).validate(body)
 
     def note(self, case: Any, response: Any, failure: BaseException) -> None:
         """Remember the first failure of each kind of each operation, with the request that shows it."""
@@ -199,6 +201,16 @@ class Abuse:
             )
 
 
+def _with_null(schema: Any) -> Any:
+    """Return schemas of OpenAPI 3.0 as JSON Schema has them, which knows no `nullable`."""
+    if isinstance(schema, list):
+        return [_with_null(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    converted = {name: _with_null(value) for name, value in schema.items()}
+    return {"anyOf": [converted, {"type": "null"}]} if schema.get("nullable") is True else converted
+
+
 def _names(operation: Any) -> Iterator[str]:
     return (parameter.name for parameter in operation.iter_parameters())
 
@@ -208,6 +220,7 @@ def _aim(case: Any, number: int) -> None:
     wrong = getattr(case.meta.phase.data, "parameter_location", None)
     if wrong is not ParameterLocation.PATH:
         for name in case.path_parameters or ():
-            case.path_parameters[name] = KNOWN[name][number % len(KNOWN[name])]
+            known = RUN_IDS if "/runs/" in case.operation.path else KNOWN[name]
+            case.path_parameters[name] = known[number % len(known)]
     if wrong is not ParameterLocation.HEADER and "X-Auth-Token-KeyStone" in (case.headers or ()):
         case.headers.update(KEYSTONE_TOKENS["administrator"])

@@ -19,7 +19,17 @@ from flavorsync_project.wsgi import application
 # Headers and paths as WSGI has them: bytes, as Latin-1 (PEP 3333). Servers let no line break through.
 LATIN_1 = st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"))
 METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FLY"])
-COLLECTIONS = ["flavors", "promotedflavors", "infrastructures", "regions", f"regions/{OWN}/flavors", "nodes", "schema"]
+COLLECTIONS = [
+    "flavors",
+    "promotedflavors",
+    "infrastructures",
+    "regions",
+    f"regions/{OWN}/flavors",
+    "nodes",
+    "sync/runs",
+    "sync/status",
+    "schema",
+]
 PATHS = st.one_of(
     st.sampled_from([f"/v1/{name}" for name in COLLECTIONS]),
     st.builds("/v1/{}/{}".format, st.sampled_from(COLLECTIONS), LATIN_1),
@@ -29,6 +39,8 @@ CONTENT_TYPES = st.sampled_from(["application/json", "application/xml", "text/xm
 BODIES = st.one_of(
     st.binary(),
     st.builds(b'{"flavor": {"name": "%s", "vcpus": %s}}'.__mod__, st.tuples(st.binary(), st.binary())),
+    st.builds(b'{"run": {"nodes": ["%s"], "exact": %s}}'.__mod__, st.tuples(st.binary(), st.binary())),
+    st.builds(b"<run><node>%s</node><flavor>%s</flavor></run>".__mod__, st.tuples(st.binary(), st.binary())),
     st.builds(b"<flavor id='%s'><name>%s</name></flavor>".__mod__, st.tuples(st.binary(), st.binary())),
 )
 HEADERS = st.dictionaries(

@@ -126,6 +126,19 @@ POST   /v1/infrastructures               |                          | broken nod
 DELETE /v1/infrastructures/{name}        | Mordor                   |                 | 401 401 403 403 403 409 409 403
 DELETE /v1/infrastructures/{name}        | Rohan                    |                 | 401 401 403 403 403 403 403 403
 DELETE /v1/infrastructures/{name}        | Nowhere                  |                 | 401 401 404 404 404 404 404 404
+
+# Run 71 is over Mordor, 73 over Rohan, 72 over both.
+GET    /v1/sync/status                   |                          |                 | 401 401 403 200 200 200 200 200
+GET    /v1/sync/runs                     |                          |                 | 401 401 403 200 200 200 200 200
+GET    /v1/sync/runs/{id}                | 71                       |                 | 401 401 403 200 200 200 200 200
+GET    /v1/sync/runs/{id}                | 72                       |                 | 401 401 403 200 200 200 200 200
+GET    /v1/sync/runs/{id}                | 73                       |                 | 401 401 403 200 200 404 404 200
+GET    /v1/sync/runs/{id}                | missing                  |                 | 401 401 403 404 404 404 404 404
+POST   /v1/sync/runs                     |                          | run             | 401 401 403 202 202 202 202 202
+POST   /v1/sync/runs                     |                          | run own         | 401 401 403 202 202 202 202 202
+POST   /v1/sync/runs                     |                          | run foreign     | 401 401 403 202 202 403 403 202
+POST   /v1/sync/runs                     |                          | run nowhere     | 401 401 403 409 409 409 409 409
+POST   /v1/sync/runs                     |                          | broken run      | 401 401 403 400 400 400 400 400
 """
 
 NEW = {"name": "new", "vcpus": 1, "ram": 512, "disk": 1}
@@ -149,6 +162,11 @@ BODIES: Mapping[str, Any] = {
     "resize": {"flavor": {"ram": 8192}},
     "install own": {"flavor": {"nodes": [OWN]}},
     "install foreign": {"flavor": {"nodes": [FOREIGN]}},
+    "run": {"run": {}},
+    "run own": {"run": {"nodes": [OWN]}},
+    "run foreign": {"run": {"nodes": [OWN, FOREIGN]}},
+    "run nowhere": {"run": {"nodes": [OWN, "Nowhere"]}},
+    "broken run": {"run": {"dry_run": "perhaps"}},
     "own node": {"infrastructure": {"name": UNREGISTERED, **NODE}},
     "other node": {"infrastructure": {"name": "Gondor", **NODE}},
     "foreign node": {"infrastructure": {"name": FOREIGN, **NODE}},

@@ -29,6 +29,10 @@ OPERATIONS = {
     ("/v1/regions/{region}/flavors/{id}", "get"),
     ("/v1/regions/{region}/flavors/{id}", "put"),
     ("/v1/regions/{region}/flavors/{id}", "delete"),
+    ("/v1/sync/status", "get"),
+    ("/v1/sync/runs", "get"),
+    ("/v1/sync/runs", "post"),
+    ("/v1/sync/runs/{id}", "get"),
 }
 
 
@@ -47,7 +51,7 @@ def test_every_operation_is_described_once(document: Any) -> None:
 def test_every_operation_has_both_formats_and_its_credentials(document: Any) -> None:
     for operations in document["paths"].values():
         for operation in operations.values():
-            assert {"200", "201", "204"} & set(operation["responses"]), operation["operationId"]
+            assert {"200", "201", "202", "204"} & set(operation["responses"]), operation["operationId"]
             assert {"400", "401", "503"} <= set(operation["responses"]), operation["operationId"]
             bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
             for body in bodies:
@@ -65,7 +69,11 @@ def test_the_keystone_token_is_a_parameter_of_a_regions_flavors(document: Any) -
 
 @pytest.mark.parametrize(
     ("path", "root", "item"),
-    [("/v1/flavors", "flavors", "flavor"), ("/v1/regions", "infrastructures", "infrastructure")],
+    [
+        ("/v1/flavors", "flavors", "flavor"),
+        ("/v1/regions", "infrastructures", "infrastructure"),
+        ("/v1/sync/runs", "runs", "run"),
+    ],
 )
 def test_an_xml_list_is_described_by_its_elements(document: Any, path: str, root: str, item: str) -> None:
     schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/xml"]["schema"]
@@ -74,7 +82,25 @@ def test_an_xml_list_is_described_by_its_elements(document: Any, path: str, root
     assert schema["items"]["xml"] == {"name": item}
 
 
-@pytest.mark.parametrize("component", ["Flavor", "Region"])
+@pytest.mark.parametrize(
+    ("component", "list_name", "item"),
+    [
+        ("SyncRunInFull", "nodes", "node"),
+        ("SyncRunInFull", "flavors", "flavor"),
+        ("SyncNode", "outcomes", "outcome"),
+        ("Outcome", "differences", "difference"),
+    ],
+)
+def test_a_list_inside_is_described_by_its_elements(document: Any, component: str, list_name: str, item: str) -> None:
+    schema = document["components"]["schemas"][component]["properties"][list_name]
+    assert (schema["type"], schema["items"]["xml"]) == ("array", {"name": item})
+
+
+def test_a_run_that_is_started_tells_where_to_look(document: Any) -> None:
+    assert "Location" in document["paths"]["/v1/sync/runs"]["post"]["responses"]["202"]["headers"]
+
+
+@pytest.mark.parametrize("component", ["Flavor", "Region", "SyncRun"])
 def test_an_id_is_an_attribute_in_xml(document: Any, component: str) -> None:
     assert document["components"]["schemas"][component]["properties"]["id"]["xml"] == {"attribute": True}
 

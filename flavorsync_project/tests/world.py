@@ -6,7 +6,7 @@ Keystone of its own, an administrator's token and a plain member's.
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,9 +14,10 @@ import requests_mock
 from django.contrib.auth.models import Permission
 from django.core.cache import caches
 from django.db import transaction
+from django.utils import timezone
 from pytest_django import Settings
 
-from flavors.models import Flavor, Installation
+from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
 from flavors.permissions import PROMOTE
 from identity.models import User
 from identity.roles import Role
@@ -66,6 +67,7 @@ KEYSTONE_TOKENS: Mapping[str, Mapping[str, str]] = {
 PRIVATE, FOREIGN_PRIVATE = "private", "foreign-private"
 PUBLIC, FOREIGN_PUBLIC = "public", "foreign-public"
 PROMOTED, INSTALLED = "promoted", "installed"
+OWN_RUN, SHARED_RUN, FOREIGN_RUN = "71", "72", "73"
 
 
 class OpenCloud(RegisteredCloud):
@@ -131,6 +133,39 @@ class World:
             _publish(flavorid, node, promoted=False)
         _publish(INSTALLED, own, promoted=True)
         _publish(PROMOTED, None, promoted=True)
+        for run, nodes in {OWN_RUN: [own], SHARED_RUN: [own, foreign], FOREIGN_RUN: [foreign]}.items():
+            _synchronise(run, nodes)
+
+
+def _synchronise(run: str, infrastructures: Sequence[Infrastructure]) -> None:
+    """Store a run that is under way: the first node is done."""
+    now = timezone.now()
+    running = SyncRun.objects.create(
+        pk=int(run), requested_by="schedule", repairs=True, state=SyncRun.State.RUNNING, started_at=now
+    )
+    first, *_ = [
+        SyncNode.objects.create(run=running, infrastructure=infrastructure, name=infrastructure.name)
+        for infrastructure in infrastructures
+    ]
+    SyncNode.objects.filter(pk=first.pk).update(
+        state=SyncNode.State.DONE, started_at=now, compared_at=now, finished_at=now
+    )
+    SyncOutcome.objects.create(
+        node=first,
+        flavorid=PROMOTED,
+        name=PROMOTED,
+        state=SyncOutcome.State.DIFFERENT,
+        differences=[
+            {"member": "ram", "node": 2048, "catalogue": 4096},
+            {"member": "rxtx_factor", "node": 1.0, "catalogue": 2.0},
+            {"member": "is_public", "node": False, "catalogue": True},
+            {"member": "extra_specs.hw:cpu_policy", "node": None, "catalogue": "shared"},
+        ],
+        action=SyncOutcome.Action.REPLACE,
+        servers=3,
+        result=SyncOutcome.Result.DONE,
+        seconds=0.5,
+    )
 
 
 def _publish(flavorid: str, node: Infrastructure | None, *, promoted: bool) -> None:

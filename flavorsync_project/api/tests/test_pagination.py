@@ -162,6 +162,16 @@ class TestRows:
         found = _walk(ContentTypePages, ContentType.objects.all(), f"/v1/types?limit={limit}")
         assert tuple(row.model for row in found) == self.ORDER
 
+    @pytest.mark.parametrize("limit", [1, 2, 3, 5])
+    @pytest.mark.parametrize(
+        ("ordering", "order"),
+        [(("-app_label", "-model"), ORDER[::-1]), (("app_label", "-model"), ("m3", "m2", "m4", "m0", "m1"))],
+    )
+    def test_the_order_can_be_descending(self, limit: int, ordering: tuple[str, ...], order: tuple[str, ...]) -> None:
+        pages = type("Pages", (ContentTypePages,), {"ordering": ordering})
+        found = _walk(pages, ContentType.objects.all(), f"/v1/types?limit={limit}")
+        assert tuple(row.model for row in found) == order
+
     def test_a_row_outside_of_the_queryset_is_no_marker(self) -> None:
         with pytest.raises(ParseError, match=r"^Marker m1 could not be found$"):
             ContentTypePages().paginate_queryset(

@@ -86,8 +86,8 @@ REFUSED: list[tuple[str, str, str | bytes, str]] = [
         "not well-formed XML: encoding specified in XML declaration is incorrect",
     ),
     ("a charset nobody knows", "text/xml; charset=martian", "<flavor/>", ENCODING),
-    ("another root", XML, "<server/>", "must be <flavor> or <infrastructure>, not <server>"),
-    ("a list", XML, "<flavors><flavor/></flavors>", "must be <flavor> or <infrastructure>, not <flavors>"),
+    ("another root", XML, "<server/>", "must be <flavor> or <infrastructure> or <run>, not <server>"),
+    ("a list", XML, "<flavors><flavor/></flavors>", "must be <flavor> or <infrastructure> or <run>, not <flavors>"),
     ("a root in a namespace", XML, '<flavor xmlns="urn:x"/>', "not <{urn:x}flavor>"),
     ("an unknown element", XML, "<flavor><colour>red</colour></flavor>", "<flavor> has no element <colour>"),
     ("another's element", XML, "<infrastructure><vcpus>1</vcpus></infrastructure>", "has no element <vcpus>"),
@@ -299,6 +299,15 @@ def test_an_infrastructure_in_xml() -> None:
     body = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
     <infrastructure><tenant>t</tenant><name>Mordor</name><password>12345</password></infrastructure>"""
     assert parse_xml(body) == {"infrastructure": {"tenant": "t", "name": "Mordor", "password": "12345"}}
+
+
+def test_a_run_in_xml() -> None:
+    body = (
+        "<run><node>Mordor</node><dry_run>true</dry_run><flavor>tiny</flavor><exact>0</exact><node>Rohan</node></run>"
+    )
+    assert parse_xml(body) == {
+        "run": {"nodes": ["Mordor", "Rohan"], "flavors": ["tiny"], "dry_run": True, "exact": False}
+    }
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1", "windows-1252"])

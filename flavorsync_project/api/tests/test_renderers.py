@@ -60,6 +60,46 @@ DOCUMENTS = [
         "<error>\n  <message>The flavor 42 does not exist</message>\n</error>\n",
     ),
     (
+        {"run": {"id": "7", "state": "running", "dry_run": False, "finished_at": None, "flavors": ["a", "b"]}},
+        (
+            '<run id="7">\n  <state>running</state>\n  <dry_run>false</dry_run>\n'
+            "  <flavor>a</flavor>\n  <flavor>b</flavor>\n</run>\n"
+        ),
+    ),
+    ({"runs": [{"id": "7"}]}, '<runs>\n  <run id="7">\n  </run>\n</runs>\n'),
+    ({"run": {"progress": {"nodes": 3}}}, "<run>\n  <progress>\n    <nodes>3</nodes>\n  </progress>\n</run>\n"),
+    (
+        {
+            "status": {
+                "nodes": [
+                    {
+                        "name": "a&b",
+                        "outcomes": [
+                            {
+                                "id": "x",
+                                "differences": [
+                                    {"member": "is_public", "node": True, "catalogue": False},
+                                    {"member": "rxtx_factor", "node": 1.5, "catalogue": 2},
+                                    {"member": "extra_specs.<", "node": None, "catalogue": "a\nb"},
+                                ],
+                            }
+                        ],
+                    }
+                ]
+            }
+        },
+        (
+            '<status>\n  <node name="a&amp;b">\n    <outcome id="x">\n'
+            '      <difference member="is_public">\n'
+            "        <node>true</node>\n        <catalogue>false</catalogue>\n      </difference>\n"
+            '      <difference member="rxtx_factor">\n'
+            "        <node>1.5</node>\n        <catalogue>2</catalogue>\n      </difference>\n"
+            '      <difference member="extra_specs.&lt;">\n'
+            "        <catalogue>a\nb</catalogue>\n      </difference>\n"
+            "    </outcome>\n  </node>\n</status>\n"
+        ),
+    ),
+    (
         {"collections": [{"name": "flavors", "links": [{"rel": "self", "href": "http://h/v1/flavors?a=1&b=2"}]}]},
         (
             '<collections>\n  <collection name="flavors">\n'
