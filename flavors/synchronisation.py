@@ -7,11 +7,13 @@ node has at that moment, so a run can be cut short anywhere and done again.
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from threading import Event
 
 from django.db import connections, transaction
 from django.db.models import F, Q
@@ -56,6 +58,7 @@ SECONDS_TO_WAIT_FOR_A_NODE = 60
 # A scheduler keeps a run for the moment that it takes to see whether it was cut short.
 SECONDS_TO_WAIT_FOR_A_LOOK = 5
 MAX_ATTEMPTS = 3
+STOPPED = "The run was stopped."
 
 Listener = Callable[[SyncNode, SyncOutcome | None], None]
 """Hears of every outcome of a node that is final and, with None, that the node has ended; in the node's thread."""
@@ -178,6 +181,7 @@ def carry_out(run_id: int, *, listen: Listener = lambda node, outcome: None) -> 
 
     All nodes are worked on side by side, each in a thread and over a database connection of its
     own; none waits for another. A run that has ended, or that somebody else is at, is left alone.
+    Ctrl-C (in the main thread) ends it as failed, each node after the step that it is at.
 
     Cost: six queries, and per node some eight and one upstream call; more for what is to be done.
     """
@@ -219,11 +223,16 @@ def _carry_out(run_id: int, listen: Listener) -> None:
         [node.infrastructure for node in nodes if node.infrastructure],
         Flavor.objects.promoted().chosen(run.flavorids),
     )
+    stopped = Event()
+    work = partial(_work_on, run, listen=listen, stopped=stopped)
     with ThreadPoolExecutor(CLOUDS_AT_ONCE) as pool:
         futures = [
-            pool.submit(copy_context().run, _work_on, run, node, wanted.get(node.infrastructure_id or 0, []), listen)
-            for node in nodes
+            pool.submit(copy_context().run, work, node, wanted.get(node.infrastructure_id or 0, [])) for node in nodes
         ]
+        try:
+            wait(futures)
+        except KeyboardInterrupt:
+            stopped.set()
         for future in futures:
             future.result()
     SyncRun.objects.filter(pk=run.pk).update(state=_end_of(run), finished_at=timezone.now())
@@ -241,7 +250,7 @@ def _end_of(run: SyncRun) -> SyncRun.State:
 # One node, in a thread of its own
 
 
-def _work_on(run: SyncRun, node: SyncNode, wanted: Sequence[Wanted], listen: Listener) -> None:
+def _work_on(run: SyncRun, node: SyncNode, wanted: Sequence[Wanted], *, listen: Listener, stopped: Event) -> None:
     """Do the run's work in one node; whatever fails there is written down and touches no other node.
 
     Raises:
@@ -251,7 +260,7 @@ def _work_on(run: SyncRun, node: SyncNode, wanted: Sequence[Wanted], listen: Lis
         node.state, node.started_at = SyncNode.State.RUNNING, timezone.now()
         node.save(update_fields=["state", "started_at"])
         try:
-            node.error = _synchronise(run, node, wanted, listen)
+            node.error = STOPPED if stopped.is_set() else _synchronise(run, node, wanted, listen, stopped)
         except Exception:
             # The others go on, and the run comes to its end.
             logger.exception("Run %s failed in %s", run.pk, node.name)
@@ -265,7 +274,7 @@ def _work_on(run: SyncRun, node: SyncNode, wanted: Sequence[Wanted], listen: Lis
         connections.close_all()
 
 
-def _synchronise(run: SyncRun, node: SyncNode, wanted: Sequence[Wanted], listen: Listener) -> str:
+def _synchronise(run: SyncRun, node: SyncNode, wanted: Sequence[Wanted], listen: Listener, stopped: Event) -> str:
     """Compare, plan and repair; return what kept the node as a whole from it, or ""."""
     infrastructure = node.infrastructure
     if infrastructure is None:
@@ -283,7 +292,9 @@ def _synchronise(run: SyncRun, node: SyncNode, wanted: Sequence[Wanted], listen:
                 _write_unreachable(node, wanted, error)
                 return str(error.detail)
             outcomes = _write_plan(run, node, planned, listen)
-            return _repair(outcomes, _Repair(run, infrastructure, nova), node, listen) if run.repairs else ""
+            if not run.repairs:
+                return ""
+            return _repair(outcomes, _Repair(run, infrastructure, nova), node, listen, stopped)
     except Locked:
         return "Another run is at work in this node."
 
@@ -331,12 +342,14 @@ def _note_comparison(node: SyncNode) -> None:
     node.save(update_fields=["compared_at"])
 
 
-def _repair(planned: Iterable[Planned], repair: "_Repair", node: SyncNode, listen: Listener) -> str:
-    """Take the steps one after the other until the cloud is gone; return that failure, or ""."""
+def _repair(planned: Iterable[Planned], repair: "_Repair", node: SyncNode, listen: Listener, stopped: Event) -> str:
+    """Take the steps one after the other until the cloud is gone or the run is stopped; return which, or ""."""
     gone: CloudError | None = None
     for step, outcome in planned:
         if outcome.result != Result.PLANNED:
             continue
+        if stopped.is_set():
+            return STOPPED
         began = time.monotonic()
         try:
             if gone:

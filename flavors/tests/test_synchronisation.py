@@ -2,7 +2,11 @@
 
 import io
 import json
+import os
+import signal
 from collections.abc import Iterator
+from threading import Event
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -311,6 +315,37 @@ def test_servers_that_may_not_be_counted_keep_their_flavor(mordor: RegisteredClo
     ended = run(replaces=True)
     assert ended.state == SyncRun.State.FAILED
     assert mordor.flavors["tiny"]["ram"] == 7
+
+
+def test_a_run_that_is_stopped_ends_after_the_step_at_hand(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    for number in range(30):
+        make_flavor(flavorid=f"f{number}", name=f"f{number}")
+    interrupted = Event()
+
+    def interrupt(call: str) -> None:
+        if call == "POST /flavors" and mordor.calls.count(call) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert interrupted.wait(20)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
+        signal.default_int_handler(number, frame)
+
+    mordor.before_call = interrupt
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        status, printed = command()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert status == 1
+    assert "Mordor: The run was stopped." in printed
+    ended = SyncRun.objects.get()
+    assert (ended.state, ended.finished_at is None) == (SyncRun.State.FAILED, False)
+    results = [outcome.result for outcome in SyncOutcome.objects.all()]
+    done = results.count("done")
+    assert 2 <= done < 31
+    assert results.count("planned") == 31 - done
+    assert len(mordor.flavors) == len(installed()) == done
 
 
 # What is written down
