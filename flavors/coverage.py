@@ -1,9 +1,10 @@
 """Which node has which flavor, as it was last compared: what the coverage map shows."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from django.db.models import Max
 
@@ -33,7 +34,7 @@ class Row:
     pk: int
     name: str
     promoted: bool
-    states: Sequence[str]
+    states: list[str]
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Coverage:
     @property
     def counts(self) -> Counter[str]:
         """Return how many cells are in each state."""
-        return Counter(state for row in self.rows for state in row.states)
+        return Counter(chain.from_iterable(row.states for row in self.rows))
 
     @property
     def oldest(self) -> datetime | None:
@@ -73,19 +74,12 @@ def coverage(*, promoted: bool = True, flavor: str = "", node: str = "") -> Cove
         if flavor.lower() in each[2].lower()
     ]
     nodes = [each for each in Infrastructure.objects.values_list("pk", "name") if node.lower() in each[1].lower()]
-    compared, states = _last_states()
-    installed = set(Installation.objects.order_by().values_list("flavor_id", "infrastructure_id"))
-    rows = []
-    for pk, flavorid, name, is_promoted in flavors:
-        of_flavor = states.get(flavorid, {})
-        rows.append(
-            Row(
-                pk,
-                name,
-                is_promoted,
-                [of_flavor.get(key) or (RECORDED if (pk, key) in installed else UNRECORDED) for key, _ in nodes],
-            )
-        )
+    rows = [Row(pk, name, is_promoted, [UNRECORDED] * len(nodes)) for pk, _, name, is_promoted in flavors]
+    column_of = {pk: column for column, (pk, _) in enumerate(nodes)}
+    _fill_with_record({row.pk: row.states for row in rows}, column_of)
+    compared = _fill_with_outcomes(
+        {flavorid: row.states for (_, flavorid, _, _), row in zip(flavors, rows, strict=True)}, column_of
+    )
     return Coverage([Node(pk, name, compared.get(pk)) for pk, name in nodes], rows)
 
 
@@ -95,8 +89,19 @@ def last_outcome(*, flavor: Flavor, infrastructure: Infrastructure) -> SyncOutco
     return outcomes.select_related("node__run").order_by("-pk").first()
 
 
-def _last_states() -> tuple[dict[int, datetime], dict[str, dict[int, str]]]:
-    """Return when each node was last compared whole, and each flavor's last state in it, by id and node.
+# There are thousands of cells: each is looked up twice and written, and that is all.
+
+
+def _fill_with_record(states_of: Mapping[int, list[str]], column_of: Mapping[int, int]) -> None:
+    """Mark where the catalogue says that flavors are; one query."""
+    installed = Installation.objects.order_by().filter(flavor__public=True)
+    for flavor, infrastructure in installed.values_list("flavor_id", "infrastructure_id"):
+        if flavor in states_of and infrastructure in column_of:
+            states_of[flavor][column_of[infrastructure]] = RECORDED
+
+
+def _fill_with_outcomes(states_of: Mapping[str, list[str]], column_of: Mapping[int, int]) -> dict[int, datetime]:
+    """Mark what runs found, and return when each node was last compared whole; four queries.
 
     A run over some flavors alone adds to what the last one over all of them has found.
     """
@@ -104,21 +109,13 @@ def _last_states() -> tuple[dict[int, datetime], dict[str, dict[int, str]]]:
     whole = compared.filter(run__flavorids=[]).values("infrastructure").annotate(latest=Max("pk"))
     latest = dict(whole.values_list("infrastructure", "latest"))
     parts = compared.exclude(run__flavorids=[]).filter(pk__gt=min(latest.values(), default=0))
-    node_of = {
-        pk: infrastructure
-        for pk, infrastructure in parts.values_list("pk", "infrastructure")
-        if pk > latest.get(infrastructure, 0)
-    } | {pk: infrastructure for infrastructure, pk in latest.items()}
-    ages = {
-        infrastructure: compared_at
-        for infrastructure, compared_at in compared.filter(pk__in=latest.values()).values_list(
-            "infrastructure", "compared_at"
-        )
-        if compared_at
-    }
-    states: dict[str, dict[int, str]] = {}
-    outcomes = SyncOutcome.objects.filter(node__in=node_of).order_by("pk")
+    later = {pk: node for pk, node in parts.values_list("pk", "infrastructure") if pk > latest.get(node, 0)}
+    node_of = {pk: node for node, pk in latest.items()} | later
+    columns = {pk: column_of[node] for pk, node in node_of.items() if node in column_of}
+    outcomes = SyncOutcome.objects.filter(node__in=columns).order_by("pk")
+    done, in_sync = SyncOutcome.Result.DONE.value, State.IN_SYNC.value
     for node, flavorid, state, result in outcomes.values_list("node_id", "flavorid", "state", "result"):
-        repaired = result == SyncOutcome.Result.DONE
-        states.setdefault(flavorid, {})[node_of[node]] = State.IN_SYNC.value if repaired else state
-    return ages, states
+        if flavorid in states_of:
+            states_of[flavorid][columns[node]] = in_sync if result == done else state
+    ages = compared.filter(pk__in=latest.values()).values_list("infrastructure", "compared_at")
+    return {node: at for node, at in ages if at is not None}

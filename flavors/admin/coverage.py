@@ -71,7 +71,10 @@ class CoveragePages:
         trouble = request.GET.get("only") == "trouble"
         rows = [row for row in found.rows if not trouble or not FINE.issuperset(row.states)]
         context = {
-            **self._context(request, "Coverage map"),
+            # Without the admin's list of applications, which takes as long as the map, and its width
+            "title": "Coverage map",
+            "has_permission": True,
+            "is_nav_sidebar_enabled": False,
             "everything": everything,
             "asked": asked,
             "trouble": trouble,

@@ -11,6 +11,7 @@ from flavors.tests.factories import make_flavor, make_infrastructure, make_insta
 
 pytestmark = pytest.mark.django_db
 
+ACTIONS: dict[str, str] = {State.IN_SYNC: "nothing", State.MISSING: "create", State.OTHER_ID: "adopt"}
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -24,10 +25,17 @@ def make_run(
     )
     infrastructure = make_infrastructure(node)
     part = SyncNode.objects.create(
-        run=run, infrastructure=infrastructure, name=node, state="done", compared_at=at if compared else None
+        run=run,
+        infrastructure=infrastructure,
+        name=node,
+        state="done",
+        compared_at=at if compared else None,
+        finished_at=at,
     )
     SyncOutcome.objects.bulk_create(
-        SyncOutcome(node=part, flavorid=flavorid, name=flavorid, state=state, action="create", result=result)
+        SyncOutcome(
+            node=part, flavorid=flavorid, name=flavorid, state=state, action=ACTIONS.get(state, "cannot"), result=result
+        )
         for flavorid, state in states.items()
     )
     return run

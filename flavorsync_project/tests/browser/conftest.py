@@ -72,6 +72,13 @@ def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
 
 
 @pytest.fixture
+def clouds(lab: Lab) -> Iterator[Lab]:
+    """The lab, whose clouds have their seed again afterwards."""
+    yield lab
+    lab.reset()
+
+
+@pytest.fixture
 def _axe() -> None:
     if not AXE.exists():
         pytest.skip(f"there is no axe-core (npm ci in {AXE.parents[2]})")

@@ -2,12 +2,15 @@
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from django.conf import settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 from flavors.tests.process import Process
@@ -49,6 +52,18 @@ class Site:
         assert answer.returncode == 0, answer.stderr
         return answer.stdout
 
+    @contextmanager
+    def worker(self) -> Iterator[None]:
+        """Have a worker of the queue at hand meanwhile."""
+        worker = subprocess.Popen(
+            [sys.executable, "manage.py", "run_worker"], cwd=settings.BASE_DIR, env=self.process.environment
+        )
+        try:
+            yield
+        finally:
+            worker.terminate()
+            worker.wait()
+
     def start_over(self, code: str = "") -> None:
         """Empty its tables, all but the roles', and run *code*, which has the tests' factories at hand."""
         self.do(_EMPTY + _FACTORIES + code)
@@ -57,6 +72,7 @@ class Site:
 _FACTORIES = f"""
 from django.contrib.auth.models import Permission
 from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
+from flavors.tests.test_coverage import make_run
 
 def make_staff(name, *permissions, **values):
     user = User.objects.create_user(name, password={PASSWORD!r}, is_staff=True, **values)

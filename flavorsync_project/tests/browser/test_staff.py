@@ -1,7 +1,5 @@
 """What the staff does in the admin site, in a browser and with the lab's clouds."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -14,13 +12,6 @@ STAFF = """
 make_staff("administrator", is_superuser=True)
 make_staff("operator", "view_flavor", "change_flavor", "add_flavor", "view_infrastructure", "change_infrastructure")
 """
-
-
-@pytest.fixture
-def clouds(lab: Lab) -> Iterator[Lab]:
-    """The lab, whose clouds have their seed again afterwards."""
-    yield lab
-    lab.reset()
 
 
 def register(page: Page, site: Site, lab: Lab, node: str) -> None:

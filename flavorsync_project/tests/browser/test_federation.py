@@ -1,0 +1,130 @@
+"""The coverage map, synchronisation runs and two nodes side by side, in a browser and with the lab's clouds."""
+
+import pytest
+from playwright.sync_api import expect
+
+from flavorsync_project.tests.browser.site import Site, Visitor, assert_everybody_can_use
+from lab import Lab, seed
+
+pytestmark = [pytest.mark.browser, pytest.mark.lab]
+
+MAP = "/admin/flavors/flavor/coverage/"
+COMPARE = "/admin/flavors/flavor/compare/"
+
+
+def federation(lab: Lab) -> str:
+    """Return what makes an administrator and registers the lab's clouds."""
+    clouds = [("Spain2", lab.keystone_url, "spain2"), ("Mordor", lab.mordor_keystone_url, "mordor")]
+    return f"""
+make_staff("administrator", is_superuser=True)
+for name, url, project in {clouds!r}:
+    node = Infrastructure(name=name, keystone_url=url, tenant=project, username=project + "-admin")
+    node.set_password({seed.PASSWORD!r})
+    node.save()
+"""
+
+
+def test_a_missing_flavor_is_seen_on_the_map_and_repaired(visitor: Visitor, site: Site, clouds: Lab) -> None:
+    site.start_over(federation(clouds) + 'make_flavor(name="fiware.small", flavorid="fiware", vcpus=1, ram=2048)')
+    visitor.sign_in("administrator")
+    page = visitor.go(MAP)
+    expect(page.get_by_text("Nothing has been compared yet.")).to_be_visible()
+    page.get_by_role("button", name="Compare now").click()
+    expect(page.get_by_role("status")).to_contain_text("waiting")
+    page.evaluate("window.stayed = true")
+    with site.worker():
+        expect(page.get_by_role("status")).to_contain_text("drift found", timeout=60_000)
+        expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "2")
+        expect(page.get_by_role("row", name="fiware.small").first).to_contain_text("missing")
+        assert page.evaluate("window.stayed")  # it was not loaded anew
+        page.get_by_role("link", name="To the coverage map").click()
+        row = page.get_by_role("row", name="fiware.small")
+        expect(row.get_by_role("cell")).to_have_text(["+missing", "+missing"])
+        row.get_by_role("link").first.click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_role("heading", name="fiware.small in Mordor")).to_be_visible()
+        dialog.get_by_role("button", name="Synchronise fiware.small in Mordor").click()
+        expect(page.get_by_role("status")).to_contain_text("in sync", timeout=60_000)
+        expect(page.get_by_role("row", name="Mordor").first).to_contain_text("1 repaired")
+    assert "fiware" in {flavor["id"] for flavor in clouds.flavors("Mordor")}
+    visitor.go(MAP)
+    expect(page.get_by_role("row", name="fiware.small").get_by_role("cell")).to_have_text(["✓in sync", "+missing"])
+
+
+def test_two_nodes_are_compared_and_a_flavor_is_installed(visitor: Visitor, site: Site, clouds: Lab) -> None:
+    clouds.create_flavor("Spain2", "only.here", flavor_id="only-here", vcpus=3, ram=3072, disk=30)
+    site.start_over(federation(clouds))
+    visitor.sign_in("administrator")
+    page = visitor.go("/admin/")
+    page.get_by_role("link", name="Compare nodes").click()
+    page.get_by_label("One node").select_option("Spain2")
+    page.get_by_label("The other").select_option("Mordor")
+    page.get_by_role("button", name="Compare").click()
+    only = page.get_by_role("region", name="Only in Spain2")
+    expect(only.get_by_role("row", name="only.here")).to_contain_text("3 GiB")
+    only.get_by_role("button", name="Install in Mordor: only.here").click()
+    expect(page.get_by_role("heading", name="Install only.here in Mordor")).to_be_visible()
+    page.get_by_role("button", name="Install").click()
+    expect(page.get_by_text("Only.here: installed in Mordor")).to_be_visible()
+    expect(page.get_by_role("region", name="The same").get_by_role("row", name="only.here")).to_be_visible()
+    there = {flavor["id"]: flavor["ram"] for flavor in clouds.flavors("Mordor")}
+    assert there["only-here"] == 3072
+    page.get_by_role("region", name="The same").get_by_role("button", name="Publish: only.here").click()
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Only.here: published")).to_be_visible()
+    page.get_by_role("button", name="Promote: only.here").click()
+    page.get_by_role("button", name="Promote").click()
+    expect(page.get_by_role("row", name="only.here")).to_contain_text("★ promoted")
+    visitor.go("/")
+    expect(page.get_by_role("row", name="only.here")).to_contain_text("Spain2")
+
+
+MANY = """
+make_staff("administrator", is_superuser=True)
+from flavors.models import SyncOutcome
+from flavors.tests.test_coverage import State
+nodes = ["Athens", "Berlin", "Brno", "Crete", "Gent", "Genova", "Karlskrona", "Lannion2", "Lannion3", "Mexico",
+         "Mordor", "PiraeusN", "PiraeusU", "Poznan", "Prague", "Sophia", "Spain2", "Trento", "Vicenza", "Zurich"]
+flavors = [f"{size}.{kind}" for kind in ("small", "medium", "large", "xlarge") for size in ("m1", "c2", "r3", "fiware")]
+flavors += ["gpu.a100-with-a-rather-long-name"]
+states = [State.IN_SYNC] * 9 + [State.MISSING, State.DIFFERENT, State.OTHER_ID]
+for number, name in enumerate(flavors):
+    make_flavor(name=name, flavorid=name, promoted=number != 3)
+for column, node in enumerate(nodes[:-1]):
+    make_run(node, 9, {
+        name: State.UNREACHABLE if node == "Gent" else states[(7 * row + 5 * column + row * column) % len(states)]
+        for row, name in enumerate(flavors)
+    })
+make_infrastructure("Zurich")
+SyncOutcome.objects.filter(state="different").update(
+    differences=[{"member": "ram", "node": 4096, "catalogue": 8192}], reason="Nova cannot change ram in place.")
+"""
+
+
+@pytest.mark.usefixtures("_axe")
+def test_everybody_can_use_these_pages(visitor: Visitor, site: Site, clouds: Lab) -> None:
+    site.start_over(MANY)
+    visitor.sign_in("administrator")
+    page = visitor.go(MAP)
+    assert_everybody_can_use(page, "map")
+    page.get_by_role("row", name="m1.small").get_by_role("link", name="different").first.click()
+    page.get_by_role("dialog").wait_for()
+    assert_everybody_can_use(page, "map-dialog")
+    page.get_by_role("link", name="m1.small in the catalogue").wait_for()
+    page.get_by_role("button", name="Close").click()
+    visitor.go("/admin/flavors/syncrun/")
+    assert_everybody_can_use(page, "runs")
+    page.locator("#result_list tbody th a").first.click()
+    page.get_by_role("progressbar").wait_for()
+    assert_everybody_can_use(page, "run")
+    visitor.go("/admin/flavors/flavor/?q=m1.small")
+    page.get_by_role("link", name="m1.small").click()
+    page.get_by_role("button", name="Synchronise…").click()
+    page.get_by_role("heading", name="Synchronise flavors").wait_for()
+    assert_everybody_can_use(page, "synchronise")
+    site.start_over(federation(clouds))
+    visitor.sign_in("administrator")
+    visitor.go(f"{COMPARE}?left=Spain2&right=Mordor")
+    assert_everybody_can_use(page, "compare")
+    page.get_by_role("button", name="Publish: ").first.click()
+    assert_everybody_can_use(page, "compare-confirm")
