@@ -1,10 +1,11 @@
 """The catalogue's revision is another one after whatever is written to the catalogue, by whom and however."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from flavors import revision
 from flavors.models import CatalogueRevision, Flavor, Installation
@@ -122,3 +123,15 @@ def test_its_migration_can_be_undone_and_done_again() -> None:
     before = current_revision()
     Flavor.objects.update(disk=12)
     assert current_revision() not in (before, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_has_died_is_made_anew() -> None:
+    before = current_revision()
+    assert before is not None
+    if connection.vendor == "mysql":
+        with connection.cursor() as cursor, suppress(DatabaseError):
+            cursor.execute("KILL CONNECTION_ID()")
+    else:
+        connection.connection.close()
+    assert current_revision() == before

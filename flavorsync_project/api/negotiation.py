@@ -1,6 +1,7 @@
 """Content negotiation: the request's format by `Content-Type`, the response's by `Accept`."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from django.http.request import MediaType
 from django.utils.http import parse_header_parameters
@@ -24,6 +25,11 @@ def preferred_type(accept: str, offered: Sequence[str]) -> str:
     ranked = [(_rank(media_type, ranges), media_type) for media_type in offered]
     best, chosen = max(ranked, key=lambda each: each[0])
     return chosen if best[0] > 0 else offered[0]
+
+
+# Clients send the same few, over and over; who sends others shall not fill the memory.
+_REMEMBERED = 200
+_remembered_type = lru_cache(maxsize=256)(preferred_type)
 
 
 def _media_range(text: str) -> MediaType | None:
@@ -77,7 +83,11 @@ class ContentNegotiation(BaseContentNegotiation):
         Neither a suffix nor `?format=` has a say.
         """
         renderers = list(renderers)
-        chosen = preferred_type(request.headers.get("Accept", "*/*"), [renderer.media_type for renderer in renderers])
+        # Not request.headers, which copies all of them to find the one.
+        accept = request.META.get("HTTP_ACCEPT", "*/*")
+        offered = tuple(renderer.media_type for renderer in renderers)
+        prefer = _remembered_type if len(accept) <= _REMEMBERED else preferred_type
+        chosen = prefer(accept, offered)
         return next((renderer, chosen) for renderer in renderers if renderer.media_type == chosen)
 
 
