@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from benchmarks import clouds, databases, reading, report
+from benchmarks import clouds, databases, reading, report, synchronising
 from benchmarks.load import Request
 from lab import Lab
 
@@ -63,6 +63,11 @@ def measure(server: str | None, folder: Path, lab: Lab, arguments: argparse.Name
         say("A region's flavors, and private ones")
         rows += clouds.measure_region(lab, small.ours, rounds=rounds * 8)
         rows += clouds.measure_private(lab, small.ours, rounds=rounds * 4)
+        say("Synchronisation")
+        url, ours = stack.enter_context(reading.catalogue(server, folder, environment, flavors=100, nodes=0))
+        clouds.register(lab, ours)
+        settings = {**environment, "DATABASE_URL": url}
+        rows += synchronising.measure(lab, settings, folder / "synchronising.log", rounds=rounds)
         say("Memory")
         rows += reading.measure_memory(large, _mixed(large), times=arguments.requests)
     return rows
@@ -111,8 +116,8 @@ def _arguments() -> argparse.Namespace:
         "--mariadb", default=MARIADB, metavar="URL", help="the MariaDB to use, else SQLite (%(default)s)"
     )
     parser.add_argument("--sqlite", action="store_true", help="use SQLite, whatever there is")
-    parser.add_argument("--rounds", type=int, default=7, help="how often each contender has its turn (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="how long a turn takes (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each contender has its turn (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=0.7, help="how long a turn takes (%(default)s)")
     parser.add_argument(
         "--requests", type=int, default=20_000, help="how many the memory is measured after (%(default)s)"
     )

@@ -9,13 +9,14 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flavorsync_project.settings")
 django.setup()
 
-from django.db import transaction  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
 
+from benchmarks.data import ACCOUNT, flavor_values  # noqa: E402
+from flavors import revision  # noqa: E402
 from flavors.models import Flavor, Installation  # noqa: E402
 from identity.models import User  # noqa: E402
 from infrastructures.models import Infrastructure  # noqa: E402
 
-ACCOUNT = ("benchmark", "a password of the benchmark")
 BATCH = 5_000
 
 
@@ -26,20 +27,11 @@ def fill(flavors: int, nodes: int) -> None:
     infrastructures = Infrastructure.objects.bulk_create(
         Infrastructure(name=f"Node{number:02}") for number in range(nodes)
     )
+    # Once at the end is enough, and not for each of 200,000 rows.
+    revision.remove(connection)
     with transaction.atomic():
         Flavor.objects.bulk_create(
-            [
-                Flavor(
-                    flavorid=f"00000000-0000-4000-8000-{number:012}",
-                    name=f"fiware.flavor.{number:06}",
-                    vcpus=number % 64 + 1,
-                    ram=1024,
-                    disk=20,
-                    public=True,
-                    promoted=True,
-                )
-                for number in range(flavors)
-            ],
+            [Flavor(**flavor_values(number), public=True, promoted=True) for number in range(flavors)],
             BATCH,
         )
         Installation.objects.bulk_create(
@@ -50,6 +42,7 @@ def fill(flavors: int, nodes: int) -> None:
             ),
             BATCH,
         )
+    revision.install(connection)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import requests
 
-from benchmarks.catalogue import ACCOUNT
+from benchmarks.data import ACCOUNT
 from benchmarks.load import Client, Request
 from benchmarks.reading import BASIC, TOKEN
 from benchmarks.report import Row, compared

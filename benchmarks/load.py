@@ -25,12 +25,14 @@ class WrongAnswerError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """A GET request and the answer to expect: a status, and a body where it is known beforehand."""
+    """A request and the answer to expect: a status, and a body where it is known beforehand."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
     body: bytes | None = None
+    method: str = "GET"
+    content: bytes = b""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -44,8 +46,10 @@ class Request:
         parts = urlsplit(self.url)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         headers = {"Host": parts.netloc, **self.headers}
-        lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-        return "\r\n".join(lines).encode()
+        if self.content:
+            headers |= {"Content-Type": "application/json", "Content-Length": str(len(self.content))}
+        lines = [f"{self.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+        return "\r\n".join(lines).encode() + self.content
 
 
 @dataclass(frozen=True)

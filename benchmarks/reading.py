@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from benchmarks.catalogue import ACCOUNT
+from benchmarks.data import ACCOUNT
 from benchmarks.databases import database, execute
 from benchmarks.floors import connect
 from benchmarks.load import Answer, Client, Request, per_second, side_by_side
