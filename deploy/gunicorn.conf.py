@@ -16,8 +16,9 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 
 workers = 2
 threads = 8
-# One process loads the application; its workers are copies of it.
-preload_app = True
+# Each worker loads the application by itself: on SIGHUP new ones come with new code and new settings, and the old ones
+# go when they have answered what they were asked.
+preload_app = False
 control_socket_disable = True
 
 # What a proxy says of a request is Django's to believe (the setting HTTPS), and no header is a WSGI variable.

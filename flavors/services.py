@@ -1,9 +1,11 @@
 """What happens to the flavors of the catalogue."""
 
+import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError, OperationalError, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Value
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -13,10 +15,15 @@ from flavors.models import Flavor, Installation
 from flavorsync_project.api.errors import Conflict, MethodNotAllowedHere
 from infrastructures.models import Infrastructure
 
+logger = logging.getLogger(__name__)
+
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
 # MariaDB's number for "Deadlock found when trying to get lock; try restarting transaction"
 DEADLOCK = 1213
 MAX_ATTEMPTS = 5
+# What a Nova has done already is written down also by whoever has to wait for the database to come back.
+SECONDS_TO_WAIT_FOR_DATABASE = 10
+SECONDS_BETWEEN_TRIES = 0.2
 
 
 def create_promoted_flavor(*, values: Mapping[str, Any]) -> Flavor:
@@ -183,7 +190,7 @@ def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavo
         )
 
     try:
-        _in_transaction(write)
+        _in_spite_of_lost_connections(lambda: _in_transaction(write))
     except IntegrityError as error:
         raise Conflict(f"{infrastructure} has another flavor of the catalogue under the id {flavorid}.") from error
 
@@ -201,7 +208,7 @@ def forget_installations(*, flavor: Flavor, installations: Iterable[Installation
         if locked and not locked.promoted and not locked.installations.exists():
             locked.delete()
 
-    _in_transaction(write)
+    _in_spite_of_lost_connections(lambda: _in_transaction(write))
 
 
 def _delete(flavor: Flavor) -> None:
@@ -262,3 +269,24 @@ def _in_transaction(write: Callable[[], None]) -> None:
         except OperationalError as error:
             if error.args[:1] != (DEADLOCK,) or attempt == MAX_ATTEMPTS - 1:
                 raise
+
+
+def _in_spite_of_lost_connections(write: Callable[[], None]) -> None:
+    """Run *write*, which may be run twice, again over another connection until the database is back.
+
+    Nova has done its part by then. Where the connection was lost, its locks are, too: *write* must not rely on them.
+    """
+    deadline = time.monotonic() + SECONDS_TO_WAIT_FOR_DATABASE
+    while True:
+        try:
+            return write()
+        except (OperationalError, InterfaceError) as error:
+            if connection.in_atomic_block or _is_connected() or time.monotonic() > deadline:
+                raise
+            logger.warning("The connection to the database is lost while something is written down: %s", error)
+            connection.close()
+        time.sleep(SECONDS_BETWEEN_TRIES)
+
+
+def _is_connected() -> bool:
+    return connection.connection is not None and connection.is_usable()

@@ -318,6 +318,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 STATIC_URL = "static/"
+# Where collectstatic puts the pages' files for a web server in front
+STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
 WHITENOISE_USE_FINDERS = True
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

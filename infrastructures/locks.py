@@ -5,6 +5,7 @@ A lock is held while a cloud is called, which a database transaction must not be
 
 import fcntl
 import hashlib
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
+
+logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_TRIES = 0.01
 
@@ -59,8 +62,18 @@ def _held_in_database(name: str, wait: float) -> Iterator[None]:
     try:
         yield
     finally:
+        _release_in_database(name)
+
+
+def _release_in_database(name: str) -> None:
+    """Let go of the lock; it is gone already where the connection is, which changes nothing of what was done."""
+    try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT RELEASE_LOCK(%s)", [name])
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("The connection to the database is lost, and a lock with it: %s", error)
+        if not connection.in_atomic_block:
+            connection.close()  # the next query opens another one
 
 
 @contextmanager

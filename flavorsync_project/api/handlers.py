@@ -12,6 +12,7 @@ from django.core.exceptions import (
     TooManyFieldsSent,
 )
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import InterfaceError, OperationalError
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
@@ -23,7 +24,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from flavorsync_project.api.errors import BodyTooLarge, Conflict, Forbidden, MethodNotAllowedHere
+from flavorsync_project.api.errors import BodyTooLarge, Conflict, Forbidden, MethodNotAllowedHere, ServiceUnavailable
 from flavorsync_project.api.negotiation import preferred_type
 from flavorsync_project.api.renderers import JSONRenderer, TextXMLRenderer, XMLRenderer
 
@@ -102,6 +103,9 @@ _TRANSLATIONS: tuple[tuple[type[Exception], _Translation], ...] = (
     (UnreadablePostError, _says(exceptions.ParseError, "The body could not be read to its end")),
     (SuspiciousOperation, _says(exceptions.ParseError, "The request is malformed")),
     (BadRequest, _says(exceptions.ParseError, "The request is malformed")),
+    # The database is away, or did not get to it: whoever comes again finds it as it should be.
+    (OperationalError, lambda exc: ServiceUnavailable()),
+    (InterfaceError, lambda exc: ServiceUnavailable()),
 )
 
 

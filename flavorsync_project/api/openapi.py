@@ -28,7 +28,7 @@ _DESCRIPTIONS = {
     415: "The body is neither JSON nor XML.",
     429: "Too many wrong credentials, or too many requests without any; try again after `Retry-After` seconds.",
     502: "The cloud could not be reached or did not answer as OpenStack does.",
-    503: "The identity provider does not answer; try again after `Retry-After` seconds.",
+    503: "The identity provider or the database does not answer; try again after `Retry-After` seconds.",
 }
 ALWAYS = (400, 401, 429, 503)
 WITH_BODY = (411, 413, 415)

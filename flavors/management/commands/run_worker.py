@@ -1,11 +1,18 @@
 """`manage.py run_worker`: carry out what is in the queue."""
 
+import logging
+import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
+from django.db import InterfaceError, OperationalError, close_old_connections
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_TRIES = 2
 
 
 class Command(BaseCommand):
@@ -26,4 +33,18 @@ class Command(BaseCommand):
         if settings.TASKS_REDIS_URL:
             call_command("rqworker", "default", job_class="django_tasks_rq.Job", burst=batch, verbosity=verbosity)
         else:
-            call_command("db_worker", batch=batch, reload=False, startup_delay=False, verbosity=verbosity)
+            self._work_off_the_database(batch=batch, verbosity=verbosity)
+
+    def _work_off_the_database(self, *, batch: bool, verbosity: int) -> None:
+        """Work, and wait for a database that is away to come back; the scheduler takes up what that cut short."""
+        while True:
+            try:
+                call_command("db_worker", batch=batch, reload=False, startup_delay=False, verbosity=verbosity)
+            except (OperationalError, InterfaceError) as error:
+                if batch:
+                    raise
+                logger.error("The database failed: %s", error)
+                close_old_connections()
+                time.sleep(SECONDS_BETWEEN_TRIES)
+            else:
+                return

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import InterfaceError, OperationalError
 from django.db.models import ProtectedError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
@@ -143,6 +144,8 @@ RAISED: dict[str, Exception] = {
     "throttled": exceptions.Throttled(wait=12),
     "gateway": GatewayError("Spain2: no answer"),
     "unavailable": errors.ServiceUnavailable(wait=9),
+    "database": OperationalError(2006, "Server at 10.0.0.1 has gone away"),
+    "connection": InterfaceError(0, ""),
     "surrogate": exceptions.ParseError("a lone \ud800 surrogate and a control \x07"),
     "bug": RuntimeError("secret detail of a bug"),
 }

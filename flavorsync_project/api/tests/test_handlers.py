@@ -28,6 +28,8 @@ ERRORS = [
     ("throttled", 429, "Request was throttled. Expected available in 12 seconds.", {"Retry-After": "12"}),
     ("gateway", 502, "Spain2: no answer", {}),
     ("unavailable", 503, "The service is not available right now.", {"Retry-After": "9"}),
+    ("database", 503, "The service is not available right now.", {"Retry-After": "5"}),
+    ("connection", 503, "The service is not available right now.", {"Retry-After": "5"}),
     ("surrogate", 400, "a lone \ufffd surrogate and a control \x07", {}),
     ("bug", 500, "The server failed to answer. Its log says why.", {}),
 ]
@@ -60,7 +62,7 @@ def test_errors_in_xml(client: Client, what: str, status: int, message: str, hea
     assert {name: response.get(name) for name in headers} == headers
 
 
-@pytest.mark.parametrize(("what", "status"), [("gateway", 502), ("unavailable", 503)])
+@pytest.mark.parametrize(("what", "status"), [("gateway", 502), ("unavailable", 503), ("database", 503)])
 def test_errors_of_the_server_are_logged_with_their_cause(what: str, status: int, caplog: Any, client: Client) -> None:
     client.get(f"/v1/raises/{what}")
     [record] = [record for record in caplog.records if record.name == "flavorsync_project.api.handlers"]
