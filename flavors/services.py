@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -13,7 +14,8 @@ from rest_framework.exceptions import NotFound
 
 from flavors.models import Flavor, Installation
 from flavorsync_project.api.errors import Conflict, MethodNotAllowedHere
-from infrastructures.models import Infrastructure
+from infrastructures.models import Infrastructure, Replacement
+from infrastructures.services import unregister_infrastructure
 
 logger = logging.getLogger(__name__)
 
@@ -209,6 +211,43 @@ def forget_installations(*, flavor: Flavor, installations: Iterable[Installation
             locked.delete()
 
     _in_spite_of_lost_connections(lambda: _in_transaction(write))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forgotten:
+    """What went with a cloud: its flavors that left the catalogue, those that stay, and how many open replacements."""
+
+    leaving: tuple[Flavor, ...]
+    staying: tuple[Flavor, ...]
+    replacements: int
+
+
+def forget_infrastructure(*, infrastructure: Infrastructure, dry_run: bool = False) -> Forgotten:
+    """Forget a cloud that is gone for good, with what was installed or being replaced there; all of it or nothing.
+
+    A flavor that no other cloud has leaves the catalogue, unless it is promoted. The cloud is not contacted.
+
+    Raises:
+        Conflict: a flavor is being installed there this very moment.
+
+    Cost: some fifteen queries, in one transaction; three with *dry_run*.
+    """
+    with transaction.atomic():
+        installed = Flavor.objects.select_for_update().filter(installations__infrastructure=infrastructure)
+        flavors = list(installed.with_nodes())
+        leaving = tuple(flavor for flavor in flavors if not flavor.promoted and len(flavor.nodes) == 1)
+        replacements = Replacement.objects.filter(infrastructure=infrastructure)
+        forgotten = Forgotten(
+            leaving=leaving,
+            staying=tuple(flavor for flavor in flavors if flavor not in leaving),
+            replacements=replacements.count(),
+        )
+        if not dry_run:
+            Installation.objects.filter(infrastructure=infrastructure).delete()
+            Flavor.objects.filter(pk__in=[flavor.pk for flavor in leaving]).delete()
+            replacements.delete()
+            unregister_infrastructure(infrastructure=infrastructure)
+    return forgotten
 
 
 def _delete(flavor: Flavor) -> None:

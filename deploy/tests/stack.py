@@ -85,7 +85,7 @@ def _user_and_python() -> tuple[str, str]:
     if os.geteuid() != 0:
         return getpass.getuser(), sys.executable
     is_ours = f"import sys; assert sys.version_info[:2] == {sys.version_info[:2]}; sys.path.append({PACKAGES!r})"
-    for user in ("www-data", "nobody"):
+    for user in ("nobody", "www-data"):
         for python in (sys.executable, "/usr/bin/python3"):
             if _can_run([python, "-c", f"{is_ours}; import django"], user):
                 return user, python
@@ -202,6 +202,7 @@ class Stack:
     def __init__(self, lab: Lab, folder: Path, **settings: str) -> None:
         self.lab, self.folder = lab, folder
         self.user, self._python = _user_and_python()
+        self.nginx_user = "www-data" if os.geteuid() == 0 else self.user
         self.port, self.plain_port = _free_port(), _free_port()
         while self.plain_port == self.port:
             self.plain_port = _free_port()
@@ -227,7 +228,8 @@ class Stack:
             else:
                 shutil.copy(source, self.root / name)
         self._make_virtual_environment()
-        (self.folder / "run").chmod(0o2750)
+        shutil.chown(self.folder / "run", group=pwd.getpwnam(self.nginx_user).pw_gid)
+        (self.folder / "run").chmod(0o750)
         self._make_certificate()
         self.write_environment()
         (self.folder / "etc/snippets").mkdir()
@@ -400,7 +402,7 @@ class Stack:
     def _write_own_configuration(self) -> None:
         """Write what Debian's packages bring along: the main files of nginx and supervisor."""
         etc, supervisor = self.folder / "etc", self.folder / "supervisor"
-        user = f"user {self.user};" if os.geteuid() == 0 else ""
+        user = f"user {self.nginx_user};" if os.geteuid() == 0 else ""
         temporary = " ".join(
             f"{kind}_temp_path {self.folder}/nginx-{kind};"
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

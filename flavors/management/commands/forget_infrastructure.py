@@ -1,0 +1,41 @@
+"""`manage.py forget_infrastructure`: a cloud is gone for good."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from flavors.services import forget_infrastructure
+from infrastructures.management.printing import refusals_in_one_line
+from infrastructures.services import find_infrastructures
+
+
+class Command(BaseCommand):
+    """Forget a cloud that will not come back, and all that was installed there."""
+
+    help = (
+        "Forget a cloud that is gone for good: what was installed there, replacements that were cut short there, and "
+        "our credentials for it. A flavor that no other cloud has leaves the catalogue, unless it is promoted. The "
+        "cloud is not contacted. Where it still answers, delete the flavors and use unregister_infrastructure. "
+        "Example: manage.py forget_infrastructure Mordor --dry-run"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the cloud's name and --dry-run."""
+        parser.add_argument("name", help="the cloud's name in the API")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be forgotten")
+
+    def handle(self, *args: Any, name: str, dry_run: bool, **options: Any) -> None:
+        """Forget it, and say what went with it."""
+        with refusals_in_one_line():
+            (infrastructure,) = find_infrastructures([name])
+            forgotten = forget_infrastructure(infrastructure=infrastructure, dry_run=dry_run)
+        for flavor in forgotten.leaving:
+            self.stdout.write(f"{flavor}: in no other node, leaves the catalogue.")
+        for flavor in forgotten.staying:
+            self.stdout.write(f"{flavor}: stays in the catalogue.")
+        would = "would be " if dry_run else ""
+        self.stdout.write(
+            f"{name}: {would}forgotten, with {len(forgotten.leaving) + len(forgotten.staying)} installations "
+            f"and {forgotten.replacements} open replacements."
+        )
