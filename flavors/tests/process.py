@@ -152,7 +152,7 @@ class Process:
             assert self._process.poll() is None, "it ended while starting"
             try:
                 assert requests.get(f"http://127.0.0.1:{self.port}/v1", timeout=5).status_code == 200
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):  # not there yet, or the machine is busy
                 time.sleep(0.05)
             else:
                 return

