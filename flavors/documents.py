@@ -52,12 +52,18 @@ class Entry:
         return f"{self.label}: {name}: {message}"
 
 
-def write_document(flavors: Iterable[Flavor]) -> str:
+def document_of(flavors: Iterable[Flavor]) -> dict[str, list[dict[str, Any]]]:
     """Return a document of our own that says everything of these flavors but where they are installed."""
-    entries = [
-        {"id": flavor.flavorid} | {member: getattr(flavor, member) for member in MEMBERS[1:]} for flavor in flavors
-    ]
-    text: str = yaml.safe_dump({"flavors": entries}, sort_keys=False, allow_unicode=True)
+    return {
+        "flavors": [
+            {"id": flavor.flavorid} | {member: getattr(flavor, member) for member in MEMBERS[1:]} for flavor in flavors
+        ]
+    }
+
+
+def write_document(flavors: Iterable[Flavor]) -> str:
+    """Return the document of these flavors in YAML."""
+    text: str = yaml.safe_dump(document_of(flavors), sort_keys=False, allow_unicode=True)
     return text
 
 

@@ -62,6 +62,14 @@ def test_what_is_dumped_and_loaded_is_the_same(load: Any) -> None:
 
 
 @pytest.mark.django_db
+def test_a_dump_in_json_says_the_same_and_can_be_loaded(load: Any) -> None:
+    make_flavor(**WHOLE)
+    dumped = shell("dump_catalogue", "--json")
+    assert dumped.document == yaml.safe_load(shell("dump_catalogue").output)
+    assert load(dumped.output).output == "0 created, 0 updated, 1 kept.\n"
+
+
+@pytest.mark.django_db
 def test_a_dump_reads_well(load: Any) -> None:
     make_flavor(**WHOLE | {"description": "für alle", "extra_specs": {"hw:cpu_policy": "shared"}})
     assert shell("dump_catalogue").output == (

@@ -225,6 +225,13 @@ def test_forgets_a_cloud() -> None:
     assert [infrastructure.name for infrastructure in Infrastructure.objects.all()] == ["Spain2"]
 
 
+def test_says_in_json_that_it_forgot_a_cloud() -> None:
+    make_registered("Mordor")
+    assert shell("unregister_infrastructure", "Mordor", "--json").document == {"name": "Mordor", "unregistered": True}
+    answer = shell("unregister_infrastructure", "Mordor", "--json")
+    assert (answer.output, answer.error, answer.status) == ("", "There is no node Mordor.", 1)
+
+
 def test_forgets_no_cloud_that_is_in_use_or_unknown() -> None:
     make_replacement()
     answer = shell("unregister_infrastructure", "Spain2")

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from flavors.documents import write_document
+from flavors.documents import document_of, write_document
 from flavors.models import Flavor
+from infrastructures.management.printing import print_json
 
 
 class Command(BaseCommand):
@@ -18,10 +19,14 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare which flavors."""
+        """Declare which flavors, and the format."""
         parser.add_argument("--promoted", action="store_true", help="only those that every node should have")
+        parser.add_argument("--json", dest="as_json", action="store_true", help="print it as JSON, which is YAML, too")
 
-    def handle(self, *args: Any, promoted: bool, **options: Any) -> None:
+    def handle(self, *args: Any, promoted: bool, as_json: bool, **options: Any) -> None:
         """Print it; one query."""
         flavors = Flavor.objects.promoted() if promoted else Flavor.objects.all()
-        self.stdout.write(write_document(flavors), ending="")
+        if as_json:
+            print_json(self.stdout, document_of(flavors))
+        else:
+            self.stdout.write(write_document(flavors), ending="")

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from infrastructures.management.printing import refusals_in_one_line
+from infrastructures.management.printing import print_json, refusals_in_one_line
 from infrastructures.services import find_infrastructures, unregister_infrastructure
 
 
@@ -18,12 +18,16 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the cloud's name."""
+        """Declare the cloud's name and the format."""
         parser.add_argument("name", help="the cloud's name in the API")
+        parser.add_argument("--json", dest="as_json", action="store_true", help="print one JSON object")
 
-    def handle(self, *args: Any, name: str, **options: Any) -> None:
+    def handle(self, *args: Any, name: str, as_json: bool, **options: Any) -> None:
         """Forget it, and say so."""
         with refusals_in_one_line():
             (infrastructure,) = find_infrastructures([name])
             unregister_infrastructure(infrastructure=infrastructure)
-        self.stdout.write(f"{name}: unregistered.")
+        if as_json:
+            print_json(self.stdout, {"name": name, "unregistered": True})
+        else:
+            self.stdout.write(f"{name}: unregistered.")
