@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import escape, format_html
+from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_POST, require_safe
 from rest_framework.exceptions import APIException
@@ -43,6 +43,8 @@ LOOKS = {
     RECORDED: Look("•", "unknown", "installed, not compared"),
     UNRECORDED: Look("·", "blank", "not installed, not compared"),
 }
+# Stands for the flavor's key where the text of a cell is made once for all flavors
+KEY = "\0"
 # What is as it should be, or not known to be otherwise
 FINE = {State.IN_SYNC.value, RECORDED, UNRECORDED}
 
@@ -168,28 +170,29 @@ def _page_of(run: SyncRun) -> str:
 
 
 def _head(found: Coverage) -> SafeString:
-    cells = (
-        format_html('<th scope="col"><span title="{0}">{0}</span></th>', node.name)
-        if node.compared_at
-        else format_html('<th scope="col" class="never"><span title="{0}, never compared">{0}</span></th>', node.name)
-        for node in found.nodes
-    )
+    cells = []
+    for node in found.nodes:
+        name = escape(node.name)
+        classes, title = ("", name) if node.compared_at else (' class="never"', f"{name}, never compared")
+        cells.append(f'<th scope="col"{classes}><span title="{title}">{name}</span></th>')
     return mark_safe("".join(cells))  # noqa: S308 — of escaped parts
 
 
 def _body(rows: Iterable[Row], found: Coverage) -> SafeString:
-    looks = {
-        state: (f'<td class="{look.colour}"><a href="', f'/">{look.mark}<i>{look.words}</i></a></td>')
-        for state, look in LOOKS.items()
-    }
-    ends = [f"/{node.pk}" for node in found.nodes]
+    # A cell's text depends on its node and state, and but for the flavor's key on nothing else.
+    cells = [
+        {
+            state: f'<td class="{look.colour}"><a href="{KEY}/{node.pk}/">{look.mark}<i>{look.words}</i></a></td>'
+            for state, look in LOOKS.items()
+        }
+        for node in found.nodes
+    ]
     lines = []
     for row in rows:
         star = " ★" if row.promoted else ""
-        cells = [
-            f"{looks[state][0]}{row.pk}{end}{looks[state][1]}" for state, end in zip(row.states, ends, strict=True)
-        ]
-        lines.append(f'<tr><th scope="row">{escape(row.name)}{star}</th>{"".join(cells)}</tr>')
+        line = "".join([texts[state] for texts, state in zip(cells, row.states, strict=True)])
+        line = line.replace(KEY, str(row.pk))
+        lines.append(f'<tr><th scope="row">{escape(row.name)}{star}</th>{line}</tr>')
     return mark_safe("\n".join(lines))  # noqa: S308 — of escaped parts
 
 
