@@ -274,6 +274,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     ],
     "rotate_encryption_keys": [[]],
     "settle_replacements": [[], ["--json"], ["--node", "Mordor", "--dry-run"], ["--node", "Mordor"], ["--node", "x"]],
+    "forget_infrastructure": [["Mordor", "--dry-run"], ["Mordor"], ["x"]],
     "unregister_infrastructure": [["Mordor"], ["x"]],
 }
 LOOKED_AT_ELSEWHERE = {
