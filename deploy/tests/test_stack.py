@@ -1,5 +1,6 @@
 """The whole service from the files of deploy/: asked through nginx, killed, reloaded, backed up and restored."""
 
+import http.client
 import json
 import os
 import re
@@ -97,6 +98,48 @@ def test_nginx_hands_out_the_static_files(stack: Stack) -> None:
     assert styles
     assert {stack.send("GET", path).status for path in styles} == {200}
     assert stack.send("GET", "/static/none.css").json == {"error": {"message": "There is nothing at this path"}}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status", "message", "allowed"),
+    [
+        ("TRACE", "/v1", {}, 405, "The method is not allowed here.", "GET, HEAD, OPTIONS, POST, PUT, DELETE"),
+        ("POST", "/static/flavorsync/look.css", {}, 405, "The method is not allowed here.", "GET, HEAD"),
+        ("GET", "/static/none.css", {}, 404, "There is nothing at this path", None),
+        ("GET", "/static/flavorsync", {}, 404, "There is nothing at this path", None),
+        ("GET", "/static/flavorsync/", {}, 404, "There is nothing at this path", None),
+        (
+            "POST",
+            "/v1/flavors",
+            {"Transfer-Encoding": "gzip"},
+            501,
+            "The only transfer coding that can be read is chunked.",
+            None,
+        ),
+    ],
+)
+def test_what_nginx_refuses_by_itself_has_the_form_of_the_api(
+    stack: Stack, method: str, path: str, headers: dict[str, str], status: int, message: str, allowed: str | None
+) -> None:
+    answer = stack.send(method, path, headers)
+    assert (answer.status, answer.json) == (status, {"error": {"message": message}})
+    assert (answer.headers["Content-Type"], answer.headers.get("Allow")) == ("application/json", allowed)
+    assert REQUEST_ID.fullmatch(answer.headers["X-Openstack-Request-Id"])
+    in_xml = stack.send(method, path, headers | {"Accept": "application/xml"})
+    assert (in_xml.status, in_xml.headers["Content-Type"]) == (status, "application/xml")
+    assert f"<error><message>{message}</message></error>" in in_xml.body.decode()
+
+
+def test_a_version_of_http_that_nginx_does_not_speak_is_refused_likewise(stack: Stack) -> None:
+    connection = stack.connect()
+    connection.connect()
+    connection.sock.sendall(b"GET /v1 HTTP/3.0\r\nHost: flavors.example.org\r\n\r\n")
+    with http.client.HTTPResponse(connection.sock) as response:
+        response.begin()
+        assert (response.status, response.headers["Content-Type"]) == (505, "application/json")
+        assert REQUEST_ID.fullmatch(response.headers["X-Openstack-Request-Id"])
+        assert json.loads(response.read()) == {"error": {"message": "The version of HTTP is not supported."}}
+    connection.close()
 
 
 def test_a_body_of_a_mebibyte_is_read_and_a_larger_one_refused(stack: Stack) -> None:
