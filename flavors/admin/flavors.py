@@ -114,19 +114,21 @@ class FlavorAdmin(CoveragePages, ComparisonPages, OffersActions):
         return request.user.has_perm(PROMOTE)
 
     def has_change_permission(self, request: HttpRequest, obj: Flavor | None = None) -> bool:
-        """Say whether one may change it: a promoted one, only who may promote."""
+        """Say whether one may change it: a published one, only who may promote."""
         return super().has_change_permission(request, obj) and self._may_touch(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Flavor | None = None) -> bool:
-        """Say whether one may delete it: a promoted one, only who may promote."""
+        """Say whether one may delete it: a published one, only who may promote."""
         return super().has_delete_permission(request, obj) and self._may_touch(request, obj)
 
     def _may_touch(self, request: HttpRequest, flavor: Flavor | None) -> bool:
-        return flavor is None or not flavor.promoted or self.has_promote_permission(request)
+        return flavor is None or not flavor.public or self.has_promote_permission(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Flavor | None = None) -> list[str]:
-        """Let nobody mark a flavor as promoted who may not promote."""
+        """Let nobody mark a flavor as promoted who may not promote; what is published stays so."""
         readonly = list(super().get_readonly_fields(request, obj))
+        if obj is not None and obj.public:
+            readonly.append("public")
         return readonly if self.has_promote_permission(request) else [*readonly, "promoted"]
 
     # What is done with several

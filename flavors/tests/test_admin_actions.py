@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from flavors.models import Flavor
 from flavors.tests.factories import make_flavor, make_installation
-from flavors.tests.test_admin import member_of_staff
+from flavors.tests.test_admin import VALUES, member_of_staff
 from infrastructures.models import Infrastructure
 from infrastructures.tests.cloud import Federation, flavor_document
 from infrastructures.tests.factories import make_registered
@@ -140,8 +140,11 @@ def test_promoting_is_not_offered_and_cannot_be_forced(client: Client, permissio
     assert not Flavor.objects.promoted().exists()
 
 
-def test_a_promoted_flavor_is_changed_and_deleted_by_those_alone_who_may_promote(client: Client) -> None:
-    flavor = make_flavor()
+@pytest.mark.parametrize("promoted", [True, False])
+def test_a_published_flavor_is_changed_and_deleted_by_those_alone_who_may_promote(
+    client: Client, promoted: bool
+) -> None:
+    flavor = make_flavor(promoted=promoted)
     client.force_login(member_of_staff("view_flavor", "change_flavor", "delete_flavor"))
     change = reverse("admin:flavors_flavor_change", args=[flavor.pk])
     assert client.get(change).status_code == 200
@@ -149,6 +152,24 @@ def test_a_promoted_flavor_is_changed_and_deleted_by_those_alone_who_may_promote
     assert client.post(reverse("admin:flavors_flavor_delete", args=[flavor.pk]), {"post": "yes"}).status_code == 403
     client.post(LIST, {"action": "delete_selected", "_selected_action": [flavor.pk], "post": "yes"})
     assert Flavor.objects.filter(pk=flavor.pk).exists()
+
+
+def test_a_draft_is_changed_and_not_promoted_by_those_who_may_not_promote(client: Client) -> None:
+    draft = make_flavor(promoted=False, public=False)
+    client.force_login(member_of_staff("view_flavor", "change_flavor"))
+    change = reverse("admin:flavors_flavor_change", args=[draft.pk])
+    form = VALUES | {"flavorid": draft.flavorid, "name": "x", "public": "on", "promoted": "on"}
+    assert client.post(change, form).status_code == 302
+    draft.refresh_from_db()
+    assert (draft.name, draft.public, draft.promoted) == ("x", True, False)
+
+
+def test_what_is_published_stays_so(admin_client: Client) -> None:
+    flavor = make_flavor(promoted=False)
+    change = reverse("admin:flavors_flavor_change", args=[flavor.pk])
+    assert admin_client.post(change, VALUES | {"flavorid": flavor.flavorid, "name": "x"}).status_code == 302
+    flavor.refresh_from_db()
+    assert (flavor.name, flavor.public) == ("x", True)
 
 
 def test_who_may_promote_needs_no_other_permission_for_it(client: Client) -> None:
