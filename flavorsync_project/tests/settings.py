@@ -23,3 +23,6 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # In a file, as everywhere else: one in memory has one connection, and synchronisation runs have one per node.
 if "sqlite" in DATABASES["default"]["ENGINE"]:  # noqa: F405
     DATABASES["default"]["TEST"] = {"NAME": f"{tempfile.gettempdir()}/flavorsync-test-{os.getpid()}.sqlite3"}  # noqa: F405
+
+# Tests of faults have one cloud fail again and again, and ask it each time; those of the breaker say when it opens.
+CLOUD_BREAKER_FAILURES = 0

@@ -25,7 +25,6 @@ AT_LAST = 10
 def _own_pool(settings: Settings) -> Iterator[None]:
     """Give each test a pool of connections that no other has used."""
     settings.OPENSTACK_TIMEOUT = 5.0
-    settings.CLOUD_BREAKER_FAILURES = 0
     sessions._pool.cache_clear()
     yield
     sessions._pool().close()

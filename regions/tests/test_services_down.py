@@ -46,9 +46,7 @@ def test_nova_killed_in_the_middle_of_an_update(
     step: str,
     method: str,
     path: str,
-    settings: Settings,
 ) -> None:
-    settings.CLOUD_BREAKER_FAILURES = 0
     rich = spain2.make_rich_flavor()
     isengard = "/v1/regions/Isengard/flavors"
     proxy.plan(method, path, faults.before(lambda: kill("nova-Spain2"), faults.hanging_up), times=1)
@@ -64,8 +62,7 @@ def test_nova_killed_in_the_middle_of_an_update(
     assert spain2.flavor(rich["id"]) in (rich, {**rich, **CHANGES})
 
 
-def test_nova_down(admin: Api, lab: Lab, kill: Callable[[str], None], settings: Settings) -> None:
-    settings.CLOUD_BREAKER_FAILURES = 0
+def test_nova_down(admin: Api, lab: Lab, kill: Callable[[str], None]) -> None:
     assert admin.get(URL).status == 200
     kill("nova-Spain2")
     down = (502, {"error": {"message": "Spain2: its Nova could not be reached."}})
@@ -82,7 +79,7 @@ def test_nova_down(admin: Api, lab: Lab, kill: Callable[[str], None], settings: 
 def test_a_nova_that_is_down_for_longer_is_left_alone_and_found_again(
     admin: Api, lab: Lab, kill: Callable[[str], None], settings: Settings
 ) -> None:
-    settings.CLOUD_BREAKER_SECONDS = 3600.0
+    settings.CLOUD_BREAKER_FAILURES, settings.CLOUD_BREAKER_SECONDS = 5, 3600.0
     assert admin.get(URL).status == 200
     kill("nova-Spain2")
     answers = [admin.get(URL) for _ in range(6)]
