@@ -1,6 +1,6 @@
 """What a node has of the catalogue's flavors, compared value by value. No cloud and no database is asked here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -94,13 +94,14 @@ class NodeFlavors:
         return self.by_name.get(name) or self.by_name.get(name.lower())
 
 
-def compare(wanted: Wanted, node: NodeFlavors, *, exact: bool = False) -> Finding:
+def compare(wanted: Wanted, node: NodeFlavors, *, exact: bool = False, of_others: Collection[str] = ()) -> Finding:
     """Say what *node* has of a flavor.
 
     The same id means the same flavor, whatever else differs; only without it the name is looked for.
 
     Args:
         exact: whether extra specs that the catalogue does not name are a difference, too.
+        of_others: the ids there of other flavors of the catalogue, none of which is this one, whatever its name.
     """
     nova, recorded_as = wanted.nova, wanted.recorded_as
     if nova.id not in node.by_id and wanted.flavor.flavorid in node.by_id:
@@ -108,7 +109,7 @@ def compare(wanted: Wanted, node: NodeFlavors, *, exact: bool = False) -> Findin
     has = node.by_id.get(nova.id)
     namesake = node.named(nova.name)
     if has is None:
-        return _without_id(wanted, nova, namesake, node, exact=exact)
+        return _without_id(wanted, nova, namesake, node, exact=exact, of_others=of_others)
     differences = differences_between(nova, has, exact=exact, descriptions=node.keeps_descriptions)
     return Finding(
         wanted=wanted,
@@ -144,14 +145,20 @@ def differences_between(
 
 
 def _without_id(
-    wanted: Wanted, nova: NovaFlavor, namesake: NovaFlavor | None, node: NodeFlavors, *, exact: bool
+    wanted: Wanted,
+    nova: NovaFlavor,
+    namesake: NovaFlavor | None,
+    node: NodeFlavors,
+    *,
+    exact: bool,
+    of_others: Collection[str],
 ) -> Finding:
     if namesake is None:
         return Finding(wanted=wanted, state=State.MISSING)
     differences = differences_between(nova, namesake, exact=exact, descriptions=node.keeps_descriptions)
     return Finding(
         wanted=wanted,
-        state=State.NAME_TAKEN if differences else State.OTHER_ID,
+        state=State.NAME_TAKEN if differences or namesake.id in of_others else State.OTHER_ID,
         has=namesake,
         differences=differences,
     )

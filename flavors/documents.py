@@ -93,9 +93,24 @@ def read_document(text: str | bytes, *, promote_recommended: bool = False) -> li
     return entries
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads the values that JSON has, too, and no others: what looks like a date is a text."""
+
+
+_DATE = "tag:yaml.org,2002:timestamp"
+_NOT_JSON = {_DATE, *(f"tag:yaml.org,2002:{kind}" for kind in ("binary", "omap", "pairs", "set"))}
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _DATE]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.yaml_constructors = {
+    tag: construct for tag, construct in yaml.SafeLoader.yaml_constructors.items() if tag not in _NOT_JSON
+}
+
+
 def _parse(text: str | bytes) -> dict[Any, Any]:
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, _Loader)  # noqa: S506 — a SafeLoader, but for what it leaves out
     except yaml.MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise UnreadableDocument([f"The document is not YAML: {where}{error.problem}"]) from error
@@ -131,9 +146,8 @@ def _own(document: Mapping[Any, Any]) -> Found:
 
 
 def _scs(document: Mapping[Any, Any], *, promote_recommended: bool) -> Found:
-    reference = {
-        row["field"]: row for row in document.get("reference") or () if isinstance(row, dict) and "field" in row
-    }
+    rows = [row for _, row in _entries(document, "reference")]
+    reference = {row["field"]: row for row in rows if isinstance(row.get("field"), str)}
     for name in SCS_LISTS:
         promoted = name == "mandatory" or promote_recommended
         for label, values in _entries(document, name):

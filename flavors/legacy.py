@@ -188,11 +188,19 @@ def _opened(url: str) -> Iterator[BaseDatabaseWrapper]:
     except ImproperlyConfigured as error:
         raise UnreadableDatabase("MariaDB and MySQL need what requirements-mysql.txt names.") from error
     try:
+        _connect(connection)
         yield connection
     except Error as error:
         raise UnreadableDatabase(f"The database cannot be read: {error.args[-1] if error.args else error}.") from error
     finally:
         connection.close()
+
+
+def _connect(connection: BaseDatabaseWrapper) -> None:
+    try:
+        connection.ensure_connection()
+    except (TypeError, ValueError) as error:  # the drivers' own, of options that they do not know
+        raise UnreadableDatabase("The database's URL has an option or a name that cannot be used.") from error
 
 
 def _settings(url: str) -> dict[str, Any]:

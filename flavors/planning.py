@@ -83,6 +83,8 @@ def _about_the_name(finding: Finding) -> str:
     has = finding.has
     if has is None:
         return ""
+    if not finding.differences:
+        return f"Flavor {has.id} there has its name {has.name}, and is another one of the catalogue."
     if [difference.member for difference in finding.differences] == ["name"]:
         return f"Flavor {has.id} there has its name in another case, {has.name}."
     return f"Flavor {has.id} there has its name {has.name} and other values."

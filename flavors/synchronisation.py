@@ -309,12 +309,18 @@ def _write_unreachable(node: SyncNode, wanted: Iterable[Wanted], error: CloudErr
 
 
 def _planned(node: SyncNode, step: Step, nova: Nova) -> SyncOutcome:
-    """Return what is written down of a step; before a flavor is replaced, the servers that use it are counted."""
+    """Return what is written down of a step; before a flavor is replaced, the servers that use it are counted.
+
+    Where we may not count them, that flavor fails, and the node's others do not.
+    """
     outcome = step.as_outcome()
     outcome.node = node
-    if step.action == Action.REPLACE and step.finding.has:
-        outcome.servers = nova.count_servers(step.finding.has.id)
     outcome.result = Result.NONE if step.action in (Action.NOTHING, Action.CANNOT) else Result.PLANNED
+    if step.action == Action.REPLACE and step.finding.has:
+        try:
+            outcome.servers = nova.count_servers(step.finding.has.id)
+        except CredentialsRefused as error:
+            outcome.result, outcome.reason = Result.FAILED, str(error.detail)
     return outcome
 
 
@@ -452,7 +458,12 @@ def _wanted_by_node(infrastructures: Iterable[Infrastructure], flavors: Iterable
 
 
 def _findings(wanted: Iterable[Wanted], has: NodeFlavors | None, *, exact: bool) -> tuple[Finding, ...]:
-    return tuple(compare(each, has, exact=exact) for each in wanted) if has else ()
+    if has is None:
+        return ()
+    wanted = list(wanted)
+    # A flavor that was renamed here has its old name there still, which may be another one's by now.
+    ids = {each.flavor.flavorid for each in wanted} | {each.recorded_as for each in wanted}
+    return tuple(compare(each, has, exact=exact, of_others=ids) for each in wanted)
 
 
 def _with_extra_specs(nova: Nova, flavor: NovaFlavor) -> NovaFlavor:

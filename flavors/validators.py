@@ -38,7 +38,7 @@ def validate_extra_specs(extra_specs: object) -> None:
     if not isinstance(extra_specs, dict):
         raise ValidationError("must be an object of keys and values")
     for key, value in extra_specs.items():
-        if not _KEY.fullmatch(key):
+        if not isinstance(key, str) or not _KEY.fullmatch(key):
             raise ValidationError(f"the key {key!r} may hold letters, digits, '_', '-', ':', '.' and spaces only")
         if not isinstance(value, str) or len(value) > MAX_VALUE_LENGTH:
             raise ValidationError(f"the value of {key} must be a string of at most {MAX_VALUE_LENGTH} characters")

@@ -442,8 +442,8 @@ def alone_with(infrastructure: Infrastructure, flavorid: str, *, name: str | Non
     """Keep everybody else from changing a flavor in a cloud meanwhile, and from taking its *name* there.
 
     Raises:
-        Conflict: somebody else is changing it right now, or the name is that of a flavor whose
-            replacement is still open.
+        Conflict: somebody else is changing it right now, or with *name* that or the id is that of a flavor
+            whose replacement is still open.
 
     Cost: one query with *name*.
     """
@@ -453,7 +453,7 @@ def alone_with(infrastructure: Infrastructure, flavorid: str, *, name: str | Non
                 yield
                 return
             with _names_kept(infrastructure, name):
-                _refuse_reserved_name(infrastructure, name)
+                _refuse_reserved(infrastructure, flavorid, name)
                 yield
     except Locked as error:
         raise Conflict(f"{infrastructure}: flavor {flavorid} is being changed by somebody else.") from error
@@ -468,11 +468,13 @@ def _names_kept(infrastructure: Infrastructure, *names: str) -> Iterator[None]:
         yield
 
 
-def _refuse_reserved_name(infrastructure: Infrastructure, name: str) -> None:
-    """Raise `Conflict` for the name of a flavor that is missing only because its replacement was cut short."""
+def _refuse_reserved(infrastructure: Infrastructure, flavorid: str, name: str) -> None:
+    """Raise `Conflict` for the name or id of a flavor that is missing only because its replacement was cut short."""
     for record in Replacement.objects.filter(infrastructure=infrastructure):
         if name.lower() in {record.old["name"].lower(), record.new["name"].lower()}:
             raise Conflict(f"{infrastructure}: the name {name} is that of a flavor that is being replaced.")
+        if record.flavorid == flavorid:
+            raise Conflict(f"{infrastructure}: the id {flavorid} is that of a flavor that is being replaced.")
 
 
 def _refuse_taken_name(nova: Nova, *, old: NovaFlavor, new: NovaFlavor) -> None:

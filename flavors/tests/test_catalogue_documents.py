@@ -179,6 +179,15 @@ def test_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(entry(name="naïve").encode())))
     assert shell("load_catalogue", "-").status == 0
     assert Flavor.objects.get().name == "naïve"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"flavors: \xff")))
+    answer = shell("load_catalogue", "-")
+    assert (answer.error, answer.status) == ("The document is not YAML.", 1)
+
+
+@pytest.mark.django_db
+def test_a_name_that_looks_like_a_date_is_a_text(load: Any) -> None:
+    assert load("flavors: [{name: 2024-01-01, vcpus: 1, ram: 1, disk: 1}]").status == 0
+    assert Flavor.objects.get().name == "2024-01-01"
 
 
 # What is wrong
@@ -211,7 +220,12 @@ OWN = "flavors, flavor 1 (m1.small)"
         (entry(id="a/b"), f"{OWN}: id: may hold letters (a to z), digits, '.', '_', '-' and inner spaces only"),
         (entry(extra_specs={"a": 1}), f"{OWN}: extra_specs: the value of a must be a string of at most 255 characters"),
         (entry(extra_specs=[]), f"{OWN}: extra_specs: must be an object of keys and values"),
+        (entry(extra_specs={1: "a"}), f"{OWN}: extra_specs: the key 1 may hold letters, digits, "),
         (entry(memory=3), f"{OWN}: memory: there is no such member"),
+        ("flavors: [{name: !!timestamp 2024-01-01}]", "The document is not YAML: line 1: could not determine"),
+        ("flavors: [{name: !!binary aGk=}]", "The document is not YAML: line 1: could not determine"),
+        ("flavors: [{name: a, ram: 2024-01-01}]", 'flavors, flavor 1 (a): ram: must be an integer, not "2024-01-01"'),
+        ("mandatory: []\nreference: 5", "reference: must be a list of flavors"),
         (entry(ram=None), f"{OWN}: ram: is required for a new flavor"),
         (entry(promoted=True, public=False), f"{OWN}: A promoted flavor is public."),
         (entry(name="there"), "flavors, flavor 1 (there): public: a public flavor stays public"),
@@ -346,6 +360,11 @@ def test_what_is_wrong_is_named_as_that_layout_names_it(load: Any, entry: str, p
     reference = "reference: [{field: name, mandatory_prefix: SCS-}]"
     answer = load(f"{reference}\nmandatory:\n- {entry}")
     assert (answer.error, answer.status) == (problem, 1)
+
+
+def test_a_reference_without_a_field_says_nothing() -> None:
+    (read,) = read_document("reference: [{field: [a]}, {}]\nmandatory: [{name: a, cpus: 1, ram: 1}]")
+    assert read.values["name"] == "a"
 
 
 def test_a_list_that_is_empty_holds_nothing() -> None:

@@ -226,6 +226,8 @@ def test_the_url_may_be_in_the_environment(sqlite: str, monkeypatch: pytest.Monk
         ("sqlite:////nowhere/at/all", "The database cannot be read: unable to open database file."),
         ("postgres://user:sentinel-of-a-password@127.0.0.1/x", "The database's URL must begin with mysql:// or sqlite:///."),
         ("mysql://host:port/x", "The database's URL is malformed."),
+        ("sqlite:////nowhere?timeout=a", "The database's URL has an option or a name that cannot be used."),
+        ("mysql://us:sentinel-of-a-password@127.0.0.1/x?no=such", "The database's URL has an option or a name"),
         ("other:sentinel-of-a-password", "The database's URL must begin with mysql:// or sqlite:///."),
         ("mysql://us:sentinel-of-a-password@127.0.0.1:1/x", "The database cannot be read: Can't connect to "),
     ],

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from threading import Event
 from types import FrameType
 from typing import Any
@@ -23,7 +24,7 @@ from flavorsync_project.api.errors import Conflict
 from infrastructures import services
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.tests.cloud import Federation, RegisteredCloud
-from infrastructures.tests.factories import make_registered
+from infrastructures.tests.factories import make_registered, make_replacement
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -206,6 +207,44 @@ def test_a_taken_name_is_left_to_people(mordor: RegisteredCloud, tiny: Flavor, o
     assert installed() == set()
 
 
+def test_a_flavor_that_was_renamed_is_not_taken_for_the_one_that_has_its_old_name_now(mordor: RegisteredCloud) -> None:
+    make_flavor(flavorid="new", name="a")
+    renamed = make_flavor(flavorid="old", name="b")
+    mordor.flavors["old"] = document_of(renamed, name="a")
+    first = run(replaces=True)
+    assert told(first) == {
+        ("Mordor", "new"): ("name_taken", "cannot", ""),
+        ("Mordor", "old"): ("different", "replace", "done"),
+    }
+    reason = SyncOutcome.objects.get(node__run=first, flavorid="new").reason
+    assert reason == "Flavor old there has its name a, and is another one of the catalogue."
+    assert run(replaces=True).state == SyncRun.State.IN_SYNC
+    assert installed() == {("Mordor", "new", "new"), ("Mordor", "old", "old")}
+    assert {flavorid: flavor["name"] for flavorid, flavor in mordor.flavors.items()} == {"old": "b", "new": "a"}
+
+
+def test_a_flavor_whose_replacement_was_cut_short_is_not_made_otherwise_meanwhile(
+    mordor: RegisteredCloud, tiny: Flavor
+) -> None:
+    old = tiny.as_nova()
+    make_replacement(
+        infrastructure=Infrastructure.objects.get(),
+        flavorid="tiny",
+        old=replace(old, projects=()).as_json(),
+        new=replace(old, ram=9, projects=(), extra_specs={"aggregate:own": "kept"}).as_json(),
+    )
+    Flavor.objects.update(name="renamed")
+    mordor.failing["POST /flavors"] = 503
+    mordor.before_call = lambda call: mordor.failing.clear() if call == LIST else None
+    assert run().state == SyncRun.State.FAILED
+    assert SyncOutcome.objects.get().reason == "Mordor: the id tiny is that of a flavor that is being replaced."
+    assert mordor.flavors == {}
+    run(replaces=True)
+    assert (mordor.flavors["tiny"]["name"], mordor.flavors["tiny"]["ram"]) == ("renamed", 512)
+    assert mordor.flavors["tiny"]["extra_specs"] == {"aggregate:own": "kept", **SPECS}
+    assert not Replacement.objects.exists()
+
+
 def test_only_promoted_flavors_are_brought(mordor: RegisteredCloud, tiny: Flavor) -> None:
     make_flavor(flavorid="public", name="public", promoted=False)
     run()
@@ -309,11 +348,22 @@ def test_a_flavor_that_leaves_the_catalogue_meanwhile_leaves_the_node_again(
     assert (mordor.flavors, installed()) == ({}, set())
 
 
-def test_servers_that_may_not_be_counted_keep_their_flavor(mordor: RegisteredCloud, tiny: Flavor) -> None:
+def test_servers_that_may_not_be_counted_keep_their_flavor_alone(mordor: RegisteredCloud, tiny: Flavor) -> None:
     mordor.flavors["tiny"] = document_of(tiny, ram=7)
+    make_flavor(flavorid="nano", name="nano")
     mordor.failing["GET /servers"] = 403
-    ended = run(replaces=True)
-    assert ended.state == SyncRun.State.FAILED
+    dry, ended = run(replaces=True, repairs=False), run(replaces=True)
+    assert dry.state == ended.state == SyncRun.State.FAILED
+    assert told(dry)["Mordor", "nano"] == ("missing", "create", "planned")
+    assert told(ended) == {
+        ("Mordor", "tiny"): ("different", "replace", "failed"),
+        ("Mordor", "nano"): ("missing", "create", "done"),
+    }
+    outcome = SyncOutcome.objects.get(node__run=ended, flavorid="tiny")
+    assert (outcome.servers, outcome.reason) == (
+        None,
+        "Mordor: it refuses this to the credentials stored for it.",
+    )
     assert mordor.flavors["tiny"]["ram"] == 7
 
 
@@ -438,6 +488,16 @@ def test_the_command_repairs_and_says_so(mordor: RegisteredCloud, rohan: Registe
         f"Run {number}: in sync; 2 nodes; 2 missing.",
     ]
     assert command() == (0, f"Run {number + 1}: in sync; 2 nodes; 2 in sync.\n")
+
+
+def test_who_types_the_command_need_not_have_a_name(
+    mordor: RegisteredCloud, tiny: Flavor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)
+    assert command()[0] == 0
+    assert SyncRun.objects.get().requested_by == f"{2**31 - 7} (command line)"
 
 
 def test_the_command_finds_drift_in_a_dry_run(mordor: RegisteredCloud, tiny: Flavor) -> None:

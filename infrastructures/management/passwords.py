@@ -60,8 +60,12 @@ def _in_file(file: str) -> str:
 def _typed(prompt: str, variable: str, *, twice: bool) -> str:
     if not sys.stdin.isatty():
         raise CommandError(f"A password is needed: give --password-file or {variable}, or type it at a terminal.")
-    password = getpass.getpass(f"{prompt}: ")
-    if twice and getpass.getpass(f"{prompt} again: ") != password:
+    try:
+        password = getpass.getpass(f"{prompt}: ")
+        again = getpass.getpass(f"{prompt} again: ") if twice else password
+    except EOFError:
+        raise CommandError("No password was typed.") from None
+    if again != password:
         raise CommandError("The two passwords differ.")
     return _required(password)
 

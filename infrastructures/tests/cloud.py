@@ -184,8 +184,10 @@ class RegisteredCloud:
     def _lists_servers(self, request: Any) -> tuple[int, Any]:
         query = parse_qs(urlsplit(request.url).query)
         assert query["all_tenants"] == ["1"]
+        if "GET /servers" in self.failing:
+            return self.failing["GET /servers"], {"failure": {"message": "as the test said"}}
         count = self.servers.get(query["flavor"][0], 0)
-        return self.failing.get("GET /servers", 200), {"servers": [{"id": str(number)} for number in range(count)]}
+        return 200, {"servers": [{"id": str(number)} for number in range(count)]}
 
     def _does(self, request: Any, id: str = "", part: str = "", key: str = "") -> tuple[int, Any]:
         flavor = self.flavors.get(id)

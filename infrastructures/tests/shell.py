@@ -15,6 +15,11 @@ class Terminal(io.StringIO):
         return True
 
 
+def ended(prompt: str) -> str:
+    """Type Ctrl-D at a prompt."""
+    raise EOFError
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a command printed, and what it failed with: nothing when its exit status is 0."""

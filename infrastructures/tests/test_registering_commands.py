@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from identity.tests.factories import make_account
 from infrastructures.models import Infrastructure
 from infrastructures.tests.factories import PASSWORD, make_infrastructure, make_registered, make_replacement
-from infrastructures.tests.shell import Terminal, run, shell
+from infrastructures.tests.shell import Terminal, ended, run, shell
 
 pytestmark = pytest.mark.django_db
 
@@ -169,6 +169,8 @@ def test_no_password_at_all_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("sys.stdin", Terminal())
     monkeypatch.setattr("getpass.getpass", lambda prompt: "")
     assert shell(*MORDOR).error == "The password is empty."
+    monkeypatch.setattr("getpass.getpass", ended)
+    assert shell(*MORDOR).error == "No password was typed."
 
 
 @pytest.mark.usefixtures("password")

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from infrastructures.models import Replacement
 from infrastructures.tests.cloud import KEYSTONE, TOKEN, Cloud, access_document, flavor_document
 from infrastructures.tests.factories import make_infrastructure, make_replacement
-from infrastructures.tests.shell import run
+from infrastructures.tests.shell import ended, run
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +82,16 @@ def test_asks_for_the_token_where_the_shell_has_none(
     make_infrastructure()
     assert run("settle_replacements", "--node", "Spain2") == "0 open.\n"
     assert cloud.http.request_history[0].headers["X-Auth-Token"] == "typed at Keystone token: "
+
+
+@pytest.mark.usefixtures("shell")
+def test_without_a_token_it_says_so(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OS_TOKEN")
+    monkeypatch.setattr("getpass.getpass", ended)
+    make_infrastructure()
+    with pytest.raises(CommandError, match=r"^A Keystone token is needed: give OS_TOKEN, or type it at a terminal\.$"):
+        run("settle_replacements", "--node", "Spain2")
+    assert cloud.calls == []
 
 
 @pytest.mark.usefixtures("shell")

@@ -49,9 +49,9 @@ class Command(BaseCommand):
         self.stdout.write(f"{said}.")
 
 
-def _read(file: str) -> str | bytes:
+def _read(file: str) -> bytes:
     try:
-        return sys.stdin.read() if file == "-" else Path(file).read_bytes()
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
 

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Sequence
@@ -72,7 +73,7 @@ Examples:
         """Run, print, and exit with what the run's end means."""
         infrastructures = chosen_nodes(nodes)
         run = create_run(
-            requested_by=f"{getpass.getuser()} (command line)",
+            requested_by=f"{_user()} (command line)",
             infrastructures=infrastructures,
             flavorids=[chosen_flavor(flavor).flavorid for flavor in flavors],
             repairs=not dry_run,
@@ -141,6 +142,14 @@ def chosen_flavor(name: str) -> Flavor:
     if not flavors:
         raise CommandError(f"There is no promoted flavor {name}.")
     return min(flavors, key=lambda flavor: flavor.flavorid != name)
+
+
+def _user() -> str:
+    """Return who types the command; in a container that may be a number without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the former before Python 3.13
+        return str(os.getuid())
 
 
 @contextmanager

@@ -45,9 +45,13 @@ class Command(BaseCommand):
             raise CommandError(f"{len(still_open)} still open.")
 
     def _settle(self, infrastructure: Infrastructure) -> None:
-        token = os.environ.get(TOKEN_VARIABLE) or getpass.getpass("Keystone token: ")
         try:
+            token = os.environ.get(TOKEN_VARIABLE) or getpass.getpass("Keystone token: ")
             settle_replacements(infrastructure=infrastructure, nova=CallersNova(region_of(infrastructure), token))
+        except EOFError:
+            raise CommandError(
+                f"A Keystone token is needed: give {TOKEN_VARIABLE}, or type it at a terminal."
+            ) from None
         except CloudError as error:
             raise CommandError(str(error.detail)) from error
 
