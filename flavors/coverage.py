@@ -106,7 +106,7 @@ def _fill_with_outcomes(states_of: Mapping[str, list[str]], column_of: Mapping[i
     A run over some flavors alone adds to what the last one over all of them has found.
     """
     compared = SyncNode.objects.filter(compared_at__isnull=False, infrastructure__isnull=False).order_by()
-    whole = compared.filter(run__flavorids=[]).values("infrastructure").annotate(latest=Max("pk"))
+    whole = compared.whole().values("infrastructure").annotate(latest=Max("pk"))
     latest = dict(whole.values_list("infrastructure", "latest"))
     parts = compared.exclude(run__flavorids=[]).filter(pk__gt=min(latest.values(), default=0))
     later = {pk: node for pk, node in parts.values_list("pk", "infrastructure") if pk > latest.get(node, 0)}

@@ -72,14 +72,14 @@ def _synchronisation() -> Iterator[Metric]:
 
 
 def _drift() -> Iterator[Metric]:
-    """Yield what each node was like when it was last compared."""
-    nodes = {node.pk: node for node in SyncNode.objects.latest_of_each_node().order_by("name")}
+    """Yield what each node was like when last compared whole: a run over some flavors hides no drift of others."""
+    nodes = {node.pk: node for node in SyncNode.objects.whole().latest_of_each_node().order_by("name")}
     drift = SyncOutcome.objects.order_by().filter(node__in=nodes).exclude(state=SyncOutcome.State.IN_SYNC)
     left = drift.exclude(result=SyncOutcome.Result.DONE).values_list("node", "state").annotate(Count("pk"))
     counts = {(node, state): count for node, state, count in left}
     yield _gauge(
         "flavorsync_drift_flavors",
-        "Promoted flavors that a node did not have as it should when it was last compared.",
+        "Promoted flavors that a node did not have as it should when all of them were last compared.",
         [
             ((node.name, state), counts.get((pk, state), 0))
             for pk, node in nodes.items()
@@ -91,7 +91,7 @@ def _drift() -> Iterator[Metric]:
     )
     yield _gauge(
         "flavorsync_node_compared_timestamp_seconds",
-        "When a node was last compared with the catalogue, in seconds since 1970.",
+        "When a node was last compared with the whole catalogue, in seconds since 1970.",
         [((node.name,), node.compared_at.timestamp()) for node in nodes.values() if node.compared_at],
         "node",
     )

@@ -71,6 +71,10 @@ class SyncNodeQuerySet(models.QuerySet["SyncNode"]):
         """Return those that a run has still to work on."""
         return self.filter(finished_at=None)
 
+    def whole(self) -> Self:
+        """Return those of runs over all promoted flavors, and not over some alone."""
+        return self.filter(run__flavorids=[])
+
     def latest_of_each_node(self) -> Self:
         """Return, for each node that is still registered, the last one in which it was compared."""
         compared = self.filter(compared_at__isnull=False, infrastructure__isnull=False)

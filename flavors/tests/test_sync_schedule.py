@@ -284,6 +284,15 @@ def test_old_runs_are_deleted_but_for_what_is_known_last_of_a_node() -> None:
 
 
 @pytest.mark.usefixtures("nothing_periodic")
+def test_a_run_over_some_flavors_does_not_drive_out_what_is_known_of_the_others() -> None:
+    node = make_registered("Spain2")
+    ended_run(300, node)
+    whole, parts = ended_run(200, node), [ended_run(days, node) for days in (190, 180)]
+    SyncRun.objects.filter(pk__in=[part.pk for part in parts]).update(flavorids=["tiny"])
+    assert kept() == [whole.pk, parts[-1].pk]
+
+
+@pytest.mark.usefixtures("nothing_periodic")
 def test_with_retention_of_0_days_all_are_kept(settings: Settings) -> None:
     settings.SYNC_RETENTION_DAYS = 0
     node = make_registered("Spain2")
