@@ -143,3 +143,10 @@ def test_a_page_that_is_not_there_says_so(admin_client: Client, path: str) -> No
     assert answer.status_code == 404
     assert "There is nothing here" in answer.text
     assert admin_client.get("/v1/nowhere").json() == {"error": {"message": "There is nothing at this path"}}
+
+
+def test_a_form_that_is_out_of_date_says_so_on_a_page_of_our_own() -> None:
+    answer = Client(enforce_csrf_checks=True).post("/admin/login/", {"username": "x", "password": "y"})
+    assert answer.status_code == 403
+    assert "The form is out of date" in answer.text
+    assert "<style" not in answer.text  # which the policy would refuse
