@@ -1,15 +1,30 @@
-"""Local accounts, and who did what in the admin site."""
+"""Local accounts and their roles, and who did what in the admin site."""
+
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.admin import UserAdmin
-from django.db.models import QuerySet
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Field, ManyToManyField, QuerySet
+from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest
 
 from identity.forms import SignInForm
 from identity.models import User
 
 admin.site.login_form = SignInForm
+admin.site.unregister(Group)
+
+# Django's two boxes side by side are not for screen readers: they give names to what cannot have one.
+_BOXES: dict[type[Field[Any, Any]], dict[str, Any]] = {ManyToManyField: {"widget": CheckboxSelectMultiple}}
+
+
+@admin.register(Group)
+class RoleAdmin(GroupAdmin):
+    """The groups that say what each role may do, as Django shows its own."""
+
+    formfield_overrides = _BOXES
 
 
 @admin.register(User)
@@ -17,6 +32,8 @@ class AccountAdmin(UserAdmin):
     """The local accounts, as Django shows its own, with the nodes that each operates."""
 
     list_display = ("username", "email", "operates", "is_staff", "is_active", "last_login")
+    readonly_fields = ("last_login", "date_joined")
+    formfield_overrides = _BOXES
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Fetch the nodes of all in one more query."""

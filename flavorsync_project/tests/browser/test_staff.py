@@ -97,7 +97,10 @@ PAGES = {
     "flavor-add": "/admin/flavors/flavor/add/",
     "infrastructures": "/admin/infrastructures/infrastructure/",
     "infrastructure": "/admin/infrastructures/infrastructure/{infrastructure}/change/",
+    "flavor-delete": "/admin/flavors/flavor/{draft}/delete/",
     "accounts": "/admin/identity/user/",
+    "account": "/admin/identity/user/{account}/change/",
+    "group": "/admin/auth/group/{group}/change/",
     "replacements": "/admin/infrastructures/replacement/",
     "history": "/admin/admin/logentry/",
 }
@@ -124,12 +127,17 @@ print("ids", flavor.pk, mordor.pk)
 """
     )
     ids = site.do(
-        "from flavors.models import Flavor; from infrastructures.models import Infrastructure\n"
-        "print(Flavor.objects.get(name='fiware.large').pk, Infrastructure.objects.get(name='Mordor').pk)"
+        "from django.contrib.auth.models import Group; from flavors.models import Flavor\n"
+        "from identity.models import User; from infrastructures.models import Infrastructure\n"
+        "found = Flavor.objects.get(name='fiware.large'), Infrastructure.objects.get(name='Mordor')\n"
+        "found += User.objects.get(username='operator'), Group.objects.first(), "
+        "Flavor.objects.get(name='a draft')\n"
+        "print(*(each.pk for each in found))"
     ).split()
+    keys = dict(zip(("flavor", "infrastructure", "account", "group", "draft"), ids, strict=True))
     visitor.sign_in("administrator")
     for name, path in PAGES.items():
-        visitor.go(path.format(flavor=ids[0], infrastructure=ids[1]))
+        visitor.go(path.format(**keys))
         assert_everybody_can_use(visitor.page, f"admin-{name}")
     page = visitor.go("/admin/flavors/flavor/")
     for box in page.get_by_label("Select this object for an action").all():

@@ -1,0 +1,44 @@
+"""Accounts and groups in the admin site."""
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from identity.tests.factories import make_account
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _pages(settings: Settings) -> None:
+    settings.ROOT_URLCONF = "flavorsync_project.urls"
+
+
+def test_an_account_is_given_groups_and_permissions_by_ticking_them(admin_client: Client) -> None:
+    account = make_account("operator")
+    change = reverse("admin:identity_user_change", args=[account.pk], urlconf="flavorsync_project.urls")
+    group, permission = Group.objects.get(name="InfrastructureOwner"), Permission.objects.get(codename="promote_flavor")
+    text = admin_client.get(change).text
+    assert f'<input type="checkbox" name="groups" value="{group.pk}"' in text
+    assert f'<input type="checkbox" name="user_permissions" value="{permission.pk}"' in text
+    given = {"username": "operator", "is_active": "on", "is_staff": "on", "last_login_0": "2001-01-01"}
+    given |= {"last_login_1": "00:00", "groups": str(group.pk), "user_permissions": str(permission.pk)}
+    assert admin_client.post(change, given).status_code == 302
+    joined = account.date_joined
+    account.refresh_from_db()
+    assert (list(account.groups.all()), list(account.user_permissions.all())) == ([group], [permission])
+    # What the machine writes down is not for people to write.
+    assert (account.last_login, account.date_joined) == (None, joined)
+
+
+def test_a_groups_permissions_are_ticked(
+    admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    group = Group.objects.get(name="InfrastructureManager")
+    change = reverse("admin:auth_group_change", args=[group.pk], urlconf="flavorsync_project.urls")
+    (permission,) = group.permissions.all()[:1]
+    with django_assert_max_num_queries(10):
+        text = admin_client.get(change).text
+    assert f'<input type="checkbox" name="permissions" value="{permission.pk}"' in text
