@@ -106,14 +106,17 @@ def test_what_a_bug_does_in_one_node_is_written_down_and_ends_the_run(federation
     assert_all_but_the_first_are_repaired(ended)
 
 
-def test_a_connection_to_the_database_that_is_dropped_fails_its_node_alone(federation: Federation) -> None:
+def test_a_connection_to_the_database_that_is_dropped_costs_at_most_its_own_node(federation: Federation) -> None:
     in_first_node(federation, CREATE, drop_connection)
     ended = carry_out(repairing_run().pk)
     node = ended.nodes.get(name="Node00")
-    assert (ended.state, node.state) == (SyncRun.State.FAILED, SyncNode.State.FAILED)
-    assert_all_but_the_first_are_repaired(ended)
+    if connection.vendor == "mysql":  # whose driver says that it is lost: what was done is recorded over another
+        assert (ended.state, node.state) == (SyncRun.State.IN_SYNC, SyncNode.State.DONE)
+    else:
+        assert (ended.state, node.state) == (SyncRun.State.FAILED, SyncNode.State.FAILED)
+        assert_all_but_the_first_are_repaired(ended)
 
-    # Nova has the flavor by now, unrecorded; and nobody is left who holds the node.
+    # Nova has the flavor by now, recorded or not; and nobody is left who holds the node.
     in_first_node(federation, CREATE, lambda: None)
     assert carry_out(repairing_run().pk).state == SyncRun.State.IN_SYNC
     assert Installation.objects.count() == NODES
