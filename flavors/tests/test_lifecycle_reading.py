@@ -328,7 +328,7 @@ def test_three_clouds_take_as_long_as_the_slowest(
         proxies[node].plan("GET", "/flavors/(detail|1)$", slow)
     began = time.monotonic()
     assert operator.get(path).result == expected.result
-    assert SECONDS <= time.monotonic() - began <= 1.5 * SECONDS
+    assert SECONDS <= time.monotonic() - began < 2 * SECONDS  # one after another would take as long
 
 
 @pytest.mark.slow
@@ -348,4 +348,4 @@ def test_installing_in_and_deleting_from_three_clouds_take_as_long_as_the_slowes
     for status, act in acts.items():
         began = time.monotonic()
         assert act().status == status
-        assert SECONDS <= time.monotonic() - began <= 1.5 * SECONDS
+        assert SECONDS <= time.monotonic() - began < 2 * SECONDS  # one after another would take as long
