@@ -319,7 +319,7 @@ def test_no_command_gives_it_away(
     for variable in ("OS_PASSWORD", "OPERATOR_PASSWORD"):
         monkeypatch.setenv(variable, SENTINEL)
     monkeypatch.setenv("LEGACY_DATABASE_URL", f"mysql://us:{quote(SENTINEL, safe='')}@127.0.0.1:1/x")
-    monkeypatch.setattr("sys.stdin", io.StringIO(SENTINEL))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(SENTINEL.encode())))
     make_account()
     make_replacement(infrastructure=make_registered("Mordor", password=SENTINEL))
     if keys == "lost":
