@@ -1,15 +1,14 @@
-"""Drift of every kind, planted in the scripted clouds of a federation or in the lab's."""
+"""What a Nova shows of a flavor of the catalogue, for planting drift and for telling that there is none."""
 
 from typing import Any
 
 from flavors.models import Flavor
-from infrastructures.openstack.records import NovaFlavor
 
 
-def as_document(flavor: NovaFlavor, **overrides: Any) -> dict[str, Any]:
-    """Return a flavor as Nova describes it, by its members' names there."""
+def document_of(flavor: Flavor, **overrides: Any) -> dict[str, Any]:
+    """Return a flavor of the catalogue as a Nova that has it describes it, but for *overrides*."""
     return {
-        "id": flavor.id,
+        "id": flavor.flavorid,
         "name": flavor.name,
         "vcpus": flavor.vcpus,
         "ram": flavor.ram,
@@ -20,11 +19,6 @@ def as_document(flavor: NovaFlavor, **overrides: Any) -> dict[str, Any]:
         "os-flavor-access:is_public": flavor.is_public,
         "rxtx_factor": flavor.rxtx_factor,
         "description": flavor.description or None,
-        "extra_specs": dict(flavor.extra_specs or {}),
+        "extra_specs": dict(flavor.extra_specs),
         **overrides,
     }
-
-
-def document_of(flavor: Flavor, **overrides: Any) -> dict[str, Any]:
-    """Return a flavor of the catalogue as a Nova that has it describes it."""
-    return as_document(flavor.as_nova(), **overrides)

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 from django.contrib.auth.models import Permission
 
 from flavors.models import Flavor, Installation
+from flavors.tests.drift import document_of
 from flavors.tests.wire import Answer, Api, Document, Json, Wire, Xml
 from identity.models import User
 from infrastructures.models import Infrastructure, Replacement
@@ -192,7 +193,7 @@ def assert_everything_agrees(lab: Lab, *, private: Ids | None = None, gone: Ids 
         unrecorded = {*SEEDED[node], *(private or {}).get(node, ())} - {*(gone or {}).get(node, ())}
         assert set(there) == unrecorded | set(installed), node
         assert {flavorid: there[flavorid] for flavorid in installed} == {
-            flavorid: as_nova_shows(flavor) for flavorid, flavor in installed.items()
+            flavorid: document_of(flavor) for flavorid, flavor in installed.items()
         }
     assert not Replacement.objects.exists()
     shown = [_as_shown(flavor) for flavor in Flavor.objects.published().with_nodes()]
@@ -203,21 +204,3 @@ def assert_everything_agrees(lab: Lab, *, private: Ids | None = None, gone: Ids 
 def _as_shown(flavor: Flavor) -> dict[str, object]:
     names = ("name", "vcpus", "ram", "disk", "swap", "promoted", "public", "nodes")
     return {"id": flavor.flavorid, **{name: getattr(flavor, name) for name in names}}
-
-
-def as_nova_shows(flavor: Flavor) -> Whole:
-    """Return a flavor of the catalogue as a Nova that has it under its own id must show it."""
-    return {
-        "id": flavor.flavorid,
-        "name": flavor.name,
-        "vcpus": flavor.vcpus,
-        "ram": flavor.ram,
-        "disk": flavor.disk,
-        "swap": flavor.swap,
-        "OS-FLV-EXT-DATA:ephemeral": flavor.ephemeral,
-        "OS-FLV-DISABLED:disabled": False,
-        "os-flavor-access:is_public": flavor.is_public,
-        "rxtx_factor": flavor.rxtx_factor,
-        "description": flavor.description or None,
-        "extra_specs": flavor.extra_specs,
-    }

@@ -15,8 +15,9 @@ import pytest
 
 from flavors.models import Flavor, Installation, SyncNode, SyncRun
 from flavors.tasks import start_run
+from flavors.tests.drift import document_of
 from flavors.tests.factories import make_flavor
-from flavors.tests.federation import CLOUDS, SEEDED, Whole, as_nova_shows, in_nova
+from flavors.tests.federation import CLOUDS, SEEDED, Whole, in_nova
 from flavors.tests.proxied import SOON, Clouds, until
 from infrastructures.models import Replacement
 from infrastructures.tests.proxy import Exchange, after, before, forwarded, hanging_up
@@ -79,7 +80,7 @@ class Drift:
         for node in CLOUDS:
             installed = Installation.objects.filter(infrastructure__name=node).select_related("flavor")
             assert {one.flavor.flavorid for one in installed} == set(Flavor.objects.values_list("flavorid", flat=True))
-            promoted = {one.flavorid: {**as_nova_shows(one.flavor), "id": one.flavorid} for one in installed}
+            promoted = {one.flavorid: document_of(one.flavor, id=one.flavorid) for one in installed}
             if node == "Spain2":
                 promoted["replaced-0"]["extra_specs"] |= UNMANAGED
             assert in_nova(self.clouds.lab, node) == self.seeded[node] | promoted
