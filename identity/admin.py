@@ -52,7 +52,11 @@ class HistoryAdmin(admin.ModelAdmin):
 
     list_display = ["action_time", "user", "content_type", "object_repr", "what"]
     list_select_related = ["user", "content_type"]
-    list_filter = ["action_flag", ("user", admin.RelatedOnlyFieldListFilter), "content_type"]
+    list_filter = [
+        "action_flag",
+        ("user", admin.RelatedOnlyFieldListFilter),
+        ("content_type", admin.RelatedOnlyFieldListFilter),
+    ]
     search_fields = ["object_repr", "change_message", "user__username"]
     date_hierarchy = "action_time"
 

@@ -89,7 +89,7 @@ class InfrastructureAdmin(OffersActions):
     """The regions, and the credentials with which we enter them, which a Fiware operator registers here."""
 
     form = InfrastructureForm
-    list_display = ["name", "keystone_url", "credentials", "connection", "flavors", "operated_by", "registered_by"]
+    list_display = ["name", "connection", "flavors", "keystone_url", "credentials", "operated_by", "registered_by"]
     search_fields = ["name", "region", "keystone_url"]
     readonly_fields = ["credentials", "connection", "last_check", "installed", "registered_by", "created_at"]
     list_select_related = ["check_result"]
@@ -136,7 +136,9 @@ class InfrastructureAdmin(OffersActions):
         if check is None:
             return format_html('<span class="badge unknown">{}</span>', "never checked")
         look, text = ("differs", "✕ trouble") if check.problem else ("good", "✓ ready")
-        return format_html('<span class="badge {}">{}</span> {}', look, text, _moment(check))
+        return format_html(
+            '<span class="badge {}">{}</span> <span class="moment">{}</span>', look, text, _moment(check)
+        )
 
     @admin.display(description="last check")
     def last_check(self, infrastructure: Infrastructure) -> str:

@@ -31,6 +31,11 @@ class InstallationInline(admin.TabularInline):
         """Refuse: a row here says what is in Nova, and does not make it so."""
         return False
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Installation]:
+        """Read the names that a row shows in the same query."""
+        installations: QuerySet[Installation] = super().get_queryset(request)
+        return installations.select_related("flavor", "infrastructure")
+
 
 class CoverageFilter(admin.SimpleListFilter):
     """Whether every node has a flavor."""
@@ -125,10 +130,13 @@ class FlavorAdmin(CoveragePages, ComparisonPages, OffersActions):
         return flavor is None or not flavor.public or self.has_promote_permission(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Flavor | None = None) -> list[str]:
-        """Let nobody mark a flavor as promoted who may not promote; what is published stays so."""
+        """Have a flavor published and promoted by the actions alone, which say first what will happen and stay.
+
+        A new one may be made so at once, promoted by those who may promote.
+        """
         readonly = list(super().get_readonly_fields(request, obj))
-        if obj is not None and obj.public:
-            readonly.append("public")
+        if obj is not None:
+            return [*readonly, "public", "promoted"]
         return readonly if self.has_promote_permission(request) else [*readonly, "promoted"]
 
     # What is done with several

@@ -31,7 +31,7 @@ class SyncRunAdmin(admin.ModelAdmin):
     """The synchronisation runs, to look at: they are started from the map, the flavors, the API and the commands."""
 
     change_form_template = "admin/flavors/syncrun/change_form.html"
-    list_display = ["created_at", "what", "look", "progress", "requested_by", "finished_at"]
+    list_display = ["created_at", "look", "what", "progress", "requested_by", "finished_at"]
     list_display_links = ["created_at", "what"]
     list_filter = ["state", "repairs", "periodic"]
     search_fields = ["requested_by"]

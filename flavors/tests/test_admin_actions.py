@@ -154,22 +154,29 @@ def test_a_published_flavor_is_changed_and_deleted_by_those_alone_who_may_promot
     assert Flavor.objects.filter(pk=flavor.pk).exists()
 
 
-def test_a_draft_is_changed_and_not_promoted_by_those_who_may_not_promote(client: Client) -> None:
+@pytest.mark.parametrize("permissions", [(), ("promote_flavor",)])
+def test_a_draft_is_changed_in_the_form_and_published_and_promoted_elsewhere(
+    client: Client, permissions: tuple[str, ...]
+) -> None:
     draft = make_flavor(promoted=False, public=False)
-    client.force_login(member_of_staff("view_flavor", "change_flavor"))
+    client.force_login(member_of_staff("view_flavor", "change_flavor", *permissions))
     change = reverse("admin:flavors_flavor_change", args=[draft.pk])
     form = VALUES | {"flavorid": draft.flavorid, "name": "x", "public": "on", "promoted": "on"}
     assert client.post(change, form).status_code == 302
     draft.refresh_from_db()
-    assert (draft.name, draft.public, draft.promoted) == ("x", True, False)
+    assert (draft.name, draft.public, draft.promoted) == ("x", False, False)
 
 
-def test_what_is_published_stays_so(admin_client: Client) -> None:
-    flavor = make_flavor(promoted=False)
+@pytest.mark.parametrize("promoted", [True, False])
+def test_what_is_published_or_promoted_stays_so(admin_client: Client, promoted: bool) -> None:
+    flavor = make_flavor(promoted=promoted)
     change = reverse("admin:flavors_flavor_change", args=[flavor.pk])
+    page = admin_client.get(change).text
+    assert 'name="promoted"' not in page
+    assert 'name="public"' not in page
     assert admin_client.post(change, VALUES | {"flavorid": flavor.flavorid, "name": "x"}).status_code == 302
     flavor.refresh_from_db()
-    assert (flavor.name, flavor.public) == ("x", True)
+    assert (flavor.name, flavor.public, flavor.promoted) == ("x", True, promoted)
 
 
 def test_who_may_promote_needs_no_other_permission_for_it(client: Client) -> None:

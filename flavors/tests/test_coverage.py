@@ -8,6 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 from flavors.coverage import RECORDED, UNRECORDED, State, coverage
 from flavors.models import SyncNode, SyncOutcome, SyncRun
 from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
+from infrastructures.models import Infrastructure
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +61,30 @@ def test_the_last_comparison_counts() -> None:
     assert found.counts == {State.IN_SYNC: 1, State.DIFFERENT: 1}
 
 
+def test_the_last_is_the_one_that_was_made_last_whichever_run_began_first() -> None:
+    make_flavor(name="a", flavorid="a")
+    make_run("Crete", 11, {"a": State.IN_SYNC})
+    make_run("Crete", 10, {"a": State.MISSING})
+    assert states() == {"a": [State.IN_SYNC]}
+    assert coverage().oldest == NOON.replace(hour=11)
+
+
+def test_what_was_found_in_a_node_that_is_gone_is_left_out() -> None:
+    make_flavor(name="a", flavorid="a")
+    make_run("Crete", 9, {"a": State.IN_SYNC})
+    for whole in (True, False):
+        make_run("Mordor", 10, {"a": State.MISSING}, whole=whole)
+    Infrastructure.objects.filter(name="Mordor").delete()
+    assert states() == {"a": [State.IN_SYNC]}
+
+
+def test_a_run_that_is_at_work_is_known() -> None:
+    make_run("Crete", 9, {})
+    assert coverage().running is None
+    run = SyncRun.objects.create()
+    assert coverage().running == run.pk
+
+
 def test_a_run_over_some_flavors_adds_to_the_last_over_all() -> None:
     for name in ("a", "b"):
         make_flavor(name=name, flavorid=name)
@@ -105,6 +130,6 @@ def test_the_cost_does_not_grow(django_assert_num_queries: DjangoAssertNumQuerie
     for node in range(10):
         make_run(f"Node {node}", 10, {str(flavor): State.IN_SYNC for flavor in range(10)})
         make_run(f"Node {node}", 11, {"1": State.MISSING}, whole=False)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         found = coverage()
     assert found.counts == {State.IN_SYNC: 90, State.MISSING: 10}

@@ -1,7 +1,7 @@
 """The catalogue's page in a browser, and the API's documentation."""
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from flavorsync_project.tests.browser.site import Site, Visitor, assert_everybody_can_use, visiting
 
@@ -77,5 +77,33 @@ def test_the_documentation_of_the_api_keeps_to_the_policy(visitor: Visitor) -> N
     page.get_by_role("button", name="Try it out").click()
     page.get_by_role("button", name="Execute").click()
     expect(page.get_by_text("Could not verify your access level").first).to_be_visible()
-    visitor.troubles = [trouble for trouble in visitor.troubles if "401" not in trouble]  # what was asked for
     assert_everybody_can_use(page, "docs")
+    visitor.troubles = [trouble for trouble in visitor.troubles if "401" not in trouble]  # what was asked for
+
+
+def assert_everybody_can_use_error(page: Page, heading: str, name: str) -> None:
+    expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    assert_everybody_can_use(page, name)
+
+
+@pytest.mark.usefixtures("_axe")
+def test_everybody_can_use_the_error_pages(visitor: Visitor, site: Site) -> None:
+    site.start_over('make_staff("operator", "view_user")')
+    page = visitor.go("/nowhere", status=404)
+    assert_everybody_can_use_error(page, "There is nothing here", "error-404")
+    with site.without("flavors_flavor"):
+        visitor.go("/", status=500)
+    assert_everybody_can_use_error(page, "Something went wrong here", "error-500")
+    visitor.sign_in("operator")
+    visitor.go("/admin/auth/group/", status=403)
+    assert_everybody_can_use_error(page, "This is not for you", "error-403")
+    visitor.go("/admin/identity/user/?password__startswith=a", status=400)
+    assert_everybody_can_use_error(page, "The request makes no sense", "error-400")
+    visitor.go("/admin/password_change/")
+    page.context.clear_cookies()
+    visitor.wanted = 403
+    page.get_by_label("Old password").fill("whatever it was")
+    for label in ("New password:", "New password confirmation:"):
+        page.get_by_label(label, exact=True).fill("another one for the tests")
+    page.get_by_role("button", name="Change my password").click()
+    assert_everybody_can_use_error(page, "The form is out of date", "error-csrf")

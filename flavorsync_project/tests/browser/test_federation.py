@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from flavorsync_project.tests.browser.site import Site, Visitor, assert_everybody_can_use
+from flavorsync_project.tests.browser.site import WIDTHS, Site, Visitor, assert_everybody_can_use
 from lab import Lab, seed
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab]
@@ -79,6 +79,66 @@ def test_two_nodes_are_compared_and_a_flavor_is_installed(visitor: Visitor, site
     expect(page.get_by_role("row", name="only.here")).to_contain_text("Spain2")
 
 
+def test_a_cell_is_opened_and_closed_by_keyboard(visitor: Visitor, site: Site) -> None:
+    site.start_over(
+        'make_staff("administrator", is_superuser=True)\n'
+        'for node in ("Mordor", "Spain2"): make_installation(make_flavor(name=f"only.{node}"), node)'
+    )
+    visitor.sign_in("administrator")
+    page = visitor.go(MAP)
+    cell = page.get_by_role("row", name="only.Mordor").get_by_role("link").first
+    page.get_by_label("Node's name").focus()
+    for _stop in ("the box", "Show", "Compare now", "the map", "the cell"):
+        page.keyboard.press("Tab")
+    expect(cell).to_be_focused()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", name="only.Mordor in Mordor")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(dialog.locator(":focus")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(cell).to_be_focused()
+
+
+LARGE = """
+make_staff("administrator", is_superuser=True)
+Infrastructure.objects.bulk_create(Infrastructure(name=f"region-{number:03}") for number in range(200))
+Flavor.objects.bulk_create(
+    Flavor(name=f"flavor-{number:03}", flavorid=str(number), vcpus=1, ram=512, disk=1, public=True, promoted=True)
+    for number in range(100)
+)
+"""
+TO_FAR_CORNER = "map => { map.scrollIntoView(); map.scrollTo(map.scrollWidth, map.scrollHeight); }"
+IS_SEEN = """cell => {
+    const {left, right, top, bottom} = cell.getBoundingClientRect();
+    return [[left + 2, top + 2], [right - 2, bottom - 2]].every(([x, y]) => document.elementFromPoint(x, y) === cell);
+}"""
+
+
+def test_a_large_map_keeps_its_headings_in_view(visitor: Visitor, site: Site) -> None:
+    site.start_over(LARGE)
+    visitor.sign_in("administrator")
+    page = visitor.go(MAP)
+    last = page.locator("tbody tr:last-child td:last-child a")
+    headings = [page.locator(heading) for heading in (".corner", "thead th:last-child", "tbody tr:last-child th")]
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.locator(".map").evaluate(TO_FAR_CORNER)
+        for shown in (last, *headings):
+            expect(shown).to_be_in_viewport(ratio=0.99)
+    last.focus()
+    for _cell in range(10):  # more than there are in view, the next of which the names would hide
+        page.keyboard.press("Shift+Tab")
+    assert page.locator("td a:focus").evaluate(IS_SEEN)
+    page.get_by_label("Node's name").fill("Region-19")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_text("100 flavors in 10 nodes.")).to_be_visible()
+    names = page.locator("thead th").all_text_contents()
+    assert names == ["Flavor", *(f"region-{number}" for number in range(190, 200))]
+    expect(page.locator("tbody td")).to_have_count(1000)
+
+
 MANY = """
 make_staff("administrator", is_superuser=True)
 from flavors.models import SyncOutcome
@@ -96,6 +156,7 @@ for column, node in enumerate(nodes[:-1]):
         for row, name in enumerate(flavors)
     })
 make_infrastructure("Zurich")
+SyncRun.objects.create()  # which waits
 SyncOutcome.objects.filter(state="different").update(
     differences=[{"member": "ram", "node": 4096, "catalogue": 8192}], reason="Nova cannot change ram in place.")
 """
@@ -112,9 +173,12 @@ def test_everybody_can_use_these_pages(visitor: Visitor, site: Site, clouds: Lab
     assert_everybody_can_use(page, "map-dialog")
     page.get_by_role("link", name="m1.small in the catalogue").wait_for()
     page.get_by_role("button", name="Close").click()
+    different = page.get_by_role("row", name="m1.small").get_by_role("link", name="different").first
+    visitor.go(f"{MAP}{different.get_attribute('href')}")
+    assert_everybody_can_use(page, "cell")
     visitor.go("/admin/flavors/syncrun/")
     assert_everybody_can_use(page, "runs")
-    page.locator("#result_list tbody th a").first.click()
+    page.locator("#result_list tbody th a").nth(1).click()
     page.get_by_role("progressbar").wait_for()
     assert_everybody_can_use(page, "run")
     visitor.go("/admin/flavors/flavor/?q=m1.small")

@@ -98,11 +98,23 @@ PAGES = {
     "infrastructures": "/admin/infrastructures/infrastructure/",
     "infrastructure": "/admin/infrastructures/infrastructure/{infrastructure}/change/",
     "flavor-delete": "/admin/flavors/flavor/{draft}/delete/",
+    "flavor-history": "/admin/flavors/flavor/{flavor}/history/",
+    "infrastructure-add": "/admin/infrastructures/infrastructure/add/",
+    "infrastructure-delete": "/admin/infrastructures/infrastructure/{unused}/delete/",
+    "infrastructure-in-use": "/admin/infrastructures/infrastructure/{infrastructure}/delete/",
     "accounts": "/admin/identity/user/",
+    "account-add": "/admin/identity/user/add/",
+    "password": "/admin/password_change/",
+    "groups": "/admin/auth/group/",
     "account": "/admin/identity/user/{account}/change/",
     "group": "/admin/auth/group/{group}/change/",
     "replacements": "/admin/infrastructures/replacement/",
     "history": "/admin/admin/logentry/",
+}
+CONFIRMATIONS = {
+    "Publish…": "Publish flavors",
+    "Promote…": "Promote flavors",
+    "Install in…": "Install flavors in nodes",
 }
 
 
@@ -113,17 +125,23 @@ def test_everybody_can_use_the_admin_site(visitor: Visitor, site: Site) -> None:
     site.start_over(
         STAFF
         + """
+from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 for number, name in enumerate(["m1.tiny", "m1.small", "m1.medium", "fiware.large"]):
     flavor = make_flavor(name=name, vcpus=number + 1, ram=512 << number, disk=10, promoted=number % 2 == 0)
     for node in ["Crete", "Mordor", "Spain2"][: number]:
         make_installation(flavor, node)
+LogEntry.objects.create(
+    user=User.objects.get(username="operator"), content_type=ContentType.objects.get_for_model(Flavor),
+    object_id=flavor.pk, object_repr=str(flavor), action_flag=2, change_message="installed in Mordor",
+)
 make_flavor(name="a draft", public=False, promoted=False, swap=512)
 mordor, crete = Infrastructure.objects.get(name="Mordor"), Infrastructure.objects.get(name="Crete")
 Check.objects.create(infrastructure=mordor, checked_at=timezone.now(), authenticated=True, microversion="2.96")
 Check.objects.create(infrastructure=crete, checked_at=timezone.now(), problem="Crete: nobody answers there.")
 mordor.operators.set(User.objects.filter(username="operator"))
-print("ids", flavor.pk, mordor.pk)
+make_infrastructure("Zurich")
+make_replacement(infrastructure=mordor, last_error="Mordor: nobody answers there.", requested_by="operator")
 """
     )
     ids = site.do(
@@ -131,18 +149,19 @@ print("ids", flavor.pk, mordor.pk)
         "from identity.models import User; from infrastructures.models import Infrastructure\n"
         "found = Flavor.objects.get(name='fiware.large'), Infrastructure.objects.get(name='Mordor')\n"
         "found += User.objects.get(username='operator'), Group.objects.first(), "
-        "Flavor.objects.get(name='a draft')\n"
+        "Flavor.objects.get(name='a draft'), Infrastructure.objects.get(name='Zurich')\n"
         "print(*(each.pk for each in found))"
     ).split()
-    keys = dict(zip(("flavor", "infrastructure", "account", "group", "draft"), ids, strict=True))
+    keys = dict(zip(("flavor", "infrastructure", "account", "group", "draft", "unused"), ids, strict=True))
     visitor.sign_in("administrator")
     for name, path in PAGES.items():
         visitor.go(path.format(**keys))
         assert_everybody_can_use(visitor.page, f"admin-{name}")
-    page = visitor.go("/admin/flavors/flavor/")
-    for box in page.get_by_label("Select this object for an action").all():
-        box.check()
-    page.get_by_label("Action:").select_option("Install in…")
-    page.locator(".actions button[name=index]").click()
-    page.get_by_role("heading", name="Install flavors in nodes").wait_for()
-    assert_everybody_can_use(page, "admin-install")
+    for action, heading in CONFIRMATIONS.items():
+        page = visitor.go("/admin/flavors/flavor/")
+        for box in page.get_by_label("Select this object for an action").all():
+            box.check()
+        page.get_by_label("Action:").select_option(action)
+        page.locator(".actions button[name=index]").click()
+        page.get_by_role("heading", name=heading).wait_for()
+        assert_everybody_can_use(page, f"admin-confirm-{heading.split()[0].lower()}")
