@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from benchmarks import clouds, databases, reading, report, synchronising
+from benchmarks import clouds, databases, pages, reading, report, synchronising
 from benchmarks.load import Request
 from lab import Lab
 
@@ -58,11 +58,13 @@ def measure(server: str | None, folder: Path, lab: Lab, arguments: argparse.Name
         rows += reading.measure_lists(large, small, rounds=rounds, seconds=seconds)
         say("A local account")
         rows.append(reading.measure_account(large, rounds=rounds, seconds=seconds))
+        say("The coverage map")
+        rows.append(pages.measure_map(server, folder, environment, rounds=rounds * 12))
         say("Pages")
         rows += reading.measure_pages({1_000: (large.database, large.ours), 100_000: huge}, rounds=rounds * 4)
         say("A region's flavors, and private ones")
         rows += clouds.measure_region(lab, small.ours, rounds=rounds * 8)
-        rows += clouds.measure_private(lab, small.ours, rounds=rounds * 4)
+        rows.append(clouds.measure_private(lab, small.ours, rounds=rounds * 4))
         say("Synchronisation")
         url, ours = stack.enter_context(reading.catalogue(server, folder, environment, flavors=100, nodes=0))
         clouds.register(lab, ours)

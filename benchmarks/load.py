@@ -75,6 +75,11 @@ class Client:
         """Return a client with a connection to where the request goes."""
         return cls(socket.create_connection(request.address))
 
+    @property
+    def port(self) -> int:
+        """Return the connection's own port."""
+        return int(self._connection.getsockname()[1])
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -141,27 +146,30 @@ class Client:
 
 @contextmanager
 def connections(request: Request, workers: Sequence[int]) -> Iterator[list[Client]]:
-    """Open two connections to each worker process of a server, however the workers share them out."""
-    sockets: list[socket.socket] = []
+    """Open two connections to each worker process of a server, however the workers share them out.
+
+    Each is used once: until then gunicorn has a thread wait for its request, for up to five seconds.
+    """
+    clients: list[Client] = []
     try:
-        kept: list[socket.socket] = []
+        kept: list[Client] = []
         held: Counter[int] = Counter()
         while len(kept) < CONNECTIONS_PER_WORKER * len(workers):
-            connection = socket.create_connection(request.address)
-            sockets.append(connection)
-            worker = _acceptor(connection, workers)
+            client = Client.to(request)
+            clients.append(client)
+            client.seconds(request)
+            worker = _acceptor(client.port, workers)
             if held[worker] < CONNECTIONS_PER_WORKER:
                 held[worker] += 1
-                kept.append(connection)
-        yield [Client(connection) for connection in kept]
+                kept.append(client)
+        yield kept
     finally:
-        for connection in sockets:
-            connection.close()
+        for client in clients:
+            client.close()
 
 
-def _acceptor(connection: socket.socket, workers: Sequence[int]) -> int:
-    """Return the process that has accepted the connection."""
-    port = connection.getsockname()[1]
+def _acceptor(port: int, workers: Sequence[int]) -> int:
+    """Return the process that has accepted the connection from this port."""
     deadline = time.monotonic() + SECONDS_TO_ANSWER
     while time.monotonic() < deadline:
         for worker in workers:

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +56,32 @@ def serve(application: str, *, environment: Mapping[str, str], log: Path) -> Ite
     finally:
         process.terminate()
         process.wait()
+
+
+@contextmanager
+def answering(module: str, *, environment: Mapping[str, str], log: Path) -> Iterator[Callable[[], list[str]]]:
+    """Run a module of the project that answers each line of its input; give what asks it and returns the words.
+
+    There are none when it has failed: its log says why.
+    """
+    with (
+        log.open("ab") as output,
+        subprocess.Popen(  # noqa: S603 — a command of our own
+            [sys.executable, "-m", module],
+            cwd=ROOT, env=os.environ | dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=output, text=True, bufsize=1,
+        ) as process,
+    ):  # fmt: skip
+        orders, answers = process.stdin, process.stdout
+        if orders is None or answers is None:
+            raise RuntimeError("the process has no pipes")
+
+        def ask() -> list[str]:
+            orders.write("\n")
+            return answers.readline().split()
+
+        yield ask
+        orders.close()
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

@@ -1,9 +1,6 @@
 """How fast the synchronisation is: Flavor Sync against the same calls made by hand, a thread for each cloud."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +13,7 @@ from benchmarks.clouds import PATH, USERS, direct
 from benchmarks.data import PREFIX, flavor_values
 from benchmarks.load import Client, Request, WrongAnswerError
 from benchmarks.report import Row, compared
-from benchmarks.servers import ROOT
+from benchmarks.servers import answering
 from lab import Lab
 
 FLAVORS = 100
@@ -38,7 +35,7 @@ def measure(lab: Lab, environment: Mapping[str, str], log: Path, *, rounds: int)
         run()  # to be warm
         everything: tuple[list[float], list[float]] = ([], [])
         nothing: tuple[list[float], list[float]] = ([], [])
-        for _ in range(max(1, rounds // 3)):
+        for _ in range(rounds // 2 + 1):
             by_hand(_Cloud.empty)
             everything[1].append(by_hand(_Cloud.create_all))
             by_hand(_Cloud.empty)
@@ -62,27 +59,15 @@ def measure(lab: Lab, environment: Mapping[str, str], log: Path, *, rounds: int)
 @contextmanager
 def _runner(environment: Mapping[str, str], log: Path) -> Iterator[Callable[[], float]]:
     """Give what synchronises everything, in a process of its own, and returns the seconds it took."""
-    with (
-        log.open("ab") as output,
-        subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.run_sync"],
-            cwd=ROOT, env=os.environ | dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=output, text=True, bufsize=1,
-        ) as process,
-    ):  # fmt: skip
-        orders, answers = process.stdin, process.stdout
-        if orders is None or answers is None:
-            raise RuntimeError("the process has no pipes")
+    with answering("benchmarks.run_sync", environment=environment, log=log) as ask:
 
         def once() -> float:
-            orders.write("\n")
-            answer = answers.readline().split()
+            answer = ask()
             if answer[1:] != ["in_sync"]:
                 raise WrongAnswerError(f"a synchronisation ended {answer[1:]}; {log.read_text()[-2000:]}")
             return float(answer[0])
 
         yield once
-        orders.close()
 
 
 @dataclass(frozen=True)

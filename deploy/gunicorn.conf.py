@@ -85,14 +85,6 @@ def _share_metrics() -> None:
 _share_metrics()
 
 
-def child_exit(server: Any, worker: Any) -> None:
-    """Forget what was true of a worker only while it lived; what it has counted stays."""
-    # It must not be imported before _share_metrics: it decides by then where figures are kept.
-    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
-
-    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
-
-
 def on_exit(server: Any) -> None:
     """Remove the folder of figures, if it was ours."""
     if os.environ.get(_OWNER) == str(os.getpid()):

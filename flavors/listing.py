@@ -3,15 +3,16 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils.http import parse_etags
 from rest_framework.request import Request
 from rest_framework.viewsets import GenericViewSet
 
-from flavors.bodies import Bodies, Body
+from flavors.memory import Memory, length_of
 from flavors.models import Flavor, Installation
 from flavors.querysets import FlavorQuerySet
 from flavors.revision import current_revision
@@ -27,7 +28,16 @@ CACHE_CONTROL = "private, no-cache"
 MEMBERS = ("id", "name", "vcpus", "ram", "disk", "swap", "promoted", "public")
 COLUMNS = ("pk", "flavorid", *MEMBERS[1:])
 
-_bodies = Bodies()
+
+@dataclass(frozen=True)
+class Body:
+    """The body of an answer, and the headers that belong to it."""
+
+    content: bytes
+    headers: Mapping[str, str]
+
+
+_bodies: Memory[Body] = Memory(max_bytes=16 * 1024 * 1024)
 _building = Lock()
 
 
@@ -51,7 +61,7 @@ def answer(
     listed = _listed(request, filters)
     revision = current_revision()
     etag = _etag(revision, listed)
-    if _is_known(request, etag):
+    if is_known(request, etag):
         return HttpResponseNotModified(headers=_validators(etag))
     body = _bodies.get(etag)
     if body is None:
@@ -82,7 +92,18 @@ def _etag(revision: str | None, listed: str) -> str:
     return f'"{revision}-{hashlib.blake2b(listed.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()}"'
 
 
-def _is_known(request: Request, etag: str) -> bool:
+def is_of(etag: str, revision: str | None) -> bool:
+    """Say whether it is the ETag of a list as that revision has it."""
+    return revision is not None and etag.startswith(f'"{revision}-')
+
+
+def remembered(etag: str) -> bytes | None:
+    """Return the body that has this ETag, None when it is not in memory."""
+    body = _bodies.get(etag)
+    return body.content if body else None
+
+
+def is_known(request: Request | HttpRequest, etag: str) -> bool:
     """Say whether the client has it (RFC 9110, 13.1.2, which has weak and strong ETags compared alike).
 
     Not `*`: that it has something is not that it has this.
@@ -110,7 +131,7 @@ def _read_consistently(
         if revision is not None and revision == before:
             etag = _etag(revision, listed)
             body = Body(content, {**headers, **_validators(etag)})
-            _bodies.put(etag, body)
+            _bodies.put(etag, body, size=len(content) + length_of(body.headers))
             return body
         attempts += 1
         if attempts == MAX_ATTEMPTS:

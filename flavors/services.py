@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from rest_framework.exceptions import NotFound
 
-from flavors.models import Flavor, Installation
+from flavors.models import Flavor, Installation, SyncOutcome
 from flavorsync_project.api.errors import Conflict, MethodNotAllowedHere
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.services import unregister_infrastructure
@@ -197,6 +197,29 @@ def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavo
         raise Conflict(f"{infrastructure} has another flavor of the catalogue under the id {flavorid}.") from error
 
 
+def record_repairs(
+    *, infrastructure: Infrastructure, installed: Mapping[Flavor, str], outcomes: Sequence[SyncOutcome]
+) -> None:
+    """Write down what a synchronisation run has done in a cloud, and what its Nova has now; all of it or nothing.
+
+    Args:
+        installed: by flavor, its id there.
+        outcomes: stored ones, of which the result, the reason and the seconds are written.
+
+    Raises:
+        IntegrityError: somebody else has just deleted one of the flavors, or another flavor of the catalogue
+            has its id there; `record_installation` says which.
+
+    Cost: three queries, in one transaction; one more for each flavor that is recorded there under another id.
+    """
+
+    def write() -> None:
+        _install_in(infrastructure, installed)
+        _write_results(outcomes)
+
+    _in_spite_of_lost_connections(lambda: _in_transaction(write))
+
+
 def forget_installations(*, flavor: Flavor, installations: Iterable[Installation]) -> None:
     """Write down that these Novas no longer have the flavor, which leaves the catalogue with its last node.
 
@@ -283,6 +306,32 @@ def _install(flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
     Installation.objects.bulk_create(
         Installation(flavor=flavor, infrastructure=infrastructure, flavorid=flavor.flavorid)
         for infrastructure in infrastructures
+    )
+
+
+def _install_in(infrastructure: Infrastructure, installed: Mapping[Flavor, str]) -> None:
+    if not installed:
+        return
+    there = Installation.objects.select_for_update().filter(infrastructure=infrastructure, flavor__in=installed)
+    recorded = dict(there.values_list("flavor_id", "flavorid"))
+    Installation.objects.bulk_create(
+        Installation(flavor=flavor, infrastructure=infrastructure, flavorid=flavorid)
+        for flavor, flavorid in installed.items()
+        if flavor.pk not in recorded
+    )
+    for flavor, flavorid in installed.items():
+        if recorded.get(flavor.pk, flavorid) != flavorid:
+            Installation.objects.filter(infrastructure=infrastructure, flavor=flavor).update(flavorid=flavorid)
+
+
+def _write_results(outcomes: Sequence[SyncOutcome]) -> None:
+    """Write what came of each; one statement for all of them costs a fraction of an UPDATE for each."""
+    SyncOutcome.objects.bulk_create(
+        outcomes,
+        update_conflicts=True,
+        update_fields=["result", "reason", "seconds"],
+        # MySQL's own form of it names no columns.
+        unique_fields=["pk"] if connection.features.supports_update_conflicts_with_target else None,
     )
 
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from threading import Event
+from typing import Self
 
-from django.db import connections, transaction
-from django.db.models import F, Q
+from django.db import IntegrityError, connections, transaction
+from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from rest_framework.exceptions import APIException
@@ -57,6 +58,7 @@ Result = SyncOutcome.Result
 SECONDS_TO_WAIT_FOR_A_NODE = 60
 # A scheduler keeps a run for the moment that it takes to see whether it was cut short.
 SECONDS_TO_WAIT_FOR_A_LOOK = 5
+SECONDS_BETWEEN_RECORDS = 0.5
 MAX_ATTEMPTS = 3
 STOPPED = "The run was stopped."
 
@@ -183,7 +185,7 @@ def carry_out(run_id: int, *, listen: Listener = lambda node, outcome: None) -> 
     own; none waits for another. A run that has ended, or that somebody else is at, is left alone.
     Ctrl-C (in the main thread) ends it as failed, each node after the step that it is at.
 
-    Cost: six queries, and per node some eight and one upstream call; more for what is to be done.
+    Cost: some ten queries, and per node some eight and one upstream call; more for what is to be done.
     """
     try:
         with exclusive(_lock_of(run_id), wait=SECONDS_TO_WAIT_FOR_A_LOOK):
@@ -239,11 +241,11 @@ def _carry_out(run_id: int, listen: Listener) -> None:
 
 
 def _end_of(run: SyncRun) -> SyncRun.State:
-    outcomes = SyncOutcome.objects.filter(node__run=run)
-    failed = run.nodes.filter(state=SyncNode.State.FAILED).exists() or outcomes.filter(result=Result.FAILED).exists()
-    if failed:
+    """Return the state that the run ends in, by those of its nodes. Cost: one query."""
+    found = set(run.nodes.order_by().values_list("state", "outcomes__result", "outcomes__action").distinct())
+    if any(state == SyncNode.State.FAILED or result == Result.FAILED for state, result, _ in found):
         return SyncRun.State.FAILED
-    drift = outcomes.filter(Q(action=Action.CANNOT) | Q(result=Result.PLANNED)).exists()
+    drift = any(action == Action.CANNOT or result == Result.PLANNED for _, result, action in found)
     return SyncRun.State.DRIFT if drift else SyncRun.State.IN_SYNC
 
 
@@ -314,7 +316,7 @@ def _planned(node: SyncNode, step: Step, nova: Nova) -> SyncOutcome:
     Where we may not count them, that flavor fails, and the node's others do not.
     """
     outcome = step.as_outcome()
-    outcome.node = node
+    outcome.node_id = node.pk
     outcome.result = Result.NONE if step.action in (Action.NOTHING, Action.CANNOT) else Result.PLANNED
     if step.action == Action.REPLACE and step.finding.has:
         try:
@@ -351,60 +353,137 @@ def _note_comparison(node: SyncNode) -> None:
 def _repair(planned: Iterable[Planned], repair: "_Repair", node: SyncNode, listen: Listener, stopped: Event) -> str:
     """Take the steps one after the other until the cloud is gone or the run is stopped; return which, or ""."""
     gone: CloudError | None = None
-    for step, outcome in planned:
-        if outcome.result != Result.PLANNED:
-            continue
-        if stopped.is_set():
-            return STOPPED
-        began = time.monotonic()
-        try:
-            if gone:
-                raise gone
-            repair.take(step)
-            outcome.result = Result.DONE
-        except APIException as error:
-            outcome.result, outcome.reason = Result.FAILED, str(error.detail)
-            if isinstance(error, CloudUnreachable | CloudTimedOut):
-                gone = error  # the next step would only wait as long
-        outcome.seconds = round(time.monotonic() - began, 3)
-        outcome.save(update_fields=["result", "reason", "seconds"])
-        listen(node, outcome)
+    with _Record(repair, node, listen) as record:
+        for step, outcome in planned:
+            if outcome.result != Result.PLANNED:
+                continue
+            if stopped.is_set():
+                return STOPPED
+            began = time.monotonic()
+            try:
+                if gone:
+                    raise gone
+                repair.take(step)
+                outcome.result = Result.DONE
+            except APIException as error:
+                outcome.result, outcome.reason = Result.FAILED, str(error.detail)
+                if isinstance(error, CloudUnreachable | CloudTimedOut):
+                    gone = error  # the next step would only wait as long
+            outcome.seconds = round(time.monotonic() - began, 3)
+            record.add(step, outcome)
     return str(gone.detail) if gone else ""
+
+
+class _Record:
+    """What was done in a node until it is written down, many steps at once: a commit for each costs as much as a call.
+
+    It is written when a step ends half a second or more after the last time, and at the end of the block. A run
+    that is killed before that finds it again by comparing.
+    """
+
+    def __init__(self, repair: "_Repair", node: SyncNode, listen: Listener) -> None:
+        self._repair = repair
+        self._node = node
+        self._listen = listen
+        self._taken: list[Planned] = []
+        self._written_at = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._write()
+
+    def add(self, step: Step, outcome: SyncOutcome) -> None:
+        """Add a step that was taken, or could not be."""
+        self._taken.append((step, outcome))
+        if time.monotonic() - self._written_at >= SECONDS_BETWEEN_RECORDS:
+            self._write()
+
+    def _write(self) -> None:
+        taken, self._taken = self._taken, []
+        if taken:
+            self._repair.record(taken)
+        for _, outcome in taken:
+            self._listen(self._node, outcome)
+        self._written_at = time.monotonic()
 
 
 @dataclass(frozen=True)
 class _Repair:
-    """Takes the steps of a run's plan in one node."""
+    """Takes the steps of a run's plan in one node, Nova first, then the record."""
 
     run: SyncRun
     infrastructure: Infrastructure
     nova: Nova
 
     def take(self, step: Step) -> None:
-        """Take one step, Nova first, then the record.
+        """Take one step in the cloud.
 
         Raises:
-            CloudError, Conflict, NotFound: it could not be taken.
+            CloudError, Conflict: it could not be taken.
         """
-        finding = step.finding
         match step.action:
             case Action.CREATE:
-                self._create(finding.wanted.flavor)
+                create_flavor(
+                    infrastructure=self.infrastructure, nova=self.nova, flavor=step.finding.wanted.flavor.as_nova()
+                )
             case Action.UPDATE:
-                self._update(finding)
+                self._update(step.finding)
             case Action.REPLACE:
-                self._replace(finding)
-        if finding.has and not finding.recorded:
-            self._record(finding.wanted.flavor, finding.has.id)
+                self._replace(step.finding)
 
-    def _create(self, flavor: Flavor) -> None:
-        wanted = flavor.as_nova()
-        create_flavor(infrastructure=self.infrastructure, nova=self.nova, flavor=wanted)
+    def record(self, taken: Sequence[Planned]) -> None:
+        """Write down what came of steps; what was created and cannot be recorded is deleted again, and has failed.
+
+        Cost: three queries, in one transaction; some six for each step when one of them cannot be recorded.
+        """
+        installed = {
+            step.finding.wanted.flavor: flavorid for step, outcome in taken if (flavorid := _to_record(step, outcome))
+        }
         try:
-            self._record(flavor, wanted.id)
+            services.record_repairs(
+                infrastructure=self.infrastructure, installed=installed, outcomes=[outcome for _, outcome in taken]
+            )
+        except IntegrityError:
+            for step, outcome in taken:
+                self._record_alone(step, outcome)
         except Exception:
-            delete_flavor(infrastructure=self.infrastructure, nova=self.nova, flavorid=wanted.id)
+            self._take_all_back(taken)
             raise
+
+    def _record_alone(self, step: Step, outcome: SyncOutcome) -> None:
+        try:
+            self._record_installation(step, outcome)
+        except APIException as error:
+            outcome.result, outcome.reason = Result.FAILED, str(error.detail)
+        outcome.save(update_fields=["result", "reason", "seconds"])
+
+    def _record_installation(self, step: Step, outcome: SyncOutcome) -> None:
+        flavorid = _to_record(step, outcome)
+        if not flavorid:
+            return
+        try:
+            services.record_installation(
+                flavor=step.finding.wanted.flavor, infrastructure=self.infrastructure, flavorid=flavorid
+            )
+        except Exception:
+            self._take_back(step, outcome)
+            raise
+
+    def _take_all_back(self, taken: Iterable[Planned]) -> None:
+        """Delete what was created, as far as the cloud lets us; the next run adopts what stays."""
+        for step, outcome in taken:
+            try:
+                self._take_back(step, outcome)
+            except Exception:
+                logger.exception("%s keeps flavor %s, which is not recorded", self.infrastructure, outcome.flavorid)
+
+    def _take_back(self, step: Step, outcome: SyncOutcome) -> None:
+        if step.action == Action.CREATE and outcome.result == Result.DONE:
+            delete_flavor(
+                infrastructure=self.infrastructure, nova=self.nova, flavorid=step.finding.wanted.flavor.flavorid
+            )
 
     def _update(self, finding: Finding) -> None:
         flavorid = self._id_of(finding)
@@ -430,12 +509,19 @@ class _Repair:
             requested_by=self.run.requested_by,
         )
 
-    def _record(self, flavor: Flavor, flavorid: str) -> None:
-        services.record_installation(flavor=flavor, infrastructure=self.infrastructure, flavorid=flavorid)
-
     @staticmethod
     def _id_of(finding: Finding) -> str:
         return finding.has.id if finding.has else finding.wanted.nova.id
+
+
+def _to_record(step: Step, outcome: SyncOutcome) -> str:
+    """Return the id under which the node has the flavor now, "" where the step has failed or that is known."""
+    finding = step.finding
+    if outcome.result != Result.DONE:
+        return ""
+    if finding.has is None:
+        return finding.wanted.flavor.flavorid
+    return "" if finding.recorded else finding.has.id
 
 
 # What is wanted where

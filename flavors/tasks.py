@@ -13,6 +13,7 @@ from django_tasks.exceptions import TaskResultDoesNotExist
 
 from flavors.models import SyncNode, SyncRun
 from flavors.synchronisation import MAX_ATTEMPTS, carry_out, create_run, left_alone
+from flavorsync_project.api.request_id import NO_REQUEST, current_request_id, traced
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
 
@@ -23,9 +24,12 @@ SECONDS_TO_BE_QUEUED = 60
 
 
 @task()
-def carry_out_run(run_id: int) -> None:
-    """Carry a run out, in a worker."""
-    carry_out(run_id)
+def carry_out_run(run_id: int, request_id: str = NO_REQUEST) -> None:
+    """Carry a run out, in a worker, under the id of the request that has put it into the queue."""
+    with traced(request_id):
+        logger.info("Run %s begins", run_id)
+        run = carry_out(run_id)
+        logger.info("Run %s: %s", run_id, run.get_state_display())
 
 
 def start_run(
@@ -55,8 +59,9 @@ def start_run(
             exact=exact,
             periodic=periodic,
         )
-        # A worker that is quick must find it; and one that the queue does not take is taken up later.
-        transaction.on_commit(lambda: _enqueue(run), robust=True)
+        # A worker that is quick must find it; and one that the queue does not take is taken up later: whoever asked
+        # for it has it all the same, and the scheduler alone is told.
+        transaction.on_commit(lambda: _enqueue(run), robust=not periodic)
     return run
 
 
@@ -69,14 +74,9 @@ def take_up_runs() -> list[SyncRun]:
     """
     taken_up = []
     for run in SyncRun.objects.open():
-        try:
-            with left_alone(run):
-                again = _is_lost(run) and _may_go_on(run)
-        except Locked:
-            continue  # somebody is at it
-        if again:
-            _enqueue(run)  # where nobody holds it any more: a worker may begin at once
-            taken_up.append(run)
+        with traced():  # the run goes on under this id
+            if _take_up(run):
+                taken_up.append(run)
     return taken_up
 
 
@@ -84,6 +84,9 @@ def start_periodic_run() -> SyncRun | None:
     """Start the run over all nodes that SYNC_INTERVAL_MINUTES asks for, when it is due; return it.
 
     It repairs when SYNC_REPAIR says so, and else only finds. While the last one is still open none is started.
+
+    Raises:
+        Error, RedisError: the queue did not take it; it is kept, and taken up later.
 
     Cost: none when there is no interval; else one query, and five when it is due.
     """
@@ -112,8 +115,19 @@ def delete_old_runs() -> int:
     return old.delete()[1].get(SyncRun._meta.label, 0)
 
 
+def _take_up(run: SyncRun) -> bool:
+    try:
+        with left_alone(run):
+            again = _is_lost(run) and _may_go_on(run)
+    except Locked:
+        return False  # somebody is at it
+    if again:
+        _enqueue(run)  # where nobody holds it any more: a worker may begin at once
+    return again
+
+
 def _enqueue(run: SyncRun) -> None:
-    run.task_id = carry_out_run.enqueue(run.pk).id
+    run.task_id = carry_out_run.enqueue(run.pk, current_request_id()).id
     run.save(update_fields=["task_id"])
 
 

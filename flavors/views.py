@@ -15,6 +15,7 @@ from flavors import lifecycle, listing, services
 from flavors.models import Flavor
 from flavors.permissions import ManagesPromotedFlavors
 from flavors.querysets import FlavorQuerySet
+from flavors.repetition import may_be_repeated
 from flavors.serializers import (
     FLAVOR_DOCUMENT,
     FlavorCreationSerializer,
@@ -140,7 +141,8 @@ class PromotedFlavorViewSet(viewsets.GenericViewSet[Flavor]):
     )
     def list(self, request: Request) -> HttpResponse:
         """List all promoted flavors, by name, then id."""
-        return listing.answer(self, request, find=Flavor.objects.promoted, filters=("promoted",))
+        answer = listing.answer(self, request, find=Flavor.objects.promoted, filters=("promoted",))
+        return may_be_repeated(answer, request)
 
     @extend_schema(
         operation_id="create_promoted_flavor",

@@ -66,6 +66,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "flavorsync_project.api.metrics.MetricsMiddleware",
     "flavorsync_project.api.request_id.RequestIdMiddleware",
+    "flavors.repetition.RepetitionMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -175,6 +176,8 @@ LOCAL_ACCOUNT_CACHE_SECONDS = env.int("LOCAL_ACCOUNT_CACHE_SECONDS", default=300
 # How many wrong passwords there may be per s, m, h or d; nothing for no limit
 LOCAL_ACCOUNT_FAILURE_RATE = env.str("LOCAL_ACCOUNT_FAILURE_RATE", default="30/hour")
 LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE = env.str("LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE", default="100/hour")
+# How many refused tokens of the IdM an address may send per s, m, h or d; nothing for no limit
+TOKEN_ADDRESS_FAILURE_RATE = env.str("TOKEN_ADDRESS_FAILURE_RATE", default="300/min")
 # How many requests without any credential an address may make per s, m, h or d; nothing for no limit
 ANONYMOUS_RATE = env.str("ANONYMOUS_RATE", default="")
 

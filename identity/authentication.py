@@ -14,8 +14,10 @@ from rest_framework.request import Request
 
 from flavorsync_project.api.request_id import note_user
 from identity import accounts, keyrock
+from identity.accounts import AccountProof
+from identity.keyrock import TokenProof
 from identity.models import User
-from identity.principals import IdmUser
+from identity.principals import IdmUser, Proof
 from identity.throttling import client_address
 
 
@@ -25,16 +27,20 @@ class IdmTokenAuthentication(BaseAuthentication):
     The token is in `X-Auth-Token`, in `Authorization: Bearer` or in the parameter `access_token`.
     """
 
-    def authenticate(self, request: Request) -> tuple[IdmUser, None] | None:
-        """Return the token's user, or None when there is no token. Costs as `keyrock.validate`.
+    def authenticate(self, request: Request) -> tuple[IdmUser, TokenProof] | None:
+        """Return the token's user and what is proved, or None when there is no token. Costs as `keyrock.validate`.
 
-        Raises: ParseError for two different tokens; AuthenticationFailed for an invalid one;
-        ServiceUnavailable when the identity provider did not answer.
+        Raises: ParseError for two different tokens; AuthenticationFailed for an invalid one; Throttled
+        after too many; ServiceUnavailable when the identity provider did not answer.
         """
         tokens = set(_tokens(request))
         if len(tokens) > 1:
             raise ParseError("The request carries two different tokens. Send one.")
-        return (keyrock.validate(tokens.pop()), None) if tokens else None
+        if not tokens:
+            return None
+        token = tokens.pop()
+        user = keyrock.validate(token, address=client_address(request))
+        return user, TokenProof.of(token, user)
 
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge of RFC 6750."""
@@ -44,8 +50,8 @@ class IdmTokenAuthentication(BaseAuthentication):
 class LocalAccountAuthentication(BaseAuthentication):
     """Authenticate a local account by HTTP Basic (RFC 7617) or by the headers `user:` and `password:`."""
 
-    def authenticate(self, request: Request) -> tuple[User, None] | None:
-        """Return the account, or None when none is named. Costs as `accounts.sign_in`.
+    def authenticate(self, request: Request) -> tuple[User, AccountProof] | None:
+        """Return the account and what is proved, or None when none is named. Costs as `accounts.sign_in`.
 
         Raises: AuthenticationFailed for wrong or malformed credentials; Throttled after too many;
         ParseError for two different accounts.
@@ -55,7 +61,7 @@ class LocalAccountAuthentication(BaseAuthentication):
         users = [accounts.sign_in(username=name, password=word, address=address) for name, word in presented]
         if len({user.pk for user in users}) > 1:
             raise ParseError("The request names two different accounts. Send one.")
-        return (users[0], None) if users else None
+        return (users[0], AccountProof.of(users[0], presented[0][1])) if users else None
 
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge of RFC 7617."""
@@ -67,16 +73,19 @@ class FlavorSyncAuthentication(BaseAuthentication):
 
     parts = (IdmTokenAuthentication(), LocalAccountAuthentication())
 
-    def authenticate(self, request: Request) -> tuple[IdmUser | User, None] | None:
+    def authenticate(self, request: Request) -> tuple[IdmUser | User, Proof | None] | None:
         """Return the caller, or None for an anonymous one, once every credential is verified.
+
+        With one credential, there is a proof of it; with both, none.
 
         Raises: what the two parts raise.
         """
-        callers = [part.authenticate(request) for part in self.parts]
-        caller = next((caller for caller in callers if caller is not None), None)
-        if caller:
-            note_user(str(caller[0]))
-        return caller
+        callers = [caller for part in self.parts if (caller := part.authenticate(request))]
+        if not callers:
+            return None
+        user, proof = callers[0]
+        note_user(str(user))
+        return user, proof if len(callers) == 1 else None
 
     def authenticate_header(self, request: Request) -> str:
         """Return both challenges."""

@@ -9,7 +9,12 @@ from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
 
 from flavorsync_project.api.urls import is_safe_to_send_to
-from identity.throttling import AccountFailureThrottle, AddressFailureThrottle, AnonymousThrottle
+from identity.throttling import (
+    AccountFailureThrottle,
+    AddressFailureThrottle,
+    AnonymousThrottle,
+    TokenFailureThrottle,
+)
 
 
 @register(Tags.security, deploy=True)
@@ -52,6 +57,7 @@ def check_rates(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> li
         "ANONYMOUS_RATE": AnonymousThrottle,
         "LOCAL_ACCOUNT_FAILURE_RATE": partial(AccountFailureThrottle, ""),
         "LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE": partial(AddressFailureThrottle, ""),
+        "TOKEN_ADDRESS_FAILURE_RATE": partial(TokenFailureThrottle, ""),
     }
     messages: list[CheckMessage] = []
     for name, throttle in rates.items():

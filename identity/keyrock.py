@@ -11,6 +11,7 @@ import logging
 import time
 from dataclasses import asdict, dataclass
 from http.cookiejar import DefaultCookiePolicy
+from typing import Self
 from urllib.parse import quote, urlencode
 
 import requests
@@ -26,6 +27,7 @@ from flavorsync_project.api.errors import ServiceUnavailable
 from flavorsync_project.api.request_id import RedactTokensFilter
 from identity.metrics import IDM_SECONDS, VALIDATIONS, counted
 from identity.principals import IdmUser
+from identity.throttling import TokenFailureThrottle
 
 logger = logging.getLogger(__name__)
 
@@ -35,15 +37,16 @@ MAX_ANSWER_BYTES = 1024 * 1024
 POOL_SIZE = 32
 
 
-def validate(token: str) -> IdmUser:
-    """Return the user who bears the token.
+def validate(token: str, *, address: str = "") -> IdmUser:
+    """Return the user who bears the token, and who calls from this address, if it is known.
 
     One upstream call, two when a reused connection turns out to be broken; none for a token found
-    valid in the last `KEYROCK_CACHE_SECONDS`. Refusals are not remembered: with its database down
-    Keyrock refuses valid tokens, too.
+    valid in the last `KEYROCK_CACHE_SECONDS`. Refusals are not remembered, since with its database
+    down Keyrock refuses valid tokens, too; they are counted for the address.
 
     Raises: AuthenticationFailed when the token is not valid, or not for one of `KEYROCK_APP_IDS`;
-    ServiceUnavailable when the identity provider did not answer, or not as Keyrock does.
+    ServiceUnavailable when the identity provider did not answer, or not as Keyrock does; Throttled,
+    unasked, after too many refusals. A remembered token gets in all the same.
     """
     if not token or len(token) > MAX_TOKEN_CHARACTERS:
         raise _refused()
@@ -52,9 +55,40 @@ def validate(token: str) -> IdmUser:
         VALIDATIONS.labels("remembered").inc()
         return IdmUser(**remembered)
     with counted():
-        user = _judge(_ask(token))
+        user = _look_up(token, address)
     cache.set(key, asdict(user), settings.KEYROCK_CACHE_SECONDS)
     return user
+
+
+def _look_up(token: str, address: str) -> IdmUser:
+    throttle = TokenFailureThrottle(address)
+    throttle.check()
+    try:
+        return _judge(_ask(token))
+    except AuthenticationFailed:
+        throttle.record_failure()
+        raise
+
+
+@dataclass(frozen=True)
+class TokenProof:
+    """That a token is valid, for as long as that is remembered: a `Proof`."""
+
+    caller: str
+    remembered_as: str
+    account: None = None
+
+    @classmethod
+    def of(cls, token: str, user: IdmUser) -> Self:
+        """Return the proof of a token that was validated."""
+        return cls(str(user), _cache_key(token))
+
+    def still_holds(self, account: tuple[str, str] | None) -> bool:
+        """Say whether it is still remembered. Cost: one read of the cache."""
+        if self.remembered_as not in cache:
+            return False
+        VALIDATIONS.labels("remembered").inc()
+        return True
 
 
 def hide_tokens_in_logs() -> None:

@@ -1,6 +1,6 @@
-"""How many wrong passwords, and how many requests of strangers, are too many.
+"""How many wrong passwords and tokens, and how many requests of strangers, are too many.
 
-Wrong passwords are counted by Django REST Framework's rate throttle, which then counts failures only.
+What is wrong is counted by Django REST Framework's rate throttle, which then counts failures only.
 
 The counts are in the default cache and each is read and written in two steps: processes without a
 shared cache count for themselves, and failures at the same instant may count as one.
@@ -36,11 +36,16 @@ def _digest(scope: str | None, ident: str) -> str:
 
 
 class FailureThrottle(SimpleRateThrottle):
-    """Refuse further tries after too many failures of one account or one address."""
+    """Refuse further tries after too many failures of one account or one address.
+
+    An empty address is that of nobody in particular, and is not counted.
+    """
+
+    message = "Too many failed sign-ins."
 
     def __init__(self, ident: str) -> None:
         super().__init__()
-        self.ident = _digest(self.scope, ident)
+        self.ident = _digest(self.scope, ident) if ident else ""
 
     def check(self) -> None:
         """Do nothing while another try is allowed. One read of the cache.
@@ -48,12 +53,12 @@ class FailureThrottle(SimpleRateThrottle):
         Raises: Throttled with the seconds until the next try is allowed.
         """
         if not self.allow_request(_NOTHING, _NOTHING):
-            raise Throttled(self.wait(), "Too many failed sign-ins.")
+            raise Throttled(self.wait(), self.message)
 
     def record_failure(self) -> None:
         """Count the failure of a try that `check` allowed. One read and one write of the cache."""
-        if self.rate is not None:
-            # Read again: others may have failed while this password was hashed.
+        if self.rate is not None and self.ident:
+            # Read again: others may have failed while this password was hashed, or the IdM asked.
             self.history = self.cache.get(self.key, [])
             super().throttle_success()
 
@@ -61,8 +66,10 @@ class FailureThrottle(SimpleRateThrottle):
         """Let it pass uncounted, since it is not known yet whether it fails."""
         return True
 
-    def get_cache_key(self, request: object, view: object) -> str:
-        """Return where the failures are counted."""
+    def get_cache_key(self, request: object, view: object) -> str | None:
+        """Return where the failures are counted; None for nowhere."""
+        if not self.ident:
+            return None
         return self.cache_format % {"scope": self.scope, "ident": self.ident}
 
 
@@ -84,6 +91,17 @@ class AddressFailureThrottle(FailureThrottle):
     def get_rate(self) -> str | None:
         """Return failures per period, such as `100/hour`; None for no limit."""
         return settings.LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE or None
+
+
+class TokenFailureThrottle(FailureThrottle):
+    """Slow down who has the IdM asked about many tokens that it refuses, from one address."""
+
+    scope = "identity_token"
+    message = "Too many tokens that are not valid."
+
+    def get_rate(self) -> str | None:
+        """Return refused tokens per period, such as `300/min`; None for no limit."""
+        return settings.TOKEN_ADDRESS_FAILURE_RATE or None
 
 
 class AnonymousThrottle(SimpleRateThrottle):

@@ -8,8 +8,8 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from django.conf import settings
@@ -25,27 +25,29 @@ class Locked(Exception):
 
 
 @contextmanager
-def exclusive(name: str, *, wait: float = 0) -> Iterator[None]:
-    """Hold the lock *name* against every other thread and process that uses the same database.
+def exclusive(*names: str, wait: float = 0) -> Iterator[None]:
+    """Hold the locks *names* against every other thread and process that uses the same database, all or none of them.
 
-    On MariaDB and MySQL it is a lock of the database connection (GET_LOCK), on SQLite, which one
-    machine alone can use, a lock on a file. Either is free again at once when its holder dies.
+    On MariaDB and MySQL they are locks of the database connection (GET_LOCK), on SQLite, which one
+    machine alone can use, locks on files. Either is free again at once when its holder dies.
 
     Args:
-        wait: how many seconds to wait for it.
+        wait: how many seconds to wait for each, in the order of *names*.
 
     Raises:
-        Locked: somebody else still holds it after *wait* seconds.
+        Locked: somebody else still holds one of them after *wait* seconds.
 
-    Cost: two queries on MariaDB and MySQL.
+    Cost: two queries on MariaDB and MySQL, however many locks.
     """
     if connection.vendor == "mysql":
         # The names of locks are the whole server's, which may hold other databases of ours.
-        digest = _digest(f"{connection.settings_dict['NAME']}:{name}")
-        with _held_in_database(f"flavorsync:{digest}", wait):
+        database = connection.settings_dict["NAME"]
+        with _held_in_database([f"flavorsync:{_digest(f'{database}:{name}')}" for name in names], wait):
             yield
     else:
-        with _held_in_file(Path(settings.BASE_DIR) / ".locks" / _digest(name), wait):
+        with ExitStack() as files:
+            for name in names:
+                files.enter_context(_held_in_file(Path(settings.BASE_DIR) / ".locks" / _digest(name), wait))
             yield
 
 
@@ -54,22 +56,27 @@ def _digest(name: str) -> str:
 
 
 @contextmanager
-def _held_in_database(name: str, wait: float) -> Iterator[None]:
+def _held_in_database(names: Sequence[str], wait: float) -> Iterator[None]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT GET_LOCK(%s, %s)", [name, wait])
-        if cursor.fetchone() != (1,):
-            raise Locked(name)
+        columns = ", ".join(["GET_LOCK(%s, %s)"] * len(names))
+        cursor.execute(f"SELECT {columns}", [parameter for name in names for parameter in (name, wait)])
+        held = [name for name, got in zip(names, cursor.fetchone(), strict=True) if got == 1]
     try:
+        if len(held) < len(names):
+            raise Locked(names)
         yield
     finally:
-        _release_in_database(name)
+        _release_in_database(held)
 
 
-def _release_in_database(name: str) -> None:
-    """Let go of the lock; it is gone already where the connection is, which changes nothing of what was done."""
+def _release_in_database(names: Sequence[str]) -> None:
+    """Let go of the locks; they are gone already where the connection is, which changes nothing of what was done."""
+    if not names:
+        return
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT RELEASE_LOCK(%s)", [name])
+            columns = ", ".join(["RELEASE_LOCK(%s)"] * len(names))
+            cursor.execute(f"SELECT {columns}", names)
     except (OperationalError, InterfaceError) as error:
         logger.warning("The connection to the database is lost, and a lock with it: %s", error)
         if not connection.in_atomic_block:

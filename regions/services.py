@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infrastructures import services
-from infrastructures.models import Infrastructure, Replacement
+from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import FlavorNotFound
 from infrastructures.openstack.nova import CallersNova, Nova
 from infrastructures.openstack.records import NovaFlavor
@@ -23,10 +23,12 @@ def list_flavors(*, infrastructure: Infrastructure, token: str) -> list[NovaFlav
 
     Cost: one upstream call when warm, two queries.
     """
-    nova = _contact(infrastructure, token)
+    nova = CallersNova(services.region_of(infrastructure), token)
+    # One that is open now may have ended when the list is there, and its flavor be missing in it all the same.
+    was_open = services.has_replacements(infrastructure)
     flavors = nova.list_flavors()
-    if Replacement.objects.filter(infrastructure=infrastructure).exists():
-        # One that has begun meanwhile may have made its flavor missing in the list.
+    if was_open or services.has_replacements(infrastructure):
+        # Cut short before, under way or begun meanwhile, it may have made its flavor missing in the list.
         services.settle_replacements(infrastructure=infrastructure, nova=nova)
         flavors = nova.list_flavors()
     return flavors

@@ -119,7 +119,7 @@ class Client(threading.Thread):
         again = {"POST": (409,), "PUT": (409,), "DELETE": (404, 409)}[method]
         uncertain = False
         deadline = time.monotonic() + MAY_TAKE
-        while time.monotonic() < deadline:
+        while True:
             answer = self.ask(method, path, headers, document, accepts=(done, *(again if uncertain else ())))
             if answer.status == done or (answer.status == 404 and uncertain):
                 return
@@ -131,8 +131,9 @@ class Client(threading.Thread):
             uncertain = True
             with self.record.lock:
                 self.record.repeated += 1
+            told = f"{method} {path} cannot be done: {answer.status} {answer.body[:300]!r}"
+            assert time.monotonic() < deadline, told
             time.sleep(self.random.uniform(0.2, 0.6))
-        raise AssertionError(f"{method} {path} cannot be done: {answer.status} {answer.body[:300]!r}")
 
     def read(self, path: str, headers: Mapping[str, str], expected: Flavor | None) -> None:
         """Read a flavor of this client's own, which nobody else touches."""

@@ -207,7 +207,7 @@ class Stack:
         while self.plain_port == self.port:
             self.plain_port = _free_port()
         self.root, self.log = folder / "opt", folder / "log"
-        for name in ("opt", "etc", "run", "log", "mariadb", "supervisor"):
+        for name in ("opt", "etc", "log", "mariadb", "supervisor"):
             (folder / name).mkdir()
             (folder / name).chmod(0o755)
             shutil.chown(folder / name, self.user)
@@ -228,8 +228,7 @@ class Stack:
             else:
                 shutil.copy(source, self.root / name)
         self._make_virtual_environment()
-        shutil.chown(self.folder / "run", group=pwd.getpwnam(self.nginx_user).pw_gid)
-        (self.folder / "run").chmod(0o750)
+        self._make_folders_of_run()
         self._make_certificate()
         self.write_environment()
         (self.folder / "etc/snippets").mkdir()
@@ -257,7 +256,8 @@ class Stack:
         self.settings["FIELD_ENCRYPTION_KEYS"] = values["FIELD_ENCRYPTION_KEYS"]
         text = (ROOT / "deploy/environment.example").read_text()
         for name, value in values.items():
-            text, there = re.subn(rf"^{name}=.*$", lambda _, line=f"{name}={value}": line, text, flags=re.MULTILINE)
+            line = f"{name}={value}".replace("\\", "\\\\")
+            text, there = re.subn(rf"^{name}=.*$", line, text, flags=re.MULTILINE)
             text += "" if there else f"{name}={value}\n"
         assert "=change-me" not in text
         file = self.folder / "etc/environment"
@@ -267,7 +267,7 @@ class Stack:
 
     def manage(self, *arguments: str, stdin: str = "") -> str:
         """Run a command of manage.py as the service's user, and return what it printed."""
-        done = subprocess.run(
+        done: subprocess.CompletedProcess[str] = subprocess.run(
             [self.root / ".venv/bin/python", "manage.py", *arguments],
             **_as(self.user),
             cwd=self.root,
@@ -326,7 +326,7 @@ class Stack:
 
     def web_workers(self) -> set[int]:
         """Return gunicorn's workers."""
-        return _children(self.pid("web"))
+        return children_of(self.pid("web"))
 
     def reload(self) -> set[int]:
         """Have web load itself anew, wait until the old workers are gone, and return the new ones."""
@@ -378,6 +378,16 @@ class Stack:
 
     def _environment(self) -> dict[str, str]:
         return {"PATH": PATH, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def _make_folders_of_run(self) -> None:
+        """Do what systemd-tmpfiles does with our file of it."""
+        text = (ROOT / "deploy/tmpfiles.d/flavor-sync.conf").read_text()
+        groups = {"flavor-sync": self.user, "www-data": self.nginx_user}
+        for path, mode, group in re.findall(r"^d /run/flavor-sync(\S*) (\d+) flavor-sync (\S+) -$", text, re.MULTILINE):
+            folder = self.folder / f"run{path}"
+            folder.mkdir()
+            folder.chmod(int(mode, 8))
+            shutil.chown(folder, self.user, pwd.getpwnam(groups[group]).pw_gid)
 
     def _put(self, source: str, target: str) -> None:
         """Copy a file of deploy/ with our paths, ports and user."""
@@ -437,8 +447,8 @@ class Stack:
         etc = self.folder / "etc"
         names = f"subjectAltName=DNS:{HOST},IP:127.0.0.1"
         command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={HOST}"]
-        files = ["-addext", names, "-keyout", etc / "flavor-sync.key", "-out", etc / "flavor-sync.pem"]
-        subprocess.run([*command, *files], check=True, capture_output=True, env={"PATH": PATH})
+        files: list[str | Path] = ["-keyout", etc / "flavor-sync.key", "-out", etc / "flavor-sync.pem"]
+        subprocess.run([*command, "-addext", names, *files], check=True, capture_output=True, env={"PATH": PATH})
 
 
 def exchange(
@@ -459,7 +469,8 @@ def exchange(
     return Answer(response.status, {name.title(): value for name, value in response.getheaders()}, response.read())
 
 
-def _children(pid: int) -> set[int]:
+def children_of(pid: int) -> set[int]:
+    """Return the processes that a process has started."""
     try:
         return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
     except FileNotFoundError:
@@ -469,10 +480,11 @@ def _children(pid: int) -> set[int]:
 def kill(pid: int) -> None:
     """Kill a process (SIGKILL), and wait until it is gone."""
     os.kill(pid, signal.SIGKILL)
-    until(lambda: not _is_alive(pid), f"process {pid} is gone")
+    until(lambda: not is_alive(pid), f"process {pid} is gone")
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Say whether there is such a process that has not ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
+from prometheus_client.metrics import MetricWrapperBase
 
 from flavors.metrics import StateCollector
 
@@ -20,7 +21,7 @@ def labels(db: None) -> dict[str, set[str]]:
     declared = {
         collector._name: set(collector._labelnames)
         for collector in REGISTRY._collector_to_names
-        if hasattr(collector, "_labelnames")
+        if isinstance(collector, MetricWrapperBase)
     }
     found: dict[str, set[str]] = {}
     for metric in metrics:

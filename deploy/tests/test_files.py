@@ -3,27 +3,49 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from deploy.tests.stack import SOURCES
 from flavorsync_project import settings
 from flavorsync_project.tests.source import setting_names
 
 DEPLOY = Path(__file__).resolve().parents[1]
+FIGURES = "/run/flavor-sync/metrics"
+
+
+def _read(name: str) -> str:
+    return (DEPLOY / name).read_text()
 
 
 def test_the_example_of_an_environment_names_settings_that_there_are() -> None:
-    text = (DEPLOY / "environment.example").read_text()
+    text = _read("environment.example")
     named = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", text, re.MULTILINE))
     assert named <= setting_names()
     assert named >= {"SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "DATABASE_URL", "METRICS_TOKEN", "HTTPS", "NUM_PROXIES"}
 
 
 def test_the_container_has_all_of_the_code() -> None:
-    copied = set(re.findall(r"^COPY (?:--\S+ )?([\w./]+)", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE))
+    copied = set(re.findall(r"^COPY (?:--\S+ )?([\w./]+)", _read("Dockerfile"), re.MULTILINE))
     assert copied >= set(SOURCES) - {"deploy"} | {"deploy/gunicorn.conf.py", "requirements.txt"}
     ours = [app for app in settings.INSTALLED_APPS if (DEPLOY.parent / app).is_dir()]
     assert copied >= set(ours)
 
 
+@pytest.mark.parametrize("program", ["web", "worker", "scheduler"])
+def test_all_processes_write_their_figures_into_one_folder_that_there_is(program: str) -> None:
+    """Under supervisor and under systemd, whose units can write nowhere else."""
+    made = re.findall(r"^d (\S+) 0700 flavor-sync flavor-sync -$", _read("tmpfiles.d/flavor-sync.conf"), re.MULTILINE)
+    assert made == [FIGURES]
+    (section,) = re.findall(
+        rf"^\[program:{program}\]\n((?:(?!\[).*\n)+)", _read("supervisor/flavor-sync.conf"), re.MULTILINE
+    )
+    assert f'PROMETHEUS_MULTIPROC_DIR="{FIGURES}"' in section
+    unit = _read(f"systemd/flavor-sync-{program}.service")
+    assert f"\nEnvironment=PROMETHEUS_MULTIPROC_DIR={FIGURES}\n" in unit
+    (writable,) = re.findall(r"^ReadWritePaths=(.+)$", unit, re.MULTILINE)
+    assert FIGURES.startswith(writable)
+
+
 def test_nginx_and_the_application_refuse_the_same_bodies() -> None:
-    assert "client_max_body_size 1m;" in (DEPLOY / "nginx/flavor-sync.conf").read_text()
+    assert "client_max_body_size 1m;" in _read("nginx/flavor-sync.conf")
     assert settings.DATA_UPLOAD_MAX_MEMORY_SIZE == 1024 * 1024

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
+from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.tests.stack import PATH, ROOT, Answer, Stack, exchange, kill, running_stack, until
+from deploy.tests.stack import PATH, ROOT, Answer, Stack, children_of, exchange, is_alive, kill, running_stack, until
 from lab import Lab, seed
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.stack]
@@ -20,6 +22,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.stack]
 BASIC = {"X-Auth-Token": seed.idm_token("basic")}
 MANAGER = {"X-Auth-Token": seed.idm_token("manager")}
 OWNER = {"X-Auth-Token": seed.idm_token("owner-mordor")}
+METRICS_TOKEN = "metrics-token-of-the-tests"
 SENTINEL = "SECRETTOKEN123"
 MEBIBYTE = 1024 * 1024
 REQUEST_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -29,8 +32,13 @@ SMALL = {"name": "fiware.small", "vcpus": 1, "ram": 2048, "disk": 20}
 @pytest.fixture(scope="module")
 def stack(lab: Lab) -> Iterator[Stack]:
     """The service, which every test here shares."""
-    settings = {"SYNC_INTERVAL_MINUTES": "1", "SYNC_REPAIR": "true", "LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE": "5/hour"}
-    with running_stack(lab, **settings) as made:
+    with running_stack(
+        lab,
+        SYNC_INTERVAL_MINUTES="1",
+        SYNC_REPAIR="true",
+        LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE="5/hour",
+        METRICS_TOKEN=METRICS_TOKEN,
+    ) as made:
         yield made
     lab.reset()
 
@@ -72,6 +80,31 @@ def test_the_worker_brings_a_promoted_flavor_to_a_registered_cloud(stack: Stack,
     assert stack.send("GET", "/api/v1/regions/", BASIC).json == {
         "Infrastructures": [{"id": "Mordor", "name": "Mordor"}]
     }
+
+
+def figure(stack: Stack, name: str, **labels: str) -> float:
+    """Return a figure as whoever watches the service reads it."""
+    answer = stack.send("GET", "/metrics", {"Authorization": f"Bearer {METRICS_TOKEN}"})
+    assert answer.status == 200
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(answer.body.decode())
+        for sample in family.samples
+        if (sample.name, sample.labels) == (name, labels)
+    )
+
+
+@pytest.mark.usefixtures("story")
+def test_what_the_worker_has_asked_clouds_is_in_the_figures_of_web(stack: Stack) -> None:
+    """And stays there when the worker is no more; web itself has made no flavor here."""
+    created = {"cloud": "Mordor", "kind": "nova_create", "outcome": "answered"}
+    before = until(lambda: figure(stack, "flavorsync_upstream_calls_total", **created), "the call is counted")
+    worker = stack.pid("worker")
+    kill(worker)
+    until(lambda: stack.pid("worker") not in (0, worker) and stack.running("worker"), "the worker is back")
+    assert figure(stack, "flavorsync_upstream_calls_total", **created) == before
+    files = [file.stat() for file in (stack.folder / "run/metrics").iterdir()]
+    assert {file.st_uid for file in files} == {(stack.folder / "run/web.sock").stat().st_uid}
 
 
 @pytest.mark.usefixtures("story")
@@ -215,9 +248,14 @@ def test_no_token_is_in_any_log_even_when_the_application_is_gone(stack: Stack) 
 @pytest.mark.parametrize("program", ["web", "worker", "scheduler", "nginx"])
 def test_what_is_killed_comes_back(stack: Stack, program: str) -> None:
     before = until(lambda: stack.pid(program), f"{program} runs")
+    children = children_of(before)
     kill(before)
+    if program == "nginx":  # whose workers would go on without it, and keep its ports
+        for child in children:
+            kill(child)
     until(lambda: stack.pid(program) not in (0, before) and stack.running(program), f"{program} is back")
     until(stack.answers, "the service answers")
+    until(lambda: not any(map(is_alive, children)), "nothing is left of what was killed")
 
 
 def test_a_worker_of_gunicorns_that_is_killed_is_replaced(stack: Stack) -> None:
@@ -321,6 +359,31 @@ def _rows(dump: bytes) -> list[bytes]:
         for line in dump.splitlines()
         if line.startswith(b"INSERT INTO ") and any(table in line for table in tables)
     ]
+
+
+@pytest.mark.usefixtures("story")
+def test_keys_are_rotated_while_the_service_answers(stack: Stack) -> None:
+    """With the commands of docs/operations.md."""
+    old, new = stack.settings["FIELD_ENCRYPTION_KEYS"], Fernet.generate_key().decode()
+
+    def have_keys(*keys: str) -> None:
+        stack.write_environment(FIELD_ENCRYPTION_KEYS=",".join(keys))
+        stack.reload()
+        stack.control("restart", "flavor-sync:worker", "flavor-sync:scheduler")
+
+    def opens_the_cloud() -> int:
+        """Ask both of web's processes, more or less."""
+        (status,) = {stack.send("GET", "/v1/flavors?node=Mordor", OWNER).status for _ in range(8)}
+        return status
+
+    have_keys(new, old)
+    assert opens_the_cloud() == 200
+    assert stack.manage("rotate_encryption_keys") == "1 passwords encrypted anew.\n"
+    assert opens_the_cloud() == 200
+    have_keys(new)
+    assert opens_the_cloud() == 200
+    assert json.loads(stack.manage("check_infrastructures", "--json"))[0]["ready"]
+    until(lambda: stack.running("worker"), "the worker runs")
 
 
 @pytest.mark.usefixtures("story")

@@ -1,5 +1,6 @@
 """Fixtures of the catalogue's tests."""
 
+import signal
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from flavors.tests.factories import make_flavor
 from flavors.tests.federation import CLOUDS, WIRES, Agree, assert_everything_agrees
 from flavors.tests.fixtures import _lab_settings, api, lab
 from flavors.tests.proxied import Clouds, proxied_clouds
@@ -51,6 +53,18 @@ def proxied(lab: Lab, _lab_settings: None, transactional_db: None) -> Iterator[C
 
 
 @pytest.fixture
+def federation(settings: Settings, tmp_path: Path) -> Iterator[Federation]:
+    """Two registered clouds that have no flavor, and a promoted flavor."""
+    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
+    make_flavor(flavorid="tiny")
+    with Federation() as federation:
+        for name in ("Mordor", "Spain2"):
+            federation.add(name)
+            make_registered(name)
+        yield federation
+
+
+@pytest.fixture
 def scripted(db: None, settings: Settings, tmp_path: Path) -> Iterator[Federation]:
     """Three clouds without a flavor, registered, and an IdM."""
     settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
@@ -62,6 +76,15 @@ def scripted(db: None, settings: Settings, tmp_path: Path) -> Iterator[Federatio
             federation.add(name)
             make_registered(name)
         yield federation
+
+
+@pytest.fixture
+def _own_signals() -> Iterator[None]:
+    """Have a worker that runs in this process leave Ctrl-C and the like as they were."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(params=[with_tokens, with_accounts])

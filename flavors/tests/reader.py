@@ -1,4 +1,4 @@
-"""A process that reads the catalogue over the API: for each line of its input, what the flavor `f` has for `ram`."""
+"""A process that reads a list over the API: for each line of its input, what the flavor `f` has there for `ram`."""
 
 import json
 import os
@@ -11,12 +11,15 @@ django.setup(set_prefix=False)
 
 from django.test import Client  # noqa: E402
 
+from identity.models import User  # noqa: E402
+
 
 def main() -> None:
-    """Read until there is nobody to read for."""
-    client = Client(headers={"Host": "localhost"})
+    """Read the list that the argument names until there is nobody to read for."""
+    User.objects.create_user("reader", password="reads")
+    client = Client(headers={"Host": "localhost", "user": "reader", "password": "reads"})
     for _ in sys.stdin:
-        flavors = json.loads(client.get("/v1/flavors").content)["flavors"]
+        flavors = json.loads(client.get(sys.argv[1]).content)["flavors"]
         found = next(flavor["ram"] for flavor in flavors if flavor["id"] == "f")
         sys.stdout.write(f"{found}\n")
         sys.stdout.flush()

@@ -69,11 +69,11 @@ def database(database_url: str) -> Iterator[Database]:
         yield database
 
 
-@pytest.fixture
-def read(database_url: str) -> Iterator[Callable[[], int]]:
+@pytest.fixture(params=["/v1/flavors", "/v1/promotedflavors"])
+def read(request: pytest.FixtureRequest, database_url: str) -> Iterator[Callable[[], int]]:
     """Have the other process read, and return what it has read."""
     with subprocess.Popen(
-        [sys.executable, "-m", "flavors.tests.reader"],
+        [sys.executable, "-m", "flavors.tests.reader", request.param],
         cwd=settings.BASE_DIR, env=_environment(database_url), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, text=True, bufsize=1,
     ) as reader:  # fmt: skip

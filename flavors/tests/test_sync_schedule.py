@@ -1,17 +1,20 @@
 """What is due with nobody asking: the periodic run, runs that nobody carries out any more, and old ones."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
+from django.core.management import CommandError
 from django.db import connection
 from django.utils import timezone
 from django_tasks.signals import task_enqueued
+from django_tasks_db import DatabaseBackend
 from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
+from redis.exceptions import RedisError
 
 from flavors.models import SyncNode, SyncOutcome, SyncRun
 from flavors.synchronisation import MAX_ATTEMPTS, carry_out, create_run
@@ -34,15 +37,11 @@ def _hourly(settings: Settings, tmp_path: Path) -> None:
     settings.SYNC_INTERVAL_MINUTES = 60
 
 
-@pytest.fixture
-def federation() -> Iterator[Federation]:
-    """Two clouds that have no flavor, and a promoted flavor."""
-    make_flavor(flavorid="tiny")
-    with Federation() as federation:
-        for name in ("Mordor", "Spain2"):
-            federation.add(name)
-            make_registered(name)
-        yield federation
+class NoQueue(DatabaseBackend):
+    """A queue whose Redis does not answer."""
+
+    def enqueue(self, *_: Any) -> Any:
+        raise RedisError("Connection refused.")
 
 
 def look() -> list[str]:
@@ -89,6 +88,18 @@ def test_the_first_is_due_at_once_is_about_all_nodes_and_only_looks(federation: 
     assert [(node.name, node.outcomes.count()) for node in periodic.nodes.all()] == [("Mordor", 2), ("Spain2", 2)]
     assert periodic.state == SyncRun.State.DRIFT
     assert federation.calls() == {"Mordor": ["GET /flavors/detail"], "Spain2": ["GET /flavors/detail"]}
+
+
+def test_looking_once_fails_in_one_line_when_the_queue_is_away(federation: Federation, settings: Settings) -> None:
+    """The run is kept, and the next look puts it into the queue, if there is one again."""
+    away = {"default": {"BACKEND": "flavors.tests.test_sync_schedule.NoQueue"}}
+    in_database, settings.TASKS = settings.TASKS, away
+    for _ in range(2):
+        with pytest.raises(CommandError, match=r"\ANothing could be looked after: Connection refused\.\Z"):
+            look()
+        put_back(SyncRun.objects.get(), timedelta(seconds=SECONDS_TO_BE_QUEUED))
+    settings.TASKS = in_database
+    assert look() == [f"Run {SyncRun.objects.get().pk} was cut short and is taken up again."]
 
 
 def test_it_repairs_when_told_to_and_never_replaces(federation: Federation, settings: Settings) -> None:

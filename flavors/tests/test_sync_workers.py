@@ -1,6 +1,7 @@
 """Workers as processes of their own, with the queue in the database and in Redis, at the lab's clouds."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -29,6 +30,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.django_db(transacti
 Process = Popen[bytes]
 
 REDIS = "redis://127.0.0.1:6379/13"
+REQUEST_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DEAD_REDIS = "redis://127.0.0.1:1/0"
 START = """
 from flavors.tasks import start_run
@@ -166,6 +168,28 @@ def test_two_workers_carry_out_each_run_once(queue: Queue) -> None:
     for worker in workers:
         worker.terminate()
         assert worker.wait(SOON) == 0
+
+
+def test_a_run_can_be_followed_from_our_logs_into_those_of_the_clouds(queue: Queue) -> None:
+    ids: set[str | None] = set()
+
+    def note(exchange: Exchange) -> None:
+        ids.add(exchange.handler.headers.get("X-OpenStack-Request-ID"))
+        forwarded(exchange)
+
+    for proxy in queue.clouds.proxies.values():
+        proxy.plan("*", "", note)
+    run = queue.start_run()
+    worker = queue.begin("run_worker", "--batch")
+    assert worker.wait(SOON) == 0
+    (of_run,) = ids
+    lines = [line for line in queue.said(worker).splitlines() if f"flavors.tasks Run {run.pk}" in line]
+    assert [str(of_run) in line for line in lines] == [True, True]
+    ids.clear()
+    queue.manage("sync_flavors", "--dry-run")
+    (of_command,) = ids
+    assert REQUEST_ID.fullmatch(str(of_command))
+    assert of_command != of_run
 
 
 def test_sigterm_ends_a_worker_after_the_run_at_hand(queue: Queue) -> None:

@@ -490,6 +490,14 @@ def test_the_command_repairs_and_says_so(mordor: RegisteredCloud, rohan: Registe
     assert command() == (0, f"Run {number + 1}: in sync; 2 nodes; 2 in sync.\n")
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_the_command_says_when_there_is_no_node(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside what it prints, which may be for a script."""
+    assert command(*arguments)[0] == 0
+    assert "There is no node that we have credentials for" in capsys.readouterr().err
+
+
 def test_who_types_the_command_need_not_have_a_name(
     mordor: RegisteredCloud, tiny: Flavor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from infrastructures.tests.test_secrecy import SENTINEL, Said, found_in, logs
 
 __all__ = ["logs"]
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("_own_signals")]
 
 
 @pytest.fixture

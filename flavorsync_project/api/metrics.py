@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import cache
 
 from django.contrib.admindocs.views import simplify_regex
 from django.http import HttpRequest
@@ -35,4 +36,9 @@ class MetricsMiddleware:
 def route_of(request: HttpRequest) -> str:
     """Return the pattern of the path, as in `/v1/flavors/<id>`: a client could make up paths without end."""
     match = request.resolver_match
-    return (simplify_regex(match.route).rstrip("/") or "/") if match else OTHER
+    return _shown(match.route) if match else OTHER
+
+
+@cache  # there are no more of them than routes
+def _shown(route: str) -> str:
+    return simplify_regex(route).rstrip("/") or "/"

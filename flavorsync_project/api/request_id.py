@@ -1,10 +1,11 @@
-"""One id per request, in its response, in every log line and in what the clouds are asked; and no IdM token in any."""
+"""One id per request, run or command, in every log line and in what the clouds are asked; and no IdM token in any."""
 
 import logging
 import re
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -22,7 +23,7 @@ QUIET_PATHS = ("/health/live", "/health/ready", "/metrics")
 
 @dataclass
 class _Trace:
-    """What is known of the request being answered; its threads share it, since they copy the context.
+    """What is known of the request being answered, or of the work; its threads share it, since they copy the context.
 
     `upstream` has each cloud that was asked, and what that called each request.
     """
@@ -38,9 +39,20 @@ access_logger = logging.getLogger("flavorsync.access")
 
 
 def current_request_id() -> str:
-    """Return the id of the request being answered, `-` outside of one."""
+    """Return the id of the request being answered or of the work being done, `-` outside of any."""
     trace = _current.get()
     return trace.id if trace else NO_REQUEST
+
+
+@contextmanager
+def traced(request_id: str = NO_REQUEST) -> Iterator[_Trace]:
+    """Have what is done inside bear this id, when it is part of a request's work, or a new one, `req-<uuid4>`."""
+    trace = _Trace(f"req-{uuid4()}" if request_id == NO_REQUEST else request_id)
+    reset = _current.set(trace)
+    try:
+        yield trace
+    finally:
+        _current.reset(reset)
 
 
 def note_user(name: str) -> None:
@@ -66,18 +78,13 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        request_id = f"req-{uuid4()}"
-        # Django reports 4xx answers when the middleware is through: the filter finds the id here.
-        request.request_id = request_id  # type: ignore[attr-defined]
-        trace = _Trace(request_id)
-        reset = _current.set(trace)
-        began = time.perf_counter()
-        try:
+        with traced() as trace:
+            # Django reports 4xx answers when the middleware is through: the filter finds the id here.
+            request.request_id = trace.id  # type: ignore[attr-defined]
+            began = time.perf_counter()
             response = self.get_response(request)
-            response[HEADER] = request_id
+            response[HEADER] = trace.id
             self._log(request, response, trace, milliseconds=(time.perf_counter() - began) * 1000)
-        finally:
-            _current.reset(reset)
         return response
 
     def _log(self, request: HttpRequest, response: HttpResponseBase, trace: _Trace, *, milliseconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The threat model names tests that exist."""
+"""The pages of the documentation name tests that exist."""
 
 import ast
 import re
@@ -6,6 +6,7 @@ import re
 from flavorsync_project.tests.source import ROOT
 
 PAGE = ROOT / "docs" / "threat-model.md"
+FILE = re.compile(r"`([\w/]+/test_\w+\.py)")
 NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 
@@ -26,3 +27,10 @@ def test_every_threat_has_a_test() -> None:
     assert rows
     unshown = [row for row in rows if not NAMED.search(row.rpartition(" | ")[2])]
     assert not unshown, f"docs/threat-model.md names no test in: {unshown}"
+
+
+def test_every_file_of_tests_that_a_page_names_is_there() -> None:
+    pages = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "SECURITY.md"]
+    named = {path for page in pages for path in FILE.findall(page.read_text(encoding="utf-8"))}
+    assert "flavors/tests/test_sync_killed.py" in named
+    assert not sorted(path for path in named if not (ROOT / path).is_file())

@@ -37,7 +37,13 @@ def test_a_provider_on_this_machine_needs_no_encryption(settings: Settings) -> N
 
 
 @pytest.mark.parametrize(
-    "setting", ["ANONYMOUS_RATE", "LOCAL_ACCOUNT_FAILURE_RATE", "LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE"]
+    "setting",
+    [
+        "ANONYMOUS_RATE",
+        "LOCAL_ACCOUNT_FAILURE_RATE",
+        "LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE",
+        "TOKEN_ADDRESS_FAILURE_RATE",
+    ],
 )
 @pytest.mark.parametrize("rate", ["10", "ten/hour", "10/fortnight", "10/", "1/2/3"])
 def test_a_rate_that_is_none_is_an_error(settings: Settings, setting: str, rate: str) -> None:

@@ -10,7 +10,7 @@ from identity.tests import server as idm
 from identity.tests.factories import make_answer
 from identity.tests.server import IdmServer
 
-OUTCOMES = ("valid", "remembered", "refused", "unavailable")
+OUTCOMES = ("valid", "remembered", "refused", "unavailable", "throttled")
 
 
 def counts() -> dict[str, float]:
@@ -30,9 +30,10 @@ def counts() -> dict[str, float]:
         ([idm.answer("no", status="401 Unauthorized")] * 2, ["bad", "bad"], {"refused": 2, "requests": 2}),
         ([idm.answer({}, status="500 Oops")], ["good"], {"unavailable": 1, "requests": 1}),
         ([idm.hang_up, idm.hang_up], ["good"], {"unavailable": 1, "requests": 1}),
+        ([idm.answer("no", status="401 Unauthorized")] * 2, ["bad"] * 5, {"refused": 2, "throttled": 3, "requests": 2}),
         ([], ["x" * 8001], {}),
     ],
-    ids=["valid", "remembered", "refused", "500", "broken", "not asked about"],
+    ids=["valid", "remembered", "refused", "500", "broken", "too many", "not asked about"],
 )
 def test_validations_are_counted_by_outcome(
     server: IdmServer,
@@ -42,10 +43,11 @@ def test_validations_are_counted_by_outcome(
     expected: dict[str, int],
 ) -> None:
     server.script = script
+    settings.TOKEN_ADDRESS_FAILURE_RATE = "2/min"
     before = counts()
     for token in tokens:
         try:
-            keyrock.validate(token)
+            keyrock.validate(token, address="192.0.2.1")
         except APIException:
             continue
     assert {name: int(count - before[name]) for name, count in counts().items() if count > before[name]} == expected

@@ -5,8 +5,10 @@ import http.client
 import io
 import socket
 import time
+from collections.abc import Hashable
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from django.conf import settings
@@ -120,11 +122,31 @@ def _read(raw: Any) -> bytes:
     return b"".join(parts)
 
 
+class _Pool(requests.Session):
+    """Keeps no cookies and looks for no passwords: callers must not share them.
+
+    What the environment says of a host (HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE) is read once, not at every request.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        # An authentication that adds nothing: without one, requests looks for a password in ~/.netrc.
+        self.auth = lambda request: request
+        self._settings: dict[Hashable, dict[str, Any]] = {}
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Return the settings of a request, out of its own and the environment's."""
+        key = urlsplit(url)[:2], str(proxies), stream, verify, cert
+        if key not in self._settings:
+            self._settings[key] = {**super().merge_environment_settings(url, proxies, stream, verify, cert)}
+        return self._settings[key].copy()
+
+
 @functools.cache
 def _pool() -> requests.Session:
-    """Return the process's one pool of connections, without cookies: callers must not share them."""
-    pool = requests.Session()
-    pool.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    """Return the process's one pool of connections."""
+    pool = _Pool()
     for scheme in ("http://", "https://"):
         pool.mount(scheme, BoundedAdapter(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE))
     return pool

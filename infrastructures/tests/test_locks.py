@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from flavorsync_project.tests.source import ROOT
 from infrastructures.locks import Locked, exclusive
@@ -26,6 +27,7 @@ import django
 django.setup()
 from django.conf import settings
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from infrastructures.locks import exclusive
 settings.BASE_DIR = Path(sys.argv[1])
 connection.settings_dict["NAME"] = sys.argv[2]
@@ -59,6 +61,17 @@ def is_free(name: str) -> bool:
             return True
     except Locked:
         return False
+
+
+def is_free_for_others(name: str) -> bool:
+    def try_it() -> bool:
+        try:
+            return is_free(name)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor() as pool:
+        return pool.submit(try_it).result()
 
 
 def test_holds_against_another_thread() -> None:
@@ -134,3 +147,20 @@ def test_one_thread_at_a_time() -> None:
 def test_the_same_name_in_another_database_of_the_server_is_another_lock() -> None:
     with held_by_a_process("a", database="information_schema"):
         assert is_free("a")
+
+
+def test_all_names_are_held_or_none() -> None:
+    with exclusive("a", "b"):
+        assert [is_free_for_others(name) for name in ("a", "b", "c")] == [False, False, True]
+    with held_by_a_thread("b"):
+        with pytest.raises(Locked), exclusive("a", "b", "c"):
+            pass
+        assert [is_free_for_others(name) for name in ("a", "b", "c")] == [True, False, True]
+    assert is_free_for_others("b")
+
+
+@pytest.mark.skipif(connection.vendor != "mysql", reason="on SQLite a lock is a file's")
+def test_two_queries_hold_any_number_of_names() -> None:
+    with CaptureQueriesContext(connection) as captured, exclusive("a", "b", "c"):
+        pass
+    assert len(captured) == 2

@@ -4,8 +4,11 @@ import gzip
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from pytest_django import Settings
 
 from infrastructures.openstack import sessions
@@ -138,6 +141,32 @@ def test_sessions_share_their_connections_and_nothing_else() -> None:
         ask(server.url)
         assert server.connections == 1
         assert "somebody" not in server.requests[1]
+
+
+def test_no_password_of_our_account_is_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with Server(answers()) as server:
+        ask(server.url)
+    assert "authorization" not in server.requests[0].lower()
+
+
+def test_the_proxy_of_the_environment_is_used_and_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_for: list[str] = []
+    look = requests.sessions.get_environ_proxies
+
+    def counted(url: str, *arguments: Any, **options: Any) -> dict[str, str]:
+        looked_for.append(url)
+        return look(url, *arguments, **options)
+
+    monkeypatch.setattr(requests.sessions, "get_environ_proxies", counted)
+    with Server(answers(b"1"), answers(b"2")) as proxy, Server(answers(b"3"), answers(b"4")) as server:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        cloud = "http://nova.example.org"
+        bodies = [ask(url) for url in (cloud, server.url, cloud, server.url)]
+    assert bodies == [b"1", b"3", b"2", b"4"]
+    assert looked_for == [f"{cloud}/", f"{server.url}/"]
 
 
 def test_a_connection_of_a_bad_answer_is_neither_reused_nor_leaked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,20 @@ def test_a_list_is_read_again_when_a_replacement_has_begun_meanwhile(cloud: Clou
     assert not Replacement.objects.exists()
 
 
+def test_a_list_is_read_again_when_a_replacement_has_ended_meanwhile(cloud: Cloud) -> None:
+    asked = where()
+    old, new = make_nova_flavor().as_json(), make_nova_flavor(ram=8192).as_json()
+    Replacement.objects.create(infrastructure=asked["infrastructure"], flavorid="42", old=old, new=new)
+
+    def end(request: PreparedRequest, context: Any) -> dict[str, Any]:
+        # Nova has read its flavors while this one was missing, and answers when it is there again.
+        ended, _ = Replacement.objects.all().delete()
+        return {"flavors": [] if ended else [flavor_document()]}
+
+    cloud.http.get(f"{NOVA}/flavors/detail", json=end)
+    assert [flavor.id for flavor in services.list_flavors(**asked)] == ["42"]
+
+
 def test_a_list_is_read_once_when_nothing_is_being_replaced(cloud: Cloud) -> None:
     cloud.nova("GET", "/flavors/detail", {"json": {"flavors": [flavor_document()]}})
     services.list_flavors(**where())

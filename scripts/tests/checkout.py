@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +25,7 @@ TOOLS = (
     "flock",
     "grep",
     "mkdir",
+    "mktemp",
     "readlink",
     "rm",
     "sed",
@@ -191,9 +193,13 @@ class Server:
 
     def wait_until_all_ended(self) -> None:
         """Wait until no process is left: gunicorn's own take a moment to see that their master was killed."""
+        self.wait_until(lambda: not self.processes(), "no process is left")
+
+    def wait_until(self, holds: Callable[[], object], what: str) -> None:
+        """Wait until it holds."""
         deadline = time.monotonic() + DONE
-        while running := self.processes():
-            assert time.monotonic() < deadline, f"left behind: {running}"
+        while not holds():
+            assert time.monotonic() < deadline, f"not within {DONE} s: {what}; there are {self.processes()}"
             time.sleep(0.05)
 
     def wait_for(self, *words: str) -> list[int]:

@@ -60,6 +60,18 @@ def test_the_end_of_one_ends_them_all(checkout: Checkout, which: str) -> None:
     assert "serve: the server, the worker or the scheduler has ended: its own words are above." in server.printed
 
 
+def test_all_three_write_their_figures_into_one_folder_that_goes_with_them(checkout: Checkout, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    server = checkout.serve(TMPDIR=str(temporary))
+    pids = server.wait_for("run_worker", "run_scheduler")
+    (folder,) = temporary.iterdir()
+    server.wait_until(lambda: all(list(folder.glob(f"*_{pid}.db")) for pid in pids), "both write figures")
+    assert len({file.stem.rpartition("_")[2] for file in folder.iterdir()} - set(map(str, pids))) >= 1
+    server.stop()
+    assert list(temporary.iterdir()) == []
+
+
 def test_the_password_printed_opens_the_account(checkout: Checkout) -> None:
     printed = checkout.run("serve", "--help").stdout
     assert "--lab" in printed

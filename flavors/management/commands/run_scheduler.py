@@ -9,15 +9,18 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, close_old_connections
 from redis.exceptions import RedisError
 
 from flavors import tasks
+from flavorsync_project.api.request_id import traced
 
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LOOKS = 10.0
+AWAY = (Error, RedisError)
+"""What is raised when the database or the queue is away, and may come back."""
 
 
 class Command(BaseCommand):
@@ -37,18 +40,25 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, once: bool, interval: float, **options: Any) -> None:
-        """Do what is due, now and after every interval."""
+        """Do what is due, now and after every interval; each look has a request id of its own.
+
+        Raises:
+            CommandError: with --once, when the database or the queue is away.
+        """
         if once:
-            self._look()
-            return
+            try:
+                return self._look()
+            except AWAY as error:
+                raise CommandError(f"Nothing could be looked after: {error}") from error
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: sys.exit())
         while True:
             close_old_connections()
-            try:
-                self._look()
-            except (Error, RedisError) as error:  # the database or the queue is away, and may come back
-                logger.error("Nothing could be looked after: %s", error)
+            with traced():
+                try:
+                    self._look()
+                except AWAY as error:
+                    logger.error("Nothing could be looked after: %s", error)
             time.sleep(interval)
 
     def _look(self) -> None:

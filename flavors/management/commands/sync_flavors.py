@@ -18,6 +18,7 @@ from flavors.synchronisation import Listener, carry_out, create_run
 from infrastructures.models import Infrastructure
 
 IN_SYNC, FAILED, DRIFT = 0, 1, 2
+NO_NODES = "There is no node that we have credentials for, so there is nothing to compare."
 EXIT_STATUS = {SyncRun.State.IN_SYNC: IN_SYNC, SyncRun.State.DRIFT: DRIFT}
 
 
@@ -72,6 +73,8 @@ Examples:
     ) -> None:
         """Run, print, and exit with what the run's end means."""
         infrastructures = chosen_nodes(nodes)
+        if not infrastructures:
+            self.stderr.write(f"{NO_NODES} Register one: manage.py register_infrastructure --help")
         run = create_run(
             requested_by=f"{_user()} (command line)",
             infrastructures=infrastructures,
