@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
 from deploy.tests.stack import Answer, Stack, exchange
@@ -24,12 +24,22 @@ BASIC = {"X-Auth-Token": seed.idm_token("basic")}
 MANAGER = {"X-Auth-Token": seed.idm_token("manager")}
 OWNER = {"X-Auth-Token": seed.idm_token("owner-mordor")}
 OPERATOR = {"user": "operator", "password": "password of the operator"}
-FAILURES = (502, 503)
+NO_ANSWER = 0
+"""The "status" of an answer that did not come, or broke off: the worker that gave it was killed."""
+FAILURES = (502, 503, NO_ANSWER)
 """What may come while something is broken: of a cloud, and of the IdM, the database or a worker."""
 MAY_TAKE = 90
 """Seconds after which a write that is repeated has failed for good."""
 
 Flavor = dict[str, Any]
+
+
+class Failure(NamedTuple):
+    """A request that failed: when, in seconds of the record, which one, and how."""
+
+    at: float
+    what: str
+    status: int
 
 
 @dataclass
@@ -38,7 +48,7 @@ class Record:
 
     began: float = field(default_factory=time.monotonic)
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
-    failures: list[tuple[float, str, int]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     repeated: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -53,7 +63,12 @@ class Record:
         with self.lock:
             self.statuses[method, status] += 1
             if status in FAILURES:
-                self.failures.append((self.seconds, f"{method} {path}", status))
+                self.failures.append(Failure(self.seconds, f"{method} {path}", status))
+
+    def failed(self, since: float) -> list[Failure]:
+        """Return what has failed since then, in seconds of this record."""
+        with self.lock:
+            return [failure for failure in self.failures if failure.at >= since]
 
     def complain(self, what: str) -> None:
         with self.lock:
@@ -79,8 +94,7 @@ class Client(threading.Thread):
         except Exception as error:  # noqa: BLE001 — whatever ends a client is a finding
             self.record.complain(f"{self.name} gave up: {error!r}")
         finally:
-            if self._connection:
-                self._connection.close()
+            self._disconnect()
 
     def go(self) -> None:
         raise NotImplementedError
@@ -93,19 +107,18 @@ class Client(threading.Thread):
         document: Any = None,
         *,
         accepts: Collection[int],
-        quietly: bool = False,
     ) -> Answer:
-        """Send a request and return its answer, having checked what holds for every one."""
+        """Send a request and return its answer, having checked what holds for every one that came whole."""
         try:
             self._connection = self._connection or self.stack.connect()
             answer = exchange(self._connection, method, path, headers, document)
-        except (OSError, http.client.HTTPException) as error:
-            self._connection = None
-            self.record.complain(f"{method} {path} got no answer: {error!r}")
-            raise
+        except (OSError, http.client.HTTPException):
+            answer = Answer(NO_ANSWER, {"Connection": "close"}, b"")
         if answer.headers.get("Connection") == "close":
-            self._connection = None
+            self._disconnect()
         self.record.note(method, path.partition("?")[0].rpartition("/")[0] or path, answer.status)
+        if answer.status == NO_ANSWER:
+            return answer
         if answer.status not in (*accepts, *FAILURES):
             self.record.complain(f"{method} {path} was answered {answer.status}: {answer.body[:300]!r}")
         try:
@@ -113,6 +126,11 @@ class Client(threading.Thread):
         except (AssertionError, ValueError, KeyError, ET.ParseError) as error:
             self.record.complain(f"{method} {path} {answer.status}: {error!r} {answer.body[:300]!r}")
         return answer
+
+    def _disconnect(self) -> None:
+        if self._connection:
+            self._connection.close()
+            self._connection = None
 
     def write(self, method: str, path: str, headers: Mapping[str, str], document: Any, *, done: int) -> None:
         """Write until it is certain that it is done: *done*, or what says so when it is asked again."""

@@ -5,19 +5,24 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from deploy.tests.load import OPERATOR, Flavor, Record, make_clients
+from deploy.tests.load import NO_ANSWER, OPERATOR, Failure, Flavor, Record, make_clients
 from deploy.tests.stack import Stack, kill, running_stack
 from infrastructures.tests.proxy import NovaProxy, silent
 from lab import Lab, seed
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.stack]
 
-QUIET = 5
-"""Seconds between a fault that has ended and the next one."""
+QUIET = 4
+"""Seconds without a failure after which the service has recovered. Its breakers try a dead cloud every 3 s."""
+MAY_RECOVER = 30
+"""Seconds after the end of a fault in which the service has to recover."""
+AT_LEAST = 60
+"""Seconds of load."""
 SEEDED = {region: {flavor.id for flavor in flavors} for region, flavors in seed.FLAVORS.items()}
 SETTINGS = {
     "OPENSTACK_TIMEOUT": "3",
@@ -75,10 +80,31 @@ class Faults:
         self.stack.lab.start("idm")
 
     def worker_killed(self) -> None:
+        """Kill a worker: what it was answering breaks off, even after nginx has passed on the head."""
         kill(min(self.stack.web_workers()))
 
     def reloaded(self) -> None:
         self.stack.reload()
+
+
+@dataclass
+class Span:
+    """A fault and what followed until the next one, in seconds of the record."""
+
+    fault: str
+    begun: float
+    over: float
+    recovered: bool
+    failures: list[Failure]
+
+    @property
+    def counted(self) -> Counter[int]:
+        return Counter(failure.status for failure in self.failures)
+
+    @property
+    def last(self) -> float:
+        """How long after the fault was over something failed."""
+        return max((failure.at - self.over for failure in self.failures if failure.at > self.over), default=0.0)
 
 
 @pytest.mark.timeout(600)
@@ -107,8 +133,10 @@ def test_nothing_is_lost_half_or_wrong(stack: Stack, proxy: NovaProxy) -> None:
         for fault in sequence:
             begun = record.seconds
             fault()
-            spans.append((fault.__name__, begun, record.seconds))
-            time.sleep(QUIET)
+            over = record.seconds
+            recovered = wait_until_recovered(record, over)
+            spans.append(Span(fault.__name__, begun, over, recovered, record.failed(begun)))
+        time.sleep(max(0, AT_LEAST - record.seconds))
         ended.set()
         for client in clients:
             client.join(120)
@@ -116,25 +144,40 @@ def test_nothing_is_lost_half_or_wrong(stack: Stack, proxy: NovaProxy) -> None:
     print_figures(record, spans, lasted)
     assert not [client.name for client in clients if client.is_alive()]
     assert record.wrong == []
+    assert [span.fault for span in spans if not span.recovered] == []
+    assert lasted >= AT_LEAST
+    killings = [span for span in spans if span.fault == "worker_killed"]
+    due = [failure for span in killings for failure in span.failures if failure.status == NO_ANSWER]
+    assert [failure for failure in record.failures if failure.status == NO_ANSWER] == due
     assert {program: stack.pid(program) for program in pids} == pids  # nobody had to start anything anew
     known = {flavorid: flavor for client in clients for flavorid, flavor in client.flavors.items()}
     assert_all_is_as_known(stack, known)
     print(f"{len(known)} flavors are as their clients know them. Lost: 0, half done: 0, wrong answers: 0")
 
 
-def print_figures(record: Record, spans: list[tuple[str, float, float]], lasted: float) -> None:
+def wait_until_recovered(record: Record, over: float) -> bool:
+    """Wait until nothing has failed for some seconds, and return whether that came in time."""
+    while record.seconds < over + MAY_RECOVER:
+        if record.seconds > over + QUIET and not record.failed(record.seconds - QUIET):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def print_figures(record: Record, spans: list[Span], lasted: float) -> None:
     total = sum(record.statuses.values())
     print(f"\n{total} requests of 50 clients in {lasted:.0f} s, {record.repeated} writes repeated")
     for (method, status), count in sorted(record.statuses.items()):
-        print(f"  {method} {status}: {count}")
-    for number, (name, begun, over) in enumerate(spans):
-        until = spans[number + 1][1] if number + 1 < len(spans) else lasted
-        failed = [(when, status) for when, _, status in record.failures if begun <= when < until]
-        last = max((when for when, _ in failed), default=over)
-        counted = dict(Counter(status for _, status in failed))
-        print(f"  {name} for {over - begun:.1f} s: {counted or 'no'} failures, last {max(last - over, 0):.1f} s after")
+        print(f"  {method} {named(status)}: {count}")
+    for span in spans:
+        counted = ", ".join(f"{count} × {named(status)}" for status, count in span.counted.items()) or "no failures"
+        print(f"  {span.fault} for {span.over - span.begun:.1f} s: {counted}, last {span.last:.1f} s after")
     for complaint in record.wrong[:20]:
         print("  WRONG", complaint)
+
+
+def named(status: int) -> str:
+    return str(status) if status != NO_ANSWER else "broken off"
 
 
 def assert_all_is_as_known(stack: Stack, known: dict[str, Flavor]) -> None:
