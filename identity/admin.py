@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import Field, ManyToManyField, QuerySet
+from django.db.models import Field, ManyToManyField, QuerySet, prefetch_related_objects
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest
 
@@ -26,6 +26,13 @@ class RoleAdmin(GroupAdmin):
 
     formfield_overrides = _BOXES
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Group | None:
+        """Fetch what its permissions' names begin with, too: who may only look is shown these."""
+        role: Group | None = super().get_object(request, object_id, from_field)
+        if role:
+            prefetch_related_objects([role], "permissions__content_type")
+        return role
+
 
 @admin.register(User)
 class AccountAdmin(UserAdmin):
@@ -39,6 +46,13 @@ class AccountAdmin(UserAdmin):
         """Fetch the nodes of all in one more query."""
         accounts: QuerySet[User] = super().get_queryset(request)
         return accounts.prefetch_related("infrastructures")
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> User | None:
+        """Fetch what its permissions' names begin with, too: who may only look is shown these."""
+        account: User | None = super().get_object(request, object_id, from_field)
+        if account:
+            prefetch_related_objects([account], "user_permissions__content_type")
+        return account
 
     @admin.display(description="operates")
     def operates(self, account: User) -> str:

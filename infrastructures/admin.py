@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count, QuerySet
+from django.db.models import Count, QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -29,6 +29,20 @@ class OffersActions(admin.ModelAdmin):
         choices = self.get_action_choices(request, default_choices=[])
         offered = [(name, label) for name, label in choices if name != "delete_selected"]
         return super().change_view(request, object_id, form_url, {"offered": offered, **(extra_context or {})})
+
+
+class KeptByInstallations(admin.ModelAdmin):
+    """The admin of what is not deleted while it has installations."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Return the installations that keep them from being deleted or, without any, what Django finds.
+
+        Django would ask for the name of each one's flavor and node by itself. Cost: three queries more.
+        """
+        objs = list(objs)
+        prefetch_related_objects(objs, "installations__flavor", "installations__infrastructure")
+        kept = [f"Installation: {installation}" for each in objs for installation in each.installations.all()]
+        return ([], {}, set(), kept) if kept else super().get_deleted_objects(objs, request)
 
 
 def origin(request: HttpRequest) -> str:
@@ -85,7 +99,7 @@ class InfrastructureForm(forms.ModelForm):
 
 
 @admin.register(Infrastructure)
-class InfrastructureAdmin(OffersActions):
+class InfrastructureAdmin(KeptByInstallations, OffersActions):
     """The regions, and the credentials with which we enter them, which a Fiware operator registers here."""
 
     form = InfrastructureForm

@@ -14,7 +14,7 @@ from flavors.admin.coverage import CoveragePages
 from flavors.admin.staff import PROMOTE
 from flavors.models import Flavor, Installation
 from flavors.units import readable_gib, readable_mib
-from infrastructures.admin import OffersActions
+from infrastructures.admin import KeptByInstallations, OffersActions
 from infrastructures.models import Infrastructure
 
 
@@ -60,7 +60,7 @@ class CoverageFilter(admin.SimpleListFilter):
 
 
 @admin.register(Flavor)
-class FlavorAdmin(CoveragePages, ComparisonPages, OffersActions):
+class FlavorAdmin(CoveragePages, ComparisonPages, KeptByInstallations, OffersActions):
     """The flavors of the catalogue."""
 
     list_display = ["name", "vcpus", "readable_ram", "readable_disk", "promoted", "public", "installed_in"]

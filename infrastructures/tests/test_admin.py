@@ -11,7 +11,6 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
 
 from identity.models import User
 from infrastructures.models import Check, Infrastructure
@@ -46,37 +45,17 @@ def make_open(number: int) -> None:
     make_replacement(infrastructure=make_infrastructure(f"Node {number:02}"), flavorid=f"flavor-{number:02}")
 
 
-# The list, what makes a row, what finds the first of them, and how many queries it takes.
-LISTS: list[tuple[str, Callable[[int], None], str, int]] = [
-    ("infrastructures_infrastructure", make_cloud, "00.example.org", 6),
-    ("infrastructures_replacement", make_open, "Node 00", 6),
-    ("identity_user", make_user, "user-00", 7),
-    ("admin_logentry", make_entry, "thing 00", 11),
+# The list, what makes a row, and what finds the first of them.
+LISTS: list[tuple[str, Callable[[int], None], str]] = [
+    ("infrastructures_infrastructure", make_cloud, "00.example.org"),
+    ("infrastructures_replacement", make_open, "Node 00"),
+    ("identity_user", make_user, "user-00"),
+    ("admin_logentry", make_entry, "thing 00"),
 ]
 
 
-@pytest.mark.parametrize(("model", "make", "found_by", "queries"), LISTS)
-def test_a_list_takes_as_many_queries_whatever_its_length(
-    admin_client: Client,
-    django_assert_max_num_queries: DjangoAssertNumQueries,
-    model: str,
-    make: Callable[[int], None],
-    found_by: str,
-    queries: int,
-) -> None:
-    url = reverse(f"admin:{model}_changelist")
-    for count in range(20):
-        make(count)
-    with django_assert_max_num_queries(queries):
-        answer = admin_client.get(url)
-    assert answer.status_code == 200
-    assert answer.context["cl"].result_count == 20 + (model == "identity_user")  # and the administrator
-
-
-@pytest.mark.parametrize(("model", "make", "found_by", "queries"), LISTS)
-def test_a_list_can_be_searched(
-    admin_client: Client, model: str, make: Callable[[int], None], found_by: str, queries: int
-) -> None:
+@pytest.mark.parametrize(("model", "make", "found_by"), LISTS)
+def test_a_list_can_be_searched(admin_client: Client, model: str, make: Callable[[int], None], found_by: str) -> None:
     for count in range(3):
         make(count)
     url = reverse(f"admin:{model}_changelist")

@@ -1,0 +1,297 @@
+"""No page takes more queries for more rows: each is asked for with little in the tables, and with much."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, transaction
+from django.db.models import Model
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver, reverse
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+from pytest_django import Settings
+
+from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
+from flavors.tasks import carry_out_run
+from flavors.tests.factories import make_flavor
+from identity.models import User
+from infrastructures.models import Check, Infrastructure
+from infrastructures.tests.cloud import Federation, flavor_document
+from infrastructures.tests.factories import make_registered, make_replacement
+
+pytestmark = pytest.mark.django_db
+
+# How many queries an administrator's pages take at most, two of them for who is asking: those that show rows, ...
+OF_ROWS = {
+    "catalogue": 4,
+    "django_tasks_database_dbtaskresult_changelist": 7,
+    "django_tasks_database_dbtaskresult_history": 5,
+    "auth_group_changelist": 5,
+    "auth_group_history": 7,
+    "auth_group_delete": 7,
+    "auth_group_change": 6,
+    "auth_group: delete_selected": 8,
+    "identity_user_changelist": 7,
+    "identity_user_history": 8,
+    "identity_user_delete": 10,
+    "identity_user_change": 9,
+    "identity_user: delete_selected": 17,
+    "admin_logentry_changelist": 9,
+    "infrastructures_infrastructure_changelist": 6,
+    "infrastructures_infrastructure_add": 3,
+    "infrastructures_infrastructure_history": 6,
+    "infrastructures_infrastructure_delete": 6,
+    "infrastructures_infrastructure_change": 7,
+    "infrastructures_infrastructure: delete_selected": 8,
+    "infrastructures_replacement_changelist": 6,
+    "infrastructures_replacement_history": 6,
+    "flavors_flavor_changelist": 6,
+    "flavors_flavor_history": 5,
+    "flavors_flavor_delete": 5,
+    "flavors_flavor_change": 4,
+    "flavors_flavor: delete_selected": 9,
+    "flavors_flavor: publish_flavors": 7,
+    "flavors_flavor: promote_flavors": 7,
+    "flavors_flavor: install_flavors": 11,
+    "flavors_flavor: synchronise_flavors": 10,
+    "flavors_flavor_coverage": 8,
+    "flavors_flavor_cell": 7,
+    "flavors_flavor_compare": 3,
+    "two nodes": 4,
+    "flavors_syncrun_changelist": 7,
+    "flavors_syncrun_history": 5,
+    "flavors_syncrun_change": 6,
+    "flavors_syncrun_progress": 4,
+}
+# ... and those that show none or one, or lead on.
+OF_NONE = {
+    "docs": 0,
+    "index": 3,
+    "app_list": 2,
+    "login": 2,
+    "password_change": 2,
+    "password_change_done": 2,
+    "jsi18n": 2,
+    "auth_group_add": 3,
+    "auth_user_password_change": 6,
+    "identity_user_add": 2,
+    "admin_logentry_change": 5,
+    "admin_logentry_history": 4,
+    "django_tasks_database_dbtaskresult_change": 3,
+    "infrastructures_infrastructure: check_connections": 10,
+    "infrastructures_replacement_change": 4,
+    "flavors_flavor_add": 2,
+    "a draft: delete": 5,
+    "two nodes: install": 2,
+}
+BOUNDS = OF_ROWS | OF_NONE
+# Who is no superuser has their permissions looked up, and those of their groups.
+FOR_PERMISSIONS = 2
+FEW, MANY = 3, 30
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page by the name of its route, which a form leads to when it has data."""
+
+    name: str
+    url: str
+    data: dict[str, Any] | None = None
+
+    def ask(self, client: Client) -> Any:
+        """Return what it answers."""
+        return client.get(self.url) if self.data is None else client.post(self.url, self.data)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """How many queries a page takes, and how many bytes it has."""
+
+    queries: int
+    length: int
+
+
+@pytest.fixture
+def federation(settings: Settings, tmp_path: Path) -> Iterator[Federation]:
+    """The clouds of the nodes, of which two answer."""
+    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
+    with Federation() as federation:
+        for name in ("node-00", "node-01"):
+            federation.add(name)
+        yield federation
+
+
+def fill(count: int, federation: Federation) -> dict[str, Model]:
+    """Make that many rows of everything, also of what hangs on one row; return such a row of each model, by name."""
+    numbers, now = range(count), timezone.now()
+    nodes = [make_registered(f"node-{number:02}") for number in numbers]
+    flavors = [make_flavor(name=f"flavor-{number:02}", flavorid=str(number)) for number in numbers]
+    for number in numbers:
+        make_flavor(name=f"draft-{number:02}", public=False, promoted=False)
+    Check.objects.bulk_create(Check(infrastructure=node, checked_at=now) for node in nodes)
+    Installation.objects.bulk_create(
+        Installation(flavor=flavor, infrastructure=node, flavorid=flavor.flavorid)
+        for flavor in flavors
+        for node in nodes
+    )
+    for ram, cloud in enumerate(federation.clouds.values(), start=1):
+        documents = [flavor_document(id=f"own-{number}", name=f"own-{number}", ram=ram) for number in numbers]
+        cloud.flavors = {document["id"]: document for document in documents}
+    made = [flavors[0], nodes[0], *_people(numbers, nodes), _run(count, nodes, flavors), _task(numbers)]
+    made += [make_replacement(infrastructure=node) for node in nodes][:1]
+    made += [_history(made)]
+    return {str(row._meta).replace(".", "_"): row for row in made}
+
+
+def _people(numbers: Iterable[int], nodes: list[Infrastructure]) -> tuple[User, Group]:
+    accounts = [User.objects.create(username=f"account-{number:02}") for number in numbers]
+    groups = [Group.objects.create(name=f"group-{number:02}") for number in numbers]
+    account, group, permissions = accounts[0], groups[0], Permission.objects.all()[: len(groups)]
+    nodes[0].operators.set(accounts)
+    account.infrastructures.set(nodes)
+    account.groups.set(groups)
+    account.user_permissions.set(permissions)
+    group.permissions.set(permissions)
+    return account, group
+
+
+def _run(count: int, nodes: list[Infrastructure], flavors: list[Flavor]) -> SyncRun:
+    run, *_ = [SyncRun.objects.create() for _ in range(count)]
+    for node in nodes:
+        part = SyncNode.objects.create(run=run, infrastructure=node, name=node.name, compared_at=timezone.now())
+        differences = [{"member": f"extra_specs.{each}", "node": None, "catalogue": each} for each in range(count)]
+        SyncOutcome.objects.bulk_create(
+            SyncOutcome(
+                node=part,
+                flavorid=flavor.flavorid,
+                name=flavor.name,
+                state=SyncOutcome.State.DIFFERENT,
+                differences=differences,
+                action=SyncOutcome.Action.UPDATE,
+            )
+            for flavor in flavors
+        )
+    return run
+
+
+def _task(numbers: Iterable[int]) -> DBTaskResult[Any, Any]:
+    values = {
+        "task_path": carry_out_run.module_path,
+        "args_kwargs": {"args": [], "kwargs": {}},
+        "run_after": timezone.now(),
+        "backend_name": "default",
+    }
+    task, *_ = [DBTaskResult.objects.create(**values) for _ in numbers]
+    return task
+
+
+def _history(made: Iterable[Model]) -> LogEntry:
+    LogEntry.objects.bulk_create(
+        LogEntry(
+            user=user,
+            content_type=ContentType.objects.get_for_model(row),
+            object_id=row.pk,
+            object_repr=str(row),
+            action_flag=CHANGE,
+        )
+        for row in made
+        for user in User.objects.exclude(username="account-00")  # who may be deleted that way
+    )
+    return LogEntry.objects.earliest("pk")
+
+
+def pages(made: dict[str, Model], user: User) -> Iterator[Page]:
+    """Return every page that there could be: of all routes of the admin site, of all its actions, and some more."""
+    for name in ("catalogue", "docs"):
+        yield Page(name, reverse(name))
+    keys = {"app_label": "flavors", "content_type_id": 0, "id": made["identity_user"].pk}
+    keys |= {"flavor": made["flavors_flavor"].pk, "node": made["infrastructures_infrastructure"].pk}
+    keys["pk"] = made["flavors_syncrun"].pk
+    for route in _routes(admin.site.urls[0]):
+        model, _, _ = str(route.name).rpartition("_")
+        keys["object_id"] = made[model].pk if model in made else 0
+        given = {argument: keys[argument] for argument in route.pattern.regex.groupindex}
+        yield Page(str(route.name), reverse(f"admin:{route.name}", kwargs=given))
+    for model, row in made.items():
+        yield from _actions(model, type(row), user)
+    compare = reverse("admin:flavors_flavor_compare")
+    yield Page("two nodes", f"{compare}?left=node-00&right=node-01")
+    asked = {"do": "install", "flavorid": "own-0", "flavor": "own-0", "node": "node-00", "into": "node-01"}
+    yield Page("two nodes: install", f"{compare}change/", asked)
+    draft = Flavor.objects.filter(public=False)[0]
+    yield Page("a draft: delete", reverse("admin:flavors_flavor_delete", args=[draft.pk]))
+
+
+def _routes(patterns: Iterable[URLPattern | URLResolver]) -> Iterator[URLPattern]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _routes(pattern.url_patterns)
+        elif pattern.name:
+            yield pattern
+
+
+def _actions(name: str, model: type[Model], user: User) -> Iterator[Page]:
+    request = RequestFactory().get("/")
+    request.user = user
+    rows = list(model._default_manager.values_list("pk", flat=True))
+    for action in admin.site.get_model_admin(model).get_actions(request):
+        values = {"action": action, "_selected_action": rows}
+        yield Page(f"{name}: {action}", reverse(f"admin:{name}_changelist"), values)
+
+
+def costs(count: int, federation: Federation, user: User) -> dict[str, Cost]:
+    """Return what each page costs when there is so much of everything; afterwards there is nothing of it."""
+    found = {}
+    client = Client()
+    client.force_login(user)
+    with transaction.atomic():
+        made = fill(count, federation)
+        user.infrastructures.set(Infrastructure.objects.all())
+        for page in pages(made, user):
+            with CaptureQueriesContext(connection) as queries:
+                answer = page.ask(client)
+            if answer.status_code in (200, 302):  # and not what nobody may, or only by POST
+                found[page.name] = Cost(len(queries), len(answer.content))
+        transaction.set_rollback(True)
+    return found
+
+
+def administrator() -> User:
+    """Return somebody who may do everything."""
+    return User.objects.create_superuser("administrator")
+
+
+def viewer() -> User:
+    """Return somebody who may look at everything, and change nothing."""
+    user = User.objects.create(username="viewer", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    return user
+
+
+@pytest.mark.parametrize("who", [administrator, viewer])
+def test_no_page_takes_more_queries_for_more_rows(
+    who: Callable[[], User], federation: Federation, settings: Settings
+) -> None:
+    # Else what has no room in a cookie any more is kept in the session, which takes a query.
+    settings.MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+    user = who()
+    costs(1, federation, user)  # what kinds of rows there are is remembered from then on
+    few, many = (costs(count, federation, user) for count in (FEW, MANY))
+    assert {page: cost.queries for page, cost in many.items()} == {page: cost.queries for page, cost in few.items()}
+    allowed = 0 if user.is_superuser else FOR_PERMISSIONS
+    assert not {page: cost.queries for page, cost in many.items() if cost.queries > BOUNDS[page] + allowed}
+
+
+def test_every_page_is_measured_with_all_its_rows(federation: Federation) -> None:
+    user = administrator()
+    few, many = (costs(count, federation, user) for count in (FEW, MANY))
+    assert many.keys() == BOUNDS.keys()
+    assert not [page for page in OF_ROWS if many[page].length < few[page].length + 5 * (MANY - FEW)]
