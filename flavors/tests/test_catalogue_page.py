@@ -1,5 +1,6 @@
 """The catalogue as a page for everybody."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -47,6 +48,23 @@ def test_everybody_sees_the_public_flavors_and_their_nodes(client: Client) -> No
     for shown in ("8 GiB", "512 MiB", "none yet", "the 3 nodes", reverse("docs"), reverse("admin:index")):
         assert shown in text
     assert "draft" not in text
+
+
+@pytest.mark.parametrize(
+    ("label", "leads_to", "shown"),
+    [
+        ("Catalogue", "catalogue", "The flavors of the federation"),
+        ("API", "docs", "swagger-ui"),
+        ("Administration", "admin:login", "Log in"),
+    ],
+)
+def test_each_link_at_the_top_leads_to_a_page(client: Client, label: str, leads_to: str, shown: str) -> None:
+    links = dict(re.findall(r'<a href="(/[^"]*)"[^>]*>(\w+)</a>', client.get(URL).text))
+    assert sorted(links.values()) == ["API", "Administration", "Catalogue"]
+    (href,) = (href for href, text in links.items() if text == label)
+    answer = client.get(href, follow=True)
+    assert (answer.status_code, answer.request["PATH_INFO"]) == (200, reverse(leads_to))
+    assert shown in answer.text
 
 
 @pytest.mark.parametrize(
