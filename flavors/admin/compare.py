@@ -1,7 +1,7 @@
 """Two nodes side by side, and what can be done from there."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import admin, messages
@@ -15,8 +15,9 @@ from rest_framework.exceptions import APIException
 from flavors import lifecycle
 from flavors.admin.actions import sentence
 from flavors.admin.staff import CHANGE, PROMOTE, VIEW, at_work, nodes_of
+from flavors.comparison import Difference
 from flavors.models import Installation
-from flavors.two_nodes import TwoNodes, side_by_side
+from flavors.two_nodes import Pair, TwoNodes, side_by_side
 from infrastructures.admin import origin
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.nova import Nova
@@ -170,15 +171,15 @@ def _sections(found: TwoNodes, line: "_Lines") -> list[dict[str, Any]]:
             "title": "Different",
             "colour": "differs",
             "pairs": True,
-            "lines": [(line(pair.left, left), pair.right, pair.differences) for pair in found.different],
+            "lines": [line.pair(pair) for pair in found.different],
         },
         {
             "title": "Equal under another name or id",
             "colour": "unknown",
             "pairs": True,
-            "lines": [(line(pair.left, left), pair.right, ()) for pair in found.alike],
+            "lines": [line.pair(pair) for pair in found.alike],
         },
-        {"title": "The same", "colour": "good", "lines": [(line(pair.left, left), None, ()) for pair in found.same]},
+        {"title": "The same", "colour": "good", "lines": [line.pair(pair) for pair in found.same]},
     ]
 
 
@@ -193,13 +194,30 @@ class _Lines:
         ).values_list("infrastructure_id", "flavorid", "flavor__public", "flavor__promoted")
         self._known = {(node, flavorid): (public, promoted) for node, flavorid, public, promoted in installed}
 
-    def __call__(self, flavor: NovaFlavor, node: Infrastructure, *, into: Infrastructure | None = None) -> Line:
+    def pair(self, pair: Pair) -> tuple[Line, Line, Sequence[Difference]]:
+        """Return a line for each flavor of a pair, and how they differ.
+
+        The catalogue has an id and a name but once: where one of the two is published that share
+        either, that one alone can be done something with.
+        """
+        left, right = self(pair.left, self.left), self(pair.right, self.right, which=f" that of {self.right}")
+        same_name = pair.left.name.lower() == pair.right.name.lower()
+        if pair.left.id == pair.right.id or same_name:
+            if left.published:
+                right = replace(right, choices=())
+            elif right.published:
+                left = replace(left, choices=())
+        return left, right, pair.differences
+
+    def __call__(
+        self, flavor: NovaFlavor, node: Infrastructure, *, into: Infrastructure | None = None, which: str = ""
+    ) -> Line:
         published, promoted = self._known.get((node.pk, flavor.id), (False, False))
         choices = []
         if into and self._may["install"]:
             choices.append(Choice("install", f"Install in {into}", into.name))
         if not published and self._may["publish"]:
-            choices.append(Choice("publish", "Publish"))
+            choices.append(Choice("publish", f"Publish{which}"))
         if published and not promoted and self._may["promote"]:
-            choices.append(Choice("promote", "Promote"))
+            choices.append(Choice("promote", f"Promote{which}"))
         return Line(flavor, node, published, promoted, tuple(choices))

@@ -1,5 +1,6 @@
 """Two nodes side by side in the admin site, and what is done from there."""
 
+import re
 from typing import Any
 
 import pytest
@@ -99,6 +100,53 @@ def test_a_private_flavor_is_installed_published_and_promoted(admin_client: Clie
         "published",
         "promoted",
     ]
+
+
+# A pair of each section: the flavor of Mordor, which is on the left, and that of Spain2
+PAIRS = {"Different": ("other", "other"), "Equal under another name or id": ("a", "b"), "The same": ("same", "same")}
+
+
+def fill_with_pairs(federation: Federation) -> None:
+    fill(federation)
+    for node, id in (("Mordor", "a"), ("Spain2", "b")):
+        federation.clouds[node].flavors[id] = flavor_document(id=id, name=id, ram=9)
+
+
+def offered(client: Client, section: str) -> list[list[str]]:
+    """Return what can be done with the pair of a section: with the flavor on the left, and with that on the right."""
+    sections = client.get(PAGE, BOTH).context["sections"]
+    (pair,) = next(each["lines"] for each in sections if each["title"] == section)
+    return [[choice.label for choice in line.choices] for line in pair[:2]]
+
+
+@pytest.mark.parametrize("section", PAIRS)
+def test_either_flavor_of_a_pair_is_published(admin_client: Client, federation: Federation, section: str) -> None:
+    fill_with_pairs(federation)
+    assert offered(admin_client, section) == [["Publish"], ["Publish that of Spain2"]]
+    _, right = PAIRS[section]
+    form = admin_client.get(PAGE, BOTH).text.partition(f"Publish that of Spain2: {right}")[0].rpartition("<form")[2]
+    sent = dict(re.findall('name="(flavorid|flavor|node|into)" value="(.*?)"', form))
+    assert sent == {"flavorid": right, "flavor": right, "node": "Spain2"}
+    assert change(admin_client, "publish", right, sent["node"]) == [f"{right}: published"]
+    flavor = Flavor.objects.get()
+    assert (flavor.nodes, flavor.ram) == (["Spain2"], federation.clouds["Spain2"].flavors[right]["ram"])
+    remaining = ["Publish"] if section.startswith("Equal") else []  # else the catalogue has its id by now
+    assert offered(admin_client, section) == [remaining, ["Promote that of Spain2"]]
+    assert ("public in Spain2" in admin_client.get(PAGE, BOTH).text) == (section == "The same")
+
+
+@pytest.mark.parametrize("theirs", [{"id": "1", "name": "other"}, {"id": "2", "name": "small"}])
+@pytest.mark.parametrize(
+    ("published", "remaining"), [("Mordor", [["Promote"], []]), ("Spain2", [[], ["Promote that of Spain2"]])]
+)
+def test_of_two_with_one_id_or_one_name_one_alone_is_published(
+    admin_client: Client, federation: Federation, theirs: dict[str, str], published: str, remaining: list[list[str]]
+) -> None:
+    both = {"Mordor": flavor_document(id="1", name="Small", ram=1), "Spain2": flavor_document(**theirs, ram=2)}
+    for node, document in both.items():
+        federation.clouds[node].flavors[document["id"]] = document
+    change(admin_client, "publish", both[published]["id"], published)
+    assert offered(admin_client, "Different") == remaining
 
 
 def test_a_public_flavor_is_installed_in_the_other_node(admin_client: Client, federation: Federation) -> None:
