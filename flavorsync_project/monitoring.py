@@ -23,6 +23,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from flavors.metrics import StateCollector
+from flavorsync_project.api.figures import FOLDER, forget_the_dead
 
 logger = logging.getLogger(__name__)
 
@@ -105,27 +106,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
         challenge = {"WWW-Authenticate": 'Bearer realm="Flavor Sync metrics"'}
         return HttpResponse("The token is not METRICS_TOKEN.\n", "text/plain", 401, headers=challenge)
     registry = CollectorRegistry()
-    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        _forget_the_dead(Path(folder))
+    if folder := os.environ.get(FOLDER):
+        forget_the_dead(Path(folder))
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     else:
         registry.register(REGISTRY)
     registry.register(StateCollector())
     return HttpResponse(generate_latest(registry), CONTENT_TYPE_LATEST)
-
-
-def _forget_the_dead(folder: Path) -> None:
-    """Remove what was true of a process only while it lived, however that ended; what it has counted stays."""
-    for file in folder.glob("gauge_live*.db"):
-        if not _is_alive(int(file.stem.rpartition("_")[2])):
-            file.unlink(missing_ok=True)  # whoever asks at the same time may have done so
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True  # another user's
-    return True

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from deploy.tests.stack import children_of
 from infrastructures.tests.cloud import token_document, version_document
 
 pytestmark = pytest.mark.slow
@@ -204,9 +205,9 @@ def counted(server: Server, route: str) -> int:
     return sum(int(float(found.removeprefix(line))) for found in answer.body.decode().splitlines() if line in found)
 
 
-def pids(folder: Path) -> set[str]:
-    """Return the processes that have written figures."""
-    return {re.sub(r".*_(\d+)\.db", r"\1", path.name) for path in folder.glob("*.db")}
+def places(folder: Path) -> set[str]:
+    """Return the places at which processes have counted requests."""
+    return {re.sub(r".*_(\d+)\.db", r"\1", path.name) for path in folder.glob("counter_*.db")}
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -228,21 +229,39 @@ def test_any_worker_tells_what_all_have_counted_the_dead_ones_too(tmp_path: Path
             nonlocal asked
             asked += 1
             assert made.ask(_get("/v1")).status == 200
-            return len(pids(folder) - {str(made.pid)}) >= 2
+            return len(places(folder)) >= 2
 
         until(both_have_answered)
         assert {counted(made, "/v1") for _ in range(8)} == {asked}
-        before = pids(folder)
         with pytest.raises((ConnectionError, KeyError)):  # no answer
             made.ask(_get("/die"))
         until(lambda: "was sent SIGKILL" in made.log)
         asked += 1
         assert made.ask(_get("/v1")).status == 200
         assert {counted(made, "/v1") for _ in range(8)} == {asked}
-        assert before <= pids(folder)
     finally:
         made.end()
     assert not folder.exists()
+
+
+def test_workers_that_come_and_go_leave_no_more_files(tmp_path: Path) -> None:
+    """Four of them live at once, in a reload."""
+    made = Server(tmp_path, METRICS_TOKEN=METRICS_TOKEN, TMPDIR=str(tmp_path))
+    try:
+        made.wait()
+        (folder,) = tmp_path.glob("flavorsync-metrics-*")
+        asked = 0
+        for _ in range(4):
+            before = children_of(made.pid)
+            os.kill(made.pid, signal.SIGHUP)
+            until(lambda: len(now := children_of(made.pid)) == 2 and not now & before)  # noqa: B023
+            for _ in range(8):
+                asked += 1
+                assert made.ask(_get("/v1")).status == 200
+        assert counted(made, "/v1") == asked
+        assert len(list(folder.glob("histogram_*.db"))) <= 4
+    finally:
+        made.end()
 
 
 def test_a_folder_that_somebody_names_is_used_and_left(tmp_path: Path) -> None:

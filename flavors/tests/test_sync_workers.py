@@ -16,13 +16,16 @@ from typing import IO
 
 import pytest
 import redis
+from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from flavors.models import SyncNode, SyncRun
 from flavors.synchronisation import MAX_ATTEMPTS
 from flavors.tests.factories import make_flavor
 from flavors.tests.federation import CLOUDS
 from flavors.tests.proxied import SOON, Clouds, until
+from flavorsync_project.api.figures import FOLDER
 from infrastructures.tests.proxy import Exchange, before, forwarded, hanging_up
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -168,6 +171,30 @@ def test_two_workers_carry_out_each_run_once(queue: Queue) -> None:
     for worker in workers:
         worker.terminate()
         assert worker.wait(SOON) == 0
+
+
+def test_each_run_is_counted_once_in_files_that_do_not_become_more(
+    queue: Queue, client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Over Redis each run is a process of its own."""
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    monkeypatch.setenv(FOLDER, str(folder))  # of the commands that are started from here, too
+    settings.METRICS_TOKEN = "token-of-the-tests"
+    left: list[set[str]] = []
+    for runs in (3, 6):
+        for _ in range(3):
+            queue.start_run()
+        queue.manage("run_worker", "--batch")
+        assert queue.clouds.lists() == dict.fromkeys(CLOUDS, runs)
+        answer = client.get("/metrics", headers={"Authorization": "Bearer token-of-the-tests"})
+        for cloud in CLOUDS:
+            labels = f'cloud="{cloud}",kind="nova_list"'
+            assert f'flavorsync_upstream_calls_total{{{labels},outcome="answered"}} {runs}.0\n' in answer.text
+            assert f"flavorsync_upstream_call_seconds_count{{{labels}}} {runs}.0\n" in answer.text
+        left.append({file.name for file in folder.glob("*.db")})
+        assert len([name for name in left[-1] if name.startswith("counter_")]) == 1
+    assert left[0] == left[1]
 
 
 def test_a_run_can_be_followed_from_our_logs_into_those_of_the_clouds(queue: Queue) -> None:

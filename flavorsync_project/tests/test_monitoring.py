@@ -1,18 +1,13 @@
 """What monitoring asks: alive, ready, and the figures; nobody else learns anything."""
 
 import logging
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from django.db import OperationalError, connection, connections
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from prometheus_client import REGISTRY
-from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
 
@@ -210,29 +205,6 @@ def test_the_state_of_the_federation(
     assert figures["flavorsync_node_compared_timestamp_seconds", ("Spain2",)] == pytest.approx(
         node.run.created_at.timestamp()
     )
-
-
-def write_down(file: Path, name: str, value: float) -> None:
-    """Write a figure as a process that shares its figures does."""
-    written = MmapedDict(str(file))  # type: ignore[no-untyped-call]
-    key = mmap_key(name, name, ["cloud"], ["Mordor"], "")
-    written.write_value(key, value, 0.0)  # type: ignore[no-untyped-call]
-    written.close()  # type: ignore[no-untyped-call]
-
-
-@pytest.mark.django_db
-def test_of_a_process_that_died_only_what_it_counted_is_told(
-    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    settings.METRICS_TOKEN = TOKEN
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
-        pass
-    for process in (os.getpid(), dead.pid):
-        write_down(tmp_path / f"counter_{process}.db", "calls_total", 3)
-        write_down(tmp_path / f"gauge_livesum_{process}.db", "dead_hosts", 1)
-    figures = read(client)
-    assert (figures["calls_total", ("Mordor",)], figures["dead_hosts", ("Mordor",)]) == (6, 1)
 
 
 @pytest.mark.usefixtures("_no_database")
