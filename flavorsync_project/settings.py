@@ -116,8 +116,11 @@ _MYSQL_OPTIONS = {
 
 
 def _database(url_variable: str, default: str) -> dict[str, Any]:
-    """Return Django's settings of the database that the environment names, tuned for its engine."""
-    database: dict[str, Any] = env.db_url(url_variable, default=default)
+    """Return Django's settings of the database that the environment names, tuned for its engine.
+
+    A variable that is empty names none.
+    """
+    database: dict[str, Any] = env.db_url_config(env.str(url_variable, default="") or default)
     database.setdefault("ATOMIC_REQUESTS", False)
     database.setdefault("CONN_MAX_AGE", 60)
     database.setdefault("CONN_HEALTH_CHECKS", True)
@@ -134,7 +137,7 @@ DATABASES = {"default": _database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sq
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
-    "default": env.cache_url("CACHE_URL", default="locmemcache://?max_entries=10000"),
+    "default": env.cache_url_config(env.str("CACHE_URL", default="") or "locmemcache://?max_entries=10000"),
     # What is known of Keystone tokens stays in the memory of the process: a token rescoped for its
     # bearer is a secret that no shared cache should hold.
     "keystone": {

@@ -93,6 +93,14 @@ def test_cookies_and_browsers_are_kept_to_https_where_people_come_by_it(https: b
     )
 
 
+def test_a_url_that_is_left_empty_is_one_that_is_not_set() -> None:
+    """As a secret is: what stands in a file to be filled in, or what a container was not given."""
+    names = ("DATABASES", "CACHES")
+    shown = settings_of(*names)
+    assert shown["DATABASES"]["default"]["ENGINE"] == "django.db.backends.sqlite3"
+    assert settings_of(*names, DATABASE_URL="", CACHE_URL="") == shown
+
+
 def test_lists_are_written_by_commas() -> None:
     assert settings_of("CORS_ALLOWED_ORIGINS", CORS_ALLOWED_ORIGINS="https://a.example, https://b.example:8443") == {
         "CORS_ALLOWED_ORIGINS": ["https://a.example", "https://b.example:8443"]
