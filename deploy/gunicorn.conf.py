@@ -19,6 +19,12 @@ threads = 8
 # Each worker loads the application by itself: on SIGHUP new ones come with new code and new settings, and the old ones
 # go when they have answered what they were asked.
 preload_app = False
+# How many seconds they have for that, and all workers when the service is stopped: as long as nginx waits for an answer
+# (proxy_read_timeout), so that nothing is cut short that a client may still be answered. A change takes several calls
+# to a cloud, each of which has OPENSTACK_TIMEOUT. The master starts no stop before it is done with a reload: whoever
+# ends it by force, supervisor (stopwaitsecs) or systemd (TimeoutStopSec), waits for twice as long, and some more.
+# Change all of these together.
+graceful_timeout = 120
 control_socket_disable = True
 
 # What a proxy says of a request is Django's to believe (the setting HTTPS), and no header is a WSGI variable.

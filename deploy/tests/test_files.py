@@ -46,6 +46,29 @@ def test_all_processes_write_their_figures_into_one_folder_that_there_is(program
     assert FIGURES.startswith(writable)
 
 
+def _number(pattern: str, file: str) -> int:
+    (found,) = re.findall(pattern, _read(file), re.MULTILINE)
+    return int(found)
+
+
+def _of_web_under_supervisor(name: str) -> int:
+    return _number(rf"^\[program:web\]\n(?:(?!\[).*\n)*?{name}=(\d+)$", "supervisor/flavor-sync.conf")
+
+
+def test_nothing_ends_a_request_that_nginx_waits_for() -> None:
+    """Neither a reload, nor a stop, nor a stop that has to wait for a reload."""
+    waits = _number(r"^ *proxy_read_timeout (\d+)s;$", "nginx/flavor-sync.conf")
+    graceful = _number(r"^graceful_timeout = (\d+)$", "gunicorn.conf.py")
+    assert graceful >= waits
+    patience = {
+        "supervisor": _of_web_under_supervisor("stopwaitsecs"),
+        "systemd": _number(r"^TimeoutStopSec=(\d+)$", "systemd/flavor-sync-web.service"),
+        "the container": _number(r"--stop-timeout (\d+) --env-file environment flavor-sync$", "Dockerfile"),
+    }
+    assert {name for name, seconds in patience.items() if seconds <= 2 * graceful} == set()
+    assert len(set(patience.values())) == 1
+
+
 def test_nginx_and_the_application_refuse_the_same_bodies() -> None:
     assert "client_max_body_size 1m;" in _read("nginx/flavor-sync.conf")
     assert settings.DATA_UPLOAD_MAX_MEMORY_SIZE == 1024 * 1024

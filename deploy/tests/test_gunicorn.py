@@ -30,9 +30,9 @@ LONGEST_TOKEN = 8_000
 DONE = 30
 """Seconds within which gunicorn has started, answered or ended."""
 
-# The application, and two paths that say or do what the application does not.
+# The application, and some paths that say or do what the application does not.
 PROBE = """\
-import os, signal
+import os, signal, time
 
 from flavorsync_project.wsgi import application as flavor_sync
 
@@ -44,6 +44,11 @@ def application(environ, start_response):
         raise ValueError(environ["QUERY_STRING"])
     if environ["PATH_INFO"] == "/die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if environ["PATH_INFO"] == "/slow":
+        print("The slow request has begun", flush=True)
+        time.sleep(float(environ["QUERY_STRING"]))
+        start_response("200 OK", [("Content-Length", "4")])
+        return [b"done"]
     if environ["PATH_INFO"] == "/split":
         start_response("200 OK", [("X-Split", environ["QUERY_STRING"] + "\\r\\n")])
         return []
@@ -260,6 +265,21 @@ def test_workers_that_come_and_go_leave_no_more_files(tmp_path: Path) -> None:
                 assert made.ask(_get("/v1")).status == 200
         assert counted(made, "/v1") == asked
         assert len(list(folder.glob("histogram_*.db"))) <= 4
+    finally:
+        made.end()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_slow_request_is_answered_when_gunicorn_is_reloaded_or_stopped(tmp_path: Path, number: int) -> None:
+    """Not even a worker that takes longer than gunicorn's own time-out, here a second, is killed before its time."""
+    made = Server(tmp_path, GUNICORN_CMD_ARGS="--timeout 1")
+    try:
+        made.wait()
+        with ThreadPoolExecutor(1) as pool:
+            slow = pool.submit(made.ask, _get("/slow?5"))
+            until(lambda: "The slow request has begun" in made.log)
+            os.kill(made.pid, number)
+            assert (slow.result().status, slow.result().body) == (200, b"done")
     finally:
         made.end()
 
