@@ -106,8 +106,12 @@ def _as(user: str) -> dict[str, Any]:
     return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
+_given: set[int] = set()
+
+
 def _free_port() -> int:
-    ports = list(range(8000, 8100))
+    """Return a port that nobody listens at, and that was not returned before: what is to listen there may not yet."""
+    ports = list(set(range(8000, 8100)) - _given)
     random.shuffle(ports)
     for port in ports:
         with socket.socket() as probe:
@@ -115,6 +119,7 @@ def _free_port() -> int:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.add(port)
             return port
     raise AssertionError("no port from 8000 to 8099 is free")
 
@@ -196,22 +201,62 @@ class MariaDB:
         return subprocess.run(command, capture_output=True, env={"PATH": PATH}).returncode == 0
 
 
+class Redis:
+    """A Redis of our own, for what web's processes share."""
+
+    def __init__(self, folder: Path, user: str) -> None:
+        self.folder, self.user = folder, user
+        self.port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Return the value of CACHE_URL."""
+        return f"rediscache://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--dir", str(self.folder)]
+        with (self.folder / "log").open("ab") as log:
+            command = ["redis-server", *options]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env={"PATH": PATH}, **_as(self.user))
+        until(self._answers, "Redis answers")
+
+    def stop(self) -> None:
+        """End it, if it was started."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait(timeout=DONE)
+
+    def _answers(self) -> bool:
+        assert self._process
+        assert self._process.poll() is None, (self.folder / "log").read_text(errors="replace")[-2000:]
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=DONE) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16) == b"+PONG\r\n"
+        except OSError:
+            return False
+
+
 class Stack:
-    """nginx, web, worker and scheduler under a supervisor, over a database server of their own, before the lab."""
+    """nginx, web, worker and scheduler under a supervisor, over a database server of their own, before the lab.
+
+    `cache` is what web's processes share, or None where there is no Redis: then each of them has its own.
+    """
 
     def __init__(self, lab: Lab, folder: Path, **settings: str) -> None:
         self.lab, self.folder = lab, folder
         self.user, self._python = _user_and_python()
         self.nginx_user = "www-data" if os.geteuid() == 0 else self.user
         self.port, self.plain_port = _free_port(), _free_port()
-        while self.plain_port == self.port:
-            self.plain_port = _free_port()
         self.root, self.log = folder / "opt", folder / "log"
-        for name in ("opt", "etc", "log", "mariadb", "supervisor"):
+        for name in ("opt", "etc", "log", "mariadb", "redis", "supervisor"):
             (folder / name).mkdir()
             (folder / name).chmod(0o755)
             shutil.chown(folder / name, self.user)
         self.database = MariaDB(folder / "mariadb", self.user)
+        self.cache = Redis(folder / "redis", self.user) if shutil.which("redis-server", path=PATH) else None
         self.settings = settings
         self._supervisord: subprocess.Popen[bytes] | None = None
         self.install()
@@ -246,7 +291,7 @@ class Stack:
             "SECRET_KEY": "of-the-tests-" + "x" * 50,
             "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
             "DATABASE_URL": self.database.url(),
-            "CACHE_URL": "locmemcache://?max_entries=10000",
+            "CACHE_URL": self.cache.url if self.cache else "locmemcache://?max_entries=10000",
             "STATIC_ROOT": str(self.root / "staticfiles"),
             "KEYROCK_URL": self.lab.idm_url,
             "KEYROCK_APP_IDS": seed.IDM_APPLICATION,
@@ -283,6 +328,8 @@ class Stack:
     def start(self) -> None:
         """Make the database, collect the static files, and have supervisor start everything but the scheduler."""
         self.database.start()
+        if self.cache:
+            self.cache.start()
         self.manage("migrate")
         self.manage("collectstatic", "--noinput")
         with (self.log / "supervisord.out").open("ab") as log:
@@ -302,6 +349,8 @@ class Stack:
         finally:
             if self._supervisord and self._supervisord.poll() is None:
                 self._supervisord.kill()
+            if self.cache:
+                self.cache.stop()
             self.database.stop()
 
     # Its processes
