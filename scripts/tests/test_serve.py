@@ -60,14 +60,22 @@ def test_the_end_of_one_ends_them_all(checkout: Checkout, which: str) -> None:
     assert "serve: the server, the worker or the scheduler has ended: its own words are above." in server.printed
 
 
+def files_of(pid: int, folder: Path) -> set[Path]:
+    """Return the files of figures that a process has open."""
+    opened = {descriptor.resolve() for descriptor in Path(f"/proc/{pid}/fd").iterdir()}
+    return {file for file in folder.glob("*.db") if file in opened}
+
+
 def test_all_three_write_their_figures_into_one_folder_that_goes_with_them(checkout: Checkout, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     server = checkout.serve(TMPDIR=str(temporary))
     pids = server.wait_for("run_worker", "run_scheduler")
     (folder,) = temporary.iterdir()
-    server.wait_until(lambda: all(list(folder.glob(f"*_{pid}.db")) for pid in pids), "both write figures")
-    assert len({file.stem.rpartition("_")[2] for file in folder.iterdir()} - set(map(str, pids))) >= 1
+    server.wait_until(lambda: all(files_of(pid, folder) for pid in pids), "both write figures")
+    theirs = [files_of(pid, folder) for pid in pids]
+    assert not set.intersection(*theirs)
+    server.wait_until(lambda: set(folder.glob("*.db")) > set.union(*theirs), "web writes figures, too")
     server.stop()
     assert list(temporary.iterdir()) == []
 
