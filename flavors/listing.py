@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import HttpResponse, HttpResponseNotModified
 from django.utils.http import parse_etags
 from rest_framework.request import Request
 from rest_framework.viewsets import GenericViewSet
@@ -61,7 +61,7 @@ def answer(
     listed = _listed(request, filters)
     revision = current_revision()
     etag = _etag(revision, listed)
-    if is_known(request, etag):
+    if is_known(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
         return HttpResponseNotModified(headers=_validators(etag))
     body = _bodies.get(etag)
     if body is None:
@@ -103,12 +103,11 @@ def remembered(etag: str) -> bytes | None:
     return body.content if body else None
 
 
-def is_known(request: Request | HttpRequest, etag: str) -> bool:
-    """Say whether the client has it (RFC 9110, 13.1.2, which has weak and strong ETags compared alike).
+def is_known(known: str, etag: str) -> bool:
+    """Say whether a client has it whose `If-None-Match` is *known* (RFC 9110, 13.1.2: weak ETags are like strong ones).
 
     Not `*`: that it has something is not that it has this.
     """
-    known = request.META.get("HTTP_IF_NONE_MATCH", "")
     return bool(known) and etag in {one.removeprefix("W/") for one in parse_etags(known)}
 
 

@@ -66,7 +66,6 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "flavorsync_project.api.metrics.MetricsMiddleware",
     "flavorsync_project.api.request_id.RequestIdMiddleware",
-    "flavors.repetition.RepetitionMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -1,23 +1,30 @@
 """A request that comes again is answered as before, at the cost of one query, and never when anything has changed."""
 
+import json
 import logging
+import time
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import requests_mock
 from django.core.cache import cache
 from django.db import OperationalError, connection
-from django.test import Client
+from django.http.response import HttpResponseBase
+from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
+from django.utils.datastructures import CaseInsensitiveMapping
 from prometheus_client import REGISTRY
 from pytest_django import Settings
 
 from flavors import listing, repetition
 from flavors.memory import Memory
 from flavors.models import Flavor
+from flavors.repetition import Repetition
 from flavors.tests.factories import make_flavor, make_installation
+from flavorsync_project.api.wsgi import Handler
 from identity.models import User
 from identity.tests.factories import APP_ID, KEYROCK_URL, make_answer
 
@@ -42,6 +49,13 @@ PASSING = {"X-Openstack-Request-Id"}
 
 
 @pytest.fixture(autouse=True)
+def open_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the connection, and with it the test's transaction, after each request."""
+    if connection.in_atomic_block:
+        monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
+
+
+@pytest.fixture(autouse=True)
 def account() -> User:
     make_installation(make_flavor(flavorid="nano", name="nano"), "Mordor")
     return User.objects.create_user("frodo", password="friend")
@@ -59,8 +73,37 @@ def credentials(request: pytest.FixtureRequest) -> dict[str, str]:
     return CREDENTIALS[request.param]
 
 
-def get(headers: dict[str, str], path: str = PATH, **more: str) -> Any:
-    return Client().get(path, headers={**headers, **{name.replace("_", "-"): text for name, text in more.items()}})
+@dataclass
+class Answer:
+    """An answer of the whole application, and whether Django had no part in it."""
+
+    status_code: int
+    headers: CaseInsensitiveMapping[str]
+    content: bytes
+    repeated: bool
+
+    def __getitem__(self, header: str) -> str:
+        return self.headers[header]
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
+def send(method: str, path: str, headers: dict[str, str], **body: Any) -> Answer:
+    started: list[Any] = []
+    environ = RequestFactory().generic(method, path, headers=headers, **body).environ
+    answered = Repetition(Handler())(environ, lambda *start: started.extend(start[:2]))  # type: ignore[arg-type]
+    content = b"".join(answered)
+    if close := getattr(answered, "close", None):
+        close()
+    status, named = started
+    return Answer(
+        int(status[:3]), CaseInsensitiveMapping(named), content, repeated=not isinstance(answered, HttpResponseBase)
+    )
+
+
+def get(headers: dict[str, str], path: str = PATH, **more: str) -> Answer:
+    return send("GET", path, {**headers, **{name.replace("_", "-"): text for name, text in more.items()}})
 
 
 def queries(request: Callable[[], Any]) -> tuple[Any, int]:
@@ -69,14 +112,9 @@ def queries(request: Callable[[], Any]) -> tuple[Any, int]:
     return response, len(captured)
 
 
-def shown(response: Any) -> tuple[int, bytes, dict[str, str]]:
-    headers = {name: value for name, value in response.items() if name not in PASSING}
+def shown(response: Answer) -> tuple[int, bytes, dict[str, str]]:
+    headers = {name: value for name, value in response.headers.items() if name not in PASSING}
     return response.status_code, response.content, headers
-
-
-def is_repeated(response: Any) -> bool:
-    """Say whether it was answered without the view, which would have put its mark on the answer."""
-    return not hasattr(response, "flavorsync_proof")
 
 
 # The same again
@@ -91,11 +129,11 @@ def test_it_is_the_same_answer_for_one_query(
     first = get(credentials, path, **more)
     again, count = queries(lambda: get(credentials, path, **more))
     assert count == 1
-    assert is_repeated(again)
+    assert again.repeated
     assert first.status_code == 200
     assert shown(again) == shown(first)
     assert again["X-Openstack-Request-Id"] != first["X-Openstack-Request-Id"]
-    assert ("Origin" in more) == ("Access-Control-Allow-Origin" in again)
+    assert ("Origin" in more) == ("Access-Control-Allow-Origin" in again.headers)
 
 
 def test_an_unchanged_list_is_304_for_one_query(credentials: dict[str, str]) -> None:
@@ -103,7 +141,7 @@ def test_an_unchanged_list_is_304_for_one_query(credentials: dict[str, str]) -> 
     first = get(credentials, If_None_Match=etag)
     again, count = queries(lambda: get(credentials, If_None_Match=etag))
     assert (again.status_code, again.content, count) == (304, b"", 1)
-    assert is_repeated(again)
+    assert again.repeated
     assert {name: again[name] for name in again.headers if name not in PASSING} == {
         name: first[name] for name in ("ETag", "Cache-Control", "Vary")
     }
@@ -111,8 +149,8 @@ def test_an_unchanged_list_is_304_for_one_query(credentials: dict[str, str]) -> 
 
 def test_no_304_speaks_of_a_length(credentials: dict[str, str]) -> None:
     etag = get(credentials)["ETag"]
-    assert "Content-Length" not in get(credentials, If_None_Match=etag)
-    assert "Content-Length" not in Client().head(PATH, headers={**credentials, "If-None-Match": etag})
+    assert "Content-Length" not in get(credentials, If_None_Match=etag).headers
+    assert "Content-Length" not in send("HEAD", PATH, {**credentials, "If-None-Match": etag}).headers
 
 
 def test_the_idm_is_asked_once(idm: requests_mock.Mocker) -> None:
@@ -180,7 +218,7 @@ def test_nothing_is_repeated_when_nothing_is_to_be_remembered(setting: str, sett
     setattr(settings, setting, 0)
     credentials = TOKEN if setting.startswith("KEYROCK") else basic()
     get(credentials)
-    assert not is_repeated(get(credentials))
+    assert not get(credentials).repeated
 
 
 def test_a_password_is_not_hashed_again_while_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,16 +255,16 @@ def test_other_methods_pages_and_formats_are_their_own() -> None:
     assert get(TOKEN, f"{PATH}?limit=1").content != whole.content
     assert get(TOKEN, f"{PATH}?limit=x").status_code == 400
     assert get(TOKEN, Accept="text/xml")["Content-Type"].startswith("text/xml")
-    head = Client().head(PATH, headers=TOKEN)
-    assert (head.content, head["Content-Length"]) == (b"", whole["Content-Length"])
-    assert Client().post(PATH, "{}", content_type="application/json", headers=TOKEN).status_code == 405
+    head = send("HEAD", PATH, TOKEN)
+    assert (head.repeated, head["Content-Length"]) == (False, whole["Content-Length"])
+    assert send("POST", PATH, TOKEN, data=b"{}", content_type="application/json").status_code == 405
 
 
 def test_another_sites_page_is_told_whether_it_may_read_it(settings: Settings) -> None:
     settings.CORS_ALLOWED_ORIGINS = ["http://localhost:9"]
     for origin, allowed in ((None, None), ("http://localhost:9", "http://localhost:9"), ("http://localhost:8", None)):
         response = get(TOKEN, **({"Origin": origin} if origin else {}))
-        assert response.get("Access-Control-Allow-Origin") == allowed
+        assert response.headers.get("Access-Control-Allow-Origin") == allowed
 
 
 def test_with_both_credentials_both_are_verified_every_time() -> None:
@@ -267,7 +305,18 @@ def test_a_database_that_is_away_is_503_for_a_request_that_comes_again_too(crede
         away = get(credentials)
     assert (away.status_code, away["Retry-After"], away["Vary"]) == (503, "5", "Accept, origin")
     assert away.json() == {"error": {"message": "The service is not available right now."}}
-    assert is_repeated(get(credentials))
+    assert get(credentials).repeated
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_has_become_too_old_is_closed_afterwards() -> None:
+    get(TOKEN)
+    assert get(TOKEN).repeated
+    assert connection.connection is not None
+    connection.close_at = time.monotonic()
+    assert get(TOKEN).repeated
+    assert connection.connection is None
+    assert get(TOKEN).repeated
 
 
 # What is kept

@@ -28,9 +28,14 @@ class MetricsMiddleware:
         began = time.perf_counter()
         response = self.get_response(request)
         method, route = request.method if request.method in METHODS else OTHER, route_of(request)
-        REQUESTS.labels(method, route, response.status_code).inc()
-        REQUEST_SECONDS.labels(method, route).observe(time.perf_counter() - began)
+        count_request(method, route, response.status_code, time.perf_counter() - began)
         return response
+
+
+def count_request(method: str, route: str, status: int, seconds: float) -> None:
+    """Count a request that was answered."""
+    REQUESTS.labels(method, route, status).inc()
+    REQUEST_SECONDS.labels(method, route).observe(seconds)
 
 
 def route_of(request: HttpRequest) -> str:

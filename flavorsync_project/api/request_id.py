@@ -22,7 +22,7 @@ QUIET_PATHS = ("/health/live", "/health/ready", "/metrics")
 
 
 @dataclass
-class _Trace:
+class Trace:
     """What is known of the request being answered, or of the work; its threads share it, since they copy the context.
 
     `upstream` has each cloud that was asked, and what that called each request.
@@ -33,7 +33,7 @@ class _Trace:
     upstream: list[tuple[str, str]] = field(default_factory=list)
 
 
-_current: ContextVar[_Trace | None] = ContextVar("flavorsync_request", default=None)
+_current: ContextVar[Trace | None] = ContextVar("flavorsync_request", default=None)
 
 access_logger = logging.getLogger("flavorsync.access")
 
@@ -45,9 +45,9 @@ def current_request_id() -> str:
 
 
 @contextmanager
-def traced(request_id: str = NO_REQUEST) -> Iterator[_Trace]:
+def traced(request_id: str = NO_REQUEST) -> Iterator[Trace]:
     """Have what is done inside bear this id, when it is part of a request's work, or a new one, `req-<uuid4>`."""
-    trace = _Trace(f"req-{uuid4()}" if request_id == NO_REQUEST else request_id)
+    trace = Trace(f"req-{uuid4()}" if request_id == NO_REQUEST else request_id)
     reset = _current.set(trace)
     try:
         yield trace
@@ -84,31 +84,35 @@ class RequestIdMiddleware:
             began = time.perf_counter()
             response = self.get_response(request)
             response[HEADER] = trace.id
-            self._log(request, response, trace, milliseconds=(time.perf_counter() - began) * 1000)
+            # Who came with a session: as far as a view has asked, which would cost a query here.
+            if not trace.user and (user := getattr(request, "_cached_user", None)) and user.is_authenticated:
+                trace.user = str(user)
+            seconds = time.perf_counter() - began
+            path, status = escape_uri_path(request.path), response.status_code
+            log_request(trace, method=request.method or "", path=path, status=status, seconds=seconds)
         return response
 
-    def _log(self, request: HttpRequest, response: HttpResponseBase, trace: _Trace, *, milliseconds: float) -> None:
-        # Who came with a session: as far as a view has asked, which would cost a query here.
-        if not trace.user and (user := getattr(request, "_cached_user", None)) and user.is_authenticated:
-            trace.user = str(user)
-        path, status = escape_uri_path(request.path), response.status_code
-        quiet = status == 200 and request.path in QUIET_PATHS
-        access_logger.log(
-            logging.DEBUG if quiet else logging.INFO,
-            "%s %s %d %.1f ms",
-            request.method,
-            path,
-            status,
-            milliseconds,
-            extra={
-                "method": request.method,
-                "path": path,
-                "status": status,
-                "milliseconds": round(milliseconds, 1),
-                "nodes": list(dict.fromkeys(cloud for cloud, _ in trace.upstream)),
-                "upstream_request_ids": [upstream_id for _, upstream_id in trace.upstream if upstream_id],
-            },
-        )
+
+def log_request(trace: Trace, *, method: str, path: str, status: int, seconds: float) -> None:
+    """Write the access line of a request that was answered, with its path as in a URL."""
+    quiet = status == 200 and path in QUIET_PATHS
+    milliseconds = seconds * 1000
+    access_logger.log(
+        logging.DEBUG if quiet else logging.INFO,
+        "%s %s %d %.1f ms",
+        method,
+        path,
+        status,
+        milliseconds,
+        extra={
+            "method": method,
+            "path": path,
+            "status": status,
+            "milliseconds": round(milliseconds, 1),
+            "nodes": list(dict.fromkeys(cloud for cloud, _ in trace.upstream)),
+            "upstream_request_ids": [upstream_id for _, upstream_id in trace.upstream if upstream_id],
+        },
+    )
 
 
 class RequestIdFilter(logging.Filter):

@@ -1,9 +1,12 @@
-"""The way from WSGI into Django, past two of its requests' weaknesses."""
+"""The way from WSGI into Django, past two weaknesses of its requests and one of its answers."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
 
 
@@ -26,3 +29,13 @@ class Handler(WSGIHandler):
     """Django's WSGI application with such requests."""
 
     request_class = Request
+
+    def get_response(self, request: HttpRequest) -> HttpResponseBase:
+        """Return the answer; none to "not modified" speaks of a length.
+
+        Django says 0, which the body that the client keeps has not (RFC 9110, 8.6).
+        """
+        response = super().get_response(request)
+        if response.status_code == HTTPStatus.NOT_MODIFIED:
+            response.headers.pop("Content-Length", None)
+        return response
