@@ -5,7 +5,9 @@ The README's table names every setting and its default; a test keeps the two in 
 
 import os
 import secrets
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +27,14 @@ def _development_secret(path: Path, make: Callable[[], str]) -> str:
 
     Production names its own in SECRET_KEY; the deployment check says so when it does not.
     """
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii")
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secret := make())
-    return secret
+    if not path.exists():
+        # Whole or not at all: several processes may begin at once, and any may be killed.
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as file:
+            file.write(make())
+            file.flush()
+            with suppress(FileExistsError):
+                os.link(file.name, path)
+    return path.read_text(encoding="ascii")
 
 
 DEBUG = env.bool("DEBUG", default=False)

@@ -5,11 +5,13 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 
+from flavorsync_project.settings import _development_secret
 from flavorsync_project.tests.source import ROOT, setting_names
 
 pytestmark = pytest.mark.slow
@@ -105,3 +107,27 @@ def test_lists_are_written_by_commas() -> None:
     assert settings_of("CORS_ALLOWED_ORIGINS", CORS_ALLOWED_ORIGINS="https://a.example, https://b.example:8443") == {
         "CORS_ALLOWED_ORIGINS": ["https://a.example", "https://b.example:8443"]
     }
+
+
+def test_processes_that_begin_at_once_share_a_secret_that_is_made_for_them(tmp_path: Path) -> None:
+    path, others = tmp_path / ".secret_key", []
+
+    def make() -> str:
+        others.append(_development_secret(path, lambda: "theirs"))
+        return "ours"
+
+    assert _development_secret(path, make) == "theirs"
+    assert others == ["theirs"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_secret_that_could_not_be_made_is_made_the_next_time(tmp_path: Path) -> None:
+    path = tmp_path / ".secret_key"
+    with pytest.raises(KeyboardInterrupt):
+        _development_secret(path, _interrupted)
+    assert _development_secret(path, lambda: "ours") == "ours"
+
+
+def _interrupted() -> str:
+    raise KeyboardInterrupt
