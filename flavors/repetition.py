@@ -15,7 +15,6 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from django.db import connection
 from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 from django.utils.encoding import escape_uri_path
 from rest_framework.request import Request
 
@@ -89,7 +88,7 @@ class Repetition:
     nothing. What it answers is logged and counted like all the rest.
     """
 
-    def __init__(self, django: Callable[[WSGIEnvironment, StartResponse], HttpResponseBase]) -> None:
+    def __init__(self, django: Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]) -> None:
         self.django = django
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -156,7 +155,9 @@ def _still_holds(answer: _Answer) -> bool:
         connection.close_if_unusable_or_obsolete()  # as Django does after each request
 
 
-def _remember(key: bytes, response: HttpResponseBase) -> None:
+def _remember(key: bytes, response: Iterable[bytes]) -> None:
+    if not isinstance(response, HttpResponse):
+        return  # a file, in what the server wraps files in
     asked = getattr(response, "flavorsync_asked", None)
     etag = response.headers.get("ETag")
     if asked is None or etag is None or response.cookies:
@@ -168,7 +169,7 @@ def _remember(key: bytes, response: HttpResponseBase) -> None:
     _answers.put(key, _Answer(asked, etag, headers), size=size)
 
 
-def _headers(response: HttpResponseBase) -> dict[str, str]:
+def _headers(response: HttpResponse) -> dict[str, str]:
     headers = {name: value for name, value in response.items() if name != HEADER}
     if response.status_code != HTTPStatus.NOT_MODIFIED:
         return headers

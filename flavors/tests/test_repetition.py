@@ -7,9 +7,11 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from wsgiref.util import FileWrapper
 
 import pytest
 import requests_mock
+from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.db import OperationalError, connection
 from django.http.response import HttpResponseBase
@@ -258,6 +260,18 @@ def test_other_methods_pages_and_formats_are_their_own() -> None:
     head = send("HEAD", PATH, TOKEN)
     assert (head.repeated, head["Content-Length"]) == (False, whole["Content-Length"])
     assert send("POST", PATH, TOKEN, data=b"{}", content_type="application/json").status_code == 405
+
+
+def test_a_file_is_handed_to_the_server_as_ever() -> None:
+    environ = RequestFactory().get("/static/flavorsync/admin.css").environ | {"wsgi.file_wrapper": FileWrapper}
+    started: list[Any] = []
+    answered = Repetition(Handler())(environ, lambda *start: started.extend(start[:2]))  # type: ignore[arg-type]
+    assert isinstance(answered, FileWrapper)
+    assert (
+        b"".join(answered) == (django_settings.BASE_DIR / "flavorsync_project/static/flavorsync/admin.css").read_bytes()
+    )
+    answered.close()
+    assert started[0] == "200 OK"
 
 
 def test_another_sites_page_is_told_whether_it_may_read_it(settings: Settings) -> None:
