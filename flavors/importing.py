@@ -12,11 +12,12 @@ from rest_framework.exceptions import NotFound
 from flavors import services
 from flavors.models import NOVA_MEMBERS, Flavor, Installation
 from flavorsync_project.api.errors import Conflict, reasons
+from infrastructures.changes import alone_with
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import FlavorNotFound
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.services import alone_with, open_nova
+from infrastructures.services import open_nova
 
 
 class Taken(StrEnum):

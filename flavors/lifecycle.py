@@ -18,19 +18,13 @@ from flavors import services
 from flavors.models import Flavor, Installation
 from flavors.permissions import PROMOTE
 from flavorsync_project.api.errors import Conflict, Unauthorized
+from infrastructures.changes import alone_with
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import CloudError, FlavorConflict, FlavorNotFound
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.services import (
-    REGISTER,
-    Outcome,
-    alone_with,
-    in_each_cloud,
-    open_nova,
-    replace_flavor,
-    settle_replacements,
-)
+from infrastructures.replacements import replace_flavor, settle_replacements
+from infrastructures.services import REGISTER, Outcome, in_each_cloud, open_nova
 
 logger = logging.getLogger(__name__)
 

@@ -27,6 +27,7 @@ from flavors.comparison import Finding, NodeFlavors, Wanted, compare
 from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
 from flavors.planning import Step, plan, unreachable
 from flavorsync_project.api.errors import Conflict
+from infrastructures.changes import alone_with, create_flavor, delete_flavor
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import (
@@ -38,17 +39,8 @@ from infrastructures.openstack.errors import (
 )
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.services import (
-    CLOUDS_AT_ONCE,
-    alone_with,
-    create_flavor,
-    delete_flavor,
-    in_each_cloud,
-    open_nova,
-    replace_flavor,
-    settle_replacements,
-    with_one_retry,
-)
+from infrastructures.replacements import replace_flavor, settle_replacements
+from infrastructures.services import CLOUDS_AT_ONCE, in_each_cloud, open_nova, with_one_retry
 
 logger = logging.getLogger(__name__)
 

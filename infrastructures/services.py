@@ -1,17 +1,15 @@
-"""What is done in a cloud's Nova and written down in the database, in that order or the other."""
+"""Registering clouds, and reaching those that are registered."""
 
-import logging
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from rest_framework.exceptions import NotFound, PermissionDenied
 
@@ -20,32 +18,21 @@ from identity.accounts import create_account, give_roles
 from identity.models import User
 from identity.roles import Role
 from infrastructures.encryption import Undecryptable, rotate
-from infrastructures.locks import Locked, exclusive
-from infrastructures.models import Infrastructure, Replacement
+from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import (
     CloudError,
-    CloudNotAsked,
-    CloudTimedOut,
     CloudUnavailable,
     CredentialsMissing,
-    CredentialsRefused,
-    FlavorConflict,
-    FlavorRefused,
-    TokenRefused,
 )
 from infrastructures.openstack.keystone import forget_session
 from infrastructures.openstack.nova import Nova, OperatorsNova
-from infrastructures.openstack.records import Credentials, NovaFlavor, Region
-
-logger = logging.getLogger(__name__)
+from infrastructures.openstack.records import Credentials, Region
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 REGISTER = "infrastructures.register_infrastructure"
 CLOUDS_AT_ONCE = 16
-# A replacement takes a fraction of this; a list waits twice at most.
-SECONDS_TO_WAIT = 1
 SECONDS_BEFORE_RETRY = (0.1, 0.6)
 
 
@@ -327,247 +314,3 @@ def _require_right_to_register(registrant: Any, name: str) -> None:
     owned_nodes = getattr(registrant, "owned_nodes", None)
     if not registrant.has_perm(REGISTER) or (owned_nodes is not None and name not in owned_nodes):
         raise PermissionDenied(f"You may not register the node {name}.")
-
-
-def replace_flavor(
-    *,
-    infrastructure: Infrastructure,
-    nova: Nova,
-    flavorid: str,
-    changes: Mapping[str, Any],
-    requested_by: str,
-    check: Callable[[], None] = lambda: None,
-) -> NovaFlavor:
-    """Give a flavor other values under the same id, and return it as Nova then has it.
-
-    Nova cannot change a flavor's numbers, so the flavor is deleted and made again, with its extra
-    specs, access list, description, ephemeral disk, RX/TX factor and is_public. Both are written
-    down first: what is cut short between the two is settled by `settle_replacements`.
-
-    Args:
-        changes: by member of `NovaFlavor`.
-        check: called when nobody else can change the flavor any more; what it raises ends it there.
-
-    Raises:
-        FlavorNotFound, FlavorConflict, FlavorRefused, Forbidden: Nova's refusal; the old flavor stays.
-        Conflict: somebody else is changing this flavor right now.
-        CloudUnavailable: Nova failed; the old flavor stays, or the replacement is settled later.
-
-    Cost: upstream, one call to read, one to delete, one to create; one more with extra specs; one
-    more and one per project when it is not public; one more when it is renamed. One call when
-    nothing changes. Three queries.
-    """
-    with alone_with(infrastructure, flavorid), nova.place():
-        check()
-        if Replacement.objects.filter(infrastructure=infrastructure, flavorid=flavorid).exists():
-            raise Conflict(f"{infrastructure}: an earlier replacement of flavor {flavorid} is still open.")
-        old = nova.get_whole_flavor(flavorid)
-        new = replace(old, **changes)
-        if new == old:
-            return old
-        with exclusive(*sorted({_name_lock(infrastructure, name) for name in (old.name, new.name)})):
-            _refuse_taken_name(nova, old=old, new=new)
-            record = Replacement.objects.create(
-                infrastructure=infrastructure,
-                flavorid=flavorid,
-                old=old.as_json(),
-                new=new.as_json(),
-                requested_by=requested_by,
-            )
-            return _carry_out(record, nova)
-
-
-def settle_replacements(*, infrastructure: Infrastructure, nova: Nova) -> list[Replacement]:
-    """Finish or undo the replacements that were cut short in this cloud; return those it could not.
-
-    One that a live request is at work on is left to it, and waited for a little: meanwhile its
-    flavor may be missing in Nova. Where Nova refuses (the caller's token may
-    not make flavors, say) or fails, it stays open for the next caller, and nothing is lost: both
-    flavors are in the database.
-
-    Raises:
-        TokenRefused: the cloud does not accept the token.
-
-    Cost: one query; where replacements are open, one more, and some upstream calls for each until the cloud fails.
-    """
-    still_open: list[Replacement] = []
-    if not has_replacements(infrastructure):
-        return still_open
-    for record in Replacement.objects.filter(infrastructure=infrastructure):
-        try:
-            with exclusive(_lock_name(infrastructure, record.flavorid), wait=SECONDS_TO_WAIT), nova.place():
-                _settle(record, nova)
-        except Locked:
-            continue
-        except TokenRefused:
-            raise
-        except CloudError as error:
-            _note(record, error)
-            still_open.append(record)
-            if isinstance(error, CloudUnavailable):
-                break  # it would fail the next one too; whoever came may still have something to read there
-    return still_open
-
-
-def create_flavor(*, infrastructure: Infrastructure, nova: Nova, flavor: NovaFlavor) -> NovaFlavor:
-    """Create a flavor in the cloud and return it as Nova has it.
-
-    Raises:
-        FlavorConflict, FlavorRefused, Forbidden, CloudUnavailable: as `Nova.create_flavor`.
-        Conflict: somebody else is changing the flavor of this id right now.
-
-    Cost: as `Nova.create_flavor` and `alone_with`.
-    """
-    with alone_with(infrastructure, flavor.id, name=flavor.name):
-        return nova.create_flavor(flavor)
-
-
-def delete_flavor(*, infrastructure: Infrastructure, nova: Nova, flavorid: str) -> None:
-    """Delete a flavor from the cloud.
-
-    Raises:
-        FlavorNotFound, Forbidden, CloudUnavailable: as `Nova.delete_flavor`.
-        Conflict: somebody else is changing the flavor right now.
-
-    Cost: one upstream call.
-    """
-    with alone_with(infrastructure, flavorid):
-        nova.delete_flavor(flavorid)
-
-
-def _lock_name(infrastructure: Infrastructure, flavorid: str) -> str:
-    return f"flavor:{infrastructure.pk}:{flavorid}"
-
-
-@contextmanager
-def alone_with(infrastructure: Infrastructure, flavorid: str, *, name: str | None = None) -> Iterator[None]:
-    """Keep everybody else from changing a flavor in a cloud meanwhile, and from taking its *name* there.
-
-    Raises:
-        Conflict: somebody else is changing it right now, or with *name* that or the id is that of a flavor
-            whose replacement is still open.
-
-    Cost: as `exclusive`, and one query with *name*.
-    """
-    locks = [_lock_name(infrastructure, flavorid), *([] if name is None else [_name_lock(infrastructure, name)])]
-    try:
-        with exclusive(*locks):
-            if name is not None:
-                _refuse_reserved(infrastructure, flavorid, name)
-            yield
-    except Locked as error:
-        raise Conflict(f"{infrastructure}: flavor {flavorid} is being changed by somebody else.") from error
-
-
-def _name_lock(infrastructure: Infrastructure, name: str) -> str:
-    """Return the lock on a name in a cloud; Nova's on MySQL tell no case apart."""
-    return f"name:{infrastructure.pk}:{name.lower()}"
-
-
-def _refuse_reserved(infrastructure: Infrastructure, flavorid: str, name: str) -> None:
-    """Raise `Conflict` for the name or id of a flavor that is missing only because its replacement was cut short."""
-    if not has_replacements(infrastructure):
-        return
-    for record in Replacement.objects.filter(infrastructure=infrastructure):
-        if name.lower() in {record.old["name"].lower(), record.new["name"].lower()}:
-            raise Conflict(f"{infrastructure}: the name {name} is that of a flavor that is being replaced.")
-        if record.flavorid == flavorid:
-            raise Conflict(f"{infrastructure}: the id {flavorid} is that of a flavor that is being replaced.")
-
-
-def has_replacements(infrastructure: Infrastructure) -> bool:
-    """Say whether a replacement is open in a cloud, which is seldom, and asked before each flavor that is made there.
-
-    Cost: one query, by hand: making a QuerySet takes longer than the answer.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM infrastructures_replacement WHERE infrastructure_id = %s", [infrastructure.pk])
-        return cursor.fetchone() is not None
-
-
-def _refuse_taken_name(nova: Nova, *, old: NovaFlavor, new: NovaFlavor) -> None:
-    """Raise `FlavorConflict` while the old flavor still stands, rather than when it is gone."""
-    name = new.name.lower()
-    if name == old.name.lower():
-        return
-    if any(flavor.name.lower() == name for flavor in nova.list_flavors()):
-        raise FlavorConflict(nova.region.name, f"there is already a flavor named {new.name}.")
-
-
-def _carry_out(record: Replacement, nova: Nova) -> NovaFlavor:
-    """Delete the old flavor and create the new one; on failure put the old one back."""
-    new = NovaFlavor.from_json(record.new)
-    try:
-        nova.delete_flavor(record.flavorid)
-    except CloudError as error:
-        if not isinstance(error, CloudUnavailable) or isinstance(error, (CredentialsRefused, CloudNotAsked)):
-            record.delete()  # else it may be gone or not: the next caller settles it
-        raise
-    try:
-        created = nova.create_flavor(new)
-    except CloudError as error:
-        _put_back(record, nova, because=error)
-        raise
-    record.delete()
-    return created
-
-
-def _put_back(record: Replacement, nova: Nova, *, because: CloudError) -> None:
-    record.goal = Replacement.Goal.OLD
-    _note(record, because)
-    try:
-        if isinstance(because, CloudTimedOut):
-            nova.look(record.flavorid)  # does it answer again? The caller has waited long; else the next one settles it
-        _settle(record, nova)
-    except CloudError as error:
-        _note(record, error)
-
-
-def _settle(record: Replacement, nova: Nova) -> None:
-    """Bring one replacement to its end, from whatever Nova has now.
-
-    Raises:
-        FlavorConflict: somebody else has made another flavor of this id or name meanwhile.
-        CloudError: as `Nova`'s methods.
-    """
-    try:
-        record.refresh_from_db()  # its goal may have changed, too, before we had the lock
-    except Replacement.DoesNotExist:
-        return  # settled while we came
-    old, new = NovaFlavor.from_json(record.old), NovaFlavor.from_json(record.new)
-    has = nova.find_flavor(record.flavorid)
-    if has and has.row not in (old.row, new.row):
-        raise FlavorConflict(nova.region.name, f"flavor {record.flavorid} has been made otherwise by somebody else.")
-    untouched = has is not None and has.row == old.row and record.goal == Replacement.Goal.NEW
-    if not untouched:
-        _make_goal(record, nova, old=old, new=new)
-    logger.info("%s: the replacement of flavor %s is settled", nova.region.name, record.flavorid)
-    record.delete()
-
-
-def _make_goal(record: Replacement, nova: Nova, *, old: NovaFlavor, new: NovaFlavor) -> None:
-    if record.goal == Replacement.Goal.NEW:
-        try:
-            _make(nova, new)
-            return
-        except (FlavorConflict, FlavorRefused) as error:
-            record.goal = Replacement.Goal.OLD
-            _note(record, error)
-    _make(nova, old)
-
-
-def _make(nova: Nova, wanted: NovaFlavor) -> None:
-    """Make Nova have *wanted* whole, where it now has nothing, a part of it, or its other version."""
-    has = nova.find_flavor(wanted.id)
-    if has and has.row != wanted.row:
-        nova.delete_flavor(wanted.id)
-        has = None
-    if has:
-        nova.complete_flavor(wanted, has=has)
-    else:
-        nova.create_flavor(wanted)
-
-
-def _note(record: Replacement, error: CloudError) -> None:
-    record.last_error = str(error.detail)
-    record.save(update_fields=["goal", "last_error"])

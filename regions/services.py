@@ -7,11 +7,12 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from infrastructures import services
+from infrastructures import changes, replacements
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import FlavorNotFound
 from infrastructures.openstack.nova import CallersNova, Nova
 from infrastructures.openstack.records import NovaFlavor
+from infrastructures.services import region_of
 
 
 def list_flavors(*, infrastructure: Infrastructure, token: str) -> list[NovaFlavor]:
@@ -23,13 +24,13 @@ def list_flavors(*, infrastructure: Infrastructure, token: str) -> list[NovaFlav
 
     Cost: one upstream call when warm, two queries.
     """
-    nova = CallersNova(services.region_of(infrastructure), token)
+    nova = CallersNova(region_of(infrastructure), token)
     # One that is open now may have ended when the list is there, and its flavor be missing in it all the same.
-    was_open = services.has_replacements(infrastructure)
+    was_open = changes.has_replacements(infrastructure)
     flavors = nova.list_flavors()
-    if was_open or services.has_replacements(infrastructure):
+    if was_open or changes.has_replacements(infrastructure):
         # Cut short before, under way or begun meanwhile, it may have made its flavor missing in the list.
-        services.settle_replacements(infrastructure=infrastructure, nova=nova)
+        replacements.settle_replacements(infrastructure=infrastructure, nova=nova)
         flavors = nova.list_flavors()
     return flavors
 
@@ -48,7 +49,7 @@ def get_flavor(*, infrastructure: Infrastructure, token: str, flavorid: str) -> 
         return nova.get_flavor(flavorid)
     except FlavorNotFound:
         # A replacement that has begun meanwhile may have made it missing, for as long as we wait here.
-        services.settle_replacements(infrastructure=infrastructure, nova=nova)
+        replacements.settle_replacements(infrastructure=infrastructure, nova=nova)
         return nova.get_flavor(flavorid)
 
 
@@ -66,7 +67,7 @@ def create_flavor(*, infrastructure: Infrastructure, token: str, values: Mapping
     """
     flavor = NovaFlavor(**{**values, "id": values.get("id") or str(uuid.uuid4())})
     nova = _contact(infrastructure, token)
-    return services.create_flavor(infrastructure=infrastructure, nova=nova, flavor=flavor)
+    return changes.create_flavor(infrastructure=infrastructure, nova=nova, flavor=flavor)
 
 
 def update_flavor(
@@ -74,10 +75,10 @@ def update_flavor(
 ) -> NovaFlavor:
     """Give a flavor of the region other values, keeping all else; see `replace_flavor`.
 
-    Raises and cost: as `infrastructures.services.replace_flavor`.
+    Raises and cost: as `infrastructures.replacements.replace_flavor`.
     """
     nova = _contact(infrastructure, token)
-    return services.replace_flavor(
+    return replacements.replace_flavor(
         infrastructure=infrastructure, nova=nova, flavorid=flavorid, changes=changes, requested_by=requested_by
     )
 
@@ -93,10 +94,10 @@ def delete_flavor(*, infrastructure: Infrastructure, token: str, flavorid: str) 
     Cost: as `list_flavors`.
     """
     nova = _contact(infrastructure, token)
-    services.delete_flavor(infrastructure=infrastructure, nova=nova, flavorid=flavorid)
+    changes.delete_flavor(infrastructure=infrastructure, nova=nova, flavorid=flavorid)
 
 
 def _contact(infrastructure: Infrastructure, token: str) -> Nova:
-    nova = CallersNova(services.region_of(infrastructure), token)
-    services.settle_replacements(infrastructure=infrastructure, nova=nova)
+    nova = CallersNova(region_of(infrastructure), token)
+    replacements.settle_replacements(infrastructure=infrastructure, nova=nova)
     return nova

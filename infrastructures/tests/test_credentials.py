@@ -12,7 +12,8 @@ from flavorsync_project.api.errors import Conflict
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import CredentialsRefused
 from infrastructures.openstack.records import Credentials, Region
-from infrastructures.services import credentials_of, open_nova, replace_flavor, unregister_infrastructure
+from infrastructures.replacements import replace_flavor
+from infrastructures.services import credentials_of, open_nova, unregister_infrastructure
 from infrastructures.tests.cloud import Federation, flavor_document
 from infrastructures.tests.factories import (
     PASSWORD,

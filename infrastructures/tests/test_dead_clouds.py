@@ -15,7 +15,8 @@ from infrastructures.openstack.errors import CloudError, CloudNotAsked, CloudUna
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.sessions import open_session
 from infrastructures.openstack.translation import translated
-from infrastructures.services import in_each_cloud, open_nova, replace_flavor, settle_replacements
+from infrastructures.replacements import replace_flavor, settle_replacements
+from infrastructures.services import in_each_cloud, open_nova
 from infrastructures.tests.cloud import NOVA, Cloud, Federation, assert_fit_for_strangers, flavor_document
 from infrastructures.tests.factories import a_registered, make_registered
 

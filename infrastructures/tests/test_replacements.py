@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from flavorsync_project.api.errors import Conflict
+from infrastructures.changes import create_flavor, delete_flavor
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import (
     CloudError,
@@ -23,13 +24,8 @@ from infrastructures.openstack.errors import (
     TokenRefused,
 )
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.services import (
-    create_flavor,
-    delete_flavor,
-    region_of,
-    replace_flavor,
-    settle_replacements,
-)
+from infrastructures.replacements import replace_flavor, settle_replacements
+from infrastructures.services import region_of
 from infrastructures.tests.factories import make_infrastructure, make_nova_flavor, make_region, make_replacement
 from infrastructures.tests.fake_nova import FakeNova, Fault
 from infrastructures.tests.holder import held_by_a_thread

@@ -6,8 +6,9 @@ import pytest
 from django.db import connection
 
 from flavorsync_project.api.errors import Conflict
+from infrastructures.changes import create_flavor, delete_flavor
 from infrastructures.models import Infrastructure, Replacement
-from infrastructures.services import create_flavor, delete_flavor, replace_flavor
+from infrastructures.replacements import replace_flavor
 from infrastructures.tests.factories import make_infrastructure, make_nova_flavor, make_replacement
 from infrastructures.tests.fake_nova import FakeNova
 

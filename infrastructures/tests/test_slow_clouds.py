@@ -14,7 +14,8 @@ from infrastructures.openstack.bulkhead import place_in
 from infrastructures.openstack.errors import CloudNotAsked, CloudUnavailable
 from infrastructures.openstack.sessions import open_session
 from infrastructures.openstack.translation import translated
-from infrastructures.services import open_nova, replace_flavor
+from infrastructures.replacements import replace_flavor
+from infrastructures.services import open_nova
 from infrastructures.tests.cloud import Federation, flavor_document
 from infrastructures.tests.factories import make_registered
 from infrastructures.tests.server import Server, answers, is_silent

@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import CloudError
 from infrastructures.openstack.nova import CallersNova
-from infrastructures.services import region_of, settle_replacements
+from infrastructures.replacements import settle_replacements
+from infrastructures.services import region_of
 
 TOKEN_VARIABLE = "OS_TOKEN"  # noqa: S105 — the name of a variable, as the openstack client calls it
 
