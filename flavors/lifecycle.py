@@ -4,72 +4,27 @@ A private flavor lives in Novas alone; publishing puts it into the catalogue. No
 the record; what Nova was given for a request that then fails is taken back.
 """
 
-import logging
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from django.db.models import QuerySet
-from rest_framework.exceptions import APIException, NotFound, PermissionDenied, ValidationError
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 
 from flavors import services
 from flavors.models import Flavor, Installation
 from flavors.permissions import PROMOTE
+from flavors.private import PrivateFlavor, private_flavors, require_unpublished, resized, still_the_same
+from flavors.together import alone_in, delete_if_there, raise_first, raise_partly, taken_back
 from flavorsync_project.api.errors import Conflict, Unauthorized
-from infrastructures.changes import alone_with
 from infrastructures.models import Infrastructure
-from infrastructures.openstack.errors import CloudError, FlavorConflict, FlavorNotFound
+from infrastructures.openstack.errors import FlavorConflict, FlavorNotFound
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.replacements import replace_flavor, settle_replacements
-from infrastructures.services import REGISTER, Outcome, in_each_cloud, open_nova
-
-logger = logging.getLogger(__name__)
+from infrastructures.services import REGISTER, Outcome, in_each_cloud
 
 SIZES = ("name", "vcpus", "ram", "disk", "swap")
-
-
-@dataclass(frozen=True)
-class PrivateFlavor:
-    """A flavor that only some clouds' Novas know, the same in each; it reads like one of the catalogue."""
-
-    nova_flavor: NovaFlavor
-    infrastructures: tuple[Infrastructure, ...]
-
-    promoted = False
-    public = False
-
-    def __getattr__(self, member: str) -> Any:
-        return getattr(self.nova_flavor, member)
-
-    @property
-    def flavorid(self) -> str:
-        """Return its id, which the catalogue calls so."""
-        return self.nova_flavor.id
-
-    @property
-    def marker(self) -> str:
-        """Return what tells it from others of its id in a list, whose nodes are others; no id has an @."""
-        return f"{self.nova_flavor.id}@{self.nodes[0]}"
-
-    @property
-    def nodes(self) -> list[str]:
-        """Return the names of the nodes that have it."""
-        return [infrastructure.name for infrastructure in self.infrastructures]
-
-
-class PartlyDone(APIException):
-    """The first failure of work in several clouds, with its status; the message says what was done and what not."""
-
-    def __init__(self, failures: Sequence[Outcome[Any]], *, verb: str, done: Iterable[str]) -> None:
-        first = failures[0].error
-        assert first is not None  # noqa: S101 — for the type checker
-        self.status_code = first.status_code
-        reasons = " ".join(str(failure.error.detail) for failure in failures if failure.error)
-        missing = ", ".join(failure.infrastructure.name for failure in failures)
-        super().__init__(f"{verb} in {', '.join(done) or 'no node'}, but not in {missing}. {reasons}")
 
 
 # Reading
@@ -93,7 +48,7 @@ def list_flavors(
     operated = _operated(user, node)
     if public is None and not operated:
         return catalogue
-    private = _private_flavors(operated, Nova.list_flavors) if operated else []
+    private = private_flavors(operated, Nova.list_flavors) if operated else []
     shown = [*(catalogue if public is None else ()), *private]
     return sorted(shown, key=lambda flavor: (flavor.name, flavor.flavorid))
 
@@ -139,10 +94,10 @@ def create_flavor(*, user: Any, values: Mapping[str, Any]) -> Flavor | PrivateFl
     )
     if public:
         services.require_free(name=wanted.name, flavorid=wanted.id)
-    with _alone_in(infrastructures, wanted.id, name=wanted.name):
+    with alone_in(infrastructures, wanted.id, name=wanted.name):
         outcomes = in_each_cloud(infrastructures, lambda nova: nova.create_flavor(wanted))
-        with _taken_back(wanted.id, [outcome.infrastructure for outcome in outcomes if not outcome.error]):
-            _raise_first(outcomes)
+        with taken_back(wanted.id, [outcome.infrastructure for outcome in outcomes if not outcome.error]):
+            raise_first(outcomes)
             if public:
                 return _record(wanted, infrastructures, promoted=promoted)
     return PrivateFlavor(wanted, tuple(infrastructures))
@@ -190,10 +145,10 @@ def delete_flavor(*, user: Any, flavorid: str, node: str | None) -> None:
     if isinstance(found, Flavor):
         _delete_published(user, found, node)
     else:
-        with _alone_in(found.infrastructures, flavorid):
-            _require_unpublished(found)
-            outcomes = in_each_cloud(found.infrastructures, lambda nova: _delete(nova, flavorid))
-        _raise_partly(outcomes, verb="Deleted")
+        with alone_in(found.infrastructures, flavorid):
+            require_unpublished(found)
+            outcomes = in_each_cloud(found.infrastructures, lambda nova: delete_if_there(nova, flavorid))
+        raise_partly(outcomes, verb="Deleted")
 
 
 # A published flavor
@@ -213,7 +168,7 @@ def _update_published(user: Any, flavor: Flavor, changes: Mapping[str, Any]) -> 
     added = [name for name in changes.get("nodes") or () if name not in flavor.nodes]
     if added:
         outcomes = install_flavor(flavor=flavor, infrastructures=_named(user, added))
-        _raise_partly(outcomes, verb="Installed")
+        raise_partly(outcomes, verb="Installed")
     if changes.get("promoted"):
         services.promote(flavor=flavor)
     return Flavor.objects.with_nodes().get(pk=flavor.pk)
@@ -234,12 +189,12 @@ def install_flavor(*, flavor: Flavor, infrastructures: Sequence[Infrastructure])
     Cost: in each cloud one to three upstream calls, side by side; some five queries.
     """
     wanted = flavor.as_nova()
-    with _alone_in(infrastructures, wanted.id, name=wanted.name):
+    with alone_in(infrastructures, wanted.id, name=wanted.name):
         installed = {installation.infrastructure_id for installation in _installations(flavor, infrastructures)}
         missing = [infrastructure for infrastructure in infrastructures if infrastructure.pk not in installed]
         outcomes = in_each_cloud(missing, lambda nova: _create_or_adopt(nova, wanted))
         created = [outcome.infrastructure for outcome in outcomes if outcome.result]
-        with _taken_back(wanted.id, created):
+        with taken_back(wanted.id, created):
             services.record_installations(
                 flavor=flavor, infrastructures=[outcome.infrastructure for outcome in outcomes if not outcome.error]
             )
@@ -292,28 +247,20 @@ def _delete_published(user: Any, flavor: Flavor, node: str | None) -> None:
         raise PermissionDenied(f"You do not operate {where}.")
     with ExitStack() as locks:
         for installation in _installations(flavor, infrastructures):
-            locks.enter_context(_alone_in([installation.infrastructure], installation.flavorid))
+            locks.enter_context(alone_in([installation.infrastructure], installation.flavorid))
         installations = {
             installation.infrastructure: installation for installation in _installations(flavor, infrastructures)
         }
         ids = {infrastructure.name: installation.flavorid for infrastructure, installation in installations.items()}
-        outcomes = in_each_cloud(installations, lambda nova: _delete(nova, ids[nova.region.name]))
+        outcomes = in_each_cloud(installations, lambda nova: delete_if_there(nova, ids[nova.region.name]))
         gone = [installations[outcome.infrastructure] for outcome in outcomes if not outcome.error]
         services.forget_installations(flavor=flavor, installations=gone)
-    _raise_partly(outcomes, verb="Deleted")
+    raise_partly(outcomes, verb="Deleted")
 
 
 def _installations(flavor: Flavor, infrastructures: Iterable[Infrastructure]) -> QuerySet[Installation]:
     """Return where the flavor is among these clouds by now: until it was locked there, that may have changed."""
     return flavor.installations.filter(infrastructure__in=infrastructures).select_related("infrastructure")
-
-
-def _delete(nova: Nova, flavorid: str) -> None:
-    """Delete a flavor; one that is gone already is as it should be."""
-    try:
-        nova.delete_flavor(flavorid)
-    except FlavorNotFound:
-        return
 
 
 # A private flavor
@@ -327,49 +274,18 @@ def _update_private(user: Any, flavor: PrivateFlavor, changes: Mapping[str, Any]
     added = _named(user, [name for name in changes.get("nodes") or () if name not in flavor.nodes])
     if public:
         services.require_free(name=sizes.get("name", flavor.name), flavorid=flavor.id)
-    flavor = _resized(user, flavor, sizes)
+    flavor = resized(user, flavor, sizes)
     if not (added or public):
         return flavor
     infrastructures = [*flavor.infrastructures, *added]
-    with _alone_in(infrastructures, flavor.id, name=flavor.name):
-        wanted = _still_the_same(flavor)
+    with alone_in(infrastructures, flavor.id, name=flavor.name):
+        wanted = still_the_same(flavor)
         outcomes = in_each_cloud(added, lambda nova: _create_or_adopt(nova, wanted))
-        _raise_partly(outcomes, verb="Installed")
+        raise_partly(outcomes, verb="Installed")
         if public:
-            with _taken_back(flavor.id, [outcome.infrastructure for outcome in outcomes if outcome.result]):
+            with taken_back(flavor.id, [outcome.infrastructure for outcome in outcomes if outcome.result]):
                 return _record(wanted, infrastructures, promoted=promoted)
     return PrivateFlavor(wanted, tuple(infrastructures))
-
-
-def _resized(user: Any, flavor: PrivateFlavor, sizes: Mapping[str, Any]) -> PrivateFlavor:
-    if all(getattr(flavor, member) == value for member, value in sizes.items()):
-        return flavor
-    for infrastructure in flavor.infrastructures:
-        replace_flavor(
-            infrastructure=infrastructure,
-            nova=open_nova(infrastructure),
-            flavorid=flavor.id,
-            changes=sizes,
-            requested_by=str(user),
-            check=lambda: _require_unpublished(flavor),
-        )
-    return PrivateFlavor(replace(flavor.nova_flavor, **sizes), flavor.infrastructures)
-
-
-def _require_unpublished(flavor: PrivateFlavor) -> None:
-    """Raise `Conflict` when the flavor has come into the catalogue since it was found to be private."""
-    if Installation.objects.filter(infrastructure__in=flavor.infrastructures, flavorid=flavor.id).exists():
-        raise Conflict(f"The flavor {flavor.id} has just been published by somebody else.")
-
-
-def _still_the_same(flavor: PrivateFlavor) -> NovaFlavor:
-    """Return the flavor whole, now that nobody else can change it, but for its clouds' own access lists."""
-    outcomes = in_each_cloud(flavor.infrastructures, lambda nova: nova.get_whole_flavor(flavor.id))
-    _raise_first(outcomes)
-    whole = [replace(outcome.result, projects=None) for outcome in outcomes if outcome.result]
-    if any(other.row != flavor.nova_flavor.row or not other.equals(whole[0]) for other in whole):
-        raise Conflict(f"The flavor {flavor.id} has just been changed by somebody else.")
-    return whole[0]
 
 
 def _record(wanted: NovaFlavor, infrastructures: Sequence[Infrastructure], *, promoted: bool) -> Flavor:
@@ -387,9 +303,9 @@ def _find(user: Any, flavorid: str, node: str | None) -> list[Flavor] | list[Pri
     if flavor and (node is None or node in flavor.nodes):
         return [flavor]
     operated = _operated(user, node)
-    variants = _private_flavors(operated, lambda nova: _only(nova, flavorid)) if operated else []
+    variants = private_flavors(operated, lambda nova: _only(nova, flavorid)) if operated else []
     if operated and not variants:  # a replacement that has ended just now may have made it missing
-        variants = _private_flavors(operated, lambda nova: _only(nova, flavorid))
+        variants = private_flavors(operated, lambda nova: _only(nova, flavorid))
     if not variants:
         raise NotFound(f"The flavor {flavorid} does not exist")
     return variants
@@ -409,31 +325,6 @@ def _only(nova: Nova, flavorid: str) -> list[NovaFlavor]:
         return [nova.get_flavor(flavorid)]
     except FlavorNotFound:
         return []
-
-
-def _private_flavors(
-    infrastructures: Sequence[Infrastructure], read: Callable[[Nova], list[NovaFlavor]]
-) -> list[PrivateFlavor]:
-    """Return what the clouds have and the catalogue has not, the same in several clouds as one.
-
-    Cost: two queries; what *read* costs in each cloud, side by side, twice where a replacement was cut short.
-    """
-    outcomes = in_each_cloud(infrastructures, read)
-    if _settled(infrastructures):  # before that a flavor may have been missing
-        outcomes = in_each_cloud(infrastructures, read)
-    _raise_first(outcomes)
-    installed = set(
-        Installation.objects.filter(infrastructure__in=infrastructures, flavor__public=True).values_list(
-            "infrastructure_id", "flavorid"
-        )
-    )
-    alike: dict[object, tuple[NovaFlavor, list[Infrastructure]]] = {}
-    for outcome in outcomes:
-        for flavor in outcome.result or ():
-            if (outcome.infrastructure.pk, flavor.id) not in installed:
-                key = (flavor.row, frozenset((flavor.extra_specs or {}).items()))
-                alike.setdefault(key, (flavor, []))[1].append(outcome.infrastructure)
-    return [PrivateFlavor(flavor, tuple(where)) for flavor, where in alike.values()]
 
 
 def _is_promoted(flavorid: str) -> bool:
@@ -492,61 +383,3 @@ def _named(user: Any, names: Sequence[str]) -> list[Infrastructure]:
         if name not in operated:
             raise PermissionDenied(f"You do not operate the node {name}.")
     return [known[name] for name in dict.fromkeys(names)]
-
-
-# Clouds together
-
-
-@contextmanager
-def _alone_in(infrastructures: Iterable[Infrastructure], flavorid: str, *, name: str | None = None) -> Iterator[None]:
-    """Keep everybody else from changing the flavor in these clouds meanwhile; what was cut short there is settled."""
-    infrastructures = list(infrastructures)
-    _settled(infrastructures)
-    with ExitStack() as locks:
-        for infrastructure in sorted(infrastructures, key=lambda infrastructure: infrastructure.pk):
-            locks.enter_context(alone_with(infrastructure, flavorid, name=name))
-        yield
-
-
-def _settled(infrastructures: Iterable[Infrastructure]) -> bool:
-    """Finish or undo the replacements that were cut short in these clouds; return whether there were any.
-
-    Cost: one query; what `settle_replacements` costs where there are some, one cloud after the other.
-    """
-    unsettled = Infrastructure.objects.filter(pk__in=[infrastructure.pk for infrastructure in infrastructures])
-    unsettled = unsettled.with_credentials().filter(replacements__isnull=False).distinct()
-    for infrastructure in unsettled:
-        try:
-            settle_replacements(infrastructure=infrastructure, nova=open_nova(infrastructure))
-        except CloudError as error:  # they stay open; whoever has work there now is told so by that
-            logger.warning("%s: a replacement stays open: %s", infrastructure, error)
-    return bool(unsettled)
-
-
-@contextmanager
-def _taken_back(flavorid: str, infrastructures: Sequence[Infrastructure]) -> Iterator[None]:
-    """Delete the flavor from these clouds, which were just given it, when what follows fails."""
-    try:
-        yield
-    except Exception:
-        for outcome in in_each_cloud(infrastructures, lambda nova: _delete(nova, flavorid)):
-            if outcome.error:
-                logger.error("%s: flavor %s stays unrecorded: %s", outcome.infrastructure, flavorid, outcome.error)
-        raise
-
-
-def _raise_first(outcomes: Sequence[Outcome[Any]]) -> None:
-    for outcome in outcomes:
-        if outcome.error:
-            raise outcome.error
-
-
-def _raise_partly(outcomes: Sequence[Outcome[Any]], *, verb: str) -> None:
-    """Raise the only error as it is, and of several clouds' work the first with what was done and what not."""
-    failures = [outcome for outcome in outcomes if outcome.error]
-    if not failures:
-        return
-    if len(outcomes) == 1:
-        _raise_first(outcomes)
-    done = [outcome.infrastructure.name for outcome in outcomes if not outcome.error]
-    raise PartlyDone(failures, verb=verb, done=done)

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from flavors import lifecycle, listing, services
 from flavors.models import Flavor
 from flavors.permissions import ManagesPromotedFlavors
+from flavors.private import PrivateFlavor
 from flavors.querysets import FlavorQuerySet
 from flavors.repetition import may_be_repeated
 from flavors.serializers import (
@@ -221,6 +222,6 @@ def _node(request: Request) -> str | None:
     return request.query_params.get("node") or None
 
 
-def _answer(flavor: Flavor | lifecycle.PrivateFlavor, *, status: int = 200) -> Response:
+def _answer(flavor: Flavor | PrivateFlavor, *, status: int = 200) -> Response:
     data: Any = flavor  # a private one reads like one of the catalogue
     return Response({"flavor": FlavorSerializer(data).data}, status=status)

@@ -15,6 +15,7 @@ from flavors import lifecycle, services
 from flavors.admin.staff import at_work, nodes_of
 from flavors.models import Flavor
 from flavors.tasks import start_run
+from flavors.together import PartlyDone
 from identity.principals import StaffMember
 from infrastructures.admin import origin
 from infrastructures.models import Infrastructure
@@ -176,7 +177,7 @@ def _carry_out(
             done = action.do(staff, flavor, form)
         except APIException as error:
             report.failed.append(f"{flavor}: {sentence(error)}")
-            if isinstance(error, lifecycle.PartlyDone):
+            if isinstance(error, PartlyDone):
                 model_admin.log_change(request, flavor, sentence(error))
         else:
             report.done.append(f"{flavor}: {done}")

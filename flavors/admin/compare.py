@@ -17,6 +17,7 @@ from flavors.admin.actions import sentence
 from flavors.admin.staff import CHANGE, PROMOTE, VIEW, at_work, nodes_of
 from flavors.comparison import Difference
 from flavors.models import Installation
+from flavors.private import PrivateFlavor
 from flavors.two_nodes import Pair, TwoNodes, side_by_side
 from infrastructures.admin import origin
 from infrastructures.models import Infrastructure
@@ -134,7 +135,7 @@ class ComparisonPages:
             messages.error(request, f"{asked['flavor']}: {sentence(error)}")
             return
         messages.success(request, f"{changed.name}: {done}")
-        if isinstance(changed, lifecycle.PrivateFlavor):  # of which there is no row
+        if isinstance(changed, PrivateFlavor):  # of which there is no row
             where = Infrastructure.objects.get(name=asked["into"])
             self.log_change(request, where, f"{changed.name}: {done}")  # type: ignore[attr-defined]
         else:

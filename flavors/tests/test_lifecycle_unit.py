@@ -13,9 +13,10 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from rest_framework.exceptions import APIException
 
 from flavors import lifecycle
-from flavors.lifecycle import PartlyDone, PrivateFlavor
 from flavors.models import Flavor
+from flavors.private import PrivateFlavor
 from flavors.tests.factories import make_flavor, make_installation
+from flavors.together import PartlyDone
 from flavorsync_project.api.errors import Conflict
 from identity.principals import IdmUser
 from infrastructures.models import Infrastructure, Replacement

@@ -7,8 +7,8 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from flavors.lifecycle import PrivateFlavor
 from flavors.models import Flavor
+from flavors.private import PrivateFlavor
 from flavors.views import FlavorPagination
 from infrastructures.models import Infrastructure
 from infrastructures.tests.factories import make_nova_flavor

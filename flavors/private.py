@@ -1,0 +1,100 @@
+"""Private flavors: those that some clouds' Novas have and the catalogue does not."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flavors.models import Installation
+from flavors.together import raise_first, settled
+from flavorsync_project.api.errors import Conflict
+from infrastructures.models import Infrastructure
+from infrastructures.openstack.nova import Nova
+from infrastructures.openstack.records import NovaFlavor
+from infrastructures.replacements import replace_flavor
+from infrastructures.services import in_each_cloud, open_nova
+
+
+@dataclass(frozen=True)
+class PrivateFlavor:
+    """A flavor that only some clouds' Novas know, the same in each; it reads like one of the catalogue."""
+
+    nova_flavor: NovaFlavor
+    infrastructures: tuple[Infrastructure, ...]
+
+    promoted = False
+    public = False
+
+    def __getattr__(self, member: str) -> Any:
+        return getattr(self.nova_flavor, member)
+
+    @property
+    def flavorid(self) -> str:
+        """Return its id, which the catalogue calls so."""
+        return self.nova_flavor.id
+
+    @property
+    def marker(self) -> str:
+        """Return what tells it from others of its id in a list, whose nodes are others; no id has an @."""
+        return f"{self.nova_flavor.id}@{self.nodes[0]}"
+
+    @property
+    def nodes(self) -> list[str]:
+        """Return the names of the nodes that have it."""
+        return [infrastructure.name for infrastructure in self.infrastructures]
+
+
+def private_flavors(
+    infrastructures: Sequence[Infrastructure], read: Callable[[Nova], list[NovaFlavor]]
+) -> list[PrivateFlavor]:
+    """Return what the clouds have and the catalogue has not, the same in several clouds as one.
+
+    Cost: two queries; what *read* costs in each cloud, side by side, twice where a replacement was cut short.
+    """
+    outcomes = in_each_cloud(infrastructures, read)
+    if settled(infrastructures):  # before that a flavor may have been missing
+        outcomes = in_each_cloud(infrastructures, read)
+    raise_first(outcomes)
+    installed = set(
+        Installation.objects.filter(infrastructure__in=infrastructures, flavor__public=True).values_list(
+            "infrastructure_id", "flavorid"
+        )
+    )
+    alike: dict[object, tuple[NovaFlavor, list[Infrastructure]]] = {}
+    for outcome in outcomes:
+        for flavor in outcome.result or ():
+            if (outcome.infrastructure.pk, flavor.id) not in installed:
+                key = (flavor.row, frozenset((flavor.extra_specs or {}).items()))
+                alike.setdefault(key, (flavor, []))[1].append(outcome.infrastructure)
+    return [PrivateFlavor(flavor, tuple(where)) for flavor, where in alike.values()]
+
+
+def resized(user: Any, flavor: PrivateFlavor, sizes: Mapping[str, Any]) -> PrivateFlavor:
+    """Give a private flavor other values in each of its clouds, and return it as it is then."""
+    if all(getattr(flavor, member) == value for member, value in sizes.items()):
+        return flavor
+    for infrastructure in flavor.infrastructures:
+        replace_flavor(
+            infrastructure=infrastructure,
+            nova=open_nova(infrastructure),
+            flavorid=flavor.id,
+            changes=sizes,
+            requested_by=str(user),
+            check=lambda: require_unpublished(flavor),
+        )
+    return PrivateFlavor(replace(flavor.nova_flavor, **sizes), flavor.infrastructures)
+
+
+def require_unpublished(flavor: PrivateFlavor) -> None:
+    """Raise `Conflict` when the flavor has come into the catalogue since it was found to be private."""
+    if Installation.objects.filter(infrastructure__in=flavor.infrastructures, flavorid=flavor.id).exists():
+        raise Conflict(f"The flavor {flavor.id} has just been published by somebody else.")
+
+
+def still_the_same(flavor: PrivateFlavor) -> NovaFlavor:
+    """Return the flavor whole, now that nobody else can change it, but for its clouds' own access lists."""
+    outcomes = in_each_cloud(flavor.infrastructures, lambda nova: nova.get_whole_flavor(flavor.id))
+    raise_first(outcomes)
+    whole = [replace(outcome.result, projects=None) for outcome in outcomes if outcome.result]
+    if any(other.row != flavor.nova_flavor.row or not other.equals(whole[0]) for other in whole):
+        raise Conflict(f"The flavor {flavor.id} has just been changed by somebody else.")
+    return whole[0]

@@ -1,0 +1,93 @@
+"""Several clouds changed together: locked together, taken back together, and told apart when some fail."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from rest_framework.exceptions import APIException
+
+from infrastructures.changes import alone_with
+from infrastructures.models import Infrastructure
+from infrastructures.openstack.errors import CloudError, FlavorNotFound
+from infrastructures.openstack.nova import Nova
+from infrastructures.replacements import settle_replacements
+from infrastructures.services import Outcome, in_each_cloud, open_nova
+
+logger = logging.getLogger(__name__)
+
+
+class PartlyDone(APIException):
+    """The first failure of work in several clouds, with its status; the message says what was done and what not."""
+
+    def __init__(self, failures: Sequence[Outcome[Any]], *, verb: str, done: Iterable[str]) -> None:
+        first = failures[0].error
+        assert first is not None  # noqa: S101 — for the type checker
+        self.status_code = first.status_code
+        reasons = " ".join(str(failure.error.detail) for failure in failures if failure.error)
+        missing = ", ".join(failure.infrastructure.name for failure in failures)
+        super().__init__(f"{verb} in {', '.join(done) or 'no node'}, but not in {missing}. {reasons}")
+
+
+@contextmanager
+def alone_in(infrastructures: Iterable[Infrastructure], flavorid: str, *, name: str | None = None) -> Iterator[None]:
+    """Keep everybody else from changing the flavor in these clouds meanwhile; what was cut short there is settled."""
+    infrastructures = list(infrastructures)
+    settled(infrastructures)
+    with ExitStack() as locks:
+        for infrastructure in sorted(infrastructures, key=lambda infrastructure: infrastructure.pk):
+            locks.enter_context(alone_with(infrastructure, flavorid, name=name))
+        yield
+
+
+def settled(infrastructures: Iterable[Infrastructure]) -> bool:
+    """Finish or undo the replacements that were cut short in these clouds; return whether there were any.
+
+    Cost: one query; what `settle_replacements` costs where there are some, one cloud after the other.
+    """
+    unsettled = Infrastructure.objects.filter(pk__in=[infrastructure.pk for infrastructure in infrastructures])
+    unsettled = unsettled.with_credentials().filter(replacements__isnull=False).distinct()
+    for infrastructure in unsettled:
+        try:
+            settle_replacements(infrastructure=infrastructure, nova=open_nova(infrastructure))
+        except CloudError as error:  # they stay open; whoever has work there now is told so by that
+            logger.warning("%s: a replacement stays open: %s", infrastructure, error)
+    return bool(unsettled)
+
+
+@contextmanager
+def taken_back(flavorid: str, infrastructures: Sequence[Infrastructure]) -> Iterator[None]:
+    """Delete the flavor from these clouds, which were just given it, when what follows fails."""
+    try:
+        yield
+    except Exception:
+        for outcome in in_each_cloud(infrastructures, lambda nova: delete_if_there(nova, flavorid)):
+            if outcome.error:
+                logger.error("%s: flavor %s stays unrecorded: %s", outcome.infrastructure, flavorid, outcome.error)
+        raise
+
+
+def delete_if_there(nova: Nova, flavorid: str) -> None:
+    """Delete a flavor; one that is gone already is as it should be."""
+    try:
+        nova.delete_flavor(flavorid)
+    except FlavorNotFound:
+        return
+
+
+def raise_first(outcomes: Sequence[Outcome[Any]]) -> None:
+    """Raise the first error among the outcomes, if there is one."""
+    for outcome in outcomes:
+        if outcome.error:
+            raise outcome.error
+
+
+def raise_partly(outcomes: Sequence[Outcome[Any]], *, verb: str) -> None:
+    """Raise the only error as it is, and of several clouds' work the first with what was done and what not."""
+    failures = [outcome for outcome in outcomes if outcome.error]
+    if not failures:
+        return
+    if len(outcomes) == 1:
+        raise_first(outcomes)
+    done = [outcome.infrastructure.name for outcome in outcomes if not outcome.error]
+    raise PartlyDone(failures, verb=verb, done=done)
