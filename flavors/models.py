@@ -212,6 +212,8 @@ class SyncRun(models.Model):
     replaces = models.BooleanField(default=False)
     exact = models.BooleanField(default=False)
     flavorids = models.JSONField("flavor ids", default=list, blank=True)
+    # The fingerprints of what was shown before it was started, beside which it changes nothing; null: nobody was asked
+    confirmed = models.JSONField(null=True, blank=True, editable=False)
     periodic = models.BooleanField(default=False)
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)

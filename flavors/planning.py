@@ -1,6 +1,8 @@
 """What has to be done so that a node has a flavor of the catalogue: a plan is data, and asks nobody."""
 
+import json
 from dataclasses import dataclass
+from hashlib import sha256
 
 from flavors.comparison import Finding
 from flavors.models import Flavor, SyncOutcome
@@ -31,6 +33,22 @@ class Step:
             action=self.action,
             reason=self.reason,
         )
+
+
+# What takes something away that a node has
+DESTROYS = (Action.UPDATE, Action.REPLACE)
+
+
+def fingerprint(step: Step, *, node: int, servers: int | None) -> str:
+    """Return what stays the same as long as a step does the same to the same flavor of a node.
+
+    Args:
+        node: its key.
+        servers: how many servers use the flavor there; a fingerprint tells used ones from unused, and not how many do.
+    """
+    has = step.finding.has
+    told = [node, step.action, has and has.as_json(), step.finding.wanted.nova.as_json(), servers and servers > 0]
+    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def unreachable(flavor: Flavor, reason: str) -> SyncOutcome:

@@ -25,7 +25,7 @@ from rest_framework.exceptions import APIException
 from flavors import services
 from flavors.comparison import Finding, NodeFlavors, Wanted, compare
 from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
-from flavors.planning import Step, plan, unreachable
+from flavors.planning import DESTROYS, Step, fingerprint, plan, unreachable
 from flavorsync_project.api.errors import Conflict
 from infrastructures.changes import alone_with, create_flavor, delete_flavor
 from infrastructures.locks import Locked, exclusive
@@ -53,6 +53,7 @@ SECONDS_TO_WAIT_FOR_A_LOOK = 5
 SECONDS_BETWEEN_RECORDS = 0.5
 MAX_ATTEMPTS = 3
 STOPPED = "The run was stopped."
+UNCONFIRMED = "It is not as it was when this was confirmed, so it was left alone."
 
 Listener = Callable[[SyncNode, SyncOutcome | None], None]
 """Hears of every outcome of a node that is final and, with None, that the node has ended; in the node's thread."""
@@ -139,6 +140,7 @@ def create_run(
     replaces: bool = False,
     exact: bool = False,
     periodic: bool = False,
+    confirmed: Collection[str] | None = None,
 ) -> SyncRun:
     """Write down a run over these nodes and the promoted flavors, or those of these ids; it waits to be carried out.
 
@@ -146,6 +148,7 @@ def create_run(
         repairs: whether drift is repaired, and not only found.
         replaces: whether flavors whose numbers differ are replaced.
         exact: whether extra specs that the catalogue does not name are taken away.
+        confirmed: the fingerprints of what may be replaced or changed in place, and nothing else; None is all.
 
     Raises:
         Conflict: an id is that of no promoted flavor.
@@ -162,6 +165,7 @@ def create_run(
             exact=exact,
             flavorids=list(flavorids),
             periodic=periodic,
+            confirmed=None if confirmed is None else sorted(confirmed),
         )
         SyncNode.objects.bulk_create(
             SyncNode(run=run, infrastructure=infrastructure, name=infrastructure.name)
@@ -281,7 +285,7 @@ def _synchronise(run: SyncRun, node: SyncNode, wanted: Sequence[Wanted], listen:
                     settle_replacements(infrastructure=infrastructure, nova=nova)
                 has = with_one_retry(lambda: read_node(nova, [each.flavor for each in wanted]))
                 steps = [plan(finding, replaces=run.replaces) for finding in _findings(wanted, has, exact=run.exact)]
-                planned = [(step, _planned(node, step, nova)) for step in steps]
+                planned = [(step, _planned(run, node, step, nova)) for step in steps]
             except CloudError as error:
                 _write_unreachable(node, wanted, error)
                 return str(error.detail)
@@ -302,7 +306,7 @@ def _write_unreachable(node: SyncNode, wanted: Iterable[Wanted], error: CloudErr
     _note_comparison(node)
 
 
-def _planned(node: SyncNode, step: Step, nova: Nova) -> SyncOutcome:
+def _planned(run: SyncRun, node: SyncNode, step: Step, nova: Nova) -> SyncOutcome:
     """Return what is written down of a step; before a flavor is replaced, the servers that use it are counted.
 
     Where we may not count them, that flavor fails, and the node's others do not.
@@ -315,7 +319,15 @@ def _planned(node: SyncNode, step: Step, nova: Nova) -> SyncOutcome:
             outcome.servers = nova.count_servers(step.finding.has.id)
         except CredentialsRefused as error:
             outcome.result, outcome.reason = Result.FAILED, str(error.detail)
+    if outcome.result == Result.PLANNED and not _is_confirmed(run, node, step, outcome.servers):
+        outcome.action, outcome.result, outcome.reason = Action.CANNOT, Result.NONE, UNCONFIRMED
     return outcome
+
+
+def _is_confirmed(run: SyncRun, node: SyncNode, step: Step, servers: int | None) -> bool:
+    if run.confirmed is None or step.action not in DESTROYS:
+        return True
+    return fingerprint(step, node=node.infrastructure_id or 0, servers=servers) in run.confirmed
 
 
 def _write_plan(run: SyncRun, node: SyncNode, planned: list[Planned], listen: Listener) -> list[Planned]:

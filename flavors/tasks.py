@@ -41,6 +41,7 @@ def start_run(
     replaces: bool = False,
     exact: bool = False,
     periodic: bool = False,
+    confirmed: Collection[str] | None = None,
 ) -> SyncRun:
     """Write a run down, as `create_run` does, and put it into the queue.
 
@@ -58,6 +59,7 @@ def start_run(
             replaces=replaces,
             exact=exact,
             periodic=periodic,
+            confirmed=confirmed,
         )
         # A worker that is quick must find it; and one that the queue does not take is taken up later: whoever asked
         # for it has it all the same, and the scheduler alone is told.

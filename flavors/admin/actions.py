@@ -8,13 +8,12 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from rest_framework.exceptions import APIException
 
 from flavors import lifecycle, services
+from flavors.admin.plans import confirm_or_repair, start_and_show
 from flavors.admin.staff import at_work, nodes_of
 from flavors.models import Flavor
-from flavors.tasks import start_run
 from flavors.together import PartlyDone
 from identity.principals import StaffMember
 from infrastructures.admin import origin
@@ -113,26 +112,26 @@ def confirm_or_carry_out(
 def confirm_or_synchronise(
     model_admin: "admin.ModelAdmin[Flavor]", request: HttpRequest, flavors: Iterable[Flavor]
 ) -> HttpResponse:
-    """Show what will happen or, when that was confirmed, start a run in the background and show how it goes."""
+    """Ask for the nodes, show what will happen there and, when that was confirmed, start a run and show how it goes."""
     flavors = list(flavors)
     nodes = nodes_of(request.user)
     confirmed = "confirmed" in request.POST
     form = SynchronisationForm(request.POST if confirmed else None, nodes=nodes, initial={"nodes": nodes})
-    flavorids = [flavor.flavorid for flavor in flavors if flavor.promoted]
-    if not (confirmed and form.is_valid() and flavorids):
+    promoted = [flavor for flavor in flavors if flavor.promoted]
+    if not (confirmed and form.is_valid() and promoted):
         return _confirmation(model_admin, request, SYNCHRONISE, flavors, form)
-    run = start_run(
-        requested_by=str(request.user),
-        infrastructures=form.chosen,
-        flavorids=flavorids,
-        repairs=not form.cleaned_data["only_compares"],
+    if form.cleaned_data["only_compares"]:
+        return start_and_show(model_admin, request, flavors=promoted, infrastructures=form.chosen)
+    return confirm_or_repair(
+        model_admin,
+        request,
+        title="Synchronise flavors",
+        flavors=promoted,
+        nodes=form.chosen,
         replaces=form.cleaned_data["replaces"],
         exact=form.cleaned_data["exact"],
+        back=origin(request) or request.get_full_path(),
     )
-    for flavor in flavors:
-        if flavor.promoted:
-            model_admin.log_change(request, flavor, f"synchronisation run {run.pk} started")
-    return HttpResponseRedirect(reverse("admin:flavors_syncrun_change", args=[run.pk]))
 
 
 def _confirmation(

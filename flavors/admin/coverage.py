@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_POST, require_safe
@@ -19,9 +19,10 @@ from rest_framework.exceptions import APIException
 
 from flavors import lifecycle
 from flavors.admin.actions import sentence
+from flavors.admin.plans import confirm_or_repair, page_of
 from flavors.admin.staff import CHANGE, PROMOTE, VIEW, at_work, nodes_of
 from flavors.coverage import RECORDED, UNRECORDED, Coverage, Row, State, coverage, last_outcome
-from flavors.models import Flavor, SyncOutcome, SyncRun
+from flavors.models import Flavor, SyncOutcome
 from flavors.tasks import start_run
 from infrastructures.models import Infrastructure
 
@@ -114,10 +115,10 @@ class CoveragePages:
         """Start a comparison of all promoted flavors in the background, and show how it goes on."""
         _require(request, PROMOTE)
         run = start_run(requested_by=str(request.user), infrastructures=nodes_of(request.user))
-        return HttpResponseRedirect(_page_of(run))
+        return HttpResponseRedirect(page_of(run))
 
     def cell_view(self, request: HttpRequest, flavor: int, node: int) -> HttpResponse:
-        """Show what a node has of a flavor, with the repair; repair it when that is posted."""
+        """Show what a node has of a flavor, with the repair; show what that does when it is posted."""
         _require(request, VIEW)
         wanted = get_object_or_404(Flavor.objects.published(), pk=flavor)
         where = get_object_or_404(Infrastructure, pk=node)
@@ -143,23 +144,23 @@ class CoveragePages:
         return TemplateResponse(request, "admin/flavors/flavor/cell.html", context)
 
     def _repair(self, request: HttpRequest, flavor: Flavor, node: Infrastructure) -> HttpResponse:
-        """Bring one flavor in one node in sync, by a run of its own, or install one that is not promoted."""
+        """Bring one flavor in one node in sync, by a run of its own once it is shown what that does, or install one."""
         _require(request, PROMOTE if flavor.promoted else CHANGE)
         chosen = nodes_of(request.user).filter(pk=node.pk)
         if not chosen:
             raise PermissionDenied
         if not flavor.promoted:
             return self._install(request, flavor, node)
-        run = start_run(
-            requested_by=str(request.user),
-            infrastructures=chosen,
-            flavorids=[flavor.flavorid],
-            repairs=True,
+        return confirm_or_repair(
+            self,
+            request,
+            title=f"Synchronise {flavor} in {node}",
+            flavors=[flavor],
+            nodes=list(chosen),
             replaces="replaces" in request.POST,
             exact="exact" in request.POST,
+            back=request.get_full_path(),
         )
-        self.log_change(request, flavor, f"synchronisation run {run.pk} started in {node}")  # type: ignore[attr-defined]
-        return HttpResponseRedirect(_page_of(run))
 
     def _install(self, request: HttpRequest, flavor: Flavor, node: Infrastructure) -> HttpResponse:
         changes = {"nodes": [node.name]}
@@ -179,10 +180,6 @@ class CoveragePages:
 def _require(request: HttpRequest, permission: str) -> None:
     if not request.user.has_perm(permission):
         raise PermissionDenied
-
-
-def _page_of(run: SyncRun) -> str:
-    return reverse("admin:flavors_syncrun_change", args=[run.pk])
 
 
 # The map is thousands of cells: they are put together here, since a template would take longer than the database.

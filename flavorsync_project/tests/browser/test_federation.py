@@ -44,6 +44,9 @@ def test_a_missing_flavor_is_seen_on_the_map_and_repaired(visitor: Visitor, site
         dialog = page.get_by_role("dialog")
         expect(dialog.get_by_role("heading", name="fiware.small in Mordor")).to_be_visible()
         dialog.get_by_role("button", name="Synchronise fiware.small in Mordor").click()
+        expect(page.get_by_role("row", name="fiware.small")).to_contain_text("create")
+        assert_everybody_can_use(page, "plan")
+        page.get_by_role("button", name="Synchronise").click()
         expect(page.get_by_role("status")).to_contain_text("in sync", timeout=60_000)
         expect(page.get_by_role("row", name="Mordor").first).to_contain_text("1 repaired")
     assert "fiware" in {flavor["id"] for flavor in clouds.flavors("Mordor")}
