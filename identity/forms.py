@@ -7,6 +7,8 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
 from rest_framework.exceptions import Throttled
 
+from flavorsync_project.console.words import counted
+
 
 class SignInForm(AdminAuthenticationForm):
     """Django's own, which also says when it has been tried too often."""
@@ -21,5 +23,5 @@ class SignInForm(AdminAuthenticationForm):
         except Throttled as refusal:
             minutes = ceil((getattr(refusal, "wait", None) or 0) / 60)
             raise ValidationError(
-                "Too many failed sign-ins. Try again in %(minutes)d minutes.", "throttled", {"minutes": minutes}
+                f"Too many failed sign-ins. Try again in {counted(minutes, 'minute')}.", "throttled"
             ) from refusal

@@ -46,4 +46,4 @@ def test_the_copy_is_a_service_that_answers_the_same(tmp_path: Path) -> None:
     assert "Mordor" in listed
     assert listed == manage("db.sqlite3", "list_infrastructures", "--json")
     assert manage("backup.sqlite3", "prepare", "--dry-run") == "An administrator to make: admin\n"
-    assert manage("backup.sqlite3", "rotate_encryption_keys") == "1 passwords encrypted anew.\n"
+    assert manage("backup.sqlite3", "rotate_encryption_keys") == "1 password encrypted anew.\n"

@@ -399,7 +399,7 @@ def test_keys_are_rotated_while_the_service_answers(stack: Stack) -> None:
 
     have_keys(new, old)
     assert opens_the_cloud() == 200
-    assert stack.manage("rotate_encryption_keys") == "1 passwords encrypted anew.\n"
+    assert stack.manage("rotate_encryption_keys") == "1 password encrypted anew.\n"
     assert opens_the_cloud() == 200
     have_keys(new)
     assert opens_the_cloud() == 200

@@ -84,8 +84,8 @@ def test_lists_the_catalogue(django_assert_num_queries: DjangoAssertNumQueries) 
         "1 m1.small 1 2 10 0 yes yes Spain2, Mordor",
         "3 flavors.",
     ]
-    assert shell("list_flavors", "--promoted").lines[1:] == ["1 m1.small 1 2 10 0 yes yes Spain2, Mordor", "1 flavors."]
-    assert shell("list_flavors", "--node", "Mordor").lines[-1] == "1 flavors."
+    assert shell("list_flavors", "--promoted").lines[1:] == ["1 m1.small 1 2 10 0 yes yes Spain2, Mordor", "1 flavor."]
+    assert shell("list_flavors", "--node", "Mordor").lines[-1] == "1 flavor."
 
 
 def test_lists_the_catalogue_in_json() -> None:
@@ -113,7 +113,7 @@ def test_lists_what_the_clouds_have(spain2: RegisteredCloud, federation: Federat
     assert federation.calls() == {"Mordor": ["GET /flavors/detail"], "Spain2": ["GET /flavors/detail"]}
     assert shell("list_flavors", "--live", "--promoted").lines[1:] == [
         "Spain2 42 m1.custom 2 4096 20 512 yes yes",
-        "1 flavors.",
+        "1 flavor.",
     ]
     (ring,) = shell("list_flavors", "--live", "--node", "Mordor", "--json").document
     assert ring["node"] == "Mordor"

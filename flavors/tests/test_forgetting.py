@@ -39,7 +39,7 @@ def test_it_takes_along_what_only_the_cloud_had() -> None:
         "alone: in no other node, leaves the catalogue.",
         "both: stays in the catalogue.",
         "promoted: stays in the catalogue.",
-        "Mordor: forgotten, with 3 installations and 1 open replacements.",
+        "Mordor: forgotten, with 3 installations and 1 open replacement.",
     ]
     assert {flavor.flavorid: flavor.nodes for flavor in Flavor.objects.all()} == {
         "both": ["Spain2"],
@@ -52,7 +52,7 @@ def test_it_takes_along_what_only_the_cloud_had() -> None:
 
 @pytest.mark.usefixtures("_federation")
 def test_a_dry_run_says_the_same_and_changes_nothing() -> None:
-    assert forget("--dry-run")[-1] == "Mordor: would be forgotten, with 3 installations and 1 open replacements."
+    assert forget("--dry-run")[-1] == "Mordor: would be forgotten, with 3 installations and 1 open replacement."
     assert (Flavor.objects.count(), Installation.objects.count(), Replacement.objects.count()) == (4, 5, 1)
     assert Infrastructure.objects.filter(name="Mordor").exists()
 

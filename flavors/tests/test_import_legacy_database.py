@@ -1,5 +1,6 @@
 """`import_legacy_database`: what a database of flavor-sync 1.0 holds, on SQLite and on MariaDB."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -217,7 +218,8 @@ def test_the_url_may_be_in_the_environment(sqlite: str, monkeypatch: pytest.Monk
     assert shell("import_legacy_database").lines[-1].startswith("8 taken")
     monkeypatch.delenv("LEGACY_DATABASE_URL")
     answer = shell("import_legacy_database")
-    assert (answer.error, answer.status) == ("Which database? Give --database, or the variable LEGACY_DATABASE_URL.", 1)
+    assert answer.error == "Which database? Give --database, or the variable LEGACY_DATABASE_URL."
+    assert answer.status == os.EX_USAGE
 
 
 @pytest.mark.parametrize(

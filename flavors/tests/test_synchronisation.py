@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from flavors import synchronisation
 from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
 from flavors.synchronisation import carry_out, compare_nodes, create_run, promoted_flavors
 from flavors.tests.drift import document_of
@@ -485,9 +487,20 @@ def test_the_command_repairs_and_says_so(mordor: RegisteredCloud, rohan: Registe
     assert printed.splitlines() == [
         "Mordor: m1.tiny: missing -> create: done",
         "Rohan: m1.tiny: missing -> create: done",
-        f"Run {number}: in sync; 2 nodes; 2 missing.",
+        f"Run {number}: in sync; 2 nodes; 2 created.",
     ]
     assert command() == (0, f"Run {number + 1}: in sync; 2 nodes; 2 in sync.\n")
+
+
+def test_the_summary_tells_what_was_done_from_what_was_found(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    mordor.flavors["tiny"] = document_of(tiny, ram=7)
+    mordor.servers["tiny"] = 1
+    make_flavor(flavorid="nano")
+    printed = command("--dry-run", "--replace")[1]
+    assert "replace (1 server uses it): planned" in printed
+    assert printed.endswith("drift found; 1 node; 1 missing, 1 different.\n")
+    assert command()[1].endswith("drift found; 1 node; 1 created, 1 different.\n")
+    assert command("--replace")[1].endswith("in sync; 1 node; 1 replaced, 1 in sync.\n")
 
 
 @pytest.mark.django_db
@@ -527,7 +540,7 @@ def test_the_command_fails_when_a_node_does(mordor: RegisteredCloud, rohan: Regi
     assert "Mordor: Mordor: its Nova answered 503." not in printed
     assert "Mordor: its Nova answered 503." in printed
     assert "Rohan: m1.tiny: missing -> create: done" in printed
-    assert "2 nodes; 1 missing, 1 unreachable." in printed
+    assert "2 nodes; 1 created, 1 unreachable." in printed
 
 
 def test_the_command_prints_json(mordor: RegisteredCloud, tiny: Flavor) -> None:
@@ -591,3 +604,16 @@ def test_progress_is_shown_on_a_terminal_alone(
     monkeypatch.setattr("sys.stderr", screen)
     command()
     assert ("Mordor: m1.tiny" in screen.getvalue()) == terminal
+
+
+def test_progress_is_counted_in_flavors(mordor: RegisteredCloud, tiny: Flavor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By nodes it would stand still for all of a long first one; a node that ends early is done with all of them."""
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setattr(synchronisation, "SECONDS_BETWEEN_RECORDS", 0)
+    make_flavor(flavorid="nano")
+    make_registered("Dead")
+    command()
+    steps = re.findall(r"(\d)/4 ", screen.getvalue())
+    assert list(dict.fromkeys(steps)) in (["0", "1", "2", "4"], ["0", "2", "3", "4"])

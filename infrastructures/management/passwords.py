@@ -8,6 +8,8 @@ from pathlib import Path
 
 from django.core.management.base import CommandError
 
+from flavorsync_project.console.commands import UsageError
+
 
 def add_password_argument(parser: ArgumentParser, *, variable: str) -> None:
     """Declare `--password-file`."""
@@ -59,7 +61,7 @@ def _in_file(file: str) -> str:
 
 def _typed(prompt: str, variable: str, *, twice: bool) -> str:
     if not sys.stdin.isatty():
-        raise CommandError(f"A password is needed: give --password-file or {variable}, or type it at a terminal.")
+        raise UsageError(f"A password is needed: give --password-file or {variable}, or type it at a terminal.")
     try:
         password = getpass.getpass(f"{prompt}: ")
         again = getpass.getpass(f"{prompt} again: ") if twice else password

@@ -1,6 +1,7 @@
 """`create_operator`: a local account that operates clouds, and what it may do over the API then."""
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -148,7 +149,7 @@ def test_another_password_for_an_account_that_is_there_is_refused(monkeypatch: p
 @pytest.mark.usefixtures("password")
 def test_bad_input_is_one_clear_line(arguments: list[str], message: str) -> None:
     answer = shell("create_operator", *arguments)
-    assert (answer.error, answer.status, answer.output) == (message, 1, "")
+    assert (answer.error, answer.status, answer.output) == (message, os.EX_USAGE if message.startswith("--") else 1, "")
     assert not User.objects.exists()
 
 

@@ -1,6 +1,7 @@
 """`register_infrastructure`, `unregister_infrastructure` and `list_infrastructures`, typed at a shell."""
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def test_registering_again_changes_nothing() -> None:
 def test_bad_input_is_one_clear_line(arguments: list[str], message: str) -> None:
     make_infrastructure("Spain2")
     answer = shell("register_infrastructure", *arguments)
-    assert (answer.error, answer.status, answer.output) == (message, 1, "")
+    assert (answer.error, answer.status, answer.output) == (message, os.EX_USAGE if message.startswith("--") else 1, "")
     assert list(Infrastructure.objects.values_list("name", "keystone_url", "region")) == [("Spain2", "", "")]
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from pytest_django import Settings
 from infrastructures.models import Replacement
 from infrastructures.tests.cloud import KEYSTONE, TOKEN, Cloud, access_document, flavor_document
 from infrastructures.tests.factories import make_infrastructure, make_replacement
-from infrastructures.tests.shell import ended, run
+from infrastructures.tests.shell import Terminal, ended, run
 
 pytestmark = pytest.mark.django_db
 
@@ -79,6 +80,7 @@ def test_asks_for_the_token_where_the_shell_has_none(
     if exported is not None:
         monkeypatch.setenv("OS_TOKEN", exported)
     monkeypatch.setattr("getpass.getpass", lambda prompt: f"typed at {prompt}")
+    monkeypatch.setattr("sys.stdin", Terminal())
     make_infrastructure()
     assert run("settle_replacements", "--node", "Spain2") == "0 open.\n"
     assert cloud.http.request_history[0].headers["X-Auth-Token"] == "typed at Keystone token: "
@@ -88,6 +90,7 @@ def test_asks_for_the_token_where_the_shell_has_none(
 def test_without_a_token_it_says_so(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OS_TOKEN")
     monkeypatch.setattr("getpass.getpass", ended)
+    monkeypatch.setattr("sys.stdin", Terminal())
     make_infrastructure()
     with pytest.raises(CommandError, match=r"^A Keystone token is needed: give OS_TOKEN, or type it at a terminal\.$"):
         run("settle_replacements", "--node", "Spain2")
@@ -135,3 +138,18 @@ def test_a_cloud_that_fails_is_one_clear_line(cloud: Cloud, answer: dict[str, An
 def test_an_unknown_region_is_said(arguments: list[str]) -> None:
     with pytest.raises(CommandError, match=r"^There is no region Gondor\.$"):
         run("settle_replacements", "--node", "Gondor", *arguments)
+
+
+def test_without_a_terminal_no_token_is_asked_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    """Or getpass would warn that it may be seen."""
+    settings.KEYSTONE_URL = KEYSTONE
+    monkeypatch.delenv("OS_TOKEN", raising=False)
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{TOKEN}\n"))
+    make_replacement()
+    with pytest.raises(CommandError) as caught:
+        run("settle_replacements", "--node", "Spain2")
+    assert str(caught.value) == "A Keystone token is needed: give OS_TOKEN, or type it at a terminal."
+    assert caught.value.returncode == os.EX_USAGE
+    assert not recwarn.list

@@ -3,14 +3,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from flavors.documents import document_of, write_document
 from flavors.models import Flavor
+from flavorsync_project.console import commands
 from infrastructures.management.printing import print_json
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """Print the catalogue as a YAML document that load_catalogue reads."""
 
     help = (

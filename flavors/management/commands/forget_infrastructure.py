@@ -3,14 +3,14 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from flavors.services import forget_infrastructure
+from flavorsync_project.console import commands
+from flavorsync_project.console.words import counted
 from infrastructures.management.printing import refusals_in_one_line
 from infrastructures.services import find_infrastructures
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """Forget a cloud that will not come back, and all that was installed there."""
 
     help = (
@@ -35,7 +35,8 @@ class Command(BaseCommand):
         for flavor in forgotten.staying:
             self.stdout.write(f"{flavor}: stays in the catalogue.")
         would = "would be " if dry_run else ""
+        installations = len(forgotten.leaving) + len(forgotten.staying)
         self.stdout.write(
-            f"{name}: {would}forgotten, with {len(forgotten.leaving) + len(forgotten.staying)} installations "
-            f"and {forgotten.replacements} open replacements."
+            f"{name}: {would}forgotten, with {counted(installations, 'installation')} "
+            f"and {counted(forgotten.replacements, 'open replacement')}."
         )

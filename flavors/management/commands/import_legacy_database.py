@@ -5,15 +5,17 @@ from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from flavors.legacy import Came, Outcome, UnreadableDatabase, import_legacy_database, read_legacy_database
+from flavorsync_project.console import commands
+from flavorsync_project.console.commands import UsageError
 from infrastructures.management.printing import print_json
 
 URL_VARIABLE = "LEGACY_DATABASE_URL"
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """Take over the infrastructures, flavors and installations of a database of flavor-sync 1.0."""
 
     help = (
@@ -37,7 +39,7 @@ class Command(BaseCommand):
         """Take over what can be, print what came of each row, and fail when one could not be taken."""
         url = database or os.environ.get(URL_VARIABLE)
         if not url:
-            raise CommandError(f"Which database? Give --database, or the variable {URL_VARIABLE}.")
+            raise UsageError(f"Which database? Give --database, or the variable {URL_VARIABLE}.")
         try:
             outcomes = import_legacy_database(database=read_legacy_database(url), dry_run=dry_run)
         except UnreadableDatabase as error:

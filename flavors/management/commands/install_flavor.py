@@ -3,10 +3,12 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from flavors.lifecycle import install_flavor, preview_installation
 from flavors.services import find_in_catalogue
+from flavorsync_project.console import commands
+from flavorsync_project.console.words import counted
 from infrastructures.management.printing import print_json, refusals_in_one_line
 from infrastructures.models import Infrastructure
 from infrastructures.services import Outcome, find_infrastructures
@@ -14,7 +16,7 @@ from infrastructures.services import Outcome, find_infrastructures
 CREATED, ADOPTED, INSTALLED, FAILED = "created", "adopted", "already installed", "failed"
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """Install a flavor of the catalogue in nodes."""
 
     help = (
@@ -50,7 +52,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{row['reason'] or row['node'] + ': ' + words + '.'}")
         failed = [row for row in rows if row["outcome"] == FAILED]
         if failed:
-            raise CommandError(f"{len(failed)} of {len(rows)} nodes failed.")
+            raise CommandError(f"{len(failed)} of {counted(len(rows), 'node')} failed.")
 
 
 def _rows(infrastructures: list[Infrastructure], outcomes: list[Outcome[bool]]) -> list[dict[str, str]]:

@@ -4,9 +4,11 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from flavors.models import Flavor, Installation
+from flavorsync_project.console import commands
+from flavorsync_project.console.words import counted
 from infrastructures.management.printing import print_json, print_table, refusals_in_one_line, yes_or_no
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.nova import Nova
@@ -17,7 +19,7 @@ WHOLE = ("name", *SIZES, "ephemeral", "rxtx_factor", "is_public", "description",
 HEADER = ["ID", "NAME", "VCPUS", "RAM", "DISK", "SWAP"]
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """List the flavors of the catalogue, or those that the clouds have right now."""
 
     help = (
@@ -47,14 +49,14 @@ class Command(BaseCommand):
         for error in failed:
             self.stderr.write(str(error.detail))
         if failed:
-            raise CommandError(f"{len(failed)} of {len(outcomes)} nodes could not be asked.")
+            raise CommandError(f"{len(failed)} of {counted(len(outcomes), 'node')} could not be asked.")
 
     def _print(self, header: list[str], rows: list[dict[str, Any]], *, as_json: bool) -> None:
         if as_json:
             print_json(self.stdout, rows)
             return
         print_table(self.stdout, header, [[_cell(row[column.lower()]) for column in header] for row in rows])
-        self.stdout.write(f"{len(rows)} flavors.")
+        self.stdout.write(f"{counted(len(rows), 'flavor')}.")
 
 
 def _catalogue(node: str | None, promoted: bool) -> list[dict[str, Any]]:

@@ -6,16 +6,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from flavors.documents import UnreadableDocument, read_document
 from flavors.loading import Action, Change, load_catalogue
+from flavorsync_project.console import commands
 from infrastructures.management.printing import print_json
 
 WORDS: dict[Action, str] = {"create": "created", "update": "updated", "keep": "kept"}
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """Create and change flavors of the catalogue as a YAML document says, all of them or none."""
 
     help = (

@@ -3,14 +3,15 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rest_framework.exceptions import APIException
 
 from flavors.services import find_in_catalogue, promote
+from flavorsync_project.console import commands
 from infrastructures.management.printing import print_json
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """Promote flavors of the catalogue. No cloud is contacted."""
 
     help = (

@@ -3,15 +3,16 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from flavors.importing import Taken, import_flavors
 from flavors.management.imports import as_document, in_words
+from flavorsync_project.console import commands
 from infrastructures.management.printing import print_json, refusals_in_one_line
 from infrastructures.services import find_infrastructures
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """Put a flavor that a node's Nova has into the catalogue. The node is read, and not changed."""
 
     help = (

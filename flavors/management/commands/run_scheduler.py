@@ -9,12 +9,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error, close_old_connections
 from redis.exceptions import RedisError
 
 from flavors import tasks
 from flavorsync_project.api.request_id import traced
+from flavorsync_project.console import commands
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ AWAY = (Error, RedisError)
 """What is raised when the database or the queue is away, and may come back."""
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """Look again and again what is due, until it is stopped."""
 
     help = (

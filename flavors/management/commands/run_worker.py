@@ -7,15 +7,16 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, close_old_connections
+
+from flavorsync_project.console import commands
 
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_TRIES = 2
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """Work off the queue that the settings name, until it is stopped."""
 
     help = (

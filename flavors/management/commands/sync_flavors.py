@@ -5,30 +5,42 @@ import json
 import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db.models import Q
+from django.template.defaultfilters import pluralize
 from tqdm import tqdm
 
 from flavors.models import Flavor, SyncNode, SyncOutcome, SyncRun
 from flavors.synchronisation import Listener, carry_out, create_run
+from flavorsync_project.console import commands
+from flavorsync_project.console.words import counted
 from infrastructures.models import Infrastructure
 
 IN_SYNC, FAILED, DRIFT = 0, 1, 2
 NO_NODES = "There is no node that we have credentials for, so there is nothing to compare."
+# What was done, in the summary
+DONE = {
+    SyncOutcome.Action.CREATE: "created",
+    SyncOutcome.Action.UPDATE: "updated",
+    SyncOutcome.Action.REPLACE: "replaced",
+    SyncOutcome.Action.ADOPT: "adopted",
+}
 EXIT_STATUS = {SyncRun.State.IN_SYNC: IN_SYNC, SyncRun.State.DRIFT: DRIFT}
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """Carry out a synchronisation run here and now, and print what came of it."""
 
     help = """\
 Compare the promoted flavors with what every node has, and repair what is not in sync. The run is kept.
 
-Exit status: 0 in sync, 2 drift found (by a dry run) or left (as what would need --replace), 1 something failed.
+Exit status: 0 in sync, 2 drift found (by a dry run) or left (as what would need --replace), 1 something failed,
+64 wrong arguments.
 
 Examples:
   manage.py sync_flavors --dry-run
@@ -75,15 +87,16 @@ Examples:
         infrastructures = chosen_nodes(nodes)
         if not infrastructures:
             self.stderr.write(f"{NO_NODES} Register one: manage.py register_infrastructure --help")
+        chosen = [chosen_flavor(flavor).flavorid for flavor in flavors]
         run = create_run(
             requested_by=f"{_user()} (command line)",
             infrastructures=infrastructures,
-            flavorids=[chosen_flavor(flavor).flavorid for flavor in flavors],
+            flavorids=chosen,
             repairs=not dry_run,
             replaces=replace,
             exact=exact,
         )
-        with _progress(len(infrastructures)) as listen:
+        with _progress(len(infrastructures), len(chosen) or Flavor.objects.promoted().count()) as listen:
             run = carry_out(run.pk, listen=listen)
         ended = list(run.nodes.prefetch_related("outcomes"))
         self._print_json(run, ended) if as_json else self._print(run, ended)
@@ -101,7 +114,9 @@ Examples:
                 if outcome.action != SyncOutcome.Action.NOTHING and outcome.state != SyncOutcome.State.UNREACHABLE:
                     self.stdout.write(f"{node.name}: {outcome.name}: {_told(outcome)}")
         counts = ", ".join(f"{count} {label}" for label, count in _counts(nodes).items() if count)
-        self.stdout.write(f"Run {run.pk}: {run.get_state_display()}; {len(nodes)} nodes; {counts or 'no flavors'}.")
+        self.stdout.write(
+            f"Run {run.pk}: {run.get_state_display()}; {counted(len(nodes), 'node')}; {counts or 'no flavors'}."
+        )
 
     def _print_json(self, run: SyncRun, nodes: Sequence[SyncNode]) -> None:
         document = {
@@ -156,15 +171,17 @@ def _user() -> str:
 
 
 @contextmanager
-def _progress(nodes: int) -> Iterator[Listener]:
-    """Show on a terminal how many nodes and flavors are done; show nothing elsewhere."""
-    with tqdm(total=nodes, unit="node", disable=None, leave=False) as bar:
+def _progress(nodes: int, flavors: int) -> Iterator[Listener]:
+    """Show on a terminal how many flavors are done, of *flavors* in each node; show nothing elsewhere."""
+    left: defaultdict[int, int] = defaultdict(lambda: flavors)
+    with tqdm(total=nodes * flavors, unit="flavor", disable=None, leave=False) as bar:
 
         def listen(node: SyncNode, outcome: SyncOutcome | None) -> None:
-            if outcome is None:
-                bar.update()
-            else:
-                bar.set_postfix_str(f"{node.name}: {outcome.name}")
+            # A node that has ended is done with those, too, that it never came to.
+            done = left[node.pk] if outcome is None else 1
+            left[node.pk] -= done
+            bar.update(done)
+            bar.set_postfix_str(f"{node.name}: {outcome.name}" if outcome else node.name)
 
         yield listen
 
@@ -175,7 +192,7 @@ def _told(outcome: SyncOutcome) -> str:
         told += f" ({', '.join(_difference(difference) for difference in outcome.differences)})"
     told += f" -> {outcome.get_action_display()}"
     if outcome.servers is not None:
-        told += f" ({outcome.servers} servers use it)"
+        told += f" ({counted(outcome.servers, 'server')} use{pluralize(outcome.servers, 's,')} it)"
     if outcome.result:
         told += f": {outcome.get_result_display()}"
     return f"{told}: {outcome.reason}" if outcome.reason else told
@@ -190,9 +207,14 @@ def _difference(difference: dict[str, Any]) -> str:
 
 
 def _counts(nodes: Sequence[SyncNode]) -> dict[str, int]:
-    """Return how many pairs of flavor and node are in each state, in the order of the states."""
-    found = [outcome.state for node in nodes for outcome in node.outcomes.all()]
-    return {label: found.count(value) for value, label in SyncOutcome.State.choices}
+    """Return how many flavors, each once for each node, something was done about, and what of the others was found."""
+    found = Counter(_summary(outcome) for node in nodes for outcome in node.outcomes.all())
+    return {label: found[label] for label in (*DONE.values(), *SyncOutcome.State.labels)}
+
+
+def _summary(outcome: SyncOutcome) -> str:
+    is_done = outcome.result == SyncOutcome.Result.DONE
+    return DONE[SyncOutcome.Action(outcome.action)] if is_done else outcome.get_state_display()
 
 
 def _as_json(outcome: SyncOutcome) -> dict[str, Any]:

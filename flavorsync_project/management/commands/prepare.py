@@ -6,14 +6,16 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+
+from flavorsync_project.console import commands
 
 ADMINISTRATOR = "admin"
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """Migrate when there is something to migrate, and make the first administrator when there is none."""
 
     help = (

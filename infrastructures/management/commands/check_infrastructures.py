@@ -3,15 +3,16 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from flavorsync_project.console import commands
 from infrastructures.management.printing import print_json, print_table, refusals_in_one_line, yes_or_no
 from infrastructures.models import Check, Infrastructure
 from infrastructures.readiness import check_and_keep
 from infrastructures.services import find_infrastructures
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """Ask each cloud whether our credentials let us do our work there."""
 
     help = (

@@ -4,8 +4,8 @@ import secrets
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
+from flavorsync_project.console import commands
+from flavorsync_project.console.commands import UsageError
 from identity.models import User
 from infrastructures.management.passwords import add_password_argument, find_password, read_password
 from infrastructures.management.printing import print_json, refusals_in_one_line
@@ -14,7 +14,7 @@ from infrastructures.services import ensure_operator, find_infrastructures
 PASSWORD_VARIABLE = "OPERATOR_PASSWORD"  # noqa: S105 — the name of a variable
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """Make a local account that operates clouds, or let one that is there operate more."""
 
     help = (
@@ -66,7 +66,7 @@ def _password(username: str, options: dict[str, Any], *, is_new: bool) -> str | 
     """Return the password that was given; a new account's is otherwise generated or asked for."""
     file = options["password_file"]
     if options["generate_password"] and file is not None:
-        raise CommandError("--generate-password and --password-file do not go together.")
+        raise UsageError("--generate-password and --password-file do not go together.")
     if is_new and options["generate_password"]:
         return secrets.token_urlsafe(12)
     if not is_new:

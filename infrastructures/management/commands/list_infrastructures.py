@@ -3,13 +3,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from flavorsync_project.console import commands
+from flavorsync_project.console.words import counted
 from infrastructures.management.printing import print_json, print_table, yes_or_no
 from infrastructures.models import Infrastructure
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """List the clouds that are known; our credentials for them are not shown."""
 
     help = (
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         print_table(
             self.stdout, ["NODE", "REGION", "KEYSTONE", "CREDENTIALS", "OPERATORS"], [_cells(row) for row in rows]
         )
-        self.stdout.write(f"{len(rows)} nodes.")
+        self.stdout.write(f"{counted(len(rows), 'node')}.")
 
 
 def _row(infrastructure: Infrastructure) -> dict[str, Any]:

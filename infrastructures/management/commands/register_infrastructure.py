@@ -4,8 +4,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
 
+from flavorsync_project.console import commands
+from flavorsync_project.console.commands import UsageError
 from identity.accounts import find_accounts
 from infrastructures.management.passwords import add_password_argument, read_password
 from infrastructures.management.printing import print_json, refusals_in_one_line
@@ -15,7 +16,7 @@ PASSWORD_VARIABLE = "OS_PASSWORD"  # noqa: S105 — the name of a variable, as t
 CREDENTIALS = ("username", "tenant")
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """Register a cloud, with the credentials to enter it or without."""
 
     help = (
@@ -61,11 +62,11 @@ def _values(options: dict[str, Any]) -> dict[str, str]:
     values = {member: options[member] for member in members}
     if not any(values[member] for member in CREDENTIALS):
         if options["password_file"] is not None:
-            raise CommandError("--password-file goes with --username and --tenant.")
+            raise UsageError("--password-file goes with --username and --tenant.")
         return values
     for member in CREDENTIALS:
         if not values[member]:
-            raise CommandError(f"--{member} is missing: credentials are an account and the project that it is for.")
+            raise UsageError(f"--{member} is missing: credentials are an account and the project that it is for.")
     values["keystone_url"] = values["keystone_url"] or settings.KEYSTONE_URL
     prompt = f"Password of {values['username']} in {values['name']}"
     return values | {

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from flavorsync_project.console import commands
+from flavorsync_project.console.words import counted
 from infrastructures.encryption import Undecryptable
 from infrastructures.services import rotate_encryption_keys
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """Encrypt every stored password anew by the first of FIELD_ENCRYPTION_KEYS."""
 
     help = (
@@ -22,4 +24,4 @@ class Command(BaseCommand):
             count = rotate_encryption_keys()
         except Undecryptable as error:
             raise CommandError("A stored password can be read with none of the keys. Nothing was changed.") from error
-        self.stdout.write(f"{count} passwords encrypted anew.")
+        self.stdout.write(f"{counted(count, 'password')} encrypted anew.")

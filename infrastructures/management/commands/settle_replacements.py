@@ -3,11 +3,14 @@
 import getpass
 import json
 import os
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from flavorsync_project.console import commands
+from flavorsync_project.console.commands import UsageError
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import CloudError
 from infrastructures.openstack.nova import CallersNova
@@ -17,7 +20,7 @@ from infrastructures.services import region_of
 TOKEN_VARIABLE = "OS_TOKEN"  # noqa: S105 — the name of a variable, as the openstack client calls it
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """List the replacements that are open, and settle those of a region with a Keystone token."""
 
     help = (
@@ -47,12 +50,7 @@ class Command(BaseCommand):
 
     def _settle(self, infrastructure: Infrastructure) -> None:
         try:
-            token = os.environ.get(TOKEN_VARIABLE) or getpass.getpass("Keystone token: ")
-            settle_replacements(infrastructure=infrastructure, nova=CallersNova(region_of(infrastructure), token))
-        except EOFError:
-            raise CommandError(
-                f"A Keystone token is needed: give {TOKEN_VARIABLE}, or type it at a terminal."
-            ) from None
+            settle_replacements(infrastructure=infrastructure, nova=CallersNova(region_of(infrastructure), _token()))
         except CloudError as error:
             raise CommandError(str(error.detail)) from error
 
@@ -66,6 +64,19 @@ class Command(BaseCommand):
                 f"since {record.created_at:%Y-%m-%d %H:%M:%S} UTC  {record.get_goal_display()}  {record.last_error}"
             )
         self.stdout.write(f"{len(records)} open.")
+
+
+def _token() -> str:
+    token = os.environ.get(TOKEN_VARIABLE)
+    if token:
+        return token
+    missing = UsageError(f"A Keystone token is needed: give {TOKEN_VARIABLE}, or type it at a terminal.")
+    if not sys.stdin.isatty():
+        raise missing
+    try:
+        return getpass.getpass("Keystone token: ")
+    except EOFError:
+        raise missing from None
 
 
 def _find(node: str) -> Infrastructure:

@@ -3,13 +3,12 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from flavorsync_project.console import commands
 from infrastructures.management.printing import print_json, refusals_in_one_line
 from infrastructures.services import find_infrastructures, unregister_infrastructure
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """Forget a cloud and our credentials for it."""
 
     help = (
