@@ -3,8 +3,6 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
-from flavors.revision import install_after_migration
-
 
 class FlavorsConfig(AppConfig):
     """Registers the app under its own name, and keeps the triggers of the catalogue's revision."""
@@ -13,4 +11,6 @@ class FlavorsConfig(AppConfig):
 
     def ready(self) -> None:
         """Have every migration end with all the triggers."""
+        from flavors.revision import install_after_migration  # noqa: PLC0415 — it needs the models
+
         post_migrate.connect(install_after_migration, sender=self)

@@ -61,7 +61,7 @@ def answer(
     listed = _listed(request, filters)
     revision = current_revision()
     etag = _etag(revision, listed)
-    if is_known(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
+    if _is_known(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
         return HttpResponseNotModified(headers=_validators(etag))
     body = _bodies.get(etag)
     if body is None:
@@ -92,18 +92,7 @@ def _etag(revision: str | None, listed: str) -> str:
     return f'"{revision}-{hashlib.blake2b(listed.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()}"'
 
 
-def is_of(etag: str, revision: str | None) -> bool:
-    """Say whether it is the ETag of a list as that revision has it."""
-    return revision is not None and etag.startswith(f'"{revision}-')
-
-
-def remembered(etag: str) -> bytes | None:
-    """Return the body that has this ETag, None when it is not in memory."""
-    body = _bodies.get(etag)
-    return body.content if body else None
-
-
-def is_known(known: str, etag: str) -> bool:
+def _is_known(known: str, etag: str) -> bool:
     """Say whether a client has it whose `If-None-Match` is *known* (RFC 9110, 13.1.2: weak ETags are like strong ones).
 
     Not `*`: that it has something is not that it has this.

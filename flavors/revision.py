@@ -6,20 +6,16 @@ it, and nobody can see the new rows with the old value. It is no number that cou
 or a transaction that is rolled back, would bring back numbers that have meant something else.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
 from django.apps.registry import Apps
-from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-_QUERY = "SELECT value FROM flavors_cataloguerevision WHERE id = 1"
-_QUERY_WITH_ACCOUNT = """
-    SELECT revision.value, account.username, account.password
-    FROM flavors_cataloguerevision revision LEFT JOIN identity_user account ON account.id = %s AND account.is_active
-    WHERE revision.id = 1
-"""
+from flavors.models import CatalogueRevision
+
 # What bodies are made of. An infrastructure's other columns are not; and while it is one of a flavor's nodes, it stays.
 _WRITES = (
     ("flavors_flavor", "insert", ""),
@@ -43,43 +39,8 @@ _RENEW = {
 
 
 def current_revision() -> str | None:
-    """Return the revision of all that is committed; None while nothing was ever written.
-
-    Cost: one query, by hand: every list asks it, and making a QuerySet takes as long as all the rest of it.
-    """
-    row = _ask(_QUERY)
-    return row[0] if row else None
-
-
-def current_revision_and_account(key: int) -> tuple[str | None, tuple[str, str] | None]:
-    """Return the revision, and the name and the password hash of a local account; None when it may not sign in.
-
-    Cost: one query for both.
-    """
-    row: Any = _ask(_QUERY_WITH_ACCOUNT, key) or (None, None, None)
-    revision, name, password = row
-    return revision, None if name is None else (name, password)
-
-
-def _ask(query: str, *parameters: int) -> Any:
-    """Return the query's one row, None if there is none.
-
-    Another round trip would only tell whether the connection still stands, which this query tells as well.
-    """
-    if connection.in_atomic_block:
-        return _row(query, parameters)
-    connection.health_check_done = True  # type: ignore[attr-defined]  # the stubs lack it
-    try:
-        return _row(query, parameters)
-    except Error:
-        connection.close()
-        return _row(query, parameters)
-
-
-def _row(query: str, parameters: Sequence[int]) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters or None)
-        return cursor.fetchone()
+    """Return the revision of all that is committed; None while nothing was ever written. Cost: one query."""
+    return CatalogueRevision.objects.values_list("value", flat=True).first()
 
 
 def install(database: BaseDatabaseWrapper) -> None:

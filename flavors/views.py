@@ -16,7 +16,6 @@ from flavors.models import Flavor
 from flavors.permissions import ManagesPromotedFlavors
 from flavors.private import PrivateFlavor
 from flavors.querysets import FlavorQuerySet
-from flavors.repetition import may_be_repeated
 from flavors.serializers import (
     FLAVOR_DOCUMENT,
     FlavorCreationSerializer,
@@ -142,8 +141,7 @@ class PromotedFlavorViewSet(viewsets.GenericViewSet[Flavor]):
     )
     def list(self, request: Request) -> HttpResponse:
         """List all promoted flavors, by name, then id."""
-        answer = listing.answer(self, request, find=Flavor.objects.promoted, filters=("promoted",))
-        return may_be_repeated(answer, request)
+        return listing.answer(self, request, find=Flavor.objects.promoted, filters=("promoted",))
 
     @extend_schema(
         operation_id="create_promoted_flavor",

@@ -72,13 +72,13 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "flavorsync_project.middleware.PageCSPMiddleware",
+    "flavorsync_project.middleware.PageSessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "flavorsync_project.middleware.PageAuthenticationMiddleware",
+    "flavorsync_project.middleware.PageMessageMiddleware",
 ]
 
 ROOT_URLCONF = "flavorsync_project.urls"

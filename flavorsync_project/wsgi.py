@@ -9,6 +9,4 @@ from flavorsync_project.api.wsgi import Handler
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flavorsync_project.settings")
 django.setup(set_prefix=False)
 
-from flavors.repetition import Repetition  # noqa: E402 — it needs the settings
-
-application = Repetition(Handler())
+application = Handler()

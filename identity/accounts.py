@@ -1,8 +1,6 @@
 """Local accounts: making them, and signing in without paying for the slow hash at every request."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
-from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
@@ -42,25 +40,6 @@ def sign_in(*, username: str, password: str, address: str) -> User:
         raise AuthenticationFailed("The user name or the password is wrong.")
     cache.set(_cache_key(user, password), True, settings.LOCAL_ACCOUNT_CACHE_SECONDS)
     return user
-
-
-@dataclass(frozen=True)
-class AccountProof:
-    """That a password is an account's, while that is remembered and the account is as it was: a `Proof`."""
-
-    caller: str
-    account: int
-    password_hash: str = field(repr=False)
-    remembered_as: str = field(repr=False)
-
-    @classmethod
-    def of(cls, user: User, password: str) -> Self:
-        """Return the proof of a password that was found right."""
-        return cls(user.username, user.pk, user.password, _cache_key(user, password))
-
-    def still_holds(self, account: tuple[str, str] | None) -> bool:
-        """Say so, and remember it for longer, as `sign_in` does. Cost: one write to the cache."""
-        return account == (self.caller, self.password_hash) and _keep(self.remembered_as)
 
 
 def find_accounts(usernames: Collection[str]) -> list[User]:
@@ -130,12 +109,8 @@ def _has_password(user: User | None, password: str) -> bool:
 
 
 def _is_remembered(user: User, password: str) -> bool:
-    return _keep(_cache_key(user, password))
-
-
-def _keep(key: str) -> bool:
     # Found and kept for longer in one step. There is nothing to read: the key says it all.
-    return cache.touch(key, settings.LOCAL_ACCOUNT_CACHE_SECONDS)
+    return cache.touch(_cache_key(user, password), settings.LOCAL_ACCOUNT_CACHE_SECONDS)
 
 
 def _cache_key(user: User, password: str) -> str:

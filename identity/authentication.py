@@ -14,10 +14,8 @@ from rest_framework.request import Request
 
 from flavorsync_project.api.request_id import note_user
 from identity import accounts, keyrock
-from identity.accounts import AccountProof
-from identity.keyrock import TokenProof
 from identity.models import User
-from identity.principals import IdmUser, Proof
+from identity.principals import IdmUser
 from identity.throttling import client_address
 
 
@@ -27,8 +25,8 @@ class IdmTokenAuthentication(BaseAuthentication):
     The token is in `X-Auth-Token`, in `Authorization: Bearer` or in the parameter `access_token`.
     """
 
-    def authenticate(self, request: Request) -> tuple[IdmUser, TokenProof] | None:
-        """Return the token's user and what is proved, or None when there is no token. Costs as `keyrock.validate`.
+    def authenticate(self, request: Request) -> tuple[IdmUser, None] | None:
+        """Return the token's user, or None when there is no token. Costs as `keyrock.validate`.
 
         Raises: ParseError for two different tokens; AuthenticationFailed for an invalid one; Throttled
         after too many; ServiceUnavailable when the identity provider did not answer.
@@ -39,8 +37,7 @@ class IdmTokenAuthentication(BaseAuthentication):
         if not tokens:
             return None
         token = tokens.pop()
-        user = keyrock.validate(token, address=client_address(request))
-        return user, TokenProof.of(token, user)
+        return keyrock.validate(token, address=client_address(request)), None
 
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge of RFC 6750."""
@@ -50,8 +47,8 @@ class IdmTokenAuthentication(BaseAuthentication):
 class LocalAccountAuthentication(BaseAuthentication):
     """Authenticate a local account by HTTP Basic (RFC 7617) or by the headers `user:` and `password:`."""
 
-    def authenticate(self, request: Request) -> tuple[User, AccountProof] | None:
-        """Return the account and what is proved, or None when none is named. Costs as `accounts.sign_in`.
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        """Return the account, or None when none is named. Costs as `accounts.sign_in`.
 
         Raises: AuthenticationFailed for wrong or malformed credentials; Throttled after too many;
         ParseError for two different accounts.
@@ -61,7 +58,7 @@ class LocalAccountAuthentication(BaseAuthentication):
         users = [accounts.sign_in(username=name, password=word, address=address) for name, word in presented]
         if len({user.pk for user in users}) > 1:
             raise ParseError("The request names two different accounts. Send one.")
-        return (users[0], AccountProof.of(users[0], presented[0][1])) if users else None
+        return (users[0], None) if users else None
 
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge of RFC 7617."""
@@ -73,19 +70,16 @@ class FlavorSyncAuthentication(BaseAuthentication):
 
     parts = (IdmTokenAuthentication(), LocalAccountAuthentication())
 
-    def authenticate(self, request: Request) -> tuple[IdmUser | User, Proof | None] | None:
+    def authenticate(self, request: Request) -> tuple[IdmUser | User, None] | None:
         """Return the caller, or None for an anonymous one, once every credential is verified.
-
-        With one credential, there is a proof of it; with both, none.
 
         Raises: what the two parts raise.
         """
         callers = [caller for part in self.parts if (caller := part.authenticate(request))]
         if not callers:
             return None
-        user, proof = callers[0]
-        note_user(str(user))
-        return user, proof if len(callers) == 1 else None
+        note_user(str(callers[0][0]))
+        return callers[0]
 
     def authenticate_header(self, request: Request) -> str:
         """Return both challenges."""

@@ -11,7 +11,6 @@ import logging
 import time
 from dataclasses import asdict, dataclass
 from http.cookiejar import DefaultCookiePolicy
-from typing import Self
 from urllib.parse import quote, urlencode
 
 import requests
@@ -68,27 +67,6 @@ def _look_up(token: str, address: str) -> IdmUser:
     except AuthenticationFailed:
         throttle.record_failure()
         raise
-
-
-@dataclass(frozen=True)
-class TokenProof:
-    """That a token is valid, for as long as that is remembered: a `Proof`."""
-
-    caller: str
-    remembered_as: str
-    account: None = None
-
-    @classmethod
-    def of(cls, token: str, user: IdmUser) -> Self:
-        """Return the proof of a token that was validated."""
-        return cls(str(user), _cache_key(token))
-
-    def still_holds(self, account: tuple[str, str] | None) -> bool:
-        """Say whether it is still remembered. Cost: one read of the cache."""
-        if self.remembered_as not in cache:
-            return False
-        VALIDATIONS.labels("remembered").inc()
-        return True
 
 
 def hide_tokens_in_logs() -> None:

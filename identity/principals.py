@@ -3,35 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import Permission
 
 from identity.models import User
 from identity.roles import Role
-
-
-class Proof(Protocol):
-    """What the one credential of a request has proved: enough to see whether it would prove it once more.
-
-    `caller` is who the request comes from, as the log has it; `account` the key of the local account, if it is one.
-    """
-
-    @property
-    def caller(self) -> str: ...
-    @property
-    def account(self) -> int | None: ...
-
-    def still_holds(self, account: tuple[str, str] | None) -> bool:
-        """Say whether the credential would be found right again, without asking the IdM or hashing a password.
-
-        Args:
-            account: the name and the password hash that the account has now; None when it may not sign in.
-
-        Cost: one access to the cache.
-        """
-        ...
-
 
 # The federation calls the organization that owns a node by the node's name and this.
 ORGANIZATION_SUFFIX = " FIDASH"

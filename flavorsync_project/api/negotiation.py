@@ -1,7 +1,6 @@
 """Content negotiation: the request's format by `Content-Type`, the response's by `Accept`."""
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
 from django.http.request import MediaType
 from django.utils.http import parse_header_parameters
@@ -25,11 +24,6 @@ def preferred_type(accept: str, offered: Sequence[str]) -> str:
     ranked = [(_rank(media_type, ranges), media_type) for media_type in offered]
     best, chosen = max(ranked, key=lambda each: each[0])
     return chosen if best[0] > 0 else offered[0]
-
-
-# Clients send the same few, over and over; who sends others shall not fill the memory.
-_REMEMBERED = 200
-_remembered_type = lru_cache(maxsize=256)(preferred_type)
 
 
 def _media_range(text: str) -> MediaType | None:
@@ -86,8 +80,7 @@ class ContentNegotiation(BaseContentNegotiation):
         # Not request.headers, which copies all of them to find the one.
         accept = request.META.get("HTTP_ACCEPT", "*/*")
         offered = tuple(renderer.media_type for renderer in renderers)
-        prefer = _remembered_type if len(accept) <= _REMEMBERED else preferred_type
-        chosen = prefer(accept, offered)
+        chosen = preferred_type(accept, offered)
         return next((renderer, chosen) for renderer in renderers if renderer.media_type == chosen)
 
 

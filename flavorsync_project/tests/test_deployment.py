@@ -68,7 +68,7 @@ def test_a_good_deployment_has_nothing_said_of_it() -> None:
     ("overrides", "ids"),
     [
         ({"DEBUG": "true"}, {"security.W018"}),
-        ({"HTTPS": "false"}, {"security.W004", "security.W012", "security.W016"}),
+        ({"HTTPS": "false"}, {"security.W004", "security.W010", "security.W016"}),
         ({"NUM_PROXIES": "0"}, {"flavorsync.W003"}),
         ({"ALLOWED_HOSTS": "*"}, {"flavorsync.W002"}),
         ({"SECRET_KEY": "short"}, {"security.W009"}),

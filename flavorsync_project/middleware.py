@@ -1,0 +1,42 @@
+"""The middlewares that pages alone need: the API has no sessions and no messages, and sends no pages.
+
+Django's own guard of forms stays for all, as its deployment check wants: it leaves the API's views alone.
+"""
+
+import re
+from typing import Any
+
+from csp.middleware import CSPMiddleware
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest
+from django.utils.deprecation import MiddlewareMixin
+
+# All of the API but its documentation, which is a page
+_API = re.compile(r"/(api/)?v1(/(?!docs/?$)|$)")
+
+
+class _ForPages(MiddlewareMixin):
+    """Lets the API's requests pass by the middleware that it is mixed into."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if _API.match(request.path_info):
+            return self.get_response(request)
+        return super().__call__(request)
+
+
+class PageCSPMiddleware(_ForPages, CSPMiddleware):
+    """Send the Content-Security-Policy with pages."""
+
+
+class PageSessionMiddleware(_ForPages, SessionMiddleware):
+    """Open the visitor's session for pages."""
+
+
+class PageAuthenticationMiddleware(_ForPages, AuthenticationMiddleware):
+    """Find out, for pages, whose session it is."""
+
+
+class PageMessageMiddleware(_ForPages, MessageMiddleware):
+    """Keep the messages that a page shows once."""
