@@ -138,8 +138,17 @@ def _database(url_variable: str, default: str) -> dict[str, Any]:
 DATABASES = {"default": _database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+
+def _cache() -> dict[str, Any]:
+    """Return Django's settings of the cache that the environment names; of a Redis, one that does without it."""
+    cache: dict[str, Any] = env.cache_url_config(env.str("CACHE_URL", default="") or "locmemcache://?max_entries=10000")
+    if cache["BACKEND"] == "django.core.cache.backends.redis.RedisCache":
+        cache["BACKEND"] = "flavorsync_project.cache.RedisOrMemory"
+    return cache
+
+
 CACHES = {
-    "default": env.cache_url_config(env.str("CACHE_URL", default="") or "locmemcache://?max_entries=10000"),
+    "default": _cache(),
     # What is known of Keystone tokens stays in the memory of the process: a token rescoped for its
     # bearer is a secret that no shared cache should hold.
     "keystone": {
