@@ -87,13 +87,12 @@ class _State:
 
     def may_be_asked(self) -> bool:
         """Say whether it answers as far as we know, or is to be asked again, by this thread alone."""
-        if self._away_until is None:
-            return True
         with self._lock:
-            if self._away_until is not None and time.monotonic() < self._away_until:
+            if self._away_until is None:
+                return True
+            if time.monotonic() < self._away_until:
                 return False
-            if self._away_until is not None:
-                self._leave_alone()
+            self._leave_alone()
             return True
 
     def failed(self, error: RedisError) -> None:
@@ -111,8 +110,6 @@ class _State:
 
     def answered(self) -> None:
         """Take it for there."""
-        if self._away_until is None:
-            return
         with self._lock:
             if self._away_until is not None:
                 AWAY.set(0)

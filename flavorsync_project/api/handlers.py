@@ -1,6 +1,7 @@
 """The one place that makes error bodies: of rest framework's errors, Django's and our own."""
 
 import logging
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
+from django.template import loader
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.permissions import SAFE_METHODS
@@ -205,10 +207,27 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Answer 500, without saying what went wrong (the URLconf's handler500)."""
+    """Answer 500, without saying what went wrong, or 503 where that may pass (the URLconf's handler500).
+
+    Django calls it while it handles the exception, but does not hand it over.
+    """
+    exception = sys.exception()
+    error = _api_exception(exception) if isinstance(exception, Exception) else None
+    if isinstance(error, ServiceUnavailable):
+        return _unavailable(request, error)
     if not _of_the_api(request):
         return defaults.server_error(request)
     return _error_response(request, exceptions.APIException("The server failed to answer. Its log says why."))
+
+
+def _unavailable(request: HttpRequest, error: ServiceUnavailable) -> HttpResponse:
+    if _of_the_api(request):
+        response = _error_response(request, error)
+    else:
+        response = HttpResponse(loader.get_template("503.html").render(), status=error.status_code)
+    for name, value in _headers(error).items():
+        response[name] = value
+    return response
 
 
 def _of_the_api(request: HttpRequest) -> bool:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
-from pytest_django import Settings
+from django.db import close_old_connections, connections
+from pytest_django import DjangoDbBlocker, Settings
 
 from flavorsync_project.tests.world import World, set_up
 from infrastructures.tests.cloud import Federation
@@ -19,6 +19,17 @@ def world(db: None, settings: Settings, tmp_path: Path) -> Iterator[World]:
     settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
     with Federation() as federation, _one_connection():
         yield set_up(settings, federation)
+
+
+@pytest.fixture
+def no_database(monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Have the database be where none is."""
+    wrapper = connections["default"]
+    elsewhere = {"NAME": "/nowhere/db.sqlite3"} if wrapper.vendor == "sqlite" else {"HOST": "127.0.0.1", "PORT": 1}
+    monkeypatch.setattr(wrapper, "settings_dict", wrapper.settings_dict | elsewhere)
+    monkeypatch.setattr(wrapper, "connection", None)
+    with django_db_blocker.unblock():
+        yield
 
 
 @contextmanager

@@ -145,7 +145,7 @@ def test_one_thread_alone_asks_again(redis: Redis, monkeypatch: pytest.MonkeyPat
     redis.send(signal.SIGSTOP)
     cache.get("x")
     monkeypatch.setattr(module, "SECONDS_TO_LEAVE_ALONE", 60)
-    state = module._states[str(cache._redis._servers[0])]
+    state = module._states[f"redis://127.0.0.1:{redis.port}/0"]
     assert [state.may_be_asked() for _ in range(3)] == [True, False, False]
 
 
