@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -24,6 +25,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from flavors.metrics import StateCollector
 from flavorsync_project.api.figures import FOLDER, forget_the_dead
+from flavorsync_project.models import Heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ def ready(request: HttpRequest) -> JsonResponse:
 
     No cloud and no IdM is asked: without one of them there is still work that can be done.
 
-    Cost: three queries, and the cache.
+    Cost: four queries, of which one writes, and the cache.
     """
     failed = [name for name, check in CHECKS.items() if not _passes(name, check)]
     if failed:
@@ -65,6 +67,14 @@ def _database_answers() -> bool:
         return bool(cursor.fetchone())
 
 
+def _database_takes_writes() -> bool:
+    """Write a row: a database or a disk that is read-only, or full, answers all the same."""
+    now = timezone.now()
+    if not Heartbeat.objects.update(written_at=now):
+        Heartbeat.objects.bulk_create([Heartbeat(written_at=now)], ignore_conflicts=True)
+    return True
+
+
 def _migrations_are_applied() -> bool:
     unapplied = _last_migrations() - MigrationRecorder(connection).applied_migrations().keys()
     if unapplied:
@@ -84,7 +94,12 @@ def _cache_remembers() -> bool:
     return cache.get("ready") is True
 
 
-CHECKS = {"database": _database_answers, "migrations": _migrations_are_applied, "cache": _cache_remembers}
+CHECKS = {
+    "database": _database_answers,
+    "migrations": _migrations_are_applied,
+    "writing": _database_takes_writes,
+    "cache": _cache_remembers,
+}
 
 
 @never_cache

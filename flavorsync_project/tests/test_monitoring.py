@@ -1,7 +1,9 @@
 """What monitoring asks: alive, ready, and the figures; nobody else learns anything."""
 
 import logging
-from collections.abc import Iterator
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from django.db import OperationalError, connection, connections
@@ -40,7 +42,8 @@ def test_alive_without_a_database(client: Client) -> None:
 
 @pytest.mark.django_db
 def test_ready(client: Client, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
-    with django_assert_max_num_queries(3):
+    assert client.get("/health/ready").status_code == 200  # the first time there is no row to write
+    with django_assert_max_num_queries(4):
         answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
@@ -97,10 +100,56 @@ def _no_database(monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlo
 @pytest.mark.usefixtures("_no_database")
 def test_not_ready_without_the_database(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     answer = client.get("/health/ready")
-    assert (answer.status_code, answer.json()) == (503, {"status": "failed", "failed": ["database", "migrations"]})
+    assert (answer.status_code, answer.json()) == (
+        503,
+        {"status": "failed", "failed": ["database", "migrations", "writing"]},
+    )
     assert "db.internal" not in answer.text
     assert "db.internal" in caplog.text
     assert client.get("/health/live").status_code == 200
+
+
+# To be said, and unsaid, on a connection whose transactions change nothing
+READ_ONLY = {
+    "sqlite": ("PRAGMA query_only = ON", "PRAGMA query_only = OFF"),
+    "mysql": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION TRANSACTION READ WRITE"),
+}
+
+
+@contextmanager
+def read_only() -> Iterator[None]:
+    """Have the database take no writes."""
+    begin, end = READ_ONLY[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(begin)
+        yield
+        cursor.execute(end)
+
+
+@contextmanager
+def a_full_disk() -> Iterator[None]:
+    """Have no file of this process grow."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fault", [read_only, a_full_disk])
+def test_not_ready_where_nothing_can_be_written(
+    client: Client, caplog: pytest.LogCaptureFixture, fault: Callable[[], AbstractContextManager[None]]
+) -> None:
+    if fault is a_full_disk and connection.vendor != "sqlite":
+        pytest.skip("the server writes, and not this process")
+    assert client.get("/health/ready").status_code == 200
+    with fault():
+        answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (503, {"status": "failed", "failed": ["writing"]})
+    assert "Not ready: writing" in caplog.text
+    assert client.get("/health/ready").status_code == 200
 
 
 # The log

@@ -1,0 +1,16 @@
+"""What the project itself keeps in the database."""
+
+from django.db import models
+
+
+class Heartbeat(models.Model):
+    """The one row that `/health/ready` writes: whether anything can be written shows by writing alone."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    written_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.written_at:%Y-%m-%d %H:%M:%S} UTC"
