@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 # Whoever has just written a run down is about to carry it out, or to put it into the queue.
 SECONDS_TO_BE_QUEUED = 60
+# Between machines that all have the right time
+MOST_THAT_CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 @task()
@@ -138,8 +140,13 @@ def _is_lost(run: SyncRun) -> bool:
     run.refresh_from_db()
     if run.state != SyncRun.State.WAITING:
         return run.state == SyncRun.State.RUNNING
-    is_new = run.created_at > timezone.now() - timedelta(seconds=SECONDS_TO_BE_QUEUED)
-    return not is_new and not _is_queued(run)
+    return not _is_within(run, timedelta(seconds=SECONDS_TO_BE_QUEUED)) and not _is_queued(run)
+
+
+def _is_within(run: SyncRun, age: timedelta) -> bool:
+    """Say whether the run was made so short a time ago; not one of the future, when a clock was ahead."""
+    now = timezone.now()
+    return now - age < run.created_at < now + MOST_THAT_CLOCKS_DIFFER
 
 
 def _is_queued(run: SyncRun) -> bool:
@@ -165,9 +172,8 @@ def _may_go_on(run: SyncRun) -> bool:
 
 
 def _start_when_due() -> SyncRun | None:
-    last = SyncRun.objects.filter(periodic=True).first()
-    due = last is None or last.created_at <= timezone.now() - timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
-    if not due or (last and last.finished_at is None):
+    last = SyncRun.objects.filter(periodic=True).order_by("pk").last()  # not by time: a clock may have been ahead
+    if last and (last.finished_at is None or _is_within(last, timedelta(minutes=settings.SYNC_INTERVAL_MINUTES))):
         return None
     return start_run(
         requested_by="schedule",

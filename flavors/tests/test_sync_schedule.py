@@ -127,6 +127,33 @@ def test_the_next_is_due_when_the_interval_is_over_and_the_last_has_ended(federa
     assert SyncRun.objects.count() == 2
 
 
+def test_a_clock_that_was_ahead_stops_nothing(federation: Federation) -> None:
+    """A run of next year is the last one made, until the clock is right: the next is due at once, and one alone."""
+    look()
+    ahead = SyncRun.objects.get()
+    work()
+    put_back(ahead, -8760 * HOUR)
+    assert len(look()) == 1
+    work()
+    assert look() == [], "it is not an hour ago"
+    put_back(SyncRun.objects.latest("pk"), HOUR)
+    assert len(look()) == 1
+
+
+def test_clocks_that_differ_by_seconds_start_none_too_many(federation: Federation) -> None:
+    look()
+    work()
+    put_back(SyncRun.objects.get(), timedelta(seconds=-30))
+    assert look() == []
+
+
+def test_a_run_of_the_future_that_lost_its_place_in_the_queue_is_taken_up(federation: Federation) -> None:
+    lost = start_run(requested_by="somebody", infrastructures=Infrastructure.objects.all())
+    DBTaskResult.objects.all().delete()
+    put_back(lost, -8760 * HOUR)
+    assert f"Run {lost.pk} was cut short and is taken up again." in look()
+
+
 def test_a_run_that_somebody_asked_for_is_not_the_periodic_one(federation: Federation) -> None:
     start_run(requested_by="somebody", infrastructures=[])
     assert len(look()) == 1
