@@ -439,6 +439,20 @@ def test_the_list_comes_in_pages_when_asked(manager: Api) -> None:
     assert [run["id"] for run in manager.get(RUNS).body["runs"]] == runs
 
 
+@pytest.mark.parametrize(("query", "size"), [("", 100), ("?limit=0", 100), ("?limit=150", 150), ("?limit=99999", 1000)])
+def test_the_list_comes_in_pages_unasked(manager: Api, query: str, size: int) -> None:
+    SyncRun.objects.bulk_create(SyncRun(requested_by="sauron") for _ in range(size + 1))
+    newest = [str(key) for key in SyncRun.objects.order_by("-pk").values_list("pk", flat=True)]
+    first = manager.get(RUNS + query)
+    assert [run["id"] for run in first.body["runs"]] == newest[:size]
+    link = first.headers["Link"].removeprefix("<http://testserver").partition(">")[0]
+    if manager.wire.media_type == "application/json":
+        assert first.body["runs_links"] == [{"rel": "next", "href": f"http://testserver{link}"}]
+    last = manager.get(link)
+    assert [run["id"] for run in last.body["runs"]] == newest[size:]
+    assert "Link" not in last.headers
+
+
 @pytest.mark.parametrize("query", ["marker=abc", "marker=0", "marker=999999", "marker=" + "9" * 50, "limit=x"])
 def test_a_wrong_page_is_400(manager: Api, query: str) -> None:
     make_run("Mordor")

@@ -22,7 +22,7 @@ _MAX_LIMIT = 2**31 - 1
 class MarkerPagination(BasePagination):
     """Cut a list into pages by `?limit=N&marker=ID` (Compute API guide, "Paginated collections").
 
-    Without either the list is complete. A view uses it as
+    Without either the list is complete, but where there is a `default_limit`. A view uses it as
 
         paginator = MarkerPagination()
         page = paginator.paginate_queryset(flavors, request, view=self)
@@ -37,13 +37,17 @@ class MarkerPagination(BasePagination):
     item_id = "id"
     """The attribute that is the marker of an object in a plain list."""
 
+    default_limit: int | None = None
+    """How many there are where the request does not say; None for all."""
+    max_limit = _MAX_LIMIT
+
     limit_query_param = "limit"
     marker_query_param = "marker"
 
     def paginate_queryset(
         self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: "APIView | None" = None
     ) -> list[Any]:
-        """Return the objects of the page that the request asks for, all of them if it asks for none.
+        """Return the objects of the page that the request asks for, or `default_limit` if it asks for none.
 
         A page of a queryset costs one query, two with a marker, and its size; what is before it
         in the table costs nothing, given an index on `ordering`.
@@ -67,11 +71,11 @@ class MarkerPagination(BasePagination):
     def _limit(self) -> int | None:
         text = self.request.query_params.get(self.limit_query_param)
         if text is None:
-            return None
+            return self.default_limit
         if not re.fullmatch("[0-9]+", text):
             raise ParseError(f'{self.limit_query_param}: must be a non-negative integer, not "{text[:_SHOWN]}"')
-        # 0 is no limit, as in Nova. Python refuses to read a number of thousands of digits.
-        return min(int(text.lstrip("0")[:_SHOWN] or 0), _MAX_LIMIT) or None
+        # 0 is as without a limit, as in Nova. Python refuses to read a number of thousands of digits.
+        return min(int(text.lstrip("0")[:_SHOWN] or 0), self.max_limit) or self.default_limit
 
     def _rows_after(self, queryset: QuerySet[Model], marker: str) -> QuerySet[Model]:
         fields = [field.removeprefix("-") for field in self.ordering]
@@ -135,6 +139,9 @@ class MarkerPagination(BasePagination):
             "properties": {self.root: schema, f"{self.root}_links": {"type": "array", "items": link}},
         }
 
+    def _described(self) -> str:
+        return f"{self.default_limit}, and never more than {self.max_limit}," if self.default_limit else "All of them"
+
     def get_schema_operation_parameters(self, view: "APIView") -> list[dict[str, Any]]:
         """Return the OpenAPI description of the two query parameters."""
         return [
@@ -142,7 +149,7 @@ class MarkerPagination(BasePagination):
                 "name": self.limit_query_param,
                 "in": "query",
                 "required": False,
-                "description": "How many to return at most. All of them when 0 or not given.",
+                "description": f"How many to return at most. {self._described()} when 0 or not given.",
                 "schema": {"type": "integer", "minimum": 0},
             },
             {
