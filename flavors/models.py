@@ -199,12 +199,13 @@ class SyncRun(models.Model):
     """
 
     class State(models.TextChoices):
-        """How far it has come, and what the nodes are like in the end."""
+        """How far it has come, and what the nodes are like in the end; PARTLY_DONE is when not all of it failed."""
 
         WAITING = "waiting", "waiting"
         RUNNING = "running", "running"
         IN_SYNC = "in_sync", "in sync"
         DRIFT = "drift", "drift found"
+        PARTLY_DONE = "partly_done", "partly done"
         FAILED = "failed", "failed"
 
     requested_by = models.CharField(max_length=255, blank=True)
@@ -215,7 +216,7 @@ class SyncRun(models.Model):
     # The fingerprints of what was shown before it was started, beside which it changes nothing; null: nobody was asked
     confirmed = models.JSONField(null=True, blank=True, editable=False)
     periodic = models.BooleanField(default=False)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    state = models.CharField(max_length=11, choices=State.choices, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)
     task_id = models.CharField(max_length=64, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -41,8 +41,9 @@ class Status:
     @property
     def state(self) -> SyncRun.State:
         """Return the state that such a run would end in."""
-        if any(node.error for node in self.nodes):
-            return SyncRun.State.FAILED
+        failed = [bool(node.error) for node in self.nodes]
+        if any(failed):
+            return SyncRun.State.FAILED if all(failed) else SyncRun.State.PARTLY_DONE
         actions = {outcome.action for node in self.nodes for outcome in node.outcomes}
         return SyncRun.State.DRIFT if actions - {SyncOutcome.Action.NOTHING} else SyncRun.State.IN_SYNC
 

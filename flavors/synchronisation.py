@@ -179,7 +179,7 @@ def carry_out(run_id: int, *, listen: Listener = lambda node, outcome: None) -> 
 
     All nodes are worked on side by side, each in a thread and over a database connection of its
     own; none waits for another. A run that has ended, or that somebody else is at, is left alone.
-    Ctrl-C (in the main thread) ends it as failed, each node after the step that it is at.
+    Ctrl-C (in the main thread) ends it as failed or partly done, each node after the step that it is at.
 
     Cost: some ten queries, and per node some eight and one upstream call; more for what is to be done.
     """
@@ -238,10 +238,12 @@ def _carry_out(run_id: int, listen: Listener) -> None:
 
 def _end_of(run: SyncRun) -> SyncRun.State:
     """Return the state that the run ends in, by those of its nodes. Cost: one query."""
-    found = set(run.nodes.order_by().values_list("state", "outcomes__result", "outcomes__action").distinct())
-    if any(state == SyncNode.State.FAILED or result == Result.FAILED for state, result, _ in found):
-        return SyncRun.State.FAILED
-    drift = any(action == Action.CANNOT or result == Result.PLANNED for _, result, action in found)
+    found = set(run.nodes.order_by().values_list("pk", "state", "outcomes__result", "outcomes__action").distinct())
+    failed = {node for node, state, result, _ in found if state == SyncNode.State.FAILED or result == Result.FAILED}
+    if failed:
+        something = any(node not in failed or result == Result.DONE for node, _, result, _ in found)
+        return SyncRun.State.PARTLY_DONE if something else SyncRun.State.FAILED
+    drift = any(action == Action.CANNOT or result == Result.PLANNED for _, _, result, action in found)
     return SyncRun.State.DRIFT if drift else SyncRun.State.IN_SYNC
 
 

@@ -1,5 +1,6 @@
 """The synchronisation runs, as they go."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -7,19 +8,20 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
-from django.template.defaultfilters import pluralize
 from django.urls import URLPattern, URLResolver, path
 from django.utils.html import format_html
 from django.views.decorators.http import require_safe
 
 from flavors.admin.staff import PROMOTE
-from flavors.models import SyncNode, SyncOutcome, SyncRun
+from flavors.models import Flavor, SyncNode, SyncOutcome, SyncRun
+from flavorsync_project.console.words import counted
 
 LOOKS = {
     SyncRun.State.WAITING: ("unknown", "… waiting"),
     SyncRun.State.RUNNING: ("promoted", "▶ running"),
     SyncRun.State.IN_SYNC: ("good", "✓ in sync"),
     SyncRun.State.DRIFT: ("missing", "≠ drift found"),
+    SyncRun.State.PARTLY_DONE: ("missing", "◐ partly done"),
     SyncRun.State.FAILED: ("differs", "✕ failed"),
 }
 # How many findings a page shows at most
@@ -48,7 +50,7 @@ class SyncRunAdmin(admin.ModelAdmin):
         """Say what it does, and to which flavors."""
         verb = "repair" if run.repairs else "compare"
         count = len(run.flavorids)
-        return f"{verb} {count} flavor{pluralize(count)}" if count else f"{verb} all promoted flavors"
+        return f"{verb} {counted(count, 'flavor')}" if count else f"{verb} all promoted flavors"
 
     @admin.display(description="state", ordering="state")
     def look(self, run: SyncRun) -> str:
@@ -67,18 +69,20 @@ class SyncRunAdmin(admin.ModelAdmin):
         return [path("<int:pk>/progress/", progress, name="flavors_syncrun_progress"), *super().get_urls()]
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Say how far a run has come, in JSON. Cost: two queries."""
+        """Say how far a run has come, in JSON. Cost: two queries, three until all nodes have been compared."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         run = get_object_or_404(SyncRun, pk=pk)
         nodes = _nodes(run)
+        done, total = _flavors_done(run, nodes)
         return JsonResponse(
             {
                 "state": LOOKS[SyncRun.State(run.state)][1],
                 "colour": LOOKS[SyncRun.State(run.state)][0],
                 "ended": run.finished_at is not None,
-                "done": sum(node.finished_at is not None for node in nodes),
-                "total": len(nodes),
+                "done": done,
+                "total": total,
+                "count": _count(nodes),
                 "nodes": {node.pk: _words(node) for node in nodes},
             }
         )
@@ -92,7 +96,8 @@ class SyncRunAdmin(admin.ModelAdmin):
         if run is not None and self.has_view_permission(request, run):
             nodes = _nodes(run)
             colour, text = LOOKS[SyncRun.State(run.state)]
-            findings = SyncOutcome.objects.filter(node__run=run).exclude(action=SyncOutcome.Action.NOTHING)
+            findings = SyncOutcome.objects.filter(node__run=run).exclude(state=SyncOutcome.State.IN_SYNC)
+            done, total = _flavors_done(run, nodes)
             context = {
                 "title": f"Synchronisation run {run.pk}",
                 "subtitle": None,
@@ -101,7 +106,9 @@ class SyncRunAdmin(admin.ModelAdmin):
                 "colour": colour,
                 "state": text,
                 "nodes": [(node, _words(node)) for node in nodes],
-                "done": sum(node.finished_at is not None for node in nodes),
+                "done": done,
+                "total": total,
+                "count": _count(nodes),
                 "findings": findings.select_related("node").order_by("node__name", "name")[:FINDINGS],
                 "limit": FINDINGS,
             }
@@ -127,18 +134,40 @@ class SyncRunAdmin(admin.ModelAdmin):
 def _nodes(run: SyncRun) -> list[Any]:
     """Return the run's nodes, with how many flavors are to be done, were done, or failed in each. One query."""
     result = SyncOutcome.Result
+    in_sync = Q(outcomes__state=SyncOutcome.State.IN_SYNC)
+    done = Q(outcomes__result=result.DONE)
+    planned = Q(outcomes__result=result.PLANNED)
 
-    def count(**conditions: object) -> Count:
-        return Count("outcomes", filter=Q(**conditions))
+    def count(which: Q) -> Count:
+        return Count("outcomes", filter=which)
 
     return list(
         run.nodes.annotate(
             flavors=Count("outcomes"),
-            drift=Count("outcomes", filter=~Q(outcomes__action=SyncOutcome.Action.NOTHING)),
-            repaired=count(outcomes__result=result.DONE),
-            failed=count(outcomes__result=result.FAILED),
+            in_sync=count(in_sync),
+            adopted=count(done & in_sync),
+            repaired=count(done & ~in_sync),
+            failed=count(Q(outcomes__result=result.FAILED)),
+            planned=count(planned),
         )
     )
+
+
+def _flavors_done(run: SyncRun, nodes: Sequence[Any]) -> tuple[int, int]:
+    """Return how many flavors are done and how many there are, each once for each node, as `SyncRun.progress` does.
+
+    One query while there is a node that is not compared yet.
+    """
+    new = [node for node in nodes if not (node.flavors or node.compared_at or node.finished_at)]
+    expected = new and (len(run.flavorids) or Flavor.objects.promoted().count())
+    to_do = sum(node.planned for node in nodes if run.repairs and not node.finished_at)
+    found = sum(node.flavors for node in nodes)
+    return found - to_do, found + len(new) * (expected or 0)
+
+
+def _count(nodes: Sequence[Any]) -> str:
+    done = sum(node.finished_at is not None for node in nodes)
+    return f"{done} of {counted(len(nodes), 'node')}"
 
 
 def _words(node: Any) -> str:
@@ -146,7 +175,9 @@ def _words(node: Any) -> str:
         return f"{node.get_state_display()}: {node.error}"
     if node.state in (SyncNode.State.WAITING, SyncNode.State.RUNNING) and not node.flavors:
         return str(node.get_state_display())
-    parts = [f"{node.flavors} flavor{pluralize(node.flavors)} compared", f"{node.drift} not in sync"]
+    parts = [f"{counted(node.flavors, 'flavor')} compared", f"{node.flavors - node.in_sync} not in sync"]
     if node.run.repairs:
         parts += [f"{node.repaired} repaired", f"{node.failed} failed"]
+    if node.adopted:
+        parts.append(f"{node.adopted} adopted as found")
     return ", ".join(parts)

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from flavors.coverage import State
 from flavors.models import Flavor, SyncNode, SyncOutcome, SyncRun
+from flavors.tests import sync
 from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
 from flavors.tests.test_admin import member_of_staff
 from flavors.tests.test_coverage import make_run
@@ -216,16 +218,45 @@ def test_a_run_is_shown_node_by_node(admin_client: Client) -> None:
     ):
         assert shown in text
     progress = admin_client.get(reverse("admin:flavors_syncrun_progress", args=[run.pk])).json()
-    assert (progress["ended"], progress["done"], progress["total"]) == (True, 1, 1)
+    assert (progress["ended"], progress["done"], progress["total"], progress["count"]) == (True, 1, 1, "1 of 1 node")
 
 
-def test_a_runs_progress_takes_two_queries(
+def test_a_runs_bar_moves_with_each_flavor(admin_client: Client) -> None:
+    """By nodes it would stand still for all of a long first one."""
+    make_flavor(flavorid="a", name="a")
+    make_flavor(flavorid="b", name="b")
+    run = sync.make_run("Crete", "Gent")
+    done = sync.an_outcome("a", state="missing", action="create", result="done")
+    sync.compared(run, "Crete", done, sync.an_outcome("b", state="missing", action="create", result="planned"))
+    progress = admin_client.get(reverse("admin:flavors_syncrun_progress", args=[run.pk])).json()
+    assert (progress["done"], progress["total"], progress["count"]) == (1, 4, "0 of 2 nodes")
+    assert 'aria-valuemax="4" aria-valuenow="1"' in admin_client.get(page_of(run)).text
+
+
+def test_what_was_in_sync_is_not_listed_as_what_was_not(admin_client: Client) -> None:
+    run = sync.make_run("Crete", state=SyncRun.State.IN_SYNC, finished_at=timezone.now())
+    sync.compared(run, "Crete", sync.an_outcome("a", action="adopt", result="done"), ended=True)
+    text = admin_client.get(page_of(run)).text
+    assert "What was not in sync" not in text
+    assert "Everything was in sync." in text
+    assert "1 flavor compared, 0 not in sync, 0 repaired, 0 failed, 1 adopted as found" in text
+
+
+def test_a_run_that_did_some_of_it_is_neither_done_nor_failed(admin_client: Client) -> None:
+    run = make_run("Crete", 9, {"a": State.MISSING}, result="done")
+    SyncRun.objects.update(state=SyncRun.State.PARTLY_DONE)
+    for url in (page_of(run), RUNS):
+        assert "◐ partly done" in admin_client.get(url).text
+
+
+def test_a_runs_progress_takes_as_many_queries_whatever_its_size(
     admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     run = SyncRun.objects.create()
     for number in range(20):
         SyncNode.objects.create(run=run, name=f"Node {number}")
-    with django_assert_max_num_queries(4):  # two of them for who is asking
+    make_flavor()
+    with django_assert_max_num_queries(5):  # two of them for who is asking
         progress = admin_client.get(reverse("admin:flavors_syncrun_progress", args=[run.pk])).json()
     assert (progress["state"], progress["ended"], progress["total"]) == ("… waiting", False, 20)
     assert set(progress["nodes"].values()) == {"waiting"}

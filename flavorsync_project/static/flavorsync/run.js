@@ -8,8 +8,10 @@ function show(progress) {
   const state = document.querySelector("#state");
   state.textContent = progress.state;
   state.className = `badge ${progress.colour}`;
-  document.querySelector("#count").textContent = `${progress.done} of ${progress.total} nodes`;
+  document.querySelector("#count").textContent = progress.count;
   bar.setAttribute("aria-valuenow", progress.done);
+  bar.setAttribute("aria-valuemax", progress.total);
+  bar.querySelector("progress").max = progress.total || 1;
   bar.querySelector("progress").value = progress.done;
   for (const [node, words] of Object.entries(progress.nodes)) {
     const cell = document.querySelector(`[data-node="${node}"]`);

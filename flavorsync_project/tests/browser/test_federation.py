@@ -35,6 +35,7 @@ def test_a_missing_flavor_is_seen_on_the_map_and_repaired(visitor: Visitor, site
     with site.worker():
         expect(page.get_by_role("status")).to_contain_text("drift found", timeout=60_000)
         expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "2")
+        expect(page.get_by_role("status")).to_contain_text("2 of 2 nodes")
         expect(page.get_by_role("row", name="fiware.small").first).to_contain_text("missing")
         assert page.evaluate("window.stayed")  # it was not loaded anew
         page.get_by_role("link", name="To the coverage map").click()
