@@ -7,6 +7,7 @@ the record; what Nova was given for a request that then fails is taken back.
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import QuerySet
@@ -18,6 +19,7 @@ from flavors.permissions import PROMOTE
 from flavors.private import PrivateFlavor, private_flavors, require_unpublished, resized, still_the_same
 from flavors.together import alone_in, delete_if_there, raise_first, raise_partly, taken_back
 from flavorsync_project.api.errors import Conflict, Unauthorized
+from infrastructures.commits import again_when_not_written, read_certainly
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import FlavorConflict, FlavorNotFound
 from infrastructures.openstack.nova import Nova
@@ -94,13 +96,20 @@ def create_flavor(*, user: Any, values: Mapping[str, Any]) -> Flavor | PrivateFl
     )
     if public:
         services.require_free(name=wanted.name, flavorid=wanted.id)
-    with alone_in(infrastructures, wanted.id, name=wanted.name):
-        outcomes = in_each_cloud(infrastructures, lambda nova: nova.create_flavor(wanted))
-        with taken_back(wanted.id, [outcome.infrastructure for outcome in outcomes if not outcome.error]):
-            raise_first(outcomes)
-            if public:
-                return _record(wanted, infrastructures, promoted=promoted)
-    return PrivateFlavor(wanted, tuple(infrastructures))
+    given: set[Infrastructure] = set()
+
+    def create() -> None:
+        with alone_in(infrastructures, wanted.id, name=wanted.name):
+            make = _create_or_adopt if given else _create
+            outcomes = in_each_cloud(infrastructures, lambda nova: make(nova, wanted))
+            given.update(outcome.infrastructure for outcome in outcomes if not outcome.error)
+            with taken_back(wanted.id, given):
+                raise_first(outcomes)
+                if public:
+                    _publish(wanted, infrastructures, promoted=promoted)
+
+    again_when_not_written(create)
+    return _published(wanted) if public else PrivateFlavor(wanted, tuple(infrastructures))
 
 
 def update_flavor(*, user: Any, flavorid: str, node: str | None, changes: Mapping[str, Any]) -> Flavor | PrivateFlavor:
@@ -189,16 +198,24 @@ def install_flavor(*, flavor: Flavor, infrastructures: Sequence[Infrastructure])
     Cost: in each cloud one to three upstream calls, side by side; some five queries.
     """
     wanted = flavor.as_nova()
-    with alone_in(infrastructures, wanted.id, name=wanted.name):
-        installed = {installation.infrastructure_id for installation in _installations(flavor, infrastructures)}
-        missing = [infrastructure for infrastructure in infrastructures if infrastructure.pk not in installed]
-        outcomes = in_each_cloud(missing, lambda nova: _create_or_adopt(nova, wanted))
-        created = [outcome.infrastructure for outcome in outcomes if outcome.result]
-        with taken_back(wanted.id, created):
-            services.record_installations(
-                flavor=flavor, infrastructures=[outcome.infrastructure for outcome in outcomes if not outcome.error]
-            )
-    return outcomes
+    given: set[Infrastructure] = set()
+
+    def install() -> list[Outcome[bool]]:
+        with alone_in(infrastructures, wanted.id, name=wanted.name):
+            installed = {installation.infrastructure_id for installation in _installations(flavor, infrastructures)}
+            missing = [infrastructure for infrastructure in infrastructures if infrastructure.pk not in installed]
+            outcomes = in_each_cloud(missing, lambda nova: _create_or_adopt(nova, wanted))
+            given.update(outcome.infrastructure for outcome in outcomes if outcome.result)
+            with taken_back(wanted.id, given):
+                services.record_installations(
+                    flavor=flavor, infrastructures=[outcome.infrastructure for outcome in outcomes if not outcome.error]
+                )
+        return outcomes
+
+    return [
+        outcome if outcome.error else replace(outcome, result=outcome.infrastructure in given)
+        for outcome in again_when_not_written(install)
+    ]
 
 
 def preview_installation(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> list[Outcome[bool]]:
@@ -226,6 +243,12 @@ def _is_missing(nova: Nova, wanted: NovaFlavor) -> bool:
     return True
 
 
+def _create(nova: Nova, wanted: NovaFlavor) -> bool:
+    """Make Nova have *wanted*, which it has not yet; that it had to be created is True."""
+    nova.create_flavor(wanted)
+    return True
+
+
 def _create_or_adopt(nova: Nova, wanted: NovaFlavor) -> bool:
     """Make Nova have *wanted*, and return whether it had to be created."""
     try:
@@ -245,17 +268,21 @@ def _delete_published(user: Any, flavor: Flavor, node: str | None) -> None:
     if not infrastructures:
         where = f"the node {node}" if node else "a node that has it"
         raise PermissionDenied(f"You do not operate {where}.")
-    with ExitStack() as locks:
-        for installation in _installations(flavor, infrastructures):
-            locks.enter_context(alone_in([installation.infrastructure], installation.flavorid))
-        installations = {
-            installation.infrastructure: installation for installation in _installations(flavor, infrastructures)
-        }
-        ids = {infrastructure.name: installation.flavorid for infrastructure, installation in installations.items()}
-        outcomes = in_each_cloud(installations, lambda nova: delete_if_there(nova, ids[nova.region.name]))
-        gone = [installations[outcome.infrastructure] for outcome in outcomes if not outcome.error]
-        services.forget_installations(flavor=flavor, installations=gone)
-    raise_partly(outcomes, verb="Deleted")
+
+    def delete() -> list[Outcome[None]]:
+        with ExitStack() as locks:
+            for installation in _installations(flavor, infrastructures):
+                locks.enter_context(alone_in([installation.infrastructure], installation.flavorid))
+            installations = {
+                installation.infrastructure: installation for installation in _installations(flavor, infrastructures)
+            }
+            ids = {infrastructure.name: installation.flavorid for infrastructure, installation in installations.items()}
+            outcomes = in_each_cloud(installations, lambda nova: delete_if_there(nova, ids[nova.region.name]))
+            gone = [installations[outcome.infrastructure] for outcome in outcomes if not outcome.error]
+            services.forget_installations(flavor=flavor, installations=gone)
+        return outcomes
+
+    raise_partly(again_when_not_written(delete), verb="Deleted")
 
 
 def _installations(flavor: Flavor, infrastructures: Iterable[Infrastructure]) -> QuerySet[Installation]:
@@ -278,20 +305,31 @@ def _update_private(user: Any, flavor: PrivateFlavor, changes: Mapping[str, Any]
     if not (added or public):
         return flavor
     infrastructures = [*flavor.infrastructures, *added]
-    with alone_in(infrastructures, flavor.id, name=flavor.name):
-        wanted = still_the_same(flavor)
-        outcomes = in_each_cloud(added, lambda nova: _create_or_adopt(nova, wanted))
-        raise_partly(outcomes, verb="Installed")
-        if public:
-            with taken_back(flavor.id, [outcome.infrastructure for outcome in outcomes if outcome.result]):
-                return _record(wanted, infrastructures, promoted=promoted)
-    return PrivateFlavor(wanted, tuple(infrastructures))
+    given: set[Infrastructure] = set()
+
+    def install_and_publish() -> NovaFlavor:
+        with alone_in(infrastructures, flavor.id, name=flavor.name):
+            wanted = still_the_same(flavor)
+            outcomes = in_each_cloud(added, lambda nova: _create_or_adopt(nova, wanted))
+            given.update(outcome.infrastructure for outcome in outcomes if outcome.result)
+            raise_partly(outcomes, verb="Installed")
+            if public:
+                with taken_back(flavor.id, given):
+                    _publish(wanted, infrastructures, promoted=promoted)
+            return wanted
+
+    wanted = again_when_not_written(install_and_publish)
+    return _published(wanted) if public else PrivateFlavor(wanted, tuple(infrastructures))
 
 
-def _record(wanted: NovaFlavor, infrastructures: Sequence[Infrastructure], *, promoted: bool) -> Flavor:
+def _publish(wanted: NovaFlavor, infrastructures: Sequence[Infrastructure], *, promoted: bool) -> None:
     flavor = Flavor.from_nova(wanted, public=True, promoted=promoted)
     services.publish(flavor=flavor, infrastructures=infrastructures)
-    return Flavor.objects.with_nodes().get(pk=flavor.pk)
+
+
+def _published(wanted: NovaFlavor) -> Flavor:
+    """Return what was just published; nothing is undone any more when this fails."""
+    return read_certainly(lambda: Flavor.objects.with_nodes().get(flavorid=wanted.id))
 
 
 # Finding

@@ -1,12 +1,10 @@
 """What happens to the flavors of the catalogue."""
 
-import logging
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from django.db.models import Value
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -14,18 +12,11 @@ from rest_framework.exceptions import NotFound
 
 from flavors.models import Flavor, Installation, SyncOutcome
 from flavorsync_project.api.errors import Conflict, MethodNotAllowedHere
+from infrastructures.commits import write_certainly, write_once
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.services import unregister_infrastructure
 
-logger = logging.getLogger(__name__)
-
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
-# MariaDB's number for "Deadlock found when trying to get lock; try restarting transaction"
-DEADLOCK = 1213
-MAX_ATTEMPTS = 5
-# What a Nova has done already is written down also by whoever has to wait for the database to come back.
-SECONDS_TO_WAIT_FOR_DATABASE = 10
-SECONDS_BETWEEN_TRIES = 0.2
 
 
 def create_promoted_flavor(*, values: Mapping[str, Any]) -> Flavor:
@@ -41,7 +32,8 @@ def create_promoted_flavor(*, values: Mapping[str, Any]) -> Flavor:
     """
     given = {member: value for member, value in values.items() if value is not None}
     flavor = Flavor(**given, public=True, promoted=True)
-    _save(flavor)
+    flavor.clean_fields()
+    _or_taken(flavor, lambda: write_certainly(flavor.save, is_written=lambda: _has(flavor, flavorid=flavor.flavorid)))
     return flavor
 
 
@@ -65,8 +57,16 @@ def change_promoted_flavor(*, flavor: Flavor, changes: Mapping[str, Any]) -> Fla
         raise Conflict("A promoted flavor stays promoted and public.")
     for member, value in changes.items():
         setattr(flavor, member, value)
+    flavor.clean_fields()
     try:
-        _save(flavor, update_fields=[*changes, "updated_at"])
+        _or_taken(
+            flavor,
+            lambda: write_certainly(
+                lambda: flavor.save(update_fields=[*changes, "updated_at"]), is_written=lambda: _has(flavor, **changes)
+            ),
+        )
+    except OperationalError:
+        raise
     except DatabaseError as error:
         if Flavor.objects.filter(pk=flavor.pk).exists():
             raise
@@ -82,7 +82,7 @@ def delete_promoted_flavor(*, flavor: Flavor) -> None:
 
     Cost: four queries, in one transaction.
     """
-    _in_transaction(lambda: _delete(flavor))
+    write_certainly(lambda: _delete(flavor), is_written=lambda: not _has(flavor))
 
 
 def require_free(*, name: str, flavorid: str) -> None:
@@ -105,10 +105,17 @@ def publish(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> Non
     Raises:
         Conflict: the name, in any case, or the id is in the catalogue already.
         ValidationError: a value is not as Nova accepts it.
+        NotWritten, MayBeWritten: as `write_once`.
 
     Cost: two queries, in one transaction.
     """
-    _save(flavor, installed_in=infrastructures)
+    flavor.clean_fields()
+
+    def write() -> None:
+        flavor.save()
+        _install(flavor, infrastructures)
+
+    _or_taken(flavor, lambda: write_once(write, is_written=lambda: _has(flavor, flavorid=flavor.flavorid)))
 
 
 def find_in_catalogue(id_or_name: str) -> Flavor:
@@ -134,8 +141,7 @@ def publish_draft(*, flavor: Flavor) -> None:
 
     Cost: one query.
     """
-    if not Flavor.objects.filter(pk=flavor.pk).update(public=True, updated_at=timezone.now()):
-        raise _gone(flavor)
+    _mark(flavor, public=True)
 
 
 def promote(*, flavor: Flavor) -> None:
@@ -149,8 +155,7 @@ def promote(*, flavor: Flavor) -> None:
     """
     if not flavor.public:
         raise Conflict(f"The flavor {flavor.flavorid} is not public, and so cannot be promoted.")
-    if not Flavor.objects.filter(pk=flavor.pk).update(promoted=True, updated_at=timezone.now()):
-        raise _gone(flavor)
+    _mark(flavor, promoted=True)
 
 
 def record_installations(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
@@ -159,6 +164,7 @@ def record_installations(*, flavor: Flavor, infrastructures: Sequence[Infrastruc
     Raises:
         NotFound: somebody else has just deleted the flavor.
         Conflict: another flavor of the catalogue has this id there.
+        NotWritten, MayBeWritten: as `write_once`.
 
     Cost: two queries, in one transaction.
     """
@@ -169,7 +175,7 @@ def record_installations(*, flavor: Flavor, infrastructures: Sequence[Infrastruc
         _install(flavor, infrastructures)
 
     try:
-        _in_transaction(write)
+        write_once(write, is_written=lambda: _is_installed(flavor, infrastructures, flavor.flavorid))
     except IntegrityError as error:
         raise Conflict(f"A node has a flavor of the id {flavor.flavorid} already.") from error
 
@@ -180,6 +186,7 @@ def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavo
     Raises:
         NotFound: somebody else has just deleted the flavor.
         Conflict: another flavor of the catalogue has this id there.
+        MayBeWritten: the database is away.
 
     Cost: three queries or four, in one transaction.
     """
@@ -192,7 +199,7 @@ def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavo
         )
 
     try:
-        _in_spite_of_lost_connections(lambda: _in_transaction(write))
+        write_certainly(write, is_written=lambda: _is_installed(flavor, [infrastructure], flavorid))
     except IntegrityError as error:
         raise Conflict(f"{infrastructure} has another flavor of the catalogue under the id {flavorid}.") from error
 
@@ -204,11 +211,12 @@ def record_repairs(
 
     Args:
         installed: by flavor, its id there.
-        outcomes: stored ones, of which the result, the reason and the seconds are written.
+        outcomes: at least one, stored, of which the result, the reason and the seconds are written.
 
     Raises:
         IntegrityError: somebody else has just deleted one of the flavors, or another flavor of the catalogue
             has its id there; `record_installation` says which.
+        MayBeWritten: the database is away.
 
     Cost: three queries, in one transaction; one more for each flavor that is recorded there under another id.
     """
@@ -217,13 +225,18 @@ def record_repairs(
         _install_in(infrastructure, installed)
         _write_results(outcomes)
 
-    _in_spite_of_lost_connections(lambda: _in_transaction(write))
+    write_certainly(write, is_written=lambda: _has_results(outcomes))
 
 
 def forget_installations(*, flavor: Flavor, installations: Iterable[Installation]) -> None:
     """Write down that these Novas no longer have the flavor, which leaves the catalogue with its last node.
 
-    A promoted flavor stays. Cost: four queries, in one transaction.
+    A promoted flavor stays.
+
+    Raises:
+        NotWritten, MayBeWritten: as `write_once`.
+
+    Cost: four queries, in one transaction.
     """
     gone = [installation.pk for installation in installations]
 
@@ -233,7 +246,7 @@ def forget_installations(*, flavor: Flavor, installations: Iterable[Installation
         if locked and not locked.promoted and not locked.installations.exists():
             locked.delete()
 
-    _in_spite_of_lost_connections(lambda: _in_transaction(write))
+    write_once(write, is_written=lambda: not Installation.objects.select_for_update().filter(pk__in=gone).exists())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,20 +299,40 @@ def _delete(flavor: Flavor) -> None:
     locked.delete()
 
 
-def _save(flavor: Flavor, *, installed_in: Sequence[Infrastructure] = (), **options: Any) -> None:
-    """Validate and save *flavor*; the database alone can tell that a name or an id is taken."""
-    flavor.clean_fields()
-
+def _mark(flavor: Flavor, **members: bool) -> None:
     def write() -> None:
-        flavor.save(**options)
-        _install(flavor, installed_in)
+        if not Flavor.objects.filter(pk=flavor.pk).update(**members, updated_at=timezone.now()):
+            raise _gone(flavor)
 
+    write_certainly(write, is_written=lambda: _has(flavor, **members))
+
+
+def _or_taken(flavor: Flavor, write: Callable[[], None]) -> None:
+    """Save *flavor* by *write*; the database alone can tell that a name or an id is taken."""
     try:
-        _in_transaction(write)
+        write()
     except IntegrityError as error:
         # The database's own idea of lower case, which on SQLite is ASCII's alone
         taken = "name" if Flavor.objects.filter(name_key=Lower(Value(flavor.name))).exclude(pk=flavor.pk) else "id"
         raise _taken(taken) from error
+
+
+def _has(flavor: Flavor, **members: Any) -> bool:
+    """Say whether the database has the row of *flavor*, whose key was given to it alone, with these values."""
+    return Flavor.objects.select_for_update().filter(pk=flavor.pk, **members).exists()
+
+
+def _has_results(outcomes: Sequence[SyncOutcome]) -> bool:
+    """Say whether the first of them is written down, and so whatever was with it."""
+    first = outcomes[0]
+    return SyncOutcome.objects.select_for_update().filter(pk=first.pk, result=first.result).exists()
+
+
+def _is_installed(flavor: Flavor, infrastructures: Sequence[Infrastructure], flavorid: str) -> bool:
+    recorded = Installation.objects.select_for_update().filter(
+        flavor=flavor, infrastructure__in=infrastructures, flavorid=flavorid
+    )
+    return len(recorded.values_list("pk")) == len(infrastructures)
 
 
 def _install(flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
@@ -341,40 +374,3 @@ def _taken(what: str) -> Conflict:
 
 def _gone(flavor: Flavor) -> NotFound:
     return NotFound(f"The flavor {flavor.flavorid} does not exist")
-
-
-def _in_transaction(write: Callable[[], None]) -> None:
-    """Run *write* in a transaction, and again when MariaDB has rolled it back to end a deadlock.
-
-    Inserting one unique value from several connections at once is enough for one.
-    Source: MariaDB, "InnoDB Lock Modes", and MySQL, "How to Minimize and Handle Deadlocks".
-    """
-    for attempt in range(MAX_ATTEMPTS):
-        try:
-            with transaction.atomic():
-                write()
-            return
-        except OperationalError as error:
-            if error.args[:1] != (DEADLOCK,) or attempt == MAX_ATTEMPTS - 1:
-                raise
-
-
-def _in_spite_of_lost_connections(write: Callable[[], None]) -> None:
-    """Run *write*, which may be run twice, again over another connection until the database is back.
-
-    Nova has done its part by then. Where the connection was lost, its locks are, too: *write* must not rely on them.
-    """
-    deadline = time.monotonic() + SECONDS_TO_WAIT_FOR_DATABASE
-    while True:
-        try:
-            return write()
-        except (OperationalError, InterfaceError) as error:
-            if connection.in_atomic_block or _is_connected() or time.monotonic() > deadline:
-                raise
-            logger.warning("The connection to the database is lost while something is written down: %s", error)
-            connection.close()
-        time.sleep(SECONDS_BETWEEN_TRIES)
-
-
-def _is_connected() -> bool:
-    return connection.connection is not None and connection.is_usable()

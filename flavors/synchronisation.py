@@ -16,7 +16,7 @@ from functools import partial
 from threading import Event
 from typing import Self
 
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connections, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -28,6 +28,7 @@ from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
 from flavors.planning import DESTROYS, Step, fingerprint, plan, unreachable
 from flavorsync_project.api.errors import Conflict
 from infrastructures.changes import alone_with, create_flavor, delete_flavor
+from infrastructures.commits import MayBeWritten
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import (
@@ -261,6 +262,8 @@ def _work_on(run: SyncRun, node: SyncNode, wanted: Sequence[Wanted], *, listen: 
         node.save(update_fields=["state", "started_at"])
         try:
             node.error = STOPPED if stopped.is_set() else _synchronise(run, node, wanted, listen, stopped)
+        except (OperationalError, InterfaceError):
+            raise
         except Exception:
             # The others go on, and the run comes to its end.
             logger.exception("Run %s failed in %s", run.pk, node.name)
@@ -454,6 +457,8 @@ class _Repair:
         except IntegrityError:
             for step, outcome in taken:
                 self._record_alone(step, outcome)
+        except MayBeWritten:
+            raise  # what is only in the node is found there by the next run
         except Exception:
             self._take_all_back(taken)
             raise
@@ -473,6 +478,8 @@ class _Repair:
             services.record_installation(
                 flavor=step.finding.wanted.flavor, infrastructure=self.infrastructure, flavorid=flavorid
             )
+        except MayBeWritten:
+            raise
         except Exception:
             self._take_back(step, outcome)
             raise

@@ -1,13 +1,14 @@
 """Several clouds changed together: locked together, taken back together, and told apart when some fail."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from rest_framework.exceptions import APIException
 
 from infrastructures.changes import alone_with
+from infrastructures.commits import MayBeWritten, NotWritten
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import CloudError, FlavorNotFound
 from infrastructures.openstack.nova import Nova
@@ -56,10 +57,18 @@ def settled(infrastructures: Iterable[Infrastructure]) -> bool:
 
 
 @contextmanager
-def taken_back(flavorid: str, infrastructures: Sequence[Infrastructure]) -> Iterator[None]:
-    """Delete the flavor from these clouds, which were just given it, when what follows fails."""
+def taken_back(flavorid: str, infrastructures: Collection[Infrastructure]) -> Iterator[None]:
+    """Delete the flavor from these clouds, which were just given it, when what follows fails.
+
+    Not where the record may have been written, for a flavor that is only in Nova is found again, and one that is
+    only in the catalogue is lost; nor where the locks are lost, and with them the right to delete anything.
+    """
     try:
         yield
+    except (MayBeWritten, NotWritten):
+        names = ", ".join(sorted(infrastructure.name for infrastructure in infrastructures))
+        logger.error("The connection was lost: flavor %s stays in %s, recorded or not", flavorid, names or "no node")
+        raise
     except Exception:
         for outcome in in_each_cloud(infrastructures, lambda nova: delete_if_there(nova, flavorid)):
             if outcome.error:

@@ -17,6 +17,7 @@ from flavorsync_project.api.errors import Conflict
 from identity.accounts import create_account, give_roles
 from identity.models import User
 from identity.roles import Role
+from infrastructures.commits import write_certainly
 from infrastructures.encryption import Undecryptable, rotate
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import (
@@ -248,13 +249,21 @@ def _built(values: Mapping[str, Any]) -> Infrastructure:
 
 
 def _save_new(infrastructure: Infrastructure, *, operators: Collection[Any]) -> None:
+    def write() -> None:
+        infrastructure.save()
+        if operators:
+            infrastructure.operators.add(*operators)
+
     try:
-        with transaction.atomic():
-            infrastructure.save()
-            if operators:
-                infrastructure.operators.add(*operators)
+        write_certainly(write, is_written=lambda: _is_registered(infrastructure))
     except IntegrityError as error:
         raise Conflict(f"There is already an infrastructure named {infrastructure.name}.") from error
+
+
+def _is_registered(infrastructure: Infrastructure) -> bool:
+    """Say whether the row is there that *infrastructure* was to become: its key was given to it alone."""
+    known = Infrastructure.objects.select_for_update().filter(pk=infrastructure.pk, name=infrastructure.name)
+    return known.exists()
 
 
 def _require_same(known: Infrastructure, values: Mapping[str, Any], operators: Collection[Any]) -> None:
@@ -285,8 +294,12 @@ def unregister_infrastructure(*, infrastructure: Infrastructure) -> None:
 
     Cost: some five queries.
     """
+
+    def write() -> None:
+        Infrastructure.objects.filter(pk=infrastructure.pk).delete()
+
     try:
-        infrastructure.delete()
+        write_certainly(write, is_written=lambda: not _is_registered(infrastructure))
     except (ProtectedError, IntegrityError) as error:  # the latter when the flavor comes this very moment
         raise Conflict(
             f"{infrastructure} cannot go: a flavor of the catalogue is installed there, or is being replaced."

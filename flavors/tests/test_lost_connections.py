@@ -6,6 +6,7 @@ from django.db import connection, connections
 from flavors.models import Flavor, Installation
 from flavors.services import forget_installations, record_installation
 from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
+from infrastructures.commits import again_when_not_written
 from infrastructures.locks import exclusive
 
 pytestmark = [
@@ -28,7 +29,7 @@ def lose_connection() -> None:
 def test_a_deletion_in_a_cloud_is_written_down() -> None:
     installation = make_installation(make_flavor(promoted=False), "Mordor")
     lose_connection()
-    forget_installations(flavor=installation.flavor, installations=[installation])
+    again_when_not_written(lambda: forget_installations(flavor=installation.flavor, installations=[installation]))
     assert not Flavor.objects.exists()
 
 

@@ -1,0 +1,149 @@
+"""What is written to the database over a connection that may be lost: written, not written, or not to be known.
+
+A COMMIT whose answer is lost may have been carried out. What a cloud was given is taken back only where the database
+certainly has nothing of it, so after a loss it is asked first, over another connection.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import Error, InterfaceError, OperationalError, connection, transaction
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# MariaDB's number for "Deadlock found when trying to get lock; try restarting transaction"
+DEADLOCK = 1213
+MAX_ATTEMPTS = 5
+# What a Nova has done already is written down also by whoever has to wait for the database to come back.
+SECONDS_TO_WAIT_FOR_DATABASE = 10
+SECONDS_BETWEEN_TRIES = 0.2
+
+
+class NotWritten(OperationalError):
+    """The connection was lost, and the database has nothing of what was being written.
+
+    The locks of the connection are lost, too: somebody else may have changed since what they kept.
+    """
+
+
+class MayBeWritten(OperationalError):
+    """The connection was lost, and the database did not come back in time to be asked what it has."""
+
+
+def in_transaction(write: Callable[[], None]) -> None:
+    """Run *write* in a transaction, and again when MariaDB has rolled it back to end a deadlock.
+
+    Inserting one unique value from several connections at once is enough for one.
+    Source: MariaDB, "InnoDB Lock Modes", and MySQL, "How to Minimize and Handle Deadlocks".
+    """
+    for attempt in range(MAX_ATTEMPTS):
+        try:
+            with transaction.atomic():
+                write()
+            return
+        except OperationalError as error:
+            if error.args[:1] != (DEADLOCK,) or attempt == MAX_ATTEMPTS - 1:
+                raise
+
+
+def write_once(write: Callable[[], None], *, is_written: Callable[[], bool]) -> None:
+    """Run *write* in a transaction; when its connection is lost, ask over another one what came of it.
+
+    Args:
+        is_written: whether the database has what *write* writes. It is called in a transaction and reads with
+            `select_for_update`: a COMMIT that the server is still at is waited for.
+
+    Raises:
+        NotWritten: the connection was lost, and nothing is written. Whoever tries again takes their locks anew.
+        MayBeWritten: the database has not come back within `SECONDS_TO_WAIT_FOR_DATABASE`.
+
+    Cost: one transaction.
+    """
+    used: object = None
+
+    def write_over_it() -> None:
+        nonlocal used
+        used = connection.connection
+        write()
+
+    try:
+        in_transaction(write_over_it)
+    except (OperationalError, InterfaceError) as error:
+        if connection.in_atomic_block:
+            raise
+        # After a failed COMMIT Django opens another one by itself.
+        was_lost = connection.connection is not used or not _is_connected()
+        logger.warning("Whether it was written down has to be asked of the database: %s", error)
+        if _answer_of(is_written):
+            return
+        if was_lost:
+            raise NotWritten(*error.args) from error
+        raise
+
+
+def write_certainly(write: Callable[[], None], *, is_written: Callable[[], bool]) -> None:
+    """Run *write*, which relies on no lock, until it is written, over as many connections as that takes.
+
+    Args and Raises: as `write_once`.
+
+    Cost: one transaction.
+    """
+    again_when_not_written(lambda: write_once(write, is_written=is_written))
+
+
+def again_when_not_written(work: Callable[[], T]) -> T:
+    """Return what *work* returns, done again when the connection was lost and nothing is written.
+
+    *work* takes its locks itself, each time, and looks at what there is.
+
+    Raises:
+        NotWritten: that has gone on for `SECONDS_TO_WAIT_FOR_DATABASE`.
+    """
+    deadline = time.monotonic() + SECONDS_TO_WAIT_FOR_DATABASE
+    while True:
+        try:
+            return work()
+        except NotWritten:
+            if time.monotonic() > deadline:
+                raise
+
+
+def read_certainly(read: Callable[[], T]) -> T:
+    """Return what *read* returns, read over another connection when this one is lost.
+
+    Raises:
+        django.db.Error: the database does not come back within `SECONDS_TO_WAIT_FOR_DATABASE`.
+
+    Cost: that of *read*.
+    """
+    deadline = time.monotonic() + SECONDS_TO_WAIT_FOR_DATABASE
+    while True:
+        try:
+            return read()
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block or time.monotonic() > deadline:
+                raise
+            if not _is_connected():
+                connection.close()
+        time.sleep(SECONDS_BETWEEN_TRIES)
+
+
+def _answer_of(is_written: Callable[[], bool]) -> bool:
+    def read() -> bool:
+        with transaction.atomic():
+            return is_written()
+
+    if not _is_connected():
+        connection.close()
+    try:
+        return read_certainly(read)
+    except Error as error:
+        raise MayBeWritten(*error.args) from error
+
+
+def _is_connected() -> bool:
+    return connection.connection is not None and connection.is_usable()
