@@ -63,8 +63,9 @@ class InfrastructureForm(forms.ModelForm):
     )
     clear_password = forms.BooleanField(
         required=False,
-        label="Forget the stored password",
-        help_text="Then its users reach the cloud with their own Keystone tokens alone.",
+        label="Forget our account there",
+        help_text="The user name, the password and the tenant. Then its users reach the cloud with their own Keystone "
+        "tokens alone.",
     )
 
     class Meta:
@@ -91,6 +92,10 @@ class InfrastructureForm(forms.ModelForm):
             raise ValidationError({"password": "Give it anew: what was stored for one place is not sent to another."})
         if password or cleared:
             self.instance.set_password(password)
+        if cleared:
+            values |= {"username": "", "tenant": ""}
+        if not self.instance.has_credentials and (values.get("username") or values.get("tenant")):
+            raise ValidationError({"password": "It is missing: credentials are whole, or there are none."})
         return values
 
     def _leads_elsewhere(self, values: dict[str, Any]) -> bool:
@@ -120,7 +125,7 @@ class InfrastructureAdmin(KeptByInstallations, OffersActions):
                     ("username", "user_domain"),
                     ("password", "clear_password"),
                 ],
-                "description": "All of it, and a Keystone URL, or no password at all.",
+                "description": "All of it, and a Keystone URL, or nothing at all.",
             },
         ),
         ("How far we come", {"fields": ["connection", "last_check"]}),
@@ -132,6 +137,14 @@ class InfrastructureAdmin(KeptByInstallations, OffersActions):
         """Count the flavors of each in the same query, and fetch the operators of all in one more."""
         infrastructures: QuerySet[Infrastructure] = super().get_queryset(request)
         return infrastructures.annotate(flavor_count=Count("installations")).prefetch_related("operators")
+
+    def save_model(
+        self, request: HttpRequest, obj: Infrastructure, form: forms.ModelForm[Infrastructure], change: bool
+    ) -> None:
+        """Write down who registers it."""
+        if not change:
+            obj.registered_by = str(request.user)
+        super().save_model(request, obj, form, change)
 
     @admin.action(description="Check connection", permissions=["change"])
     def check_connections(self, request: HttpRequest, queryset: QuerySet[Infrastructure]) -> HttpResponse | None:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.functions import Lower
 
 from infrastructures.encryption import decrypt, encrypt
 from infrastructures.querysets import InfrastructureQuerySet
@@ -28,6 +29,10 @@ class Infrastructure(models.Model):
                 "A name has no slash and no space at either end, and is not . or ..",
             ),
         ],
+    )
+    # Spain2 and spain2 would be one for people, and for clients that write it in either way
+    name_key = models.GeneratedField(
+        expression=Lower("name"), output_field=models.CharField(max_length=255), db_persist=False
     )
     region = models.CharField(
         max_length=255,
@@ -66,7 +71,7 @@ class Infrastructure(models.Model):
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(
-                fields=["name"],
+                fields=["name_key"],
                 name="infrastructure_name_unique",
                 violation_error_message="There is already an infrastructure of this name.",
             ),
@@ -82,6 +87,7 @@ class Infrastructure(models.Model):
                 violation_error_message="Credentials are a Keystone URL, a user name, a password and a tenant.",
             ),
         ]
+        indexes = [models.Index(fields=["name"], name="infrastructure_by_name")]
         permissions = [
             ("register_infrastructure", "Can register, unregister and use nodes of their own"),
         ]
@@ -90,8 +96,13 @@ class Infrastructure(models.Model):
         return self.name
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
-        """Check that credentials are whole wherever the user name is checked: forms leave the stored password out."""
+        """Check names in any case, and that credentials are whole, wherever the name and the user name are checked.
+
+        Forms leave generated fields and the stored password out.
+        """
         excluded = set(exclude or ())
+        if "name" not in excluded:
+            excluded.discard("name_key")
         if "username" not in excluded:
             excluded.discard("encrypted_password")
         super().validate_constraints(exclude=excluded)

@@ -257,7 +257,8 @@ def _save_new(infrastructure: Infrastructure, *, operators: Collection[Any]) -> 
     try:
         write_certainly(write, is_written=lambda: _is_registered(infrastructure))
     except IntegrityError as error:
-        raise Conflict(f"There is already an infrastructure named {infrastructure.name}.") from error
+        known = Infrastructure.objects.filter(name_key=infrastructure.name.lower()).first() or infrastructure
+        raise Conflict(f"There is already an infrastructure named {known.name}.") from error
 
 
 def _is_registered(infrastructure: Infrastructure) -> bool:

@@ -63,8 +63,8 @@ def test_a_dry_run_only_tells() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_pending_migrations_are_told_and_applied() -> None:
     call_command("migrate", "sessions", "zero", verbosity=0)
-    assert prepare(dry_run=True)[0] == "1 migrations to apply\n"
-    assert prepare()[0].startswith("1 migrations to apply\n")
+    assert prepare(dry_run=True)[0] == "1 migration to apply\n"
+    assert prepare()[0].startswith("1 migration to apply\n")
     assert "django_session" in connection.introspection.table_names()
 
 

@@ -189,6 +189,37 @@ def test_credentials_are_whole(admin_client: Client, missing: str, is_stored: bo
     assert Infrastructure.objects.count() == is_stored
 
 
+@pytest.mark.parametrize("given", [{"username": ""}, {"tenant": ""}, {}])
+def test_half_of_the_credentials_is_none(admin_client: Client, given: dict[str, str]) -> None:
+    assert errors_of(admin_client.post(ADD, VALUES | given)) == {
+        "password": ["It is missing: credentials are whole, or there are none."]
+    }
+    assert not Infrastructure.objects.exists()
+
+
+def test_what_is_forgotten_is_the_whole_account(admin_client: Client) -> None:
+    infrastructure = make_registered("Spain2")
+    admin_client.post(change_url(infrastructure), VALUES | {"clear_password": "on"})
+    infrastructure.refresh_from_db()
+    assert (infrastructure.username, infrastructure.tenant, infrastructure.has_credentials) == ("", "", False)
+
+
+def test_a_name_is_taken_in_any_case(admin_client: Client) -> None:
+    make_infrastructure("spain2")
+    assert errors_of(
+        admin_client.post(ADD, {"name": "Spain2", "user_domain": "Default", "project_domain": "Default"})
+    ) == {"__all__": ["There is already an infrastructure of this name."]}
+
+
+def test_who_registers_a_cloud_on_the_page_is_written_down(admin_client: Client) -> None:
+    values = {"name": "Spain2", "user_domain": "Default", "project_domain": "Default"}
+    admin_client.post(ADD, values)
+    assert Infrastructure.objects.get().registered_by == "admin"
+    Infrastructure.objects.update(registered_by="somebody")
+    admin_client.post(change_url(Infrastructure.objects.get()), values)
+    assert Infrastructure.objects.get().registered_by == "somebody"
+
+
 def test_without_a_password_nothing_else_is_needed(admin_client: Client) -> None:
     values = {"name": "Spain2", "user_domain": "Default", "project_domain": "Default"}
     assert admin_client.post(ADD, values).status_code == 302

@@ -247,9 +247,10 @@ def test_a_name_that_is_taken_is_409(idm: Any, local: Caller) -> None:
     assert Infrastructure.objects.get().get_password() == "the first one's"
 
 
-def test_another_case_is_another_name(local: Caller) -> None:
+def test_a_name_is_taken_in_any_case(local: Caller) -> None:
     make_registered("MORDOR")
-    assert local.post(REQUIRED) == REGISTERED
+    assert local.post(REQUIRED) == (409, error("There is already an infrastructure named MORDOR."))
+    assert Infrastructure.objects.count() == 1
 
 
 def test_members_that_are_not_theirs_to_give_are_not_taken(upstream: requests_mock.Mocker) -> None:

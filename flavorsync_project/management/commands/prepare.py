@@ -11,6 +11,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from flavorsync_project.console import commands
+from flavorsync_project.console.words import counted
 
 ADMINISTRATOR = "admin"
 
@@ -33,7 +34,7 @@ class Command(commands.Command):
         try:
             pending = count_pending_migrations()
             if pending:
-                self.stdout.write(f"{pending} migrations to apply")
+                self.stdout.write(f"{counted(pending, 'migration')} to apply")
             if pending and not dry_run:
                 call_command("migrate", interactive=False, verbosity=max(verbosity - 1, 0), stdout=self.stdout)
             if not (dry_run and pending) and not has_administrator():
