@@ -19,15 +19,20 @@ logger = logging.getLogger(__name__)
 
 
 class PartlyDone(APIException):
-    """The first failure of work in several clouds, with its status; the message says what was done and what not."""
+    """The first failure of work in several clouds, with its status; the message says what was done and what not.
+
+    `done` are the names of the clouds where it was done, `reasons` say of each other one why not.
+    """
 
     def __init__(self, failures: Sequence[Outcome[Any]], *, verb: str, done: Iterable[str]) -> None:
         first = failures[0].error
         assert first is not None  # noqa: S101 — for the type checker
         self.status_code = first.status_code
-        reasons = " ".join(str(failure.error.detail) for failure in failures if failure.error)
+        self.done = list(done)
+        self.reasons = [str(failure.error.detail) for failure in failures if failure.error]
         missing = ", ".join(failure.infrastructure.name for failure in failures)
-        super().__init__(f"{verb} in {', '.join(done) or 'no node'}, but not in {missing}. {reasons}")
+        where = f"{verb} in {', '.join(self.done)}, but not in" if self.done else f"Not {verb.lower()} in"
+        super().__init__(f"{where} {missing}. {' '.join(self.reasons)}")
 
 
 @contextmanager

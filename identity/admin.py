@@ -10,7 +10,7 @@ from django.db.models import Field, ManyToManyField, QuerySet, prefetch_related_
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest
 
-from identity.forms import SignInForm
+from identity.forms import NewAccountForm, PasswordForm, SignInForm
 from identity.models import User
 
 admin.site.login_form = SignInForm
@@ -38,6 +38,9 @@ class RoleAdmin(GroupAdmin):
 class AccountAdmin(UserAdmin):
     """The local accounts, as Django shows its own, with the nodes that each operates."""
 
+    add_form = NewAccountForm
+    change_password_form = PasswordForm
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "password1", "password2")}),)
     list_display = ("username", "email", "operates", "is_staff", "is_active", "last_login")
     readonly_fields = ("last_login", "date_joined")
     formfield_overrides = _BOXES

@@ -1,13 +1,33 @@
-"""The sign-in form of the admin site."""
+"""The forms of the admin site for accounts: to sign in, to make one, and to change its password."""
 
 from math import ceil
 from typing import Any
 
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, UserCreationForm
 from django.core.exceptions import ValidationError
 from rest_framework.exceptions import Throttled
 
 from flavorsync_project.console.words import counted
+from identity.models import User
+
+
+class NewAccountForm(UserCreationForm[User]):
+    """Django's own, which takes a password: there is no other way in for an account of ours."""
+
+    class Meta:
+        model = User
+        fields = ("username",)
+
+
+class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg] # it takes none when it runs
+    """Django's own, which changes a password and does not take it away; who may not come in is made inactive."""
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(user, *args, **kwargs)
+        self.fields.pop("usable_password", None)
+        for name in ("password1", "password2"):
+            self.fields[name].required = True
 
 
 class SignInForm(AdminAuthenticationForm):

@@ -74,11 +74,14 @@ class FlavorAction(Undertaking):
     """Something to be done with flavors, one after the other.
 
     `do` does it to one and says what it did; it may raise an `APIException`, which is what the
-    report then says.
+    report then says. Where it may be done in a part of the nodes, `done` is the word for that.
+    `holds` says whether it was done before, which is no failure.
     """
 
     do: Callable[[StaffMember, Flavor, NodesForm | None], str]
+    done: str = ""
     takes_nodes: bool = False
+    holds: Callable[[Flavor], bool] = lambda flavor: False
 
 
 @dataclass
@@ -170,14 +173,16 @@ def _carry_out(
     for flavor in flavors:
         applies, prospect = action.prospect(flavor)
         if not applies:
-            report.failed.append(f"{flavor}: {prospect}")
+            (report.done if action.holds(flavor) else report.failed).append(f"{flavor}: {prospect}")
             continue
         try:
             done = action.do(staff, flavor, form)
+        except PartlyDone as error:
+            report.done += [f"{flavor}: {action.done} in {', '.join(error.done)}"] if error.done else []
+            report.failed += [f"{flavor}: {reason}" for reason in error.reasons]
+            model_admin.log_change(request, flavor, sentence(error))
         except APIException as error:
             report.failed.append(f"{flavor}: {sentence(error)}")
-            if isinstance(error, PartlyDone):
-                model_admin.log_change(request, flavor, sentence(error))
         else:
             report.done.append(f"{flavor}: {done}")
             model_admin.log_change(request, flavor, done)
@@ -252,6 +257,7 @@ PUBLISH = FlavorAction(
     explanation="What is published cannot be taken back: whoever has seen a flavor can rely on it.",
     prospect=_publishing,
     do=_publish,
+    holds=lambda flavor: flavor.public,
 )
 PROMOTE = FlavorAction(
     name="promote_flavors",
@@ -260,6 +266,7 @@ PROMOTE = FlavorAction(
     explanation="A promoted flavor should exist, the same, in every node. No node is changed now.",
     prospect=_promotion,
     do=_promote,
+    holds=lambda flavor: flavor.promoted,
 )
 INSTALL = FlavorAction(
     name="install_flavors",
@@ -269,6 +276,7 @@ INSTALL = FlavorAction(
     "has it already, the same, keeps it; where another flavor has its id or its name, nothing changes.",
     prospect=_installation,
     do=_install,
+    done="installed",
     takes_nodes=True,
 )
 SYNCHRONISE = Undertaking(

@@ -1,5 +1,6 @@
 """What the staff does with flavors in the admin site: confirmed, reported, written down, and as far as they may."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,8 @@ def test_flavors_are_promoted_once_that_is_confirmed(admin_client: Client) -> No
     assert not Flavor.objects.get(pk=plain.pk).promoted
     assert act(admin_client, "promote_flavors", plain, promoted, draft) == [
         "plain: promoted",
-        "draft: is not public: publish it first",
         "promoted: is promoted already",
+        "draft: is not public: publish it first",
     ]
     assert [flavor.name for flavor in Flavor.objects.promoted()] == ["plain", "promoted"]
     assert (history(plain), history(promoted)) == ([("admin", "promoted")], [])
@@ -107,10 +108,32 @@ def test_what_fails_is_said_and_the_rest_is_done(admin_client: Client, federatio
     federation.clouds["Mordor"].flavors["1"] = flavor_document(id="1", name="small", vcpus=64)
     small, large = make_flavor(name="small", flavorid="1"), make_flavor(name="large", flavorid="2")
     said = act(admin_client, "install_flavors", small, large, **nodes("Mordor", "Spain2"))
-    assert said[0] == "large: installed in Mordor, Spain2"
-    assert said[1].startswith("small: Installed in Spain2, but not in Mordor. ")
+    assert said[:2] == ["large: installed in Mordor, Spain2", "small: installed in Spain2"]
+    assert said[2].startswith("small: Mordor: ")
+    assert len(said) == 3
     assert small.nodes == ["Spain2"]
-    assert history(small) == [("admin", said[1].removeprefix("small: "))]
+    reason = said[2].removeprefix("small: ")
+    assert history(small) == [("admin", f"Installed in Spain2, but not in Mordor. {reason}")]
+
+
+def test_each_node_that_failed_is_said_and_no_name_is_capitalised(admin_client: Client) -> None:
+    for name in ("Isengard", "Lannion2"):
+        make_registered(name)
+    with Federation():  # in which nobody answers
+        flavor = make_flavor(name="m1.small", flavorid="1")
+        chosen = {"action": "install_flavors", "_selected_action": [flavor.pk], "confirmed": "yes"}
+        page = admin_client.post(LIST, chosen | nodes("Isengard", "Lannion2"), follow=True).text
+    said = re.findall(r'<li class="error">(.*?)</li>', page)
+    assert said == [f"m1.small: {node}: its Keystone could not be reached." for node in ("Isengard", "Lannion2")]
+
+
+def test_what_is_so_already_is_no_failure(admin_client: Client) -> None:
+    """As it is none for the command."""
+    flavor = make_flavor(name="m1.small")
+    for action, said in (("promote_flavors", "promoted"), ("publish_flavors", "public")):
+        chosen = {"action": action, "_selected_action": [flavor.pk], "confirmed": "yes"}
+        page = admin_client.post(LIST, chosen, follow=True).text
+        assert re.findall(r'<li class="(.*?)">(.*?)</li>', page) == [("success", f"m1.small: is {said} already")]
 
 
 def test_installing_takes_a_node(admin_client: Client, federation: Federation) -> None:

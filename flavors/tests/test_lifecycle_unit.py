@@ -268,7 +268,7 @@ NO_PERMISSION = "it refuses this to the credentials stored for it."
         (
             {"Rohan": 409, "Spain2": 403},
             409,
-            f"Installed in no node, but not in Rohan, Spain2. Rohan: as the test said Spain2: {NO_PERMISSION}",
+            f"Not installed in Rohan, Spain2. Rohan: as the test said Spain2: {NO_PERMISSION}",
             ["Mordor"],
         ),
         (

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import (
@@ -49,7 +50,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
     The body is `{"error": {"message": "…"}}`, in the format that `Accept` asks for. Where the view
     has the attribute `plain_text_refusals` set, two answers are the plain text that clients know:
     the 401 of our own authentication, and 405 instead of the 403 of a permission check. Errors of
-    the server (5xx) are logged with their causes.
+    the server (5xx) are logged.
     """
     error = _api_exception(exc)
     if error is None:
@@ -59,14 +60,24 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
     if getattr(view, "plain_text_refusals", False) and (refusal := _plain_text_refusal(error, view)):
         return refusal
     message = _message(error.detail)
-    if error.status_code >= 500:
-        logger.error("%d %s", error.status_code, message, exc_info=exc)
     if isinstance(error, MethodNotAllowedHere):
         _allow(view, error.allow)
     # Not the view's own renderers: those of the API's description know no error.
     renderer = _error_renderer(request)
     request.accepted_renderer, request.accepted_media_type = renderer, renderer.media_type
-    return Response(_body(message), status=error.status_code, headers=_headers(error), exception=True)
+    response = Response(_body(message), status=error.status_code, headers=_headers(error), exception=True)
+    _log(exc, response, message)
+    return response
+
+
+def _log(exc: Exception, response: Response, message: str) -> None:
+    """Write down what failed: with its cause, but where a cloud did, which is no fault of ours, in one line."""
+    if response.status_code == HTTPStatus.BAD_GATEWAY:
+        logger.warning("%d %s", response.status_code, message)
+        logger.debug("How it came to that:", exc_info=exc)
+        response._has_been_logged = True  # type: ignore[attr-defined] # or Django would call it an error besides
+    elif response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("%d %s", response.status_code, message, exc_info=exc)
 
 
 def _api_exception(exc: Exception) -> exceptions.APIException | None:

@@ -6,6 +6,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from identity.models import User
 from identity.tests.factories import make_account
 
 pytestmark = pytest.mark.django_db
@@ -42,3 +43,21 @@ def test_a_groups_permissions_are_ticked(
     with django_assert_max_num_queries(10):
         text = admin_client.get(change).text
     assert f'<input type="checkbox" name="permissions" value="{permission.pk}"' in text
+
+
+def test_no_page_promises_a_way_in_that_is_not_there(admin_client: Client) -> None:
+    account = make_account("operator")
+    urlconf = "flavorsync_project.urls"
+    add = reverse("admin:identity_user_add", urlconf=urlconf)
+    change_password = reverse("admin:auth_user_password_change", args=[account.pk], urlconf=urlconf)
+    for url in (add, change_password):
+        text = admin_client.get(url).text
+        assert "LDAP" not in text
+        assert "usable_password" not in text.replace("unusable_password_field", "")
+    for url in (add, change_password):
+        assert "This field is required." in admin_client.post(url, {"username": "new"}).text
+    password = "a password of the tests"
+    given = {"password1": password, "password2": password}
+    assert admin_client.post(add, {"username": "new", **given}).status_code == 302
+    assert admin_client.post(change_password, given).status_code == 302
+    assert [User.objects.get(username=name).check_password(password) for name in ("new", "operator")] == [True, True]

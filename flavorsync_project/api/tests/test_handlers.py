@@ -62,7 +62,20 @@ def test_errors_in_xml(client: Client, what: str, status: int, message: str, hea
     assert {name: response.get(name) for name in headers} == headers
 
 
-@pytest.mark.parametrize(("what", "status"), [("gateway", 502), ("unavailable", 503), ("database", 503)])
+def test_a_clouds_failure_is_one_line_and_its_traceback_is_for_those_who_look_closer(
+    caplog: pytest.LogCaptureFixture, client: Client
+) -> None:
+    caplog.set_level(logging.INFO)
+    client.get("/v1/raises/gateway")
+    [line] = [record for record in caplog.records if record.levelno > logging.INFO]
+    assert (line.levelname, line.getMessage(), line.exc_info) == ("WARNING", "502 Spain2: no answer", None)
+    caplog.clear()
+    caplog.set_level(logging.DEBUG, "flavorsync_project.api.handlers")
+    client.get("/v1/raises/gateway")
+    assert any(record.exc_info for record in caplog.records if record.levelno == logging.DEBUG)
+
+
+@pytest.mark.parametrize(("what", "status"), [("unavailable", 503), ("database", 503)])
 def test_errors_of_the_server_are_logged_with_their_cause(what: str, status: int, caplog: Any, client: Client) -> None:
     client.get(f"/v1/raises/{what}")
     [record] = [record for record in caplog.records if record.name == "flavorsync_project.api.handlers"]

@@ -69,13 +69,13 @@ def test_two_nodes_are_compared_and_a_flavor_is_installed(visitor: Visitor, site
     only.get_by_role("button", name="Install in Mordor: only.here").click()
     expect(page.get_by_role("heading", name="Install only.here in Mordor")).to_be_visible()
     page.get_by_role("button", name="Install").click()
-    expect(page.get_by_text("Only.here: installed in Mordor")).to_be_visible()
+    expect(page.get_by_text("only.here: installed in Mordor")).to_be_visible()
     expect(page.get_by_role("region", name="The same").get_by_role("row", name="only.here")).to_be_visible()
     there = {flavor["id"]: flavor["ram"] for flavor in clouds.flavors("Mordor")}
     assert there["only-here"] == 3072
     page.get_by_role("region", name="The same").get_by_role("button", name="Publish: only.here").click()
     page.get_by_role("button", name="Publish").click()
-    expect(page.get_by_text("Only.here: published")).to_be_visible()
+    expect(page.get_by_text("only.here: published")).to_be_visible()
     page.get_by_role("button", name="Promote: only.here").click()
     page.get_by_role("button", name="Promote").click()
     expect(page.get_by_role("row", name="only.here")).to_contain_text("★ promoted")
