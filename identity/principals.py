@@ -10,6 +10,8 @@ from django.contrib.auth.models import Permission
 from identity.models import User
 from identity.roles import Role
 
+# As much of a user's name as is stored wherever it is written down who did something.
+MAX_NAME_LENGTH = 255
 # The federation calls the organization that owns a node by the node's name and this.
 ORGANIZATION_SUFFIX = " FIDASH"
 
@@ -50,7 +52,7 @@ class IdmUser:
             roles.add(Role.INFRASTRUCTURE_OWNER.value)
         return cls(
             id=document["id"],
-            username=_text(document, "username"),
+            username=_shown(_text(document, "username")),
             email=_text(document, "email"),
             roles=frozenset(roles),
             owned_nodes=owned_nodes,
@@ -101,7 +103,7 @@ def _granted_roles(document: dict[str, Any]) -> Iterator[str]:
 def _owned_nodes(document: dict[str, Any]) -> Iterator[str]:
     for organization in _objects(document, "organizations"):
         node = _text(organization, "name").removesuffix(ORGANIZATION_SUFFIX)
-        if node and Role.INFRASTRUCTURE_OWNER in _names(organization, "roles"):
+        if node and _is_unicode(node) and Role.INFRASTRUCTURE_OWNER in _names(organization, "roles"):
             yield node
 
 
@@ -117,3 +119,17 @@ def _names(document: dict[str, Any], member: str) -> list[str]:
 def _text(document: dict[str, Any], member: str) -> str:
     value = document.get(member)
     return value if isinstance(value, str) else ""
+
+
+def _shown(name: str) -> str:
+    """Return a name as it can be logged, stored and shown, whatever an IdM takes for one: short, and printable."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in name[:MAX_NAME_LENGTH])
+
+
+def _is_unicode(text: str) -> bool:
+    """Say whether it can be compared with what is in a database: JSON can hold half of a character, nothing else can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

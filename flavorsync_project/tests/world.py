@@ -103,6 +103,7 @@ class World:
     """The federation, which `fresh` brings back to its beginning."""
 
     def __init__(self, federation: Federation) -> None:
+        self.http = federation.http
         self.clouds = {name: OpenCloud(federation.http, name) for name in (OWN, FOREIGN)}
         federation.http.get(f"{KEYROCK_URL}/user", text=_judge)
         self._people()

@@ -137,3 +137,22 @@ def test_has_the_permissions_of_the_groups_named_like_the_roles(
 def test_without_a_role_nothing_is_asked(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     with django_assert_num_queries(0):
         assert not make_user().has_perm("identity.add_user")
+
+
+@pytest.mark.parametrize(
+    ("username", "shown"),
+    [
+        ("Frodo Baggins", "Frodo Baggins"),
+        ("Éowyn 🐎", "Éowyn 🐎"),
+        ("x" * 300, "x" * 255),
+        ("half \ud800", "half \ufffd"),
+        ("two\nlines\0", "two\ufffdlines\ufffd"),
+    ],
+)
+def test_a_name_is_one_that_can_be_stored_and_shown(username: str, shown: str) -> None:
+    assert str(make_user(username=username)) == shown
+
+
+def test_half_a_character_names_no_node() -> None:
+    user = make_user(organizations=[make_organization("Spain\ud8002", OWNER), make_organization("Mordor", OWNER)])
+    assert user.owned_nodes == {"Mordor"}
