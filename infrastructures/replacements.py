@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from django.db import IntegrityError
+
 from flavorsync_project.api.errors import Conflict
 from infrastructures.changes import alone_with, has_replacements, lock_of, name_lock_of
 from infrastructures.locks import Locked, exclusive
@@ -49,7 +51,7 @@ def replace_flavor(
 
     Raises:
         FlavorNotFound, FlavorConflict, FlavorRefused, Forbidden: Nova's refusal; the old flavor stays.
-        Conflict: somebody else is changing this flavor right now.
+        Conflict: somebody else is changing this flavor right now, or has unregistered the cloud.
         CloudUnavailable: Nova failed; the old flavor stays, or the replacement is settled later.
 
     Cost: upstream, one call to read, one to delete, one to create; one more with extra specs; one
@@ -66,13 +68,16 @@ def replace_flavor(
             return old
         with exclusive(*sorted({name_lock_of(infrastructure, name) for name in (old.name, new.name)})):
             _refuse_taken_name(nova, old=old, new=new)
-            record = Replacement.objects.create(
-                infrastructure=infrastructure,
-                flavorid=flavorid,
-                old=old.as_json(),
-                new=new.as_json(),
-                requested_by=requested_by,
-            )
+            try:
+                record = Replacement.objects.create(
+                    infrastructure=infrastructure,
+                    flavorid=flavorid,
+                    old=old.as_json(),
+                    new=new.as_json(),
+                    requested_by=requested_by,
+                )
+            except IntegrityError as error:
+                raise Conflict(f"{infrastructure} has just been unregistered.") from error
             return _carry_out(record, nova)
 
 
