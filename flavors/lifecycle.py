@@ -350,8 +350,19 @@ def _find(user: Any, flavorid: str, node: str | None) -> list[Flavor] | list[Pri
 
 
 def _find_one(user: Any, flavorid: str, node: str | None) -> Flavor | PrivateFlavor:
-    """Return the one flavor that is meant, or raise `Conflict` when it could be several."""
-    variants = _find(user, flavorid, node)
+    """Return the one flavor that is meant, to be changed.
+
+    Raises:
+        NotFound: there is none that *user* may see.
+        PermissionDenied: everybody sees it, but *node* has it not and is somebody else's.
+        Conflict: it could be several.
+    """
+    try:
+        variants = _find(user, flavorid, node)
+    except NotFound:
+        if node and Flavor.objects.published().filter(flavorid=flavorid).exists():
+            _require_own(user, node)
+        raise
     if len(variants) > 1:
         nodes = ", ".join(name for variant in variants for name in variant.nodes)
         raise Conflict(f"The flavor {flavorid} differs between {nodes}: name one with ?node=")
@@ -381,6 +392,13 @@ def _operated(user: Any, node: str | None = None) -> list[Infrastructure]:
 def _require_operator(user: Any) -> None:
     if not user.has_perm(REGISTER) and not Infrastructure.objects.operated_by(user).exists():
         raise PermissionDenied("This takes an operator of a node.")
+
+
+def _require_own(user: Any, node: str) -> None:
+    """Raise `PermissionDenied` for the node of somebody else; not for one that there is not."""
+    named = Infrastructure.objects.filter(name=node)
+    if named.exists() and not named.operated_by(user).exists():
+        raise PermissionDenied(f"You do not operate the node {node}.")
 
 
 def _require_promotable(user: Any, *, public: bool) -> None:

@@ -82,6 +82,15 @@ DELETE /v1/flavors/{id}                  | installed                |           
 DELETE /v1/flavors/{id}                  | promoted                 |                 | 401 401 403 403 403 403 403 403
 DELETE /v1/flavors/{id}                  | missing                  |                 | 401 401 403 403 403 404 404 404
 
+# One of the nodes by name: not one that is somebody else's, whether it has the flavor or not.
+DELETE /v1/flavors/{id}                  | public?node=Mordor       |                 | 401 401 403 403 403 204 204 403
+DELETE /v1/flavors/{id}                  | public?node=Rohan        |                 | 401 401 403 403 403 403 403 403
+DELETE /v1/flavors/{id}                  | public?node=Nowhere      |                 | 401 401 403 403 403 404 404 404
+DELETE /v1/flavors/{id}                  | foreign-public?node=Rohan |                | 401 401 403 403 403 403 403 403
+DELETE /v1/flavors/{id}                  | foreign-private?node=Rohan |               | 401 401 403 403 403 404 404 404
+PUT    /v1/flavors/{id}                  | public?node=Rohan        | publish         | 401 401 403 403 403 403 403 403
+GET    /v1/flavors/{id}                  | public?node=Rohan        |                 | 404 401 404 404 404 404 404 404
+
 # The promoted flavors: read with any credential, written with the role or the permission.
 GET    /v1/promotedflavors               |                          |                 | 401 401 200 200 200 200 200 200
 GET    /v1/promotedflavors/{id}          | promoted                 |                 | 401 401 200 200 200 200 200 200
