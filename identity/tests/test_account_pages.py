@@ -1,6 +1,7 @@
 """Accounts and groups in the admin site."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
@@ -61,3 +62,25 @@ def test_no_page_promises_a_way_in_that_is_not_there(admin_client: Client) -> No
     assert admin_client.post(add, {"username": "new", **given}).status_code == 302
     assert admin_client.post(change_password, given).status_code == 302
     assert [User.objects.get(username=name).check_password(password) for name in ("new", "operator")] == [True, True]
+
+
+def test_change_user_alone_is_as_much_as_all_permissions() -> None:
+    """Django has it so, and docs/threat-model.md warns of it."""
+    account = make_account("helpdesk", is_staff=True)
+    account.user_permissions.add(Permission.objects.get(codename="change_user"))
+    superuser = make_account("root", is_staff=True, is_superuser=True)
+    client = Client()
+    client.force_login(account)
+    urlconf = "flavorsync_project.urls"
+    password = reverse("admin:auth_user_password_change", args=[superuser.pk], urlconf=urlconf)
+    new = {"password1": "of-my-own-choice", "password2": "of-my-own-choice"}
+    assert client.post(password, new).status_code == 302
+    change = reverse("admin:identity_user_change", args=[account.pk], urlconf=urlconf)
+    ticked = {"username": "helpdesk", "is_active": "on", "is_staff": "on", "is_superuser": "on"}
+    assert client.post(change, ticked).status_code == 302
+    superuser.refresh_from_db()
+    account.refresh_from_db()
+    assert superuser.check_password("of-my-own-choice")
+    assert account.is_superuser
+    history = LogEntry.objects.filter(user=account)
+    assert set(history.values_list("object_repr", flat=True)) == {"helpdesk", "root"}
