@@ -127,7 +127,7 @@ def _shown(name: str) -> str:
 
 
 def _is_unicode(text: str) -> bool:
-    """Say whether it can be compared with what is in a database: JSON can hold half of a character, nothing else can."""
+    """Say whether a database can compare it: JSON can hold half of a character, nothing else can."""
     try:
         text.encode()
     except UnicodeEncodeError:
