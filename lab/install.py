@@ -25,7 +25,6 @@ TEMPLATE: Final = STATE / "template"
 
 _SOURCE: Final = ROOT / "lab"
 _REQUIREMENTS: Final = _SOURCE / "requirements.txt"
-_CONSTRAINTS: Final = _SOURCE / "constraints.txt"
 
 Say = Callable[[str], None]
 
@@ -33,7 +32,7 @@ Say = Callable[[str], None]
 def stamp() -> str:
     """Return a digest of everything that the installation is made from."""
     digest = hashlib.sha256()
-    for path in (_REQUIREMENTS, _CONSTRAINTS, *sorted((_SOURCE / "etc").iterdir()), Path(__file__)):
+    for path in (_REQUIREMENTS, *sorted((_SOURCE / "etc").iterdir()), Path(__file__)):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -83,7 +82,7 @@ def _stamped(folder: Path, expected: str) -> bool:
 
 
 def _venv_stamp() -> str:
-    return hashlib.sha256(_REQUIREMENTS.read_bytes() + _CONSTRAINTS.read_bytes()).hexdigest()
+    return hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()
 
 
 def _make_venv() -> None:
@@ -93,7 +92,7 @@ def _make_venv() -> None:
     )
     pip = [str(VENV / "bin/python"), "-m", "pip", "--disable-pip-version-check", "install"]
     _run(
-        [*pip, "--prefer-binary", "-r", str(_REQUIREMENTS), "-c", str(_CONSTRAINTS)],
+        [*pip, "--require-hashes", "-r", str(_REQUIREMENTS)],
         "pip cannot install Keystone and Nova: is a package index within reach?",
         on_terminal=True,
     )

@@ -42,7 +42,7 @@ def judge(output: str, complaints: str) -> tuple[int, list[str]]:
 
 def main() -> int:
     """Run pip-audit and say what came of it."""
-    options = ["--no-deps", "--disable-pip", "--progress-spinner=off", "--format=json"]
+    options = ["--require-hashes", "--disable-pip", "--progress-spinner=off", "--format=json"]
     files = [f"--requirement={name}" for name in REQUIREMENTS]
     try:
         audit = subprocess.run(  # noqa: S603 — its arguments are all above

@@ -62,16 +62,16 @@ find_python() {
     fail "Python $OLDEST_PYTHON or newer is needed$found."
 }
 
+# The other files repeat all of requirements.txt (scripts/lock): whoever has installed one has that, too.
 included_by() {
-    sed -n 's/^-r //p' "$ROOT/$1"
+    [[ $1 == requirements.txt ]] || printf 'requirements.txt\n'
 }
 
-# What an installation of a requirements file is known by: the file, those it includes, and the Python.
+# What an installation of a requirements file is known by: the file, and the Python.
 fingerprint() {
     (
         cd "$ROOT" || exit
-        # shellcheck disable=SC2046 # words on purpose: none or several files
-        cat -- "$1" $(included_by "$1")
+        cat -- "$1"
         "$PYTHON" -c 'import sys; print(sys.version)' 2>/dev/null || printf 'none\n'
     ) | cksum
 }
@@ -98,7 +98,8 @@ install() {
     [[ -t 1 ]] || quiet=(-qq --progress-bar off)
     say "Installing $file"
     : >"$VENV/.installing"
-    "$PYTHON" -m pip install --disable-pip-version-check --no-input "${quiet[@]}" -r "$ROOT/$file" ||
+    "$PYTHON" -m pip install --disable-pip-version-check --no-input "${quiet[@]}" \
+        --require-hashes -r "$ROOT/$file" ||
         fail "pip could not install $file: its own words are above.$(advice "$file")"
     local installed
     for installed in "$file" $(included_by "$file"); do

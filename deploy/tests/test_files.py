@@ -25,8 +25,8 @@ def test_the_example_of_an_environment_names_settings_that_there_are() -> None:
 
 
 def test_the_container_has_all_of_the_code() -> None:
-    copied = set(re.findall(r"^COPY (?:--\S+ )?([\w./]+)", _read("Dockerfile"), re.MULTILINE))
-    assert copied >= set(SOURCES) - {"deploy"} | {"deploy/gunicorn.conf.py", "requirements.txt"}
+    copied = set(re.findall(r"^COPY (?:--\S+ )?([\w./-]+)", _read("Dockerfile"), re.MULTILINE))
+    assert copied >= set(SOURCES) - {"deploy"} | {"deploy/gunicorn.conf.py", "requirements-mysql.txt"}
     ours = [app for app in settings.INSTALLED_APPS if (DEPLOY.parent / app).is_dir()]
     assert copied >= set(ours)
 

@@ -45,6 +45,7 @@ case "$*" in
     "-m venv --clear "*) rm -rf "$4" && mkdir -p "$4/bin" && cat "$0" >"$4/bin/python" && chmod +x "$4/bin/python" ;;
     "-m pip --version") ;;
     "-m pip install "*) if [[ -e "{folder}/no-pip" ]]; then echo "ERROR: no network" >&2; exit 1; fi ;;
+    "-m uv "*) ;;
     "-m pytest"*) if [[ -e "{folder}/no-tests" ]]; then exit 1; fi ;;
     *) exec "{python}" "$@" ;;
 esac
