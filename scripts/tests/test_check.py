@@ -1,0 +1,27 @@
+"""What scripts/check runs, and what it says of it."""
+
+from scripts.tests.checkout import Checkout
+
+
+def test_the_gates_that_are_named_run_and_no_others(checkout: Checkout) -> None:
+    answer = checkout.run("check", "layout", "lint")
+    assert answer.returncode == 0, answer.stdout
+    assert checkout.calls[-2:] == ["-m ruff format --check .", "-m ruff check ."]
+    assert not [call for call in checkout.calls if "mypy" in call]
+    assert answer.stdout.endswith("==> All gates passed: layout lint\n")
+
+
+def test_a_gate_that_fails_is_named_when_all_have_run(checkout: Checkout) -> None:
+    (checkout.root / "manage.py").write_text("import os\n", encoding="utf-8")
+    answer = checkout.run("check", "lint", "layout")
+    assert answer.returncode == 1
+    assert checkout.calls[-1] == "-m ruff format --check ."
+    assert answer.stderr == "check: 1 of 2 gates failed: lint.\n"
+
+
+def test_a_gate_that_nobody_knows_is_one_line_before_anything_runs(checkout: Checkout) -> None:
+    answer = checkout.run("check", "lint", "spelling")
+    assert answer.returncode == 1
+    assert answer.stdout == ""
+    assert answer.stderr == "check: unknown gate 'spelling'; see scripts/check --help.\n"
+    assert checkout.calls == []
