@@ -214,7 +214,8 @@ def ensure_operator(
 ) -> tuple[User, bool]:
     """Make a local account that operates these clouds, or let the one there is; return it and whether it is new.
 
-    It may register clouds of its own, too, and as a manager promote flavors. Nothing is ever taken from it.
+    It may register clouds of its own, too, and as a manager promote flavors, and it may sign in to the pages, which
+    show it what its roles may do. Nothing is ever taken from it.
 
     Args:
         password: None where the account is known to be there.
@@ -235,6 +236,8 @@ def ensure_operator(
             if password is not None and not account.check_password(password):
                 raise Conflict(f"There is already an account {username}, with another password.")
             give_roles(account=account, roles=roles)
+        account.is_staff = True
+        account.save(update_fields=["is_staff"])
         account.infrastructures.add(*infrastructures)
     return account, created
 

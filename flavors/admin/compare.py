@@ -1,6 +1,6 @@
 """Two nodes side by side, and what can be done from there."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from rest_framework.exceptions import APIException
 
 from flavors import lifecycle
 from flavors.admin.actions import sentence
-from flavors.admin.staff import CHANGE, PROMOTE, VIEW, at_work, nodes_of
+from flavors.admin.staff import PROMOTE, VIEW, at_work, may_install, nodes_of
 from flavors.comparison import Difference
 from flavors.models import Installation
 from flavors.private import PrivateFlavor
@@ -50,25 +50,27 @@ class Line:
 class Verb:
     """What is done with a flavor: what it takes, and how it is told."""
 
-    permission: str
+    is_allowed: Callable[[Any], bool]
     title: str
     explanation: str
 
 
 VERBS = {
     "publish": Verb(
-        CHANGE,
+        may_install,
         "Publish {flavor} of {node}",
         "Everybody will see it in the catalogue, installed in {node}. What is published cannot be taken back.",
     ),
     "install": Verb(
-        CHANGE,
+        may_install,
         "Install {flavor} in {into}",
         "It is created in the Nova of {into} as {node} has it, with all its properties. When it is there already, the "
         "same, it stays; where another flavor has its id or its name, nothing changes.",
     ),
     "promote": Verb(
-        PROMOTE, "Promote {flavor}", "Every node should have it, the same, from then on. No node is changed now."
+        lambda user: user.has_perm(PROMOTE),
+        "Promote {flavor}",
+        "Every node should have it, the same, from then on. No node is changed now.",
     ),
 }
 
@@ -110,7 +112,7 @@ class ComparisonPages:
         verb = VERBS.get(asked["do"])
         if verb is None:
             raise BadRequest
-        if not request.user.has_perm(verb.permission):
+        if not verb.is_allowed(request.user):
             raise PermissionDenied
         back = origin(request) or reverse("admin:flavors_flavor_compare")
         if "confirmed" in request.POST:
@@ -189,7 +191,7 @@ class _Lines:
 
     def __init__(self, request: HttpRequest, left: Infrastructure, right: Infrastructure) -> None:
         self.left, self.right = left, right
-        self._may = {verb: request.user.has_perm(VERBS[verb].permission) for verb in VERBS}
+        self._may = {name: verb.is_allowed(request.user) for name, verb in VERBS.items()}
         installed: Iterable[tuple[int, str, bool, bool]] = Installation.objects.filter(
             infrastructure__in=[left, right]
         ).values_list("infrastructure_id", "flavorid", "flavor__public", "flavor__promoted")

@@ -20,7 +20,7 @@ from rest_framework.exceptions import APIException
 from flavors import lifecycle
 from flavors.admin.actions import sentence
 from flavors.admin.plans import confirm_or_repair, page_of
-from flavors.admin.staff import CHANGE, PROMOTE, VIEW, at_work, nodes_of
+from flavors.admin.staff import PROMOTE, VIEW, at_work, may_install, nodes_of
 from flavors.coverage import RECORDED, UNRECORDED, Coverage, Row, State, coverage, last_outcome
 from flavors.models import Flavor, SyncOutcome
 from flavors.tasks import start_run
@@ -138,14 +138,15 @@ class CoveragePages:
             "installed": installed,
             "look": LOOKS[state],
             "may_synchronise": mine and wanted.promoted and request.user.has_perm(PROMOTE),
-            "may_install": mine and not wanted.promoted and not installed and request.user.has_perm(CHANGE),
+            "may_install": mine and not wanted.promoted and not installed and may_install(request.user),
             "is_fine": state == State.IN_SYNC.value,
         }
         return TemplateResponse(request, "admin/flavors/flavor/cell.html", context)
 
     def _repair(self, request: HttpRequest, flavor: Flavor, node: Infrastructure) -> HttpResponse:
         """Bring one flavor in one node in sync, by a run of its own once it is shown what that does, or install one."""
-        _require(request, PROMOTE if flavor.promoted else CHANGE)
+        if not (request.user.has_perm(PROMOTE) if flavor.promoted else may_install(request.user)):
+            raise PermissionDenied
         chosen = nodes_of(request.user).filter(pk=node.pk)
         if not chosen:
             raise PermissionDenied

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from flavors.admin import actions
 from flavors.admin.compare import ComparisonPages
 from flavors.admin.coverage import CoveragePages
-from flavors.admin.staff import PROMOTE
+from flavors.admin.staff import ADD, CHANGE, PROMOTE, may_install
 from flavors.models import Flavor, Installation
 from flavors.units import readable_gib, readable_mib
 from infrastructures.admin import KeptByInstallations, OffersActions
@@ -86,8 +86,10 @@ class FlavorAdmin(CoveragePages, ComparisonPages, KeptByInstallations, OffersAct
         return [*self.coverage_urls(), *self.comparison_urls(), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Flavor]:
-        """Count the nodes of each, and all there are, in the same query."""
+        """Count the nodes of each, and all there are, in the same query. Drafts are for those who change them."""
         flavors: QuerySet[Flavor] = super().get_queryset(request)
+        if not any(request.user.has_perm(permission) for permission in (ADD, CHANGE)):
+            flavors = flavors.filter(public=True)
         all_nodes = Infrastructure.objects.order_by().annotate(
             total=Func(F("pk"), function="COUNT", output_field=IntegerField())
         )
@@ -117,6 +119,10 @@ class FlavorAdmin(CoveragePages, ComparisonPages, KeptByInstallations, OffersAct
     def has_promote_permission(self, request: HttpRequest) -> bool:
         """Say whether one may promote."""
         return request.user.has_perm(PROMOTE)
+
+    def has_install_permission(self, request: HttpRequest) -> bool:
+        """Say whether one may install in nodes."""
+        return may_install(request.user)
 
     def has_change_permission(self, request: HttpRequest, obj: Flavor | None = None) -> bool:
         """Say whether one may change it: a published one, only who may promote."""
@@ -151,7 +157,7 @@ class FlavorAdmin(CoveragePages, ComparisonPages, KeptByInstallations, OffersAct
         """Mark flavors as those that every node should have."""
         return actions.confirm_or_carry_out(self, request, actions.PROMOTE, queryset)
 
-    @admin.action(description="Install in…", permissions=["change"])
+    @admin.action(description="Install in…", permissions=["install"])
     def install_flavors(self, request: HttpRequest, queryset: QuerySet[Flavor]) -> HttpResponse | None:
         """Create flavors in the Novas of nodes."""
         flavors = queryset.prefetch_related("installations__infrastructure")

@@ -8,12 +8,19 @@ from flavors.permissions import PROMOTE
 from identity.principals import StaffMember
 from infrastructures.models import Infrastructure
 from infrastructures.querysets import InfrastructureQuerySet
+from infrastructures.services import REGISTER
 
 VIEW = "flavors.view_flavor"
+ADD = "flavors.add_flavor"
 CHANGE = "flavors.change_flavor"
 MANAGE_NODES = "infrastructures.change_infrastructure"
 
-__all__ = ["CHANGE", "MANAGE_NODES", "PROMOTE", "VIEW", "at_work", "nodes_of"]
+__all__ = ["ADD", "CHANGE", "MANAGE_NODES", "PROMOTE", "VIEW", "at_work", "may_install", "nodes_of"]
+
+
+def may_install(user: Any) -> bool:
+    """Say whether *user* may publish and install in `nodes_of`: members of the staff, and operators as over the API."""
+    return bool(user.has_perm(CHANGE) or user.has_perm(REGISTER))
 
 
 def nodes_of(user: Any) -> InfrastructureQuerySet:

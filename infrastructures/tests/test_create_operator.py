@@ -43,7 +43,7 @@ def test_makes_an_account_that_operates_clouds() -> None:
         0,
     )
     account = User.objects.get()
-    assert (account.is_staff, account.is_superuser, account.check_password(PASSWORD)) == (False, False, True)
+    assert (account.is_staff, account.is_superuser, account.check_password(PASSWORD)) == (True, False, True)
     assert account.has_perm("infrastructures.register_infrastructure")
     assert not account.has_perm("flavors.promote_flavor")
 
