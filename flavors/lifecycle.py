@@ -16,7 +16,14 @@ from rest_framework.exceptions import NotFound, PermissionDenied, ValidationErro
 from flavors import services
 from flavors.models import Flavor, Installation
 from flavors.permissions import PROMOTE
-from flavors.private import PrivateFlavor, private_flavors, require_unpublished, resized, still_the_same
+from flavors.private import (
+    PrivateFlavor,
+    can_be_finished,
+    private_flavors,
+    require_unpublished,
+    resized,
+    still_the_same,
+)
 from flavors.together import alone_in, delete_if_there, raise_first, raise_partly, taken_back
 from flavorsync_project.api.errors import Conflict, Unauthorized
 from infrastructures.commits import again_when_not_written, read_certainly
@@ -130,10 +137,10 @@ def update_flavor(*, user: Any, flavorid: str, node: str | None, changes: Mappin
         raise _unprivileged()
     if not user.has_perm(PROMOTE):
         _require_operator(user)
-    found = _find_one(user, flavorid, node)
-    if isinstance(found, Flavor):
-        return _update_published(user, found, changes)
-    return _update_private(user, found, changes)
+    flavor = _in_catalogue(flavorid, node)
+    if flavor:
+        return _update_published(user, flavor, changes)
+    return _update_private(user, _variants(user, flavorid, node), changes)
 
 
 def delete_flavor(*, user: Any, flavorid: str, node: str | None) -> None:
@@ -293,15 +300,18 @@ def _installations(flavor: Flavor, infrastructures: Iterable[Infrastructure]) ->
 # A private flavor
 
 
-def _update_private(user: Any, flavor: PrivateFlavor, changes: Mapping[str, Any]) -> Flavor | PrivateFlavor:
+def _update_private(user: Any, variants: Sequence[PrivateFlavor], changes: Mapping[str, Any]) -> Flavor | PrivateFlavor:
     promoted, public = bool(changes.get("promoted")), bool(changes.get("public"))
     if promoted:
         _require_promotable(user, public=public)
     sizes = {member: changes[member] for member in SIZES if member in changes}
-    added = _named(user, [name for name in changes.get("nodes") or () if name not in flavor.nodes])
+    if len(variants) > 1 and not can_be_finished(variants, sizes):
+        raise _ambiguous(variants)
+    there = {name for variant in variants for name in variant.nodes}
+    added = _named(user, [name for name in changes.get("nodes") or () if name not in there])
     if public:
-        services.require_free(name=sizes.get("name", flavor.name), flavorid=flavor.id)
-    flavor = resized(user, flavor, sizes)
+        services.require_free(name=sizes.get("name", variants[0].name), flavorid=variants[0].id)
+    flavor = resized(user, variants, sizes)
     if not (added or public):
         return flavor
     infrastructures = [*flavor.infrastructures, *added]
@@ -336,10 +346,17 @@ def _published(wanted: NovaFlavor) -> Flavor:
 
 
 def _find(user: Any, flavorid: str, node: str | None) -> list[Flavor] | list[PrivateFlavor]:
-    """Return the flavor of the catalogue, else the user's private ones, one for each set of values; at least one."""
+    flavor = _in_catalogue(flavorid, node)
+    return [flavor] if flavor else _variants(user, flavorid, node)
+
+
+def _in_catalogue(flavorid: str, node: str | None) -> Flavor | None:
     flavor = Flavor.objects.published().with_nodes().filter(flavorid=flavorid).first()
-    if flavor and (node is None or node in flavor.nodes):
-        return [flavor]
+    return flavor if flavor and (node is None or node in flavor.nodes) else None
+
+
+def _variants(user: Any, flavorid: str, node: str | None) -> list[PrivateFlavor]:
+    """Return the user's private flavors of this id, one for each set of values; at least one."""
     operated = _operated(user, node)
     variants = private_flavors(operated, lambda nova: _only(nova, flavorid)) if operated else []
     if operated and not variants:  # a replacement that has ended just now may have made it missing
@@ -364,9 +381,13 @@ def _find_one(user: Any, flavorid: str, node: str | None) -> Flavor | PrivateFla
             _require_own(user, node)
         raise
     if len(variants) > 1:
-        nodes = ", ".join(name for variant in variants for name in variant.nodes)
-        raise Conflict(f"The flavor {flavorid} differs between {nodes}: name one with ?node=")
+        raise _ambiguous(variants)
     return variants[0]
+
+
+def _ambiguous(variants: Sequence[Flavor | PrivateFlavor]) -> Conflict:
+    nodes = ", ".join(name for variant in variants for name in variant.nodes)
+    return Conflict(f"The flavor {variants[0].flavorid} differs between {nodes}: name one with ?node=")
 
 
 def _only(nova: Nova, flavorid: str) -> list[NovaFlavor]:

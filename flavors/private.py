@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rest_framework.exceptions import APIException
+
 from flavors.models import Installation
-from flavors.together import raise_first, settled
+from flavors.together import raise_first, raise_what_failed, settled
 from flavorsync_project.api.errors import Conflict
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.nova import Nova
@@ -68,20 +70,49 @@ def private_flavors(
     return [PrivateFlavor(flavor, tuple(where)) for flavor, where in alike.values()]
 
 
-def resized(user: Any, flavor: PrivateFlavor, sizes: Mapping[str, Any]) -> PrivateFlavor:
-    """Give a private flavor other values in each of its clouds, and return it as it is then."""
-    if all(getattr(flavor, member) == value for member, value in sizes.items()):
-        return flavor
-    for infrastructure in flavor.infrastructures:
-        replace_flavor(
-            infrastructure=infrastructure,
-            nova=open_nova(infrastructure),
-            flavorid=flavor.id,
-            changes=sizes,
-            requested_by=str(user),
-            check=lambda: require_unpublished(flavor),
-        )
-    return PrivateFlavor(replace(flavor.nova_flavor, **sizes), flavor.infrastructures)
+def can_be_finished(variants: Sequence[PrivateFlavor], sizes: Mapping[str, Any]) -> bool:
+    """Say whether *sizes* have reached some nodes of a flavor and not yet others, which differ in nothing else."""
+    wanted = [replace(variant.nova_flavor, **sizes) for variant in variants]
+    return all(other.equals(wanted[0]) for other in wanted) and any(_has(variant, sizes) for variant in variants)
+
+
+def resized(user: Any, variants: Sequence[PrivateFlavor], sizes: Mapping[str, Any]) -> PrivateFlavor:
+    """Give a private flavor other values in each of its clouds, and return it as it is then.
+
+    Args:
+        variants: the flavor; or, where an earlier change came to half of its clouds only, both that *sizes* make one.
+
+    Raises:
+        PartlyDone: some of the clouds failed; in the others it is done, and a repeat does the rest.
+    """
+    where = {infrastructure: variant for variant in variants for infrastructure in variant.infrastructures}
+    failures: dict[str, APIException] = {}
+    for infrastructure, variant in where.items():
+        if not _has(variant, sizes):
+            try:
+                _replace(user, infrastructure, variant, sizes)
+            except APIException as error:
+                failures[infrastructure.name] = error
+    names = sorted(infrastructure.name for infrastructure in where)
+    if failures:
+        raise_what_failed(failures, verb="Changed", done=[name for name in names if name not in failures])
+    infrastructures = sorted(where, key=lambda infrastructure: infrastructure.name)
+    return PrivateFlavor(replace(variants[0].nova_flavor, **sizes), tuple(infrastructures))
+
+
+def _replace(user: Any, infrastructure: Infrastructure, flavor: PrivateFlavor, sizes: Mapping[str, Any]) -> None:
+    replace_flavor(
+        infrastructure=infrastructure,
+        nova=open_nova(infrastructure),
+        flavorid=flavor.id,
+        changes=sizes,
+        requested_by=str(user),
+        check=lambda: require_unpublished(flavor),
+    )
+
+
+def _has(flavor: PrivateFlavor, sizes: Mapping[str, Any]) -> bool:
+    return all(getattr(flavor, member) == value for member, value in sizes.items())
 
 
 def require_unpublished(flavor: PrivateFlavor) -> None:

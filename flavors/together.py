@@ -1,11 +1,11 @@
 """Several clouds changed together: locked together, taken back together, and told apart when some fail."""
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ErrorDetail
 
 from infrastructures.changes import alone_with
 from infrastructures.commits import MayBeWritten, NotWritten
@@ -24,15 +24,12 @@ class PartlyDone(APIException):
     `done` are the names of the clouds where it was done, `reasons` say of each other one why not.
     """
 
-    def __init__(self, failures: Sequence[Outcome[Any]], *, verb: str, done: Iterable[str]) -> None:
-        first = failures[0].error
-        assert first is not None  # noqa: S101 — for the type checker
-        self.status_code = first.status_code
+    def __init__(self, failures: Mapping[str, APIException], *, verb: str, done: Iterable[str]) -> None:
+        self.status_code = next(iter(failures.values())).status_code
         self.done = list(done)
-        self.reasons = [str(failure.error.detail) for failure in failures if failure.error]
-        missing = ", ".join(failure.infrastructure.name for failure in failures)
+        self.reasons = [str(error.detail) for error in failures.values()]
         where = f"{verb} in {', '.join(self.done)}, but not in" if self.done else f"Not {verb.lower()} in"
-        super().__init__(f"{where} {missing}. {' '.join(self.reasons)}")
+        super().__init__(f"{where} {', '.join(failures)}. {' '.join(self.reasons)}")
 
 
 @contextmanager
@@ -74,10 +71,16 @@ def taken_back(flavorid: str, infrastructures: Collection[Infrastructure]) -> It
         names = ", ".join(sorted(infrastructure.name for infrastructure in infrastructures))
         logger.error("The connection was lost: flavor %s stays in %s, recorded or not", flavorid, names or "no node")
         raise
-    except Exception:
+    except Exception as error:
+        kept = []
         for outcome in in_each_cloud(infrastructures, lambda nova: delete_if_there(nova, flavorid)):
             if outcome.error:
                 logger.error("%s: flavor %s stays unrecorded: %s", outcome.infrastructure, flavorid, outcome.error)
+                kept.append(outcome.infrastructure.name)
+        if kept and isinstance(error, APIException):
+            error.detail = ErrorDetail(
+                f"{error.detail} It could not be taken back from {', '.join(kept)}, where it stays private."
+            )
         raise
 
 
@@ -98,10 +101,16 @@ def raise_first(outcomes: Sequence[Outcome[Any]]) -> None:
 
 def raise_partly(outcomes: Sequence[Outcome[Any]], *, verb: str) -> None:
     """Raise the only error as it is, and of several clouds' work the first with what was done and what not."""
-    failures = [outcome for outcome in outcomes if outcome.error]
-    if not failures:
-        return
-    if len(outcomes) == 1:
-        raise_first(outcomes)
-    done = [outcome.infrastructure.name for outcome in outcomes if not outcome.error]
+    failures: dict[str, APIException] = {
+        outcome.infrastructure.name: outcome.error for outcome in outcomes if outcome.error
+    }
+    if failures:
+        done = [outcome.infrastructure.name for outcome in outcomes if not outcome.error]
+        raise_what_failed(failures, verb=verb, done=done)
+
+
+def raise_what_failed(failures: Mapping[str, APIException], *, verb: str, done: Sequence[str]) -> NoReturn:
+    """Raise as `raise_partly` does, of clouds by their names."""
+    if len(failures) == 1 and not done:
+        raise next(iter(failures.values()))
     raise PartlyDone(failures, verb=verb, done=done)
