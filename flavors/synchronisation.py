@@ -6,7 +6,7 @@ node has at that moment, so a run can be cut short anywhere and done again.
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -14,21 +14,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from threading import Event
-from typing import Self
+from typing import Any, Self
 
-from django.db import IntegrityError, InterfaceError, OperationalError, connections, transaction
+from django.db import IntegrityError, connections, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, NotFound
 
 from flavors import services
-from flavors.comparison import Finding, NodeFlavors, Wanted, compare
-from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
-from flavors.planning import DESTROYS, Step, fingerprint, plan, unreachable
+from flavors.comparison import Finding, NodeFlavors, Wanted, compare, differences_between
+from flavors.models import NOVA_MEMBERS, Flavor, Installation, SyncNode, SyncOutcome, SyncRun
+from flavors.planning import DESTROYS, IN_PLACE, Step, fingerprint, plan, unreachable
 from flavorsync_project.api.errors import Conflict
 from infrastructures.changes import alone_with, create_flavor, delete_flavor
-from infrastructures.commits import MayBeWritten
+from infrastructures.commits import MayBeWritten, NotWritten, is_lost
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import (
@@ -54,6 +54,7 @@ SECONDS_TO_WAIT_FOR_A_LOOK = 5
 SECONDS_BETWEEN_RECORDS = 0.5
 MAX_ATTEMPTS = 3
 STOPPED = "The run was stopped."
+UNREGISTERED = "The node is no longer registered."
 UNCONFIRMED = "It is not as it was when this was confirmed, so it was left alone."
 
 Listener = Callable[[SyncNode, SyncOutcome | None], None]
@@ -217,17 +218,10 @@ def _carry_out(run_id: int, listen: Listener) -> None:
     ):
         return
     run = SyncRun.objects.get(pk=run_id)
-    nodes = list(run.nodes.unfinished().select_related("infrastructure"))
-    wanted = _wanted_by_node(
-        [node.infrastructure for node in nodes if node.infrastructure],
-        Flavor.objects.promoted().chosen(run.flavorids),
-    )
     stopped = Event()
     work = partial(_work_on, run, listen=listen, stopped=stopped)
     with ThreadPoolExecutor(CLOUDS_AT_ONCE) as pool:
-        futures = [
-            pool.submit(copy_context().run, work, node, wanted.get(node.infrastructure_id or 0, [])) for node in nodes
-        ]
+        futures = [pool.submit(copy_context().run, work, node) for node in run.nodes.unfinished()]
         try:
             wait(futures)
         except KeyboardInterrupt:
@@ -251,20 +245,20 @@ def _end_of(run: SyncRun) -> SyncRun.State:
 # One node, in a thread of its own
 
 
-def _work_on(run: SyncRun, node: SyncNode, wanted: Sequence[Wanted], *, listen: Listener, stopped: Event) -> None:
+def _work_on(run: SyncRun, node: SyncNode, *, listen: Listener, stopped: Event) -> None:
     """Do the run's work in one node; whatever fails there is written down and touches no other node.
 
     Raises:
-        django.db.Error: the database is gone. The run stays open, to be taken up.
+        OperationalError, InterfaceError: the connection to the database is lost. The run stays open, to be taken up.
     """
     try:
         node.state, node.started_at = SyncNode.State.RUNNING, timezone.now()
         node.save(update_fields=["state", "started_at"])
         try:
-            node.error = STOPPED if stopped.is_set() else _synchronise(run, node, wanted, listen, stopped)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
+            node.error = STOPPED if stopped.is_set() else _synchronise(run, node, listen, stopped)
+        except Exception as error:
+            if is_lost(error):
+                raise  # not the node's failure: it stays unfinished
             # The others go on, and the run comes to its end.
             logger.exception("Run %s failed in %s", run.pk, node.name)
             node.error = "Flavor Sync itself failed here; its log says how."
@@ -277,13 +271,20 @@ def _work_on(run: SyncRun, node: SyncNode, wanted: Sequence[Wanted], *, listen: 
         connections.close_all()
 
 
-def _synchronise(run: SyncRun, node: SyncNode, wanted: Sequence[Wanted], listen: Listener, stopped: Event) -> str:
-    """Compare, plan and repair; return what kept the node as a whole from it, or ""."""
-    infrastructure = node.infrastructure
-    if infrastructure is None:
-        return "The node is no longer registered."
+def _synchronise(run: SyncRun, node: SyncNode, listen: Listener, stopped: Event) -> str:
+    """Compare, plan and repair; return what kept the node as a whole from it, or "".
+
+    What the node shall have is read when nobody else is at work in it any more.
+    """
+    if node.infrastructure_id is None:
+        return UNREGISTERED
     try:
-        with exclusive(f"synchronisation:{infrastructure.pk}", wait=SECONDS_TO_WAIT_FOR_A_NODE):
+        with exclusive(f"synchronisation:{node.infrastructure_id}", wait=SECONDS_TO_WAIT_FOR_A_NODE):
+            infrastructure = Infrastructure.objects.filter(pk=node.infrastructure_id).first()
+            if infrastructure is None:
+                return UNREGISTERED
+            flavors = Flavor.objects.promoted().chosen(run.flavorids)
+            wanted = _wanted_by_node([infrastructure], flavors)[infrastructure.pk]
             try:
                 nova = with_one_retry(lambda: open_nova(infrastructure))
                 if run.repairs:
@@ -434,9 +435,8 @@ class _Repair:
         """
         match step.action:
             case Action.CREATE:
-                create_flavor(
-                    infrastructure=self.infrastructure, nova=self.nova, flavor=step.finding.wanted.flavor.as_nova()
-                )
+                wanted = self._wanted_now(step.finding).as_nova()
+                create_flavor(infrastructure=self.infrastructure, nova=self.nova, flavor=wanted)
             case Action.UPDATE:
                 self._update(step.finding)
             case Action.REPLACE:
@@ -457,7 +457,7 @@ class _Repair:
         except IntegrityError:
             for step, outcome in taken:
                 self._record_alone(step, outcome)
-        except MayBeWritten:
+        except (MayBeWritten, NotWritten):
             raise  # what is only in the node is found there by the next run
         except Exception:
             self._take_all_back(taken)
@@ -478,7 +478,7 @@ class _Repair:
             services.record_installation(
                 flavor=step.finding.wanted.flavor, infrastructure=self.infrastructure, flavorid=flavorid
             )
-        except MayBeWritten:
+        except (MayBeWritten, NotWritten):
             raise
         except Exception:
             self._take_back(step, outcome)
@@ -498,27 +498,54 @@ class _Repair:
                 infrastructure=self.infrastructure, nova=self.nova, flavorid=step.finding.wanted.flavor.flavorid
             )
 
+    def _wanted_now(self, finding: Finding) -> Flavor:
+        """Return the flavor as the catalogue has it by now: a step may come long after its node was compared.
+
+        Raises:
+            NotFound: it is no longer promoted.
+            Conflict: it has changed, and what was confirmed is something else.
+        """
+        planned = finding.wanted.flavor
+        flavor = Flavor.objects.promoted().filter(pk=planned.pk).first()
+        if flavor is None:
+            raise NotFound(f"The flavor {planned.flavorid} does not exist")
+        if self.run.confirmed is not None and flavor.as_nova() != planned.as_nova():
+            raise Conflict(UNCONFIRMED)
+        return flavor
+
     def _update(self, finding: Finding) -> None:
         flavorid = self._id_of(finding)
-        specs = {difference.key: difference.catalogue for difference in finding.differences if difference.key}
         with alone_with(self.infrastructure, flavorid):
-            for difference in finding.differences:
-                if difference.member == "description":
-                    self.nova.describe_flavor(flavorid, str(difference.catalogue))
-            if wanted := {key: str(value) for key, value in specs.items() if value is not None}:
-                self.nova.set_extra_specs(flavorid, wanted)
-            for key in sorted(specs.keys() - wanted.keys()):
+            wanted, has = self._wanted_now(finding).as_nova(flavorid), finding.has or finding.wanted.nova
+            differences = differences_between(
+                wanted, has, exact=self.run.exact, descriptions=self.nova.keeps_descriptions
+            )
+            if any(not difference.key and difference.member not in IN_PLACE for difference in differences):
+                raise Conflict(f"The flavor {wanted.id} has just been changed in the catalogue by somebody else.")
+            if any(difference.member == "description" for difference in differences):
+                self.nova.describe_flavor(flavorid, wanted.description)
+            specs = {difference.key: difference.catalogue for difference in differences if difference.key}
+            if changed := {key: str(value) for key, value in specs.items() if value is not None}:
+                self.nova.set_extra_specs(flavorid, changed)
+            for key in sorted(specs.keys() - changed.keys()):
                 self.nova.unset_extra_spec(flavorid, key)
 
     def _replace(self, finding: Finding) -> None:
-        wanted = finding.wanted.flavor.as_nova()
-        changes = {difference.member: difference.catalogue for difference in finding.differences if not difference.key}
-        kept: Mapping[str, str] = {} if self.run.exact or finding.has is None else finding.has.extra_specs or {}
+        def changes(old: NovaFlavor) -> dict[str, Any]:
+            """Keep what the node has by now and the catalogue does not name."""
+            wanted = self._wanted_now(finding).as_nova(old.id)
+            if self.run.confirmed is not None and finding.has and old.row != finding.has.row:
+                raise Conflict(UNCONFIRMED)
+            kept = {} if self.run.exact else old.extra_specs or {}
+            members = [member for member in NOVA_MEMBERS if self.nova.keeps_descriptions or member != "description"]
+            values = {member: getattr(wanted, member) for member in members}
+            return {**values, "extra_specs": {**kept, **(wanted.extra_specs or {})}}
+
         replace_flavor(
             infrastructure=self.infrastructure,
             nova=self.nova,
             flavorid=self._id_of(finding),
-            changes={**changes, "extra_specs": {**kept, **(wanted.extra_specs or {})}},
+            changes=changes,
             requested_by=self.run.requested_by,
         )
 

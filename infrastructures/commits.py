@@ -18,6 +18,11 @@ T = TypeVar("T")
 # MariaDB's number for "Deadlock found when trying to get lock; try restarting transaction"
 DEADLOCK = 1213
 MAX_ATTEMPTS = 5
+# "Server shutdown in progress", "Connection was killed", "The client was disconnected by the server"
+ENDED_BY_SERVER = (1053, 1927, 4031)
+# MariaDB's driver has its own range: "Can't connect to server", "Server has gone away", "Lost connection to server".
+# Source: MariaDB, "Error Codes", and MySQL, "Client Error Message Reference".
+ERRORS_OF_CLIENT = range(2000, 3000)
 # What a Nova has done already is written down also by whoever has to wait for the database to come back.
 SECONDS_TO_WAIT_FOR_DATABASE = 10
 SECONDS_BETWEEN_TRIES = 0.2
@@ -32,6 +37,14 @@ class NotWritten(OperationalError):
 
 class MayBeWritten(OperationalError):
     """The connection was lost, and the database did not come back in time to be asked what it has."""
+
+
+def is_lost(error: Exception) -> bool:
+    """Say whether an error of the database means that the connection is lost, or that there was none to be had."""
+    if isinstance(error, (InterfaceError, NotWritten, MayBeWritten)):
+        return True
+    number = error.args[0] if isinstance(error, OperationalError) and error.args else None
+    return isinstance(number, int) and (number in ENDED_BY_SERVER or number in ERRORS_OF_CLIENT)
 
 
 def in_transaction(write: Callable[[], None]) -> None:

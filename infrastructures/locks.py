@@ -18,6 +18,8 @@ from django.db import InterfaceError, OperationalError, connection
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_TRIES = 0.01
+# MariaDB's number for "Connection was killed"
+CONNECTION_KILLED = 1927
 
 
 class Locked(Exception):
@@ -60,7 +62,12 @@ def _held_in_database(names: Sequence[str], wait: float) -> Iterator[None]:
     with connection.cursor() as cursor:
         columns = ", ".join(["GET_LOCK(%s, %s)"] * len(names))
         cursor.execute(f"SELECT {columns}", [parameter for name in names for parameter in (name, wait)])
-        held = [name for name, got in zip(names, cursor.fetchone(), strict=True) if got == 1]
+        answers = dict(zip(names, cursor.fetchone(), strict=True))
+    if None in answers.values():
+        # Source: MariaDB, "GET_LOCK": NULL when the thread was killed while it waited. Nobody else has the lock.
+        connection.close()
+        raise OperationalError(CONNECTION_KILLED, "The connection was ended while it waited for a lock.")
+    held = [name for name, got in answers.items() if got == 1]
     try:
         if len(held) < len(names):
             raise Locked(names)

@@ -35,7 +35,7 @@ def replace_flavor(
     infrastructure: Infrastructure,
     nova: Nova,
     flavorid: str,
-    changes: Mapping[str, Any],
+    changes: Mapping[str, Any] | Callable[[NovaFlavor], Mapping[str, Any]],
     requested_by: str,
     check: Callable[[], None] = lambda: None,
 ) -> NovaFlavor:
@@ -46,7 +46,8 @@ def replace_flavor(
     down first: what is cut short between the two is settled by `settle_replacements`.
 
     Args:
-        changes: by member of `NovaFlavor`.
+        changes: by member of `NovaFlavor`; or what makes them of the flavor as it is when nobody else can change it any
+            more.
         check: called when nobody else can change the flavor any more; what it raises ends it there.
 
     Raises:
@@ -63,7 +64,7 @@ def replace_flavor(
         if Replacement.objects.filter(infrastructure=infrastructure, flavorid=flavorid).exists():
             raise Conflict(f"{infrastructure}: an earlier replacement of flavor {flavorid} is still open.")
         old = nova.get_whole_flavor(flavorid)
-        new = replace(old, **changes)
+        new = replace(old, **(changes(old) if callable(changes) else changes))
         if new == old:
             return old
         with exclusive(*sorted({name_lock_of(infrastructure, name) for name in (old.name, new.name)})):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db import Error
 from django.db.models import Q
 from django.template.defaultfilters import pluralize
 from tqdm import tqdm
@@ -19,6 +20,7 @@ from flavors.models import Flavor, SyncNode, SyncOutcome, SyncRun
 from flavors.synchronisation import Listener, carry_out, create_run
 from flavorsync_project.console import commands
 from flavorsync_project.console.words import counted
+from infrastructures.commits import is_lost
 from infrastructures.models import Infrastructure
 
 IN_SYNC, FAILED, DRIFT = 0, 1, 2
@@ -96,8 +98,15 @@ Examples:
             replaces=replace,
             exact=exact,
         )
-        with _progress(len(infrastructures), len(chosen) or Flavor.objects.promoted().count()) as listen:
-            run = carry_out(run.pk, listen=listen)
+        try:
+            with _progress(len(infrastructures), len(chosen) or Flavor.objects.promoted().count()) as listen:
+                run = carry_out(run.pk, listen=listen)
+        except Error as error:
+            if not is_lost(error):
+                raise
+            raise CommandError(
+                f"The connection to the database was lost. Run {run.pk} stays open: the scheduler has it finished."
+            ) from error
         ended = list(run.nodes.prefetch_related("outcomes"))
         self._print_json(run, ended) if as_json else self._print(run, ended)
         if status := EXIT_STATUS.get(SyncRun.State(run.state), FAILED):
