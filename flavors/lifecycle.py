@@ -7,7 +7,7 @@ the record; what Nova was given for a request that then fails is taken back.
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import QuerySet
@@ -20,6 +20,7 @@ from flavors.private import (
     PrivateFlavor,
     can_be_finished,
     private_flavors,
+    private_flavors_as_far_as_known,
     require_unpublished,
     resized,
     still_the_same,
@@ -39,13 +40,19 @@ SIZES = ("name", "vcpus", "ram", "disk", "swap")
 # Reading
 
 
-def list_flavors(
-    *, user: Any, promoted: bool | None, public: bool | None, node: str | None
-) -> QuerySet[Flavor] | list[Flavor | PrivateFlavor]:
+@dataclass(frozen=True)
+class Listed:
+    """Flavors, and the names of the nodes that did not say what they have; a query where no node was asked."""
+
+    flavors: QuerySet[Flavor] | list[Flavor | PrivateFlavor]
+    unreachable: Sequence[str] = ()
+
+
+def list_flavors(*, user: Any, promoted: bool | None, public: bool | None, node: str | None) -> Listed:
     """Return the catalogue, and the private flavors of the nodes that *user* operates.
 
     Raises:
-        CloudError: one of those nodes could not be asked.
+        CloudError: none of those nodes could be asked.
 
     Cost: three queries when the result is read; unless `promoted` or `public` is true, one more for
     who has signed in, and for who operates nodes another, and one upstream call in each of these,
@@ -53,13 +60,13 @@ def list_flavors(
     """
     catalogue = Flavor.objects.published().in_state(promoted=promoted, node=node).with_nodes()
     if promoted or public:
-        return catalogue.none() if public is False else catalogue  # what is promoted is public
+        return Listed(catalogue.none() if public is False else catalogue)  # what is promoted is public
     operated = _operated(user, node)
-    if public is None and not operated:
-        return catalogue
-    private = private_flavors(operated, Nova.list_flavors) if operated else []
+    if not operated:
+        return Listed(catalogue if public is None else [])
+    private, unreachable = private_flavors_as_far_as_known(operated, Nova.list_flavors)
     shown = [*(catalogue if public is None else ()), *private]
-    return sorted(shown, key=lambda flavor: (flavor.name, flavor.flavorid))
+    return Listed(sorted(shown, key=lambda flavor: (flavor.name, flavor.flavorid)), unreachable)
 
 
 def find_flavor(*, user: Any, flavorid: str, node: str | None) -> Flavor | PrivateFlavor:

@@ -1,5 +1,6 @@
 """Private flavors: those that some clouds' Novas have and the catalogue does not."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,10 +11,13 @@ from flavors.models import Installation
 from flavors.together import raise_first, raise_what_failed, settled
 from flavorsync_project.api.errors import Conflict
 from infrastructures.models import Infrastructure
+from infrastructures.openstack.errors import CloudUnavailable
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.replacements import replace_flavor
-from infrastructures.services import in_each_cloud, open_nova
+from infrastructures.services import Outcome, in_each_cloud, open_nova
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,17 +49,51 @@ class PrivateFlavor:
         return [infrastructure.name for infrastructure in self.infrastructures]
 
 
-def private_flavors(
-    infrastructures: Sequence[Infrastructure], read: Callable[[Nova], list[NovaFlavor]]
-) -> list[PrivateFlavor]:
+Read = Callable[[Nova], list[NovaFlavor]]
+
+
+def private_flavors(infrastructures: Sequence[Infrastructure], read: Read) -> list[PrivateFlavor]:
     """Return what the clouds have and the catalogue has not, the same in several clouds as one.
+
+    Raises:
+        CloudError: one of them failed, and nobody knows what it has.
 
     Cost: two queries; what *read* costs in each cloud, side by side, twice where a replacement was cut short.
     """
+    outcomes = _asked(infrastructures, read)
+    raise_first(outcomes)
+    return _private(outcomes)
+
+
+def private_flavors_as_far_as_known(
+    infrastructures: Sequence[Infrastructure], read: Read
+) -> tuple[list[PrivateFlavor], list[str]]:
+    """Return what `private_flavors` does of the clouds that answer, and the names of the others.
+
+    Raises:
+        CloudError: none of them answered.
+
+    Cost: as `private_flavors`.
+    """
+    outcomes = _asked(infrastructures, read)
+    failed = [outcome for outcome in outcomes if outcome.error]
+    if len(failed) == len(outcomes):
+        # One whose password we cannot read was not even asked.
+        raise_first(sorted(failed, key=lambda outcome: not isinstance(outcome.error, CloudUnavailable)))
+    for outcome in failed:
+        logger.warning("Left out of a list: %s", outcome.error, extra={"nodes": [outcome.infrastructure.name]})
+    return _private(outcomes), [outcome.infrastructure.name for outcome in failed]
+
+
+def _asked(infrastructures: Sequence[Infrastructure], read: Read) -> list[Outcome[list[NovaFlavor]]]:
     outcomes = in_each_cloud(infrastructures, read)
     if settled(infrastructures):  # before that a flavor may have been missing
         outcomes = in_each_cloud(infrastructures, read)
-    raise_first(outcomes)
+    return outcomes
+
+
+def _private(outcomes: Sequence[Outcome[list[NovaFlavor]]]) -> list[PrivateFlavor]:
+    infrastructures = [outcome.infrastructure for outcome in outcomes]
     installed = set(
         Installation.objects.filter(infrastructure__in=infrastructures, flavor__public=True).values_list(
             "infrastructure_id", "flavorid"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, cast
+from urllib.parse import quote
 
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -28,6 +29,7 @@ from flavorsync_project.api.pagination import MarkerPagination
 from flavorsync_project.api.serializers import unwrap, wrapped
 
 UPDATE = document(wrapped("flavor", FlavorUpdateSerializer()))
+UNREACHABLE = "X-Flavor-Sync-Unreachable"
 NODE = OpenApiParameter("node", str, description="The node that is meant, where flavors of one id differ.")
 _FLAG = {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[Yy][Ee][Ss]|[Nn][Oo]|[01])?$"}
 FILTERS = [
@@ -62,17 +64,34 @@ class FlavorViewSet(viewsets.GenericViewSet[Flavor]):
     @extend_schema(
         operation_id="list_flavors",
         summary="List the flavors",
-        parameters=[*FILTERS, OpenApiParameter("node", str, description="Only those that this node has.")],
+        parameters=[
+            *FILTERS,
+            OpenApiParameter("node", str, description="Only those that this node has."),
+            OpenApiParameter(
+                UNREACHABLE,
+                str,
+                OpenApiParameter.HEADER,
+                response=[200],
+                description="The caller's nodes that did not answer, by commas, each name percent-encoded.",
+            ),
+        ],
         responses={200: FlavorSerializer(many=True)} | NOT_MODIFIED | errors(502),
     )
     def list(self, request: Request) -> HttpResponse:
-        """List the catalogue and the private flavors of the caller's own nodes, by name, then id."""
+        """List the catalogue and the private flavors of the caller's own nodes, by name, then id.
+
+        A node that does not answer is left out, and named in the header `X-Flavor-Sync-Unreachable`.
+        """
         promoted, public, node = _flag(request, "promoted"), _flag(request, "public"), _node(request)
-        flavors = lifecycle.list_flavors(user=request.user, promoted=promoted, public=public, node=node)
-        if isinstance(flavors, FlavorQuerySet):
-            return listing.answer(self, request, find=flavors.all, filters=("catalogue", promoted, public, node))
-        page: Any = self.paginate_queryset(flavors)
-        return self.get_paginated_response(FlavorSerializer(page, many=True).data)
+        listed = lifecycle.list_flavors(user=request.user, promoted=promoted, public=public, node=node)
+        if isinstance(listed.flavors, FlavorQuerySet):
+            find = listed.flavors.all
+            return listing.answer(self, request, find=find, filters=("catalogue", promoted, public, node))
+        page: Any = self.paginate_queryset(listed.flavors)
+        response = self.get_paginated_response(FlavorSerializer(page, many=True).data)
+        if listed.unreachable:
+            response[UNREACHABLE] = ", ".join(quote(name, safe="") for name in listed.unreachable)
+        return response
 
     @extend_schema(
         operation_id="create_flavor",

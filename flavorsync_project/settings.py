@@ -278,7 +278,15 @@ CORS_ALLOW_HEADERS = [
     "x-auth-token",
     "x-auth-token-keystone",
 ]
-CORS_EXPOSE_HEADERS = ["ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Openstack-Request-Id"]
+CORS_EXPOSE_HEADERS = [
+    "ETag",
+    "Link",
+    "Location",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Flavor-Sync-Unreachable",
+    "X-Openstack-Request-Id",
+]
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Flavor Sync",

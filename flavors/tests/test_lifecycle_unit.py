@@ -323,7 +323,7 @@ def listed(
 ) -> Any:
     return [
         (flavor.flavorid, flavor.nodes)
-        for flavor in lifecycle.list_flavors(user=user, promoted=promoted, public=public, node=node)
+        for flavor in lifecycle.list_flavors(user=user, promoted=promoted, public=public, node=node).flavors
     ]
 
 
@@ -407,7 +407,7 @@ def test_filters(federation: Federation, user: Any, filters: dict[str, Any], fou
 
 def test_a_private_flavor_reads_like_one_of_the_catalogue(federation: Federation) -> None:
     federation.clouds["Mordor"].flavors["42"] = in_nova()
-    (flavor,) = lifecycle.list_flavors(user=OPERATOR, promoted=None, public=None, node=None)
+    (flavor,) = lifecycle.list_flavors(user=OPERATOR, promoted=None, public=None, node=None).flavors
     assert isinstance(flavor, PrivateFlavor)
     assert {member: getattr(flavor, member) for member in FLAVOR} == FLAVOR
     assert (flavor.public, flavor.nodes) == (False, ["Mordor"])
