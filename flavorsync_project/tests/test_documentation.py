@@ -1,5 +1,6 @@
 """Every setting and every command of the project is documented, and nothing that is not there."""
 
+import os
 import re
 from pathlib import Path
 
@@ -15,8 +16,22 @@ def _readme() -> str:
 
 
 def _documentation() -> dict[Path, str]:
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    pages = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
     return {page.relative_to(ROOT): page.read_text(encoding="utf-8") for page in pages}
+
+
+def _links(page: Path, text: str) -> set[tuple[Path, str]]:
+    """Return the files that a page links to, relative to the project, and the headings in them ("" for the top)."""
+    inside = {target for target in re.findall(r"\]\(([^)\s]+)[^)]*\)", text) if "://" not in target}
+    parts = {target.partition("#")[::2] for target in inside}
+    return {(Path(os.path.normpath(page.parent / path) if path else page), heading) for path, heading in parts}
+
+
+def _anchors(text: str) -> set[str]:
+    """Return what GitHub and GitLab make of a page's headings."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def _settings_documented() -> set[str]:
@@ -84,10 +99,31 @@ def test_every_script_is_in_the_readme() -> None:
 
 
 def test_links_in_the_documentation_lead_somewhere() -> None:
+    pages = _documentation()
     broken = [
-        f"{page}: {target}"
-        for page, text in _documentation().items()
-        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
-        if "://" not in target and not (ROOT / page.parent / target).exists()
+        f"{page}: {target}#{heading}"
+        for page, text in pages.items()
+        for target, heading in sorted(_links(page, text))
+        if not (ROOT / target).exists() or (heading and heading not in _anchors(pages[target]))
     ]
     assert not broken, f"These links lead nowhere: {', '.join(broken)}"
+
+
+def test_every_page_is_in_the_index() -> None:
+    pages = _documentation()
+    indexes = [Path("docs/README.md"), Path("docs/decisions/README.md")]
+    linked = {target for index in indexes for target, _ in _links(index, pages[index])}
+    missing = sorted(str(page) for page in pages if page.parts[0] == "docs" and page not in {*linked, indexes[0]})
+    assert not missing, f"docs/README.md does not link to {', '.join(missing)}"
+
+
+def test_every_file_of_the_code_that_a_page_names_is_there() -> None:
+    folders = "|".join(sorted(path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()))
+    named = re.compile(rf"`((?:{folders}|deploy|scripts|templates|docs)/[\w./-]*)`")
+    gone = sorted(
+        f"{page}: {path}"
+        for page, text in _documentation().items()
+        for path in named.findall(text)
+        if page.name != "CHANGELOG.md" and not (ROOT / path).exists()
+    )
+    assert not gone, f"These pages name files that are not there: {', '.join(gone)}"

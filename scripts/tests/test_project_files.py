@@ -41,7 +41,7 @@ def test_the_oldest_python_is_the_same_everywhere() -> None:
     assert _pyproject()["tool"]["mypy"]["python_version"] == oldest
     assert "target-version" not in _pyproject()["tool"]["ruff"]  # ruff then reads requires-python
     assert set(re.findall(r"^FROM python:([\d.]+)-", _read("deploy/Dockerfile"), re.MULTILINE)) == {oldest}
-    for page in ("README.md", "docs/lab.md"):
+    for page in ("README.md", "CONTRIBUTING.md", "docs/lab.md"):
         assert f"Python {oldest} or newer" in _read(page), page
 
 
