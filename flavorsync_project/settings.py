@@ -365,7 +365,7 @@ LOGGING = {
         "redact": {"()": "flavorsync_project.api.request_id.RedactTokensFilter"},
     },
     "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(request_id)s %(name)s %(message)s"},
+        "line": {"()": "flavorsync_project.api.logs.LineFormatter"},
         "json": {"()": "flavorsync_project.api.logs.JsonFormatter"},
     },
     "handlers": {

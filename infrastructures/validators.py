@@ -7,6 +7,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http.request import validate_host
 
+from infrastructures.addresses import NEAR, is_name_of_this_machine, is_named, is_near
+
 # Django's URLValidator takes no host without a dot, such as the `controller` of many an installation.
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*")
 _UNPRINTABLE = re.compile(r"[\s\x00-\x20\x7f\\]")
@@ -14,6 +16,9 @@ _UNPRINTABLE = re.compile(r"[\s\x00-\x20\x7f\\]")
 
 def validate_cloud_url(url: str) -> None:
     """Check that *url* is one of HTTP, to a host that INFRASTRUCTURE_URL_ALLOWLIST allows, and no more than that.
+
+    Without such a list any host is allowed but this machine and its link, which must be named there. What a name leads
+    to is looked at when we connect: it may lead elsewhere then.
 
     Raises:
         ValidationError: it is not.
@@ -32,3 +37,5 @@ def validate_cloud_url(url: str) -> None:
     allowed = settings.INFRASTRUCTURE_URL_ALLOWLIST
     if allowed and not validate_host(f"[{host}]" if ":" in host else host, allowed):
         raise ValidationError("names a host that INFRASTRUCTURE_URL_ALLOWLIST does not allow")
+    if (is_near(host) or is_name_of_this_machine(host)) and not is_named(host):
+        raise ValidationError(f"must not lead to {NEAR}")

@@ -160,6 +160,7 @@ class Lab:
             "KEYROCK_APP_IDS": seed.IDM_APPLICATION,
             "KEYSTONE_URL": self.keystone_url,
             "MORDOR_KEYSTONE_URL": self.mordor_keystone_url,
+            "INFRASTRUCTURE_URL_ALLOWLIST": "*,127.0.0.1",  # this machine, where no cloud may be otherwise
             **{f"IDM_TOKEN_{_variable(name)}": seed.idm_token(name) for name in idm_tokens},
             **tokens,
             "KEYSTONE_TOKEN_UNSCOPED": unscoped.result(),

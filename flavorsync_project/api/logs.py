@@ -1,13 +1,46 @@
-"""Log lines as JSON, one object each (the setting LOG_FORMAT)."""
+"""Log lines, for people or as JSON (the setting LOG_FORMAT): nobody's text makes a line of its own."""
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 # Of what a record may bear besides its message: these and no others. Django and the libraries hang
 # whole requests on their records, with all that is in them.
 MEMBERS = ("user", "method", "path", "status", "milliseconds", "nodes", "upstream_request_ids")
+
+
+# What moves the cursor, ends a line or turns its direction, and halves of surrogate pairs, which no stream takes
+_ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+INDENT = "    "
+# Of an exception's text. What a cloud answered may be in it, whole.
+LINE_LENGTH = 4000
+
+
+def one_line(text: str) -> str:
+    """Return *text* with its control characters and line breaks escaped, as Python writes them."""
+    return _ODD.sub(lambda odd: odd[0].encode("unicode_escape").decode("ascii"), text)
+
+
+class LineFormatter(logging.Formatter):
+    """Writes one line for people; what belongs to it, an exception with its traceback, is indented below."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(request_id)s %(name)s %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as a line, with its exception and stack below."""
+        record.message = record.getMessage()
+        record.asctime = self.formatTime(record)
+        exception = record.exc_text or (self.formatException(record.exc_info) if record.exc_info else "")
+        below = [*_cut(exception), *_cut(record.stack_info or "")]
+        return "\n".join([one_line(self.formatMessage(record)), *(INDENT + one_line(part) for part in below)])
+
+
+def _cut(text: str) -> list[str]:
+    """Return the lines of *text*, the long ones cut."""
+    return [part if len(part) <= LINE_LENGTH else f"{part[:LINE_LENGTH]}…" for part in text.splitlines()]
 
 
 class JsonFormatter(logging.Formatter):
@@ -28,7 +61,7 @@ class JsonFormatter(logging.Formatter):
         line |= {name: value for name in MEMBERS if (value := getattr(record, name, None)) not in (None, [])}
         # The filter that cuts tokens out leaves what it has changed in exc_text.
         if exception := record.exc_text or (record.exc_info and self.formatException(record.exc_info)):
-            line["exception"] = exception
+            line["exception"] = "\n".join(_cut(exception))
         if record.stack_info:
             line["stack"] = record.stack_info
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return json.dumps(line, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""One id per request, run or command, in every log line and in what the clouds are asked; and no IdM token in any."""
+"""One id per request, run or command, in every log line and in what the clouds are asked; and no secret in any."""
 
 import logging
 import re
@@ -16,6 +16,8 @@ from django.utils.encoding import escape_uri_path
 
 HEADER = "X-Openstack-Request-Id"
 NO_REQUEST = "-"
+HIDDEN = "***"
+SHORTEST_SECRET = 6
 
 # Where monitoring asks every few seconds: an answer as ever is no news.
 QUIET_PATHS = ("/health/live", "/health/ready", "/metrics")
@@ -25,12 +27,13 @@ QUIET_PATHS = ("/health/live", "/health/ready", "/metrics")
 class Trace:
     """What is known of the request being answered, or of the work; its threads share it, since they copy the context.
 
-    `upstream` has each cloud that was asked, and what that called each request.
+    `upstream` has each cloud that was asked, and what that called each request; `secrets` is what must not be repeated.
     """
 
     id: str
     user: str = ""
     upstream: list[tuple[str, str]] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list, repr=False)
 
 
 _current: ContextVar[Trace | None] = ContextVar("flavorsync_request", default=None)
@@ -65,6 +68,24 @@ def note_upstream(cloud: str, request_id: str) -> None:
     """Remember for the log that a cloud was asked, and what it called that; empty when it did not say."""
     if trace := _current.get():
         trace.upstream.append((cloud, request_id))
+
+
+def note_secret(secret: str) -> None:
+    """Remember a password or a token that is sent to somebody: until the request or the work ends nobody repeats it.
+
+    A very short one is not hidden: it would be taken out of the middle of words, which would show it.
+    """
+    trace = _current.get()
+    if trace and len(secret) >= SHORTEST_SECRET and secret not in trace.secrets:
+        trace.secrets.append(secret)
+
+
+def without_secrets(text: str) -> str:
+    """Return *text* without the secrets that were sent to somebody, as they are or as Python writes them."""
+    trace = _current.get()
+    for secret in trace.secrets if trace else ():
+        text = text.replace(secret, HIDDEN).replace(repr(secret)[1:-1], HIDDEN)
+    return text
 
 
 class RequestIdMiddleware:
@@ -144,19 +165,20 @@ _TOKEN = re.compile(
     r"""(?:"[^"]*"?|'[^']*'?|[^& \t\r\n\f\v]*)""",
     re.IGNORECASE,
 )
-_REDACTED = r"\1***"
+_REDACTED = rf"\1{HIDDEN}"
 
 
 def redact(text: str) -> str:
-    """Return *text* without the value of any `access_token`."""
-    return _TOKEN.sub(_REDACTED, text)
+    """Return *text* without the value of any `access_token`, and without the secrets of the work being done."""
+    return without_secrets(_TOKEN.sub(_REDACTED, text))
 
 
 class RedactTokensFilter(logging.Filter):
     """Cut the value of `access_token` out of a record: its message, arguments, exception and stack.
 
     The IdM takes its token in a query, so URLs hold it: those of the dashboard's proxy, and those in
-    the errors of the HTTP client. A record without one is left as it is.
+    the errors of the HTTP client. Passwords and tokens that the clouds were sent go, too: they may come
+    back in what a cloud says. A record without any is left as it is.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -13,6 +13,7 @@ for _name in setting_names() - {"DATABASE_URL"}:
     os.environ.pop(_name, None)
 # Processes that a test starts inherit this, too.
 os.environ["ENV_FILE"] = os.devnull
+os.environ["INFRASTRUCTURE_URL_ALLOWLIST"] = "*,127.0.0.1"  # where the clouds of tests and of the lab are
 os.environ["SECRET_KEY"] = "for-tests-only-and-long-enough-for-the-checks-of-the-deployment-0123456789"
 
 from flavorsync_project.settings import *  # noqa: E402, F403

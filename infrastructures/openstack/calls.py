@@ -6,9 +6,13 @@ from typing import Any
 import requests
 
 from flavorsync_project.api.request_id import HEADER, NO_REQUEST, current_request_id, note_upstream
+from infrastructures.addresses import NEAR
+from infrastructures.openstack.bounds import service_at
 from infrastructures.openstack.breaker import guarded
 from infrastructures.openstack.bulkhead import place_in
+from infrastructures.openstack.errors import CloudAnswersTooMuch, CloudUnavailable
 from infrastructures.openstack.metrics import CALL_SECONDS, counted, kind_of
+from infrastructures.openstack.refusals import reduce_refusal
 
 _OPENSTACKS_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -19,6 +23,14 @@ def upstream_id(text: str | None) -> str:
     Whoever answers there could say anything, our own password included, and this goes to the log.
     """
     return text if text and _OPENSTACKS_ID.fullmatch(text) else ""
+
+
+class AnswerTooLarge(requests.RequestException):
+    """An answer is larger than any of OpenStack's."""
+
+
+class LeadsHere(Exception):
+    """The host of a URL leads to this machine or its link, and nobody has allowed that."""
 
 
 class Calls:
@@ -35,6 +47,8 @@ class Calls:
 
         Raises:
             CloudNotAsked: the cloud is known to be dead, or enough of us wait for it.
+            CloudAnswersTooMuch: the answer is larger than any of OpenStack's.
+            CloudUnavailable: it is a refusal in other words than OpenStack's.
             requests.RequestException: as `requests.Session.request`.
         """
         kind = kind_of(method, url)
@@ -44,9 +58,19 @@ class Calls:
                 place_in(self._cloud),
                 CALL_SECONDS.labels(self._cloud, kind).time(),
             ):
-                response = self._send(method, url, headers, options)
+                response = self._answer(method, url, headers, options)
             call.status = response.status_code
+        response.encoding = "utf-8"  # or it would be guessed, which takes seconds for some megabytes
+        reduce_refusal(response, cloud=self._cloud, url=url)
         return response
+
+    def _answer(self, method: str, url: str, headers: dict[str, str], options: dict[str, Any]) -> requests.Response:
+        try:
+            return self._send(method, url, headers, options)
+        except AnswerTooLarge as error:
+            raise CloudAnswersTooMuch(self._cloud, f"its {service_at(url)} answers with too much.") from error
+        except LeadsHere as error:
+            raise CloudUnavailable(self._cloud, f"the address of its {service_at(url)} leads to {NEAR}.") from error
 
     def _send(self, method: str, url: str, headers: dict[str, str], options: dict[str, Any]) -> requests.Response:
         request_id = current_request_id()

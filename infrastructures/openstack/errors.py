@@ -42,6 +42,12 @@ class CloudNotAsked(CloudUnavailable):
     """502: nothing was sent, since the cloud is known to be dead or holds enough of us up; so nothing has changed."""
 
 
+class CloudAnswersTooMuch(CloudUnavailable):
+    """502: the answer is larger than any that we take; asking again would bring the same."""
+
+    retryable = False
+
+
 class CredentialsRefused(CloudUnavailable):
     """502: the cloud does not let *our* stored credentials in, or do this; that is not the caller's fault."""
 

@@ -14,10 +14,15 @@ from keystoneauth1.access import AccessInfo, AccessInfoV3
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
+from flavorsync_project.api.request_id import note_secret
+from infrastructures.addresses import believe
+from infrastructures.openstack import shapes
+from infrastructures.openstack.bounds import ENDPOINT_LENGTH, ENDPOINTS
 from infrastructures.openstack.errors import (
     CloudError,
     CloudUnavailable,
     CredentialsRefused,
+    FlavorNotFound,
     Forbidden,
     TokenRefused,
 )
@@ -47,11 +52,14 @@ def open_token(token: str, region: Region) -> TokenAccess:
     """
     if len(token) > MAX_TOKEN_LENGTH:
         raise TokenRefused(region.name, "the Keystone token is too long.")
+    note_secret(token)
     key = _cache_key(token, region)
     remembered: TokenAccess | None = caches["keystone"].get(key)
     if remembered:
+        note_secret(remembered.token)
         return remembered
     opened = _ask(token, region)
+    note_secret(opened.token)
     seconds = (opened.expires_at - datetime.now(UTC)).total_seconds()
     if seconds > 0:
         caches["keystone"].set(key, opened, timeout=seconds)
@@ -71,7 +79,7 @@ class _PasswordPlugin(v3.Password):
     """
 
     def __init__(self, credentials: Credentials) -> None:
-        self._cloud = credentials.region.name
+        self._region = credentials.region
         self._given = local()
         super().__init__(
             auth_url=v3_url(credentials.region.keystone_url),
@@ -85,6 +93,7 @@ class _PasswordPlugin(v3.Password):
     def get_headers(self, session: Session) -> dict[str, str] | None:
         """Return the token for a request's head, and remember which one this thread was given."""
         headers = super().get_headers(session)
+        note_secret((headers or {}).get("X-Auth-Token", ""))
         self._given.headers = headers
         return headers
 
@@ -104,17 +113,17 @@ class _PasswordPlugin(v3.Password):
             CloudUnavailable: it did not answer, or not as OpenStack does.
         """
         try:
-            with translated(self._cloud, SERVICE):
-                return super().get_auth_ref(session)
+            with translated(self._region.name, SERVICE):
+                return _reduced(super().get_auth_ref(session), self._region)
         except CloudUnavailable:
             raise
         except (TokenRefused, Forbidden) as error:
             raise CredentialsRefused(
-                self._cloud, "its Keystone refuses the credentials stored for it.", request_id=error.request_id
+                self._region.name, "its Keystone refuses the credentials stored for it.", request_id=error.request_id
             ) from error
         except CloudError as error:
             raise CloudUnavailable(
-                self._cloud, "its Keystone did not answer as OpenStack does.", request_id=error.request_id
+                self._region.name, "its Keystone did not answer as OpenStack does.", request_id=error.request_id
             ) from error
 
 
@@ -131,6 +140,7 @@ def session_of(credentials: Credentials) -> tuple[_PasswordPlugin, Session]:
     share the token until it expires. Cost: none.
     """
     name = credentials.region.name
+    note_secret(credentials.password)
     with _sessions_lock:
         known = _sessions.get(name)
         if known is None or known[0] != credentials:
@@ -163,8 +173,6 @@ def authenticate(credentials: Credentials) -> None:
 def compute_endpoint(credentials: Credentials) -> str:
     """Return the URL of the compute API that our credentials are for.
 
-    Without a region of its own name the catalogue's only one is the cloud's, unless the record names another.
-
     Raises:
         CredentialsRefused: Keystone refused the credentials.
         CloudUnavailable: it did not answer, or its catalogue has no compute endpoint for the region.
@@ -178,10 +186,7 @@ def compute_endpoint(credentials: Credentials) -> str:
     with translated(region.name, SERVICE):
         plugin, session = session_of(credentials)
         endpoints = dict(_compute_endpoints(plugin.get_access(session)))
-    endpoint = endpoints.get(region.region_name)
-    if endpoint is None and region.region_name == region.name and len(endpoints) == 1:
-        (endpoint,) = endpoints.values()
-    return checked(endpoint, region)
+    return checked(endpoints.get(region.region_name), region)
 
 
 def checked(endpoint: str | None, region: Region) -> str:
@@ -194,7 +199,9 @@ def checked(endpoint: str | None, region: Region) -> str:
     """
     if endpoint is None:
         raise CloudUnavailable(region.name, "the Keystone catalogue has no compute endpoint for the region.")
-    if not _is_central(region):
+    if _is_central(region):
+        believe(endpoint)
+    else:
         try:
             validate_cloud_url(endpoint)
         except ValidationError as error:
@@ -209,7 +216,9 @@ def v3_url(keystone_url: str) -> str:
 
 
 def _cache_key(token: str, region: Region) -> str:
-    return salted_hmac("keystone-token", f"{region.keystone_url} {token}", algorithm="sha256").hexdigest()
+    # Of another Keystone than the central one the region's own endpoint is remembered, and no other.
+    keystone = region.keystone_url if _is_central(region) else f"{region.keystone_url} {region.region_name}"
+    return salted_hmac("keystone-token", f"{keystone} {token}", algorithm="sha256").hexdigest()
 
 
 def _ask(token: str, region: Region) -> TokenAccess:
@@ -221,12 +230,7 @@ def _ask(token: str, region: Region) -> TokenAccess:
             info = _validate(token, region, region.keystone_url)
             if not info.project_scoped:
                 info = _rescope(token, region)
-            return TokenAccess(
-                token=str(info.auth_token),
-                project_id=str(info.project_id),
-                expires_at=_aware(info.expires),
-                compute=dict(_compute_endpoints(info)),
-            )
+            return _access_of(info, region)
     except (TokenRefused, CloudUnavailable):
         raise
     except CloudError as error:  # 400, 403 and 404 all mean that the token is not one that opens a project
@@ -235,20 +239,56 @@ def _ask(token: str, region: Region) -> TokenAccess:
         ) from error
 
 
+def _access_of(info: AccessInfo, region: Region) -> TokenAccess:
+    endpoints = dict(_compute_endpoints(info))
+    if not _is_central(region):  # whoever runs it could name any number of them
+        endpoints = {name: url for name, url in endpoints.items() if name == region.region_name}
+    return TokenAccess(
+        token=shapes.line(info.auth_token, "the token", longest=MAX_TOKEN_LENGTH),
+        project_id=shapes.line(info.project_id, "the project's id"),
+        expires_at=_aware(info.expires),
+        compute=endpoints,
+    )
+
+
+def _reduced(info: AccessInfoV3, region: Region) -> AccessInfoV3:
+    """Return of what Keystone says of our token what is used: the token, when it expires, and where Nova is.
+
+    Without a region of its own name the catalogue's only one is the cloud's, unless the record names another.
+    """
+    endpoints = dict(_compute_endpoints(info))
+    endpoint = endpoints.get(region.region_name)
+    if endpoint is None and region.region_name == region.name and len(endpoints) == 1:
+        (endpoint,) = endpoints.values()
+    where = {"interface": "public", "region": region.region_name, "region_id": region.region_name, "url": endpoint}
+    catalog = [{"type": "compute", "endpoints": [where] if endpoint else []}]
+    document = {"expires_at": _aware(info.expires).isoformat(), "catalog": catalog}
+    token = shapes.line(info.auth_token, "the token", longest=MAX_TOKEN_LENGTH)
+    return AccessInfoV3({"token": document}, auth_token=token)
+
+
 def _keep_from_others(token: str, region: Region) -> None:
     """Raise `TokenRefused` for a token of the central Keystone that is meant for one of a cloud's own.
 
-    Whoever runs that Keystone could use it everywhere else in the federation.
+    Whoever runs that Keystone could use it everywhere else in the federation. So it is shown only a token that the
+    central one has refused (401, or 404 for one that it does not know); any other answer leaves that open.
+
+    Raises:
+        TokenRefused: the token is the federation's.
+        CloudUnavailable: the central Keystone did not say.
     """
     if not region.central_keystone_url or _is_central(region):
         return
     try:
         with translated(region.name, "federation's Keystone"):
             _validate(token, region, region.central_keystone_url)
+    except (TokenRefused, FlavorNotFound):
+        return
     except CloudUnavailable:
         raise
-    except CloudError:
-        return  # it is not one of the central Keystone's
+    except CloudError as error:
+        reason = "the federation's Keystone does not say whether the token is its own."
+        raise CloudUnavailable(region.name, reason, request_id=error.request_id) from error
     raise TokenRefused(region.name, "the token is the federation's, and this region has a Keystone of its own.")
 
 
@@ -289,15 +329,23 @@ def _projects(token: str, region: Region) -> list[str]:
         authenticated=False,
     )
     projects = [project for project in answer.json()["projects"] if project.get("enabled", True)]
-    return [project["id"] for project in sorted(projects, key=lambda project: project["name"])]
+    return [
+        shapes.line(project["id"], "a project's id")
+        for project in sorted(projects, key=lambda project: project["name"])
+    ]
 
 
 def _compute_endpoints(info: AccessInfo) -> Iterator[tuple[str, str]]:
+    """Yield the public compute endpoint of each region, as far as a region can have such ones."""
     if not info.has_service_catalog():
         return
-    for endpoint in info.service_catalog.get_endpoint_data_list(service_type="compute", interface="public"):
+    endpoints = info.service_catalog.get_endpoint_data_list(service_type="compute", interface="public")
+    for endpoint in endpoints[:ENDPOINTS]:
         if endpoint.region_name and endpoint.catalog_url:
-            yield endpoint.region_name, endpoint.catalog_url
+            yield (
+                shapes.line(endpoint.region_name, "a region's name", longest=ENDPOINT_LENGTH),
+                shapes.line(endpoint.catalog_url, "an endpoint", longest=ENDPOINT_LENGTH),
+            )
 
 
 def _aware(moment: datetime | None) -> datetime:

@@ -13,7 +13,7 @@ from copy import copy
 from dataclasses import replace
 from operator import itemgetter
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from django.conf import settings
 from django.core.cache import caches
@@ -23,6 +23,8 @@ from novaclient import API_MAX_VERSION, API_MIN_VERSION
 from novaclient.api_versions import APIVersion
 from novaclient.client import Client
 
+from infrastructures.openstack import pages, shapes
+from infrastructures.openstack.bounds import Allowance
 from infrastructures.openstack.bulkhead import place_in
 from infrastructures.openstack.errors import (
     CloudError,
@@ -91,7 +93,7 @@ class Nova:
         """
         query = urlencode({"is_public": "None", "limit": 2})
         with self._about_no_flavor():
-            some, _ = self._get(f"/flavors/detail?{query}", _page)
+            some, _ = self._get(f"/flavors/detail?{query}", pages.read_flavors)
         if not some:
             return None
         taken = replace(some[0], id=some[-1].id)
@@ -128,8 +130,13 @@ class Nova:
         """Return all flavors that the token may see, those not public included, by name, then id.
 
         Cost: one upstream call per page of Nova's, which holds 1,000 flavors by default.
+
+        Raises:
+            CloudAnswersTooMuch: they are more than `bounds.LIST_FLAVORS`, or larger than any real ones.
+            CloudTimedOut: all the pages together took longer than `bounds.LIST_TIMEOUTS` time-outs.
         """
-        flavors = [flavor for page in self._pages() for flavor in page]
+        with self.place():
+            flavors = [flavor for page in self._pages() for flavor in page]
         return sorted(flavors, key=lambda flavor: (flavor.name, flavor.id))
 
     def get_flavor(self, flavorid: str) -> NovaFlavor:
@@ -166,7 +173,7 @@ class Nova:
             return flavor
         extra_specs = self._get(
             f"/flavors/{self._quoted(flavor.id)}/os-extra_specs",
-            lambda body: {key: str(value) for key, value in body["extra_specs"].items()},
+            lambda body: shapes.extra_specs(body["extra_specs"]),
         )
         return replace(flavor, extra_specs=extra_specs)
 
@@ -280,10 +287,10 @@ class Nova:
         Source: Compute API reference, "List Servers".
         """
         query: Mapping[str, str] = {"all_tenants": "1", "flavor": flavorid}
-        count = 0
+        count, allowance = 0, Allowance(self.region.name, timeout=self._timeout)
         for _ in range(MAX_PAGES):
             with self._about_no_flavor():
-                servers, marker = self._get(f"/servers?{urlencode(query)}", _page_of_servers)
+                servers, marker = self._get(f"/servers?{urlencode(query)}", pages.read_servers, allowance)
             count += servers
             if not marker:
                 return count
@@ -365,29 +372,33 @@ class Nova:
     def _projects(self, flavorid: str) -> tuple[str, ...]:
         return self._get(
             f"/flavors/{self._quoted(flavorid)}/os-flavor-access",
-            lambda body: tuple(sorted(grant["tenant_id"] for grant in body["flavor_access"])),
+            pages.read_projects,
         )
 
     def _pages(self) -> Iterator[list[NovaFlavor]]:
         query: Mapping[str, str] = {"is_public": "None"}
+        allowance = Allowance(self.region.name, timeout=self._timeout)
         for _ in range(MAX_PAGES):
             with self._about_no_flavor():
-                page, query = self._get(f"/flavors/detail?{urlencode(query)}", _page)
+                page, query = self._get(f"/flavors/detail?{urlencode(query)}", pages.read_flavors, allowance)
             yield page
             if not query:
                 return
         raise CloudUnavailable(self.region.name, "its Nova gives its flavors in pages without end.")
 
-    def _get(self, path: str, read: Callable[[Any], T]) -> T:
+    def _get(self, path: str, read: Callable[[Any], T], allowance: Allowance | None = None) -> T:
         """Return what *read* makes of the answer's body; a connection that broke is tried once more."""
         try:
-            return self._get_once(path, read)
+            return self._get_once(path, read, allowance)
         except CloudUnreachable:
-            return self._get_once(path, read)
+            return self._get_once(path, read, allowance)
 
-    def _get_once(self, path: str, read: Callable[[Any], T]) -> T:
+    def _get_once(self, path: str, read: Callable[[Any], T], allowance: Allowance | None = None) -> T:
         with self._answering():
-            _, body = self._client.client.get(path, timeout=self._timeout)
+            timeout = allowance.timeout() if allowance else self._timeout
+            answer, body = self._client.client.get(path, timeout=timeout)
+            if allowance:
+                allowance.take(answer.content, body)
             return read(body)
 
     def _post(self, path: str, body: object, read: Callable[[Any], T]) -> T:
@@ -471,26 +482,6 @@ class OperatorsNova(Nova):
             raise CredentialsRefused(
                 self.region.name, "it refuses this to the credentials stored for it.", request_id=error.request_id
             ) from error
-
-
-def _page(body: Any) -> tuple[list[NovaFlavor], Mapping[str, str]]:
-    """Return a page's flavors, and the query of the next page, empty when there is none.
-
-    The link's host and path are as Nova sees itself, which need not be where we reach it.
-    """
-    flavors = [NovaFlavor.from_nova(answer) for answer in body["flavors"]]
-    for link in body.get("flavors_links", ()):
-        if flavors and link["rel"] == "next":
-            query = {name: values[-1] for name, values in parse_qs(urlsplit(link["href"]).query).items()}
-            return flavors, {**query, "is_public": "None"}
-    return flavors, {}
-
-
-def _page_of_servers(body: Any) -> tuple[int, str]:
-    """Return how many servers a page has, and the marker of the next one, "" when there is none."""
-    servers = body["servers"]
-    has_more = any(link["rel"] == "next" for link in body.get("servers_links", ()))
-    return len(servers), str(servers[-1]["id"]) if servers and has_more else ""
 
 
 def _negotiated_version(nova: Session, endpoint: str) -> APIVersion:

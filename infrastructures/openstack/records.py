@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
+from infrastructures.openstack import shapes
+
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
@@ -75,22 +77,27 @@ class NovaFlavor:
     def from_nova(cls, answer: Mapping[str, Any]) -> Self:
         """Return the flavor that Nova describes, normalised over microversions.
 
+        This is the one check of what a flavor of a cloud is like. Ids and names are those of Nova's database, which
+        may be older than the rules of its API: whatever can be kept and shown is taken.
+
         Raises:
-            KeyError, TypeError, ValueError: it is not a flavor as the Compute API describes one.
+            KeyError, ValueError: it is not a flavor as the Compute API describes one.
         """
-        extra_specs = answer.get("extra_specs")
+        answer = shapes.members(answer, "a flavor")
+        specs, description = answer.get("extra_specs"), answer.get("description")
+        is_public = answer.get("os-flavor-access:is_public", True)
         return cls(
-            id=str(answer["id"]),
-            name=str(answer["name"]),
-            vcpus=int(answer["vcpus"]),
-            ram=int(answer["ram"]),
-            disk=int(answer["disk"]),
-            swap=int(answer.get("swap") or 0),  # "" before microversion 2.75
-            ephemeral=int(answer.get("OS-FLV-EXT-DATA:ephemeral") or 0),
-            rxtx_factor=float(answer.get("rxtx_factor") or 1.0),  # "" where policy hides it
-            is_public=bool(answer.get("os-flavor-access:is_public", True)),
-            description=answer.get("description") or "",
-            extra_specs=None if extra_specs is None else {key: str(value) for key, value in extra_specs.items()},
+            id=shapes.line(answer["id"], "id"),
+            name=shapes.line(answer["name"], "name"),
+            vcpus=shapes.whole(answer["vcpus"], "vcpus"),
+            ram=shapes.whole(answer["ram"], "ram"),
+            disk=shapes.whole(answer["disk"], "disk"),
+            swap=shapes.whole(_unless_hidden(answer.get("swap"), 0), "swap"),  # "" before microversion 2.75
+            ephemeral=shapes.whole(_unless_hidden(answer.get("OS-FLV-EXT-DATA:ephemeral"), 0), "ephemeral"),
+            rxtx_factor=shapes.factor(_unless_hidden(answer.get("rxtx_factor"), 1.0), "rxtx_factor"),
+            is_public=shapes.truth(is_public, "is_public"),
+            description="" if description is None else shapes.lines(description, "description"),
+            extra_specs=None if specs is None else shapes.extra_specs(specs),
         )
 
     @classmethod
@@ -126,3 +133,8 @@ class NovaFlavor:
             self.is_public,
             self.description,
         )
+
+
+def _unless_hidden(value: object, default: float) -> object:
+    """Return *default* for what Nova does not tell: it is absent, null, or "" where policy or age hide it."""
+    return default if value is None or value == "" else value

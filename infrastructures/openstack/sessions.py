@@ -6,6 +6,7 @@ import io
 import socket
 import time
 from collections.abc import Hashable
+from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,13 +18,18 @@ from keystoneauth1.session import Session
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
+from urllib3.util.connection import allowed_gai_family
 
-from infrastructures.openstack.calls import Calls
+from infrastructures.addresses import is_near, may_be_near
+from infrastructures.openstack import bounds
+from infrastructures.openstack.bounds import bytes_allowed, count_values
+from infrastructures.openstack.calls import AnswerTooLarge, Calls, LeadsHere
 
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 POOL_SIZE = 32
+# A name may lead to any number, which share the time-out.
+ADDRESSES_TO_TRY = 4
 
 
 class _BoundedReader(io.RawIOBase):
@@ -65,11 +71,39 @@ class _BoundedResponse(http.client.HTTPResponse):
 
 
 class _HTTPConnection(HTTPConnection):
+    """A connection that leads anywhere but to this machine and its link, whatever its host's name resolves to.
+
+    The name is resolved once: what is looked at is what is connected to.
+    """
+
     response_class = _BoundedResponse
 
+    def _new_conn(self) -> socket.socket:
+        host, timeout = self.host, self.timeout
+        addresses = self._resolved()
+        if any(is_near(address) for address in addresses) and not may_be_near(host, self.port):
+            raise LeadsHere(host)
+        self.timeout = timeout and timeout / len(addresses)
+        try:
+            for address in addresses[:-1]:
+                self.host = address
+                with suppress(ConnectTimeoutError):  # of which every other failure is a kind
+                    return super()._new_conn()
+            self.host = addresses[-1]
+            return super()._new_conn()
+        finally:
+            self.host, self.timeout = host, timeout
 
-class _HTTPSConnection(HTTPSConnection):
-    response_class = _BoundedResponse
+    def _resolved(self) -> list[str]:
+        try:
+            found = socket.getaddrinfo(self.host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
+        except (socket.gaierror, UnicodeError) as error:
+            raise NewConnectionError(self, f"Failed to resolve the name: {error}") from error
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))[:ADDRESSES_TO_TRY]
+
+
+class _HTTPSConnection(_HTTPConnection, HTTPSConnection):
+    """The same with TLS."""
 
 
 class _HTTPPool(HTTPConnectionPool):
@@ -80,8 +114,26 @@ class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _HTTPSConnection
 
 
+class _ProxiedConnection(HTTPConnection):
+    """A connection to a proxy that the environment names, which resolves names for itself."""
+
+    response_class = _BoundedResponse
+
+
+class _ProxiedHTTPSConnection(HTTPSConnection):
+    response_class = _BoundedResponse
+
+
+class _ProxiedPool(HTTPConnectionPool):
+    ConnectionCls = _ProxiedConnection
+
+
+class _ProxiedHTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _ProxiedHTTPSConnection
+
+
 class BoundedAdapter(HTTPAdapter):
-    """Reads each answer whole, within the request's time-out and `MAX_ANSWER_BYTES`.
+    """Reads each answer whole, within the request's time-out and the `bounds` of an answer.
 
     The time-out of requests is for each read from the socket: a server that drips its answer, or a
     line of its head, would hold the caller for as long as it likes.
@@ -92,16 +144,23 @@ class BoundedAdapter(HTTPAdapter):
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
+    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
+        """Make a pool of connections to a proxy whose answers have a deadline, too."""
+        manager = super().proxy_manager_for(*args, **options)
+        manager.pool_classes_by_scheme = {"http": _ProxiedPool, "https": _ProxiedHTTPSPool}
+        return manager
+
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         """Send the request and read its answer.
 
         Raises:
             requests.RequestException: as ever; `ReadTimeout` also when the whole answer takes longer
-                than the time-out.
+                than the time-out, and `AnswerTooLarge`.
+            LeadsHere: the host's name leads to this machine or its link.
         """
         response = super().send(request, *args, **options | {"stream": True})
         try:
-            response._content = _read(response.raw)
+            response._content = _read(response.raw, bytes_allowed(request.url or ""))
         except (ReadTimeoutError, TimeoutError) as error:
             raise requests.exceptions.ReadTimeout(error, request=request) from error
         except HTTPError as error:
@@ -112,14 +171,17 @@ class BoundedAdapter(HTTPAdapter):
         return response
 
 
-def _read(raw: Any) -> bytes:
+def _read(raw: Any, most: int) -> bytes:
     parts, size = [], 0
     while part := raw.read1(CHUNK_BYTES, decode_content=True):
         parts.append(part)
         size += len(part)
-        if size > MAX_ANSWER_BYTES:
-            raise HTTPError(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
-    return b"".join(parts)
+        if size > most:
+            raise AnswerTooLarge(f"more than {most} bytes")
+    content = b"".join(parts)
+    if count_values(content) > bounds.ANSWER_VALUES:
+        raise AnswerTooLarge(f"more than {bounds.ANSWER_VALUES} values")
+    return content
 
 
 class _Pool(requests.Session):

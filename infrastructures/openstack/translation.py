@@ -10,6 +10,7 @@ from novaclient import exceptions as nova_errors
 
 from infrastructures.openstack import errors
 from infrastructures.openstack.calls import upstream_id
+from infrastructures.openstack.refusals import clipped
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +49,11 @@ def translated(cloud: str, service: str) -> Iterator[None]:
     except (nova_errors.ClientException, keystone_errors.HttpError) as error:
         raise _from_status(error, cloud, service) from error
     except keystone_errors.ClientException as error:
-        logger.warning("%s: %s: %s", cloud, service, error, extra={"nodes": [cloud]})
+        logger.warning("%s: %s: %s", cloud, service, clipped(str(error)), extra={"nodes": [cloud]})
         raise _from_failure(error, cloud, service) from error
     except _ODD_ANSWER as error:
-        logger.warning("%s: %s: not an OpenStack answer: %r", cloud, service, error, extra={"nodes": [cloud]})
+        what = clipped(repr(error))
+        logger.warning("%s: %s: not an OpenStack answer: %s", cloud, service, what, extra={"nodes": [cloud]})
         raise errors.CloudUnavailable(cloud, f"its {service} did not answer as OpenStack does.") from error
 
 
@@ -66,7 +68,7 @@ def _from_status(
         return errors.TokenRefused(cloud, f"its {service} does not accept the token.", request_id=request_id)
     if refusal := _REFUSALS.get(status):
         # Nova names no addresses, but what stands before it may speak in its place.
-        return refusal(cloud, _URL.sub("…", str(error.message)), request_id=request_id)
+        return refusal(cloud, _URL.sub("…", clipped(str(error.message))), request_id=request_id)
     return errors.CloudUnavailable(cloud, f"its {service} answered {status}.", request_id=request_id)
 
 

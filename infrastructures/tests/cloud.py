@@ -55,6 +55,20 @@ def issued(token: str = "operators-token", **document: Any) -> dict[str, Any]:
     return {"status_code": 201, "json": token_document(**document), "headers": {"X-Subject-Token": token}}
 
 
+FAULTS = {
+    400: "badRequest",
+    403: "forbidden",
+    404: "itemNotFound",
+    409: "conflictingRequest",
+    503: "serviceUnavailable",
+}
+
+
+def fault(status: int, message: str = "as the test said") -> dict[str, Any]:
+    """Return the body of Nova's refusal."""
+    return {FAULTS.get(status, "computeFault"): {"code": status, "message": message}}
+
+
 def flavor_document(**overrides: Any) -> dict[str, Any]:
     """Return a flavor as Nova describes one at microversion 2.96."""
     return {
@@ -185,7 +199,7 @@ class RegisteredCloud:
         query = parse_qs(urlsplit(request.url).query)
         assert query["all_tenants"] == ["1"]
         if "GET /servers" in self.failing:
-            return self.failing["GET /servers"], {"failure": {"message": "as the test said"}}
+            return self.failing["GET /servers"], fault(self.failing["GET /servers"])
         count = self.servers.get(query["flavor"][0], 0)
         return 200, {"servers": [{"id": str(number)} for number in range(count)]}
 
@@ -193,7 +207,7 @@ class RegisteredCloud:
         flavor = self.flavors.get(id)
         call = f"{request.method} {'/'.join(filter(None, ['/flavors', id, part, key]))}"
         if call in self.failing:
-            return self.failing[call], {"failure": {"message": "as the test said"}}
+            return self.failing[call], fault(self.failing[call])
         match request.method, id, part:
             case "GET", "detail", "":
                 return 200, {"flavors": list(self.flavors.values())}

@@ -11,6 +11,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from identity.models import User
 from infrastructures.models import Check, Infrastructure
@@ -227,7 +228,11 @@ def test_without_a_password_nothing_else_is_needed(admin_client: Client) -> None
 
 
 @pytest.mark.parametrize(
-    ("member", "url"), [("keystone_url", "file:///etc/passwd"), ("nova_url", "javascript:alert(1)")]
+    ("member", "url"),
+    [
+        ("keystone_url", "file:///etc/passwd"),
+        ("nova_url", "javascript:alert(1)"),
+    ],
 )
 def test_urls_are_checked(admin_client: Client, member: str, url: str) -> None:
     answer = admin_client.post(ADD, VALUES | {"password": PASSWORD, member: url})
@@ -356,3 +361,11 @@ def test_who_did_what_is_shown_and_cannot_be_changed(admin_client: Client) -> No
         url = reverse(f"admin:admin_logentry_{page}", args=[entry.pk])
         assert admin_client.post(url, {"post": "yes"}).status_code == 403
     assert admin_client.get(reverse("admin:admin_logentry_add")).status_code == 403
+
+
+def test_this_machine_is_no_cloud(admin_client: Client, settings: Settings) -> None:
+    settings.INFRASTRUCTURE_URL_ALLOWLIST = []
+    near = "must not lead to this machine or its link (INFRASTRUCTURE_URL_ALLOWLIST can name exceptions)"
+    answer = admin_client.post(ADD, VALUES | {"password": PASSWORD, "nova_url": "http://169.254.169.254/v2.1"})
+    assert errors_of(answer) == {"nova_url": [near]}
+    assert not Infrastructure.objects.exists()

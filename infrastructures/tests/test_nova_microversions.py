@@ -7,7 +7,15 @@ from pytest_django import Settings
 
 from infrastructures.openstack.errors import CloudUnavailable
 from infrastructures.openstack.nova import CallersNova
-from infrastructures.tests.cloud import NOVA, TOKEN, Cloud, assert_fit_for_strangers, token_document, version_document
+from infrastructures.tests.cloud import (
+    KEYSTONE,
+    NOVA,
+    TOKEN,
+    Cloud,
+    assert_fit_for_strangers,
+    token_document,
+    version_document,
+)
 from infrastructures.tests.factories import make_region
 
 LIST = "/flavors/detail?is_public=None"
@@ -44,8 +52,9 @@ def test_is_asked_for_once_per_endpoint(cloud: Cloud) -> None:
     cloud.http.get("https://lannion.example.org/v2.1/", json=version_document("2.90"))
     endpoints = {"Spain2": NOVA, "Lannion2": "https://lannion.example.org/v2.1"}
     cloud.keystone("GET", "/auth/tokens", {"json": token_document(endpoints=endpoints)})
-    lannion = make_region(name="Lannion2", region_name="Lannion2")
-    for region in (make_region(), make_region(), lannion, lannion):
+    spain = make_region(central_keystone_url=KEYSTONE)
+    lannion = make_region(name="Lannion2", region_name="Lannion2", central_keystone_url=KEYSTONE)
+    for region in (spain, spain, lannion, lannion):
         CallersNova(region, TOKEN)
     assert cloud.calls == ["GET /auth/tokens", "GET /", "GET https://lannion.example.org/v2.1/"]
 

@@ -84,7 +84,7 @@ def test_extra_specs_that_are_not_told_in_passing_are_asked_for(cloud: Cloud) ->
     public = flavor_document(**{"os-flavor-access:is_public": True})
     del public["extra_specs"]
     cloud.nova("GET", "/flavors/42", {"json": {"flavor": public}})
-    cloud.nova("GET", "/flavors/42/os-extra_specs", {"json": {"extra_specs": {"a": "1", "b": 2}}})
+    cloud.nova("GET", "/flavors/42/os-extra_specs", {"json": {"extra_specs": {"a": "1", "b": "2"}}})
     nova = cloud.open()
     assert nova.get_flavor("42").extra_specs is None
     assert nova.get_whole_flavor("42").extra_specs == {"a": "1", "b": "2"}
@@ -186,7 +186,6 @@ BARE = NovaFlavor(id="42", name="m1.custom", vcpus=2, ram=4096, disk=20)
         (OF_2_1 | {"description": None}, BARE),
         (OF_2_1 | {"description": "d"}, NovaFlavor(**BARE.as_json() | {"description": "d"})),
         (OF_2_1 | {"extra_specs": {}}, NovaFlavor(**BARE.as_json() | {"extra_specs": {}})),
-        (OF_2_1 | {"extra_specs": {"a": 1}}, NovaFlavor(**BARE.as_json() | {"extra_specs": {"a": "1"}})),
         (OF_2_1 | {"swap": 0}, BARE),
         (OF_2_1 | {"rxtx_factor": ""}, BARE),
         ({key: OF_2_1[key] for key in ("id", "name", "ram", "disk", "vcpus")}, BARE),

@@ -9,6 +9,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from identity.tests.factories import make_account
+from infrastructures.addresses import NEAR
 from infrastructures.models import Infrastructure
 from infrastructures.tests.factories import PASSWORD, make_infrastructure, make_registered, make_replacement
 from infrastructures.tests.shell import Terminal, ended, run, shell
@@ -53,6 +54,10 @@ def test_registering_again_changes_nothing() -> None:
         (["Spain2", "--region", "RegionOne"], "Spain2 is already registered with another region."),
         (["Mordor", "--keystone-url", "mordor"], "keystone_url: must be an http or https URL"),
         (["Mordor", "--keystone-url", "ftp://x.example.org"], "keystone_url: must be an http or https URL"),
+        (
+            ["Mordor", "--keystone-url", "http://169.254.169.254"],
+            f"keystone_url: must not lead to {NEAR}",
+        ),
         ([" "], "name: A name has no slash and no space at either end, and is not . or .."),
         (["a/b"], "name: A name has no slash and no space at either end, and is not . or .."),
         (["Mordor", "--operator", "nobody", "--operator", "noone"], "There is no account nobody, noone."),

@@ -225,6 +225,19 @@ def test_a_malformed_value_is_said(local: Caller, settings: Settings, member: st
     assert not Infrastructure.objects.exists()
 
 
+@pytest.mark.parametrize("member", ["keystone_url", "nova_url"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "169.254.169.254", "[::1]", "2130706433", "[::ffff:a00:1]"])
+def test_this_machine_is_no_cloud(local: Caller, settings: Settings, member: str, host: str) -> None:
+    settings.INFRASTRUCTURE_URL_ALLOWLIST = []
+    answer = local.post(REQUIRED | {member: f"http://{host}:5000/v3"})
+    if host == "[::ffff:a00:1]":  # 10.0.0.1: a private network, where clouds are
+        assert answer == REGISTERED
+        return
+    near = "must not lead to this machine or its link (INFRASTRUCTURE_URL_ALLOWLIST can name exceptions)"
+    assert answer == (400, error(f"{member}: {near}"))
+    assert not Infrastructure.objects.exists()
+
+
 @pytest.mark.parametrize("value", [12345, True, None, ["a"], {"a": "b"}, 1.5])
 @pytest.mark.parametrize("member", WHOLE)
 def test_json_takes_strings_alone_and_never_repeats_them(

@@ -1,6 +1,7 @@
 """HTTP to the clouds over a real socket: bounded in time and size, pooled, and nothing kept between callers."""
 
 import gzip
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -11,15 +12,17 @@ import pytest
 import requests
 from pytest_django import Settings
 
-from infrastructures.openstack import sessions
-from infrastructures.openstack.errors import CloudUnavailable, CloudUnreachable
+from infrastructures.openstack import bounds, sessions
+from infrastructures.openstack.errors import CloudAnswersTooMuch, CloudUnavailable, CloudUnreachable
 from infrastructures.openstack.sessions import open_session
 from infrastructures.openstack.translation import translated
+from infrastructures.tests.cloud import fault
 from infrastructures.tests.server import Behaviour, Server, answers, drips, floods, head, is_silent, sends
 
 LONG = head("Content-Length: 1000000")
 CHUNKED = head("Transfer-Encoding: chunked")
 ZIPPED = head("Content-Encoding: gzip")
+GONE = json.dumps(fault(404)).encode()
 # Generous: the point is that it ends.
 AT_LAST = 10
 
@@ -73,8 +76,8 @@ def test_an_answer_that_drips_ends_within_the_time_out(settings: Settings, behav
 def test_an_answer_that_is_too_large_is_not_read_to_its_end(
     behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "MAX_ANSWER_BYTES", 1_000_000)
-    with Server(behaviour) as server, pytest.raises(CloudUnreachable):
+    monkeypatch.setattr(bounds, "ANSWER_BYTES", 1_000_000)
+    with Server(behaviour) as server, pytest.raises(CloudAnswersTooMuch, match="its Nova answers with too much"):
         ask(server.url)
 
 
@@ -127,11 +130,11 @@ def test_connections_are_reused_whatever_was_answered() -> None:
         chunked,
         answers(zipped, "Content-Encoding: gzip"),
         answers(b"", status="204 No Content"),
-        answers(b"gone", status="404 Not Found"),
+        answers(GONE, status="404 Not Found"),
         answers(b"body"),
     ) as server:
         bodies = [ask(server.url) for _ in range(len(server.script))]
-        assert bodies == [b"body", b"body", b"body", b"", b"gone", b"body"]
+        assert bodies == [b"body", b"body", b"body", b"", GONE, b"body"]
         assert (len(server.requests), server.connections) == (6, 1)
 
 
@@ -170,11 +173,11 @@ def test_the_proxy_of_the_environment_is_used_and_looked_for_once(monkeypatch: p
 
 
 def test_a_connection_of_a_bad_answer_is_neither_reused_nor_leaked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "MAX_ANSWER_BYTES", 1_000_000)
+    monkeypatch.setattr(bounds, "ANSWER_BYTES", 1_000_000)
     rounds = sessions.POOL_SIZE + 1
     with Server(*[floods(head(), b" " * 65536)] * rounds, answers(b"next")) as server:
         for _ in range(rounds):
-            with pytest.raises(CloudUnreachable):
+            with pytest.raises(CloudAnswersTooMuch):
                 ask(server.url)
         assert ask(server.url) == b"next"
         assert server.connections == rounds + 1

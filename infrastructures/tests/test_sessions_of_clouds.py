@@ -354,7 +354,7 @@ def test_a_keystone_sends_us_only_where_a_cloud_may_be(
     cloud: Cloud, settings: Settings, endpoint: str, message: str | None, by: str, central: str
 ) -> None:
     settings.INFRASTRUCTURE_URL_ALLOWLIST = [".example.org"]
-    cloud.http.get(requests_mock.ANY, status_code=404, json={})
+    cloud.http.get(requests_mock.ANY, status_code=404, json={"error": {}})
     cloud.keystone("POST", "/auth/tokens", issued(endpoints={"Spain2": endpoint}))
     cloud.keystone("GET", "/auth/tokens", {"json": token_document(endpoints={"Spain2": endpoint})})
     region = make_region(central_keystone_url=central)
@@ -406,7 +406,19 @@ def test_a_token_that_the_central_keystone_does_not_know_is_the_clouds_own(cloud
 
 @pytest.mark.parametrize(
     "answer",
-    [{"status_code": 503}, {"exc": requests.exceptions.ConnectionError}, {"text": "<html>"}, {"json": {}}, MOVED],
+    [
+        *(
+            {"status_code": status, "json": {"error": {"message": "?"}}}
+            for status in (400, 403, 409, 413, 429, 500, 503)
+        ),
+        {"status_code": 404, "text": "<html>nothing here</html>"},
+        {"exc": requests.exceptions.ConnectionError},
+        {"exc": requests.exceptions.ReadTimeout},
+        {"text": "<html>"},
+        {"json": {}},
+        MOVED,
+    ],
+    ids=str,
 )
 def test_without_the_central_keystones_word_no_other_sees_the_token(cloud: Cloud, answer: dict[str, Any]) -> None:
     cloud.http.register_uri("GET", f"{CENTRAL}/auth/tokens", **answer)

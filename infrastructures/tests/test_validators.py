@@ -6,6 +6,12 @@ from pytest_django import Settings
 
 from infrastructures.validators import validate_cloud_url
 
+
+@pytest.fixture(autouse=True)
+def _no_list(settings: Settings) -> None:
+    settings.INFRASTRUCTURE_URL_ALLOWLIST = []
+
+
 NOT_HTTP = "must be an http or https URL"
 NO_HOST = "must be a URL with a host"
 NO_URL = "must be a URL"
@@ -24,7 +30,9 @@ NOT_ALLOWED = "names a host that INFRASTRUCTURE_URL_ALLOWLIST does not allow"
         "http://my_cloud-1.internal:35357/v2.0/",
         "http://10.0.0.1:8774/v2.1/0123456789abcdef",
         "http://55.66.77.88:35357/",
-        "http://[::1]:5000/v3",
+        "http://[fd00::1]:5000/v3",
+        "http://172.16.0.1:5000/v3",
+        "http://192.168.0.1:5000/v3",
         "https://[2001:db8::17]/identity",
         "http://a",
         "https://xn--mnchen-3ya.example.org/",

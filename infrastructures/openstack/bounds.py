@@ -1,0 +1,81 @@
+"""How much of a cloud's answers we take, so that none can fill our memory or hold us for minutes.
+
+A flavor takes some 600 bytes of JSON and 25 values, and with ten extra specs 1,000 bytes and 35; a Nova gives 1,000
+to a page unless it is told otherwise, and few clouds have so many. What 16 MiB and 500,000 values unfold to in memory
+is measured in `infrastructures/tests/test_bounds.py`.
+"""
+
+import time
+from urllib.parse import urlsplit
+
+from infrastructures.openstack.errors import CloudAnswersTooMuch, CloudTimedOut
+
+KEYSTONE, NOVA = "Keystone", "Nova"
+
+# One answer, and all the pages of a list together
+ANSWER_BYTES = 16 * 1024 * 1024
+# `[[],[],…` takes 24 times its size in memory: what counts is how many values there are.
+ANSWER_VALUES = 500_000
+LIST_FLAVORS = 10_000
+# Of the time-out, for all the pages together: a slow first one leaves as long for the others.
+LIST_TIMEOUTS = 2
+
+# A catalogue of 30 regions with 15 services each takes some 350 kB.
+KEYSTONE_BYTES = 2 * 1024 * 1024
+# What is remembered of one: so many compute endpoints, of so many characters each.
+ENDPOINTS = 1000
+ENDPOINT_LENGTH = 255
+
+# Characters of what a cloud says in refusing
+MESSAGE_LENGTH = 1000
+
+
+def bytes_allowed(url: str) -> int:
+    """Return how long an answer from *url* may be."""
+    return KEYSTONE_BYTES if service_at(url) == KEYSTONE else ANSWER_BYTES
+
+
+def service_at(url: str) -> str:
+    """Return which service we ask at *url*, in words for people."""
+    return KEYSTONE if urlsplit(url).path.endswith(("/auth/tokens", "/auth/projects")) else NOVA
+
+
+def count_values(json: bytes) -> int:
+    """Return how many values a JSON document has at most, without parsing it."""
+    return json.count(b",") + json.count(b"[") + json.count(b"{") + 1
+
+
+class Allowance:
+    """What one list may take of a cloud, whatever it is cut into."""
+
+    def __init__(self, cloud: str, *, timeout: float) -> None:
+        self._cloud = cloud
+        self._timeout = timeout
+        self._ends_at = time.monotonic() + timeout * LIST_TIMEOUTS
+        self._bytes, self._values, self._flavors = ANSWER_BYTES, ANSWER_VALUES, LIST_FLAVORS
+
+    def timeout(self) -> float:
+        """Return how long the next page may take.
+
+        Raises:
+            CloudTimedOut: the pages so far have taken all the time there is.
+        """
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise CloudTimedOut(self._cloud, "its Nova did not give the whole list in time.")
+        return min(left, self._timeout)
+
+    def take(self, page: bytes, body: object) -> None:
+        """Count a page, and the flavors that its *body* lists.
+
+        Raises:
+            CloudAnswersTooMuch: it is one too many.
+        """
+        listed = body.get("flavors") if isinstance(body, dict) else None
+        self._flavors -= len(listed) if isinstance(listed, list) else 0
+        self._bytes -= len(page)
+        self._values -= count_values(page)
+        if self._flavors < 0:
+            raise CloudAnswersTooMuch(self._cloud, f"its Nova lists more than {LIST_FLAVORS} flavors.")
+        if self._bytes < 0 or self._values < 0:
+            raise CloudAnswersTooMuch(self._cloud, "its Nova's list is too large.")

@@ -1,0 +1,66 @@
+"""A cloud's refusals, reduced to what OpenStack's own say, before anybody else reads them.
+
+What stands before a Nova, or is there in its place, may refuse in words that are about other things and not for
+our callers; and whoever owns a cloud could put anything into them.
+"""
+
+import json
+from collections.abc import Collection
+
+import requests
+
+from flavorsync_project.api.logs import one_line
+from flavorsync_project.api.request_id import without_secrets
+from infrastructures.openstack.bounds import KEYSTONE, MESSAGE_LENGTH, NOVA, service_at
+from infrastructures.openstack.errors import CloudUnavailable
+
+# As `nova.api.openstack.wsgi.Fault` names them; Keystone has one name for all.
+_NOVAS_NAMES = {
+    "badMediaType",
+    "badMethod",
+    "badRequest",
+    "computeFault",
+    "conflictingRequest",
+    "forbidden",
+    "itemNotFound",
+    "notImplemented",
+    "overLimit",
+    "serviceUnavailable",
+    "unauthorized",
+}
+_NAMES = {KEYSTONE: {"error"}, NOVA: _NOVAS_NAMES}
+# Those that say something of a flavor, or of what may be done with it: nobody but OpenStack can.
+_TELLING = {400, 403, 404, 409}
+
+
+def reduce_refusal(answer: requests.Response, *, cloud: str, url: str) -> None:
+    """Leave of a refusal its code and message, in OpenStack's form, one line and few characters; other words go.
+
+    Raises:
+        CloudUnavailable: it would be about a flavor, and is not in OpenStack's form.
+    """
+    if answer.status_code < 400:
+        return
+    service = service_at(url)
+    error = _error(answer, _NAMES[service])
+    if error is None and answer.status_code in _TELLING:
+        raise CloudUnavailable(cloud, f"its {service} did not answer as OpenStack does.")
+    answer._content = b"" if error is None else json.dumps(error).encode("ascii")
+
+
+def _error(answer: requests.Response, names: Collection[str]) -> object | None:
+    """Return what the cloud says, None when it says nothing in OpenStack's form."""
+    try:
+        ((name, error),) = answer.json().items()
+        message = error.get("message", "")
+    except (AttributeError, TypeError, ValueError, RecursionError):
+        return None
+    if name not in names or not isinstance(message, str):
+        return None
+    return {name: {"code": answer.status_code, "message": clipped(message)}}
+
+
+def clipped(text: str) -> str:
+    """Return what a cloud says as it may be kept, logged and shown."""
+    text = one_line(without_secrets(text))
+    return text if len(text) <= MESSAGE_LENGTH else f"{text[: MESSAGE_LENGTH - 1]}…"

@@ -1,0 +1,112 @@
+"""What the values in a cloud's answer must be like: as Nova and Keystone make them, or it is not their answer.
+
+What is taken goes to the database, to JSON, to XML and to pages, none of which takes everything that a JSON document
+can hold. No error repeats a value: whoever answers there could say anything.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+NAME_LENGTH = 255
+DESCRIPTION_LENGTH = 65535
+LARGEST_NUMBER = 2**31 - 1
+LARGEST_FACTOR = 3.40282e38  # Nova's own: that of a FLOAT
+
+# Control characters, halves of surrogate pairs, and what is no character at all. Nova takes none of them in names
+# and values; in descriptions it takes line breaks and tabs.
+_ODD = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"
+_ODD_IN_LINES, _ODD_IN_LINE = re.compile(f"[{_ODD}]"), re.compile(rf"[{_ODD}\t\n\r\u2028\u2029]")
+
+
+def line(value: object, what: str, *, longest: int = NAME_LENGTH, shortest: int = 1) -> str:
+    """Return *value* if it is one line of text of such a length.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(value, str) or not shortest <= len(value) <= longest or not _is_sound(value, _ODD_IN_LINE):
+        raise ValueError(f"{what} is no text of {shortest} to {longest} characters in one line")
+    return value
+
+
+def lines(value: object, what: str, *, longest: int = DESCRIPTION_LENGTH) -> str:
+    """Return *value* if it is text of at most such a length, which may be of several lines.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(value, str) or len(value) > longest or not _is_sound(value, _ODD_IN_LINES):
+        raise ValueError(f"{what} is no text of at most {longest} characters")
+    return value
+
+
+def _is_sound(text: str, odd: re.Pattern[str]) -> bool:
+    return text.isprintable() or not odd.search(text)  # the former is quicker, and does for almost all
+
+
+def whole(value: object, what: str) -> int:
+    """Return *value* if it is an integer that Nova can keep.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if type(value) is not int or not 0 <= value <= LARGEST_NUMBER:
+        raise ValueError(f"{what} is no integer from 0 to {LARGEST_NUMBER}")
+    return value
+
+
+def factor(value: object, what: str) -> float:
+    """Return *value* if it is a positive number that Nova can keep.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if type(value) not in (int, float) or not 0 < value <= LARGEST_FACTOR:  # type: ignore[operator]
+        raise ValueError(f"{what} is no positive number")  # NaN is not
+    return float(value)  # type: ignore[arg-type]
+
+
+def truth(value: object, what: str) -> bool:
+    """Return *value* if it is true or false.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{what} is neither true nor false")
+    return value
+
+
+def members(value: object, what: str) -> Mapping[str, Any]:
+    """Return *value* if it is an object.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} is no object")
+    return value
+
+
+def items(value: object, what: str) -> list[Any]:
+    """Return *value* if it is a list.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(value, list):
+        raise ValueError(f"{what} is no list")
+    return value
+
+
+def extra_specs(value: object) -> dict[str, str]:
+    """Return *value* if it is a flavor's extra specs, which Nova keeps as text.
+
+    Raises:
+        ValueError: it is not.
+    """
+    specs = members(value, "extra_specs")
+    return {
+        line(key, "the key of an extra spec"): line(spec, "an extra spec", shortest=0) for key, spec in specs.items()
+    }
