@@ -144,10 +144,10 @@ def update_flavor(*, user: Any, flavorid: str, node: str | None, changes: Mappin
         raise _unprivileged()
     if not user.has_perm(PROMOTE):
         _require_operator(user)
-    flavor = _in_catalogue(flavorid, node)
-    if flavor:
-        return _update_published(user, flavor, changes)
-    return _update_private(user, _variants(user, flavorid, node), changes)
+    found = _find_to_change(user, flavorid, node)
+    if isinstance(found, Flavor):
+        return _update_published(user, found, changes)
+    return _update_private(user, found, changes)
 
 
 def delete_flavor(*, user: Any, flavorid: str, node: str | None) -> None:
@@ -164,14 +164,11 @@ def delete_flavor(*, user: Any, flavorid: str, node: str | None) -> None:
     Cost: as `find_flavor`; and one upstream call in each of the nodes, side by side.
     """
     _require_operator(user)
-    found = _find_one(user, flavorid, node)
+    found = _find_to_change(user, flavorid, node)
     if isinstance(found, Flavor):
         _delete_published(user, found, node)
     else:
-        with alone_in(found.infrastructures, flavorid):
-            require_unpublished(found)
-            outcomes = in_each_cloud(found.infrastructures, lambda nova: delete_if_there(nova, flavorid))
-        raise_partly(outcomes, verb="Deleted")
+        _delete_private(found)
 
 
 # A published flavor
@@ -307,6 +304,16 @@ def _installations(flavor: Flavor, infrastructures: Iterable[Infrastructure]) ->
 # A private flavor
 
 
+def _delete_private(variants: Sequence[PrivateFlavor]) -> None:
+    if len(variants) > 1:
+        raise _ambiguous(variants)
+    (flavor,) = variants
+    with alone_in(flavor.infrastructures, flavor.id):
+        require_unpublished(flavor)
+        outcomes = in_each_cloud(flavor.infrastructures, lambda nova: delete_if_there(nova, flavor.id))
+    raise_partly(outcomes, verb="Deleted")
+
+
 def _update_private(user: Any, variants: Sequence[PrivateFlavor], changes: Mapping[str, Any]) -> Flavor | PrivateFlavor:
     promoted, public = bool(changes.get("promoted")), bool(changes.get("public"))
     if promoted:
@@ -373,23 +380,19 @@ def _variants(user: Any, flavorid: str, node: str | None) -> list[PrivateFlavor]
     return variants
 
 
-def _find_one(user: Any, flavorid: str, node: str | None) -> Flavor | PrivateFlavor:
-    """Return the one flavor that is meant, to be changed.
+def _find_to_change(user: Any, flavorid: str, node: str | None) -> Flavor | list[PrivateFlavor]:
+    """Return what `_find` does, for somebody who wants to change it.
 
     Raises:
         NotFound: there is none that *user* may see.
         PermissionDenied: everybody sees it, but *node* has it not and is somebody else's.
-        Conflict: it could be several.
     """
-    try:
-        variants = _find(user, flavorid, node)
-    except NotFound:
-        if node and Flavor.objects.published().filter(flavorid=flavorid).exists():
-            _require_own(user, node)
-        raise
-    if len(variants) > 1:
-        raise _ambiguous(variants)
-    return variants[0]
+    flavor = _in_catalogue(flavorid, node)
+    if flavor:
+        return flavor
+    if node and Flavor.objects.published().filter(flavorid=flavorid).exists():
+        _require_own(user, node)
+    return _variants(user, flavorid, node)
 
 
 def _ambiguous(variants: Sequence[Flavor | PrivateFlavor]) -> Conflict:

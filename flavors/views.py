@@ -169,7 +169,7 @@ class PromotedFlavorViewSet(viewsets.GenericViewSet[Flavor]):
         responses={201: FLAVOR_DOCUMENT} | plain_text(401) | plain_text(405) | errors(409, *WITH_BODY),
     )
     def create(self, request: Request) -> Response:
-        """Put a promoted flavor into the catalogue."""
+        """Put a promoted flavor into the catalogue, or promote the public one of the same id, name and sizes."""
         values = PromotedFlavorCreationSerializer(data=unwrap(request, "flavor"))
         values.is_valid(raise_exception=True)
         flavor = services.create_promoted_flavor(values=values.validated_data)

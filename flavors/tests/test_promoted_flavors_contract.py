@@ -126,6 +126,16 @@ def test_creating_what_is_there_is_409(api: Api, taken: dict[str, str], word: st
     assert stored() == before
 
 
+def test_creating_what_is_published_just_so_promotes_it(api: Api) -> None:
+    """The widget sends the whole flavor back, as it was listed."""
+    make_installation(make_flavor(flavorid="nano", promoted=False), "Spain2")
+    sent = wire_flavor(promoted=False, nodes=["Spain2"])
+    promoted = (201, {"flavor": wire_flavor(nodes=["Spain2"])})
+    assert api.having(MANAGER).post(URL, **sent).result == promoted
+    assert api.having(BASIC).get(f"{URL}/nano").body == promoted[1]
+    assert api.having(MANAGER).post(URL, **sent).status == 409
+
+
 # Changing
 
 

@@ -69,11 +69,44 @@ def test_creating_costs_one_query(django_assert_num_queries: DjangoAssertNumQuer
 )
 @pytest.mark.parametrize("public", [True, False])
 def test_a_taken_name_or_id_is_a_conflict(taken: dict[str, str], message: str, public: bool) -> None:
-    make_flavor(**taken, public=public, promoted=False)
+    make_flavor(**taken, public=public, promoted=False, ram=7)
     with pytest.raises(Conflict) as caught:
         create_promoted_flavor(values=VALUES | {"flavorid": "42"})
     assert caught.value.detail == message
     assert Flavor.objects.count() == 1
+
+
+def test_a_published_flavor_that_is_just_so_is_promoted(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    flavor = make_flavor(**VALUES, flavorid="42", promoted=False)
+    before = make_flavor(flavorid="other", name="other", promoted=False).updated_at
+    for node in ("Spain2", "Mordor"):
+        make_installation(flavor, node)
+    with django_assert_num_queries(6):  # two of them for the savepoint inside of the test's transaction
+        promoted = create_promoted_flavor(values=VALUES | {"flavorid": "42"})
+        assert (promoted.pk, promoted.promoted, promoted.nodes) == (flavor.pk, True, ["Spain2", "Mordor"])
+    assert stored(flavor).promoted
+    assert stored(flavor).updated_at > before
+    assert Flavor.objects.promoted().count() == 1
+
+
+OTHERWISE = [
+    {"public": False},
+    {"promoted": True},
+    {"name": "M1.TINY"},
+    {"vcpus": 7},
+    {"ram": 7},
+    {"disk": 7},
+    {"swap": 7},
+]
+
+
+@pytest.mark.parametrize("otherwise", OTHERWISE)
+def test_one_that_is_otherwise_is_not_promoted(otherwise: dict[str, Any]) -> None:
+    make_flavor(**{**VALUES, "flavorid": "42", "promoted": False} | otherwise)
+    before = Flavor.objects.values().get()
+    with pytest.raises(Conflict):
+        create_promoted_flavor(values=VALUES | {"flavorid": "42"})
+    assert Flavor.objects.values().get() == before
 
 
 @pytest.mark.parametrize("name", ["École", "ÑANDÚ", "Straße", "İstanbul"])

@@ -28,7 +28,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from flavorsync_project.api.errors import BodyTooLarge, Conflict, Forbidden, MethodNotAllowedHere, ServiceUnavailable
-from flavorsync_project.api.negotiation import preferred_type
+from flavorsync_project.api.negotiation import answer_type
 from flavorsync_project.api.renderers import JSONRenderer, TextXMLRenderer, XMLRenderer
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _body(message: str) -> dict[str, dict[str, str]]:
 
 
 def _error_renderer(request: HttpRequest | Request) -> BaseRenderer:
-    return _RENDERERS[preferred_type(request.headers.get("Accept", "*/*"), list(_RENDERERS))]()
+    return _RENDERERS[answer_type(request.META, list(_RENDERERS))]()
 
 
 def _message(detail: object) -> str:

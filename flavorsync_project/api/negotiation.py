@@ -1,6 +1,7 @@
-"""Content negotiation: the request's format by `Content-Type`, the response's by `Accept`."""
+"""Content negotiation: the request's format by `Content-Type`, the response's by `Accept`, else as the request's."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from django.http.request import MediaType
 from django.utils.http import parse_header_parameters
@@ -13,8 +14,21 @@ from rest_framework.request import Request
 _SHOWN = 100
 
 
-def preferred_type(accept: str, offered: Sequence[str]) -> str:
+def answer_type(meta: Mapping[str, Any], offered: Sequence[str]) -> str:
+    """Return which of the *offered* media types the answer to a request is in, by its WSGI environment.
+
+    It is what `Accept` prefers. Where that prefers nothing, or is not there, it is the type of the request's body: the
+    documented requests in XML name no `Accept`, and have their answers in XML.
+    """
+    accept = meta.get("HTTP_ACCEPT", "").strip() or "*/*"
+    has_body = meta.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in meta
+    return preferred_type(accept, offered, else_=_media_type(meta.get("CONTENT_TYPE", "")) if has_body else None)
+
+
+def preferred_type(accept: str, offered: Sequence[str], *, else_: str | None = None) -> str:
     """Return which of the *offered* media types an `Accept` header asks for, the first if none.
+
+    Of several that it asks for alike it is *else_*, if that is one of them.
 
     As RFC 9110 (12.5.1) has it, each type's quality is that of the most specific range that covers
     it. Django's `get_preferred_type` is not enough: it forgets `q=0`, raises on some malformed
@@ -22,8 +36,11 @@ def preferred_type(accept: str, offered: Sequence[str]) -> str:
     """
     ranges = [media_range for part in accept.split(",") if (media_range := _media_range(part))]
     ranked = [(_rank(media_type, ranges), media_type) for media_type in offered]
-    best, chosen = max(ranked, key=lambda each: each[0])
-    return chosen if best[0] > 0 else offered[0]
+    best = max(rank for rank, _ in ranked)
+    alike = [media_type for rank, media_type in ranked if rank == best]
+    if best[0] <= 0:
+        return offered[0]
+    return else_ if else_ in alike else alike[0]
 
 
 def _media_range(text: str) -> MediaType | None:
@@ -72,15 +89,12 @@ class ContentNegotiation(BaseContentNegotiation):
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        """Return the renderer that `Accept` asks for and its media type, the first if it asks for none.
+        """Return the renderer of the answer, as `answer_type` says, and its media type.
 
         Neither a suffix nor `?format=` has a say.
         """
         renderers = list(renderers)
-        # Not request.headers, which copies all of them to find the one.
-        accept = request.META.get("HTTP_ACCEPT", "*/*")
-        offered = tuple(renderer.media_type for renderer in renderers)
-        chosen = preferred_type(accept, offered)
+        chosen = answer_type(request.META, [renderer.media_type for renderer in renderers])
         return next((renderer, chosen) for renderer in renderers if renderer.media_type == chosen)
 
 

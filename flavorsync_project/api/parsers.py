@@ -154,7 +154,8 @@ class XMLParser(StockXMLParser):  # type: ignore[misc]
         reader = _DocumentReader()
         try:
             parser = DefusedXMLParser(target=reader, encoding=charset, forbid_dtd=True)
-            parser.feed(body)
+            # Known clients send line breaks before the declaration, where XML allows none.
+            parser.feed(body.lstrip(_XML_SPACE.encode()))
             parser.close()
         except NotWellFormed as error:
             raise ParseError(f"The body is not well-formed XML: {error}") from None

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from flavors.tests.federation import WIRES
 from flavors.tests.wire import Api, Wire
-from flavorsync_project.tests.world import ACTORS, FOREIGN, KEYSTONE_TOKENS, OWN, UNREGISTERED, World
+from flavorsync_project.tests.world import ACTORS, FOREIGN, KEYSTONE_TOKENS, OWN, PUBLIC, UNREGISTERED, World
 
 # Of the flavors `private` and `public` are in the node that `owner` and `operator` operate, Mordor;
 # `foreign-private` and `foreign-public` in Rohan, which neither does; `installed` is promoted and in
@@ -96,6 +96,8 @@ GET    /v1/promotedflavors               |                          |           
 GET    /v1/promotedflavors/{id}          | promoted                 |                 | 401 401 200 200 200 200 200 200
 GET    /v1/promotedflavors/{id}          | public                   |                 | 401 401 404 404 404 404 404 404
 POST   /v1/promotedflavors               |                          | new             | 401 401 405 201 201 405 405 201
+POST   /v1/promotedflavors               |                          | published       | 401 401 405 201 201 405 405 201
+POST   /v1/promotedflavors               |                          | otherwise       | 401 401 405 409 409 405 405 409
 POST   /v1/promotedflavors               |                          | broken          | 401 401 405 400 400 405 405 400
 PUT    /v1/promotedflavors/{id}          | promoted                 | resize          | 401 401 405 200 200 405 405 200
 PUT    /v1/promotedflavors/{id}          | promoted                 | unpublish       | 401 401 405 409 409 405 405 409
@@ -151,6 +153,7 @@ POST   /v1/sync/runs                     |                          | broken run
 """
 
 NEW = {"name": "new", "vcpus": 1, "ram": 512, "disk": 1}
+PUBLISHED = {"name": PUBLIC, "vcpus": 2, "ram": 4096, "disk": 20, "swap": 512}
 NODE = {
     "keystone_url": "https://keystone.example.org/v3",
     "username": "admin",
@@ -165,6 +168,8 @@ BODIES: Mapping[str, Any] = {
     "new public": {"flavor": {**NEW, "public": True}},
     "new promoted": {"flavor": {**NEW, "public": True, "promoted": True}},
     "broken": {"flavor": {**NEW, "vcpus": 0}},
+    "published": {"flavor": {"id": PUBLIC, **PUBLISHED}},
+    "otherwise": {"flavor": {"id": PUBLIC, **PUBLISHED, "ram": 8192}},
     "publish": {"flavor": {"public": True}},
     "unpublish": {"flavor": {"public": False}},
     "promote": {"flavor": {"public": True, "promoted": True}},

@@ -85,8 +85,57 @@ FLAVOR_XML = "<flavor><name>tiny</name><vcpus>1</vcpus></flavor>"
     ],
 )
 def test_a_body_is_read_by_its_media_type_whatever_its_parameters(content_type: str, body: str) -> None:
-    response = Client().generic("POST", "/v1/echo?limit=%C3%A9", body, content_type)
+    headers = {"Accept": "application/json"}
+    response = Client().generic("POST", "/v1/echo?limit=%C3%A9", body, content_type, headers=headers)
     assert (response.status_code, response.json()) == (201, {"flavor": {"name": "tiny", "vcpus": 1}})
+
+
+@pytest.mark.parametrize("accept", [None, "", " ", "*/*", "*/*;q=0.1", "text/html, */*;q=0.8"])
+@pytest.mark.parametrize(
+    ("content_type", "body", "expected"),
+    [
+        ("application/json; charset=utf-8", FLAVOR_JSON, JSON),
+        ("application/xml", FLAVOR_XML, XML),
+        ("Application/XML; charset=UTF-8", FLAVOR_XML, XML),
+        ("text/xml", FLAVOR_XML, TEXT_XML),
+        ("application/xml", "<flavor>", XML),
+        ("text/xml", "no XML", TEXT_XML),
+        ("text/plain", "tiny", JSON),
+        ("application/xml", "", JSON),
+    ],
+)
+def test_where_nothing_is_preferred_the_answer_is_as_the_body(
+    accept: str | None, content_type: str, body: str, expected: str
+) -> None:
+    headers = {} if accept is None else {"Accept": accept}
+    for path in ("/v1/echo", "/v1/nowhere", "/v1/protected"):
+        response = Client().generic("POST", path, body, content_type, headers=headers)
+        assert response["Content-Type"] == expected, (path, response.status_code)
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("application/json", JSON),
+        ("application/jsom", JSON),
+        ("text/html", JSON),
+        ("application/json, */*;q=0.5", JSON),
+        ("application/*", XML),
+        ("application/xml;q=0, */*", JSON),
+    ],
+)
+def test_what_is_preferred_or_cannot_be_had_goes_before_the_body(accept: str, expected: str) -> None:
+    headers = {"Accept": accept}
+    response = Client().generic("POST", "/v1/echo", FLAVOR_XML, "application/xml", headers=headers)
+    assert (response.status_code, response["Content-Type"]) == (201, expected)
+
+
+def test_a_chunked_body_is_one_whose_type_counts() -> None:
+    """WSGI shows none of it, and so it is refused: in its own format."""
+    response = Client().post(
+        "/v1/echo", content_type="application/xml", HTTP_TRANSFER_ENCODING="chunked", CONTENT_LENGTH=""
+    )
+    assert response["Content-Type"] == XML
 
 
 @pytest.mark.parametrize(

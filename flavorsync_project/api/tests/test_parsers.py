@@ -178,7 +178,8 @@ def test_a_chunked_body_is_411() -> None:
 
 @pytest.mark.parametrize("content_type", [JSON, XML])
 def test_a_body_of_5_mb_is_413(content_type: str) -> None:
-    response = Client().generic("POST", "/v1/echo", b" " * 5_000_000, content_type)
+    headers = {"Accept": JSON}
+    response = Client().generic("POST", "/v1/echo", b" " * 5_000_000, content_type, headers=headers)
     assert response.status_code == 413
     assert response.json() == {"error": {"message": "The body is too large."}}
 
@@ -243,6 +244,13 @@ def test_a_flavor_in_xml_is_the_document_that_json_has() -> None:
             "nodes": ["Mordor", "Spain2"],
         }
     }
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\r\n\t  "])
+@pytest.mark.parametrize("encoding", ["utf-8", "iso-8859-1"])
+def test_white_space_before_the_declaration_is_skipped(space: str, encoding: str) -> None:
+    body = f'{space}<?xml version="1.0" encoding="{encoding}"?>\n<flavor><name>ñandú</name></flavor>\n'
+    assert parse_xml(body.encode(encoding)) == {"flavor": {"name": "ñandú"}}
 
 
 def test_values_keep_the_types_of_the_vocabulary() -> None:
