@@ -81,6 +81,15 @@ def test_the_documentation_of_the_api_keeps_to_the_policy(visitor: Visitor) -> N
     visitor.troubles = [trouble for trouble in visitor.troubles if "401" not in trouble]  # what was asked for
 
 
+# What no constraint lets in, and so nobody expects
+SPOILED = """
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("PRAGMA ignore_check_constraints = ON")
+    cursor.execute("UPDATE flavors_flavor SET ram = 'much'")
+"""
+
+
 def assert_everybody_can_use_error(page: Page, heading: str, name: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)
     assert_everybody_can_use(page, name)
@@ -88,11 +97,14 @@ def assert_everybody_can_use_error(page: Page, heading: str, name: str) -> None:
 
 @pytest.mark.usefixtures("_axe")
 def test_everybody_can_use_the_error_pages(visitor: Visitor, site: Site) -> None:
-    site.start_over('make_staff("operator", "view_user")')
+    site.start_over('make_staff("operator", "view_user"); make_flavor()')
     page = visitor.go("/nowhere", status=404)
     assert_everybody_can_use_error(page, "There is nothing here", "error-404")
     with site.without("flavors_flavor"):
-        visitor.go("/", status=500)
+        visitor.go("/", status=503)
+    assert_everybody_can_use_error(page, "Not available right now", "error-503")
+    site.do(SPOILED)
+    visitor.go("/", status=500)
     assert_everybody_can_use_error(page, "Something went wrong here", "error-500")
     visitor.sign_in("operator")
     visitor.go("/admin/auth/group/", status=403)

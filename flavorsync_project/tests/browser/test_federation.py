@@ -46,13 +46,34 @@ def test_a_missing_flavor_is_seen_on_the_map_and_repaired(visitor: Visitor, site
         expect(dialog.get_by_role("heading", name="fiware.small in Mordor")).to_be_visible()
         dialog.get_by_role("button", name="Synchronise fiware.small in Mordor").click()
         expect(page.get_by_role("row", name="fiware.small")).to_contain_text("create")
-        assert_everybody_can_use(page, "plan")
         page.get_by_role("button", name="Synchronise").click()
         expect(page.get_by_role("status")).to_contain_text("in sync", timeout=60_000)
         expect(page.get_by_role("row", name="Mordor").first).to_contain_text("1 repaired")
     assert "fiware" in {flavor["id"] for flavor in clouds.flavors("Mordor")}
     visitor.go(MAP)
     expect(page.get_by_role("row", name="fiware.small").get_by_role("cell")).to_have_text(["✓in sync", "+missing"])
+
+
+@pytest.mark.usefixtures("_axe")
+def test_what_replacing_does_is_shown_before_it_is_done(visitor: Visitor, site: Site, clouds: Lab) -> None:
+    clouds.create_flavor("Mordor", "fiware.small", flavor_id="fiware", vcpus=1, ram=1024, disk=10)
+    site.start_over(
+        federation(clouds) + 'make_flavor(name="fiware.small", flavorid="fiware", vcpus=1, ram=2048, disk=10)'
+    )
+    visitor.sign_in("administrator")
+    page = visitor.go(MAP)
+    page.get_by_role("row", name="fiware.small").get_by_role("link").first.click()
+    page.get_by_label("Replace it where its numbers differ").check()
+    page.get_by_role("button", name="Synchronise fiware.small in Mordor").click()
+    row = page.get_by_role("row", name="fiware.small")
+    for text in ("delete and make again", "ram: 2048 instead of 1024", "none"):
+        expect(row).to_contain_text(text)
+    assert_everybody_can_use(page, "plan")
+    assert {flavor["ram"] for flavor in clouds.flavors("Mordor") if flavor["id"] == "fiware"} == {1024}
+    with site.worker():
+        page.get_by_role("button", name="Synchronise").click()
+        expect(page.get_by_role("status")).to_contain_text("in sync", timeout=60_000)
+    assert {flavor["ram"] for flavor in clouds.flavors("Mordor") if flavor["id"] == "fiware"} == {2048}
 
 
 def test_two_nodes_are_compared_and_a_flavor_is_installed(visitor: Visitor, site: Site, clouds: Lab) -> None:
