@@ -25,7 +25,7 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
-from flavors.models import Flavor, SyncNode, SyncOutcome, SyncRun  # noqa: E402
+from flavors.models import Flavor, Sighting, SyncNode, SyncOutcome, SyncRun  # noqa: E402
 from identity.models import User  # noqa: E402
 from infrastructures.models import Infrastructure  # noqa: E402
 
@@ -51,6 +51,7 @@ def compare_all() -> None:
             compared_at=moment,
             finished_at=moment,
         )
+        pairs = list(zip(Flavor.objects.all(), found, strict=False))
         SyncOutcome.objects.bulk_create(
             SyncOutcome(
                 node=node,
@@ -60,7 +61,20 @@ def compare_all() -> None:
                 action=action,
                 differences=DIFFERENCES if state == State.DIFFERENT else [],
             )
-            for flavor, (state, action) in zip(Flavor.objects.all(), found, strict=False)
+            for flavor, (state, action) in pairs
+        )
+        Sighting.objects.bulk_create(
+            Sighting(
+                flavor=flavor,
+                infrastructure=infrastructure,
+                state=state,
+                differences=DIFFERENCES if state == State.DIFFERENT else [],
+                digest=flavor.digest,
+                flavorid=flavor.flavorid,
+                since=moment,
+                seen_at=moment,
+            )
+            for flavor, (state, _) in pairs
         )
 
 

@@ -1,7 +1,7 @@
-"""Which node has which flavor, as it was last compared: what the coverage map shows."""
+"""Which node has which flavor, as it was last seen: what the coverage map shows."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -9,24 +9,31 @@ from typing import Any
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Q
 
-from flavors.models import Flavor, SyncOutcome
+from flavors.models import Flavor, Installation, Sighting, SyncNode, SyncOutcome
 from infrastructures.models import Infrastructure
 
 State = SyncOutcome.State
 
-# What there is to say of a flavor that was not compared: by the catalogue's own record
+# What there is to say of a flavor that was never seen there: by the catalogue's own record
 RECORDED = "recorded"
 UNRECORDED = "unrecorded"
+# It was seen there, and the catalogue's flavor is another one since
+CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A column of the map; without `compared_at` it was never compared."""
+    """A column of the map; without `compared_at` it was never compared.
+
+    `unreachable_since` is when the last run could not ask it, None when it could.
+    """
 
     pk: int
     name: str
     compared_at: datetime | None
+    unreachable_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Coverage:
-    """The map. A state is one of `SyncOutcome.State`, or `RECORDED` or `UNRECORDED` where nothing was compared."""
+    """The map. A state is one of `SyncOutcome.State`, or `CHANGED`, or where nothing was seen `RECORDED` or not."""
 
     nodes: Sequence[Node]
     rows: Sequence[Row]
@@ -59,6 +66,16 @@ class Coverage:
         return min((node.compared_at for node in self.nodes if node.compared_at), default=None)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """What there is to say of one flavor in one node; `outcome` is what the last run did about it."""
+
+    state: str
+    sighting: Sighting | None
+    installation: Installation | None
+    outcome: SyncOutcome | None
+
+
 def coverage(*, promoted: bool = True, flavor: str = "", node: str = "") -> Coverage:
     """Return the coverage of the promoted flavors, or of all public ones, by nodes.
 
@@ -67,74 +84,96 @@ def coverage(*, promoted: bool = True, flavor: str = "", node: str = "") -> Cove
         flavor: what the names of the flavors hold, in any case.
         node: what the names of the nodes hold, in any case.
 
-    Cost: six queries.
+    Cost: six queries; one more while a node cannot be reached.
     """
+    flavors = Flavor.objects.promoted() if promoted else Flavor.objects.published()
+    # Names are compared here: a collation by code point knows no case.
+    chosen = [each for each in flavors if flavor.lower() in each.name.lower()]
     with connection.cursor() as cursor:
-        # Names are compared here: a collation by code point knows no case.
-        flavors = [
-            each for each in _rows(cursor, _PROMOTED if promoted else _PUBLIC) if flavor.lower() in each[2].lower()
-        ]
-        nodes = [each for each in _rows(cursor, _NODES) if node.lower() in each[1].lower()]
-        rows = [Row(pk, name, bool(is_promoted), [UNRECORDED] * len(nodes)) for pk, _, name, is_promoted in flavors]
-        columns = {pk: column for column, (pk, _, _) in enumerate(nodes)}
-        _fill_with_record(cursor, {row.pk: row.states for row in rows}, columns)
-        comparisons = _comparisons(cursor, {pk: latest for pk, _, latest in nodes if latest})
-        _fill_with_outcomes(
-            cursor,
-            {flavorid: row.states for (_, flavorid, _, _), row in zip(flavors, rows, strict=True)},
-            {pk: columns[node] for pk, node, _ in comparisons if node in columns},
-        )
+        nodes = [each for each in _nodes(cursor) if node.lower() in each.name.lower()]
+        rows = [Row(each.pk, each.name, each.promoted, [UNRECORDED] * len(nodes)) for each in chosen]
+        states_of = {row.pk: row.states for row in rows}
+        column_of = {each.pk: column for column, each in enumerate(nodes)}
+        _fill_with_record(cursor, states_of, column_of)
+        _fill_with_sightings(cursor, states_of, column_of, {each.pk: each.digest for each in chosen})
         running = [pk for (pk,) in _rows(cursor, _RUNNING)]
-    ages = {pk: at.replace(tzinfo=UTC) for pk, _, at in comparisons}
-    return Coverage([Node(pk, name, ages.get(latest)) for pk, name, latest in nodes], rows, next(iter(running), None))
+    _fill_with_unreachable(states_of, column_of, nodes)
+    return Coverage(nodes, rows, next(iter(running), None))
 
 
-def last_outcome(*, flavor: Flavor, infrastructure: Infrastructure) -> SyncOutcome | None:
-    """Return what a run last found of the flavor in the node, None when it was never compared there. One query."""
+def cell(*, flavor: Flavor, infrastructure: Infrastructure) -> Cell:
+    """Return what there is to say of a flavor in a node. Cost: four queries."""
+    sighting = Sighting.objects.filter(flavor=flavor, infrastructure=infrastructure).first()
+    installation = Installation.objects.filter(flavor=flavor, infrastructure=infrastructure).first()
+    compared = SyncNode.objects.filter(infrastructure=infrastructure, compared_at__isnull=False)
+    last = compared.order_by("-compared_at", "-pk").first()
     outcomes = SyncOutcome.objects.filter(node__infrastructure=infrastructure, flavorid=flavor.flavorid)
-    return outcomes.select_related("node__run").order_by("-pk").first()
+    if last and last.compared_at and last.unreachable and not (sighting and sighting.seen_at > last.compared_at):
+        state: str = State.UNREACHABLE.value
+    elif sighting:
+        state = state_now(sighting.state, sighting.digest, flavor.digest)
+    else:
+        state = RECORDED if installation else UNRECORDED
+    return Cell(
+        state=state,
+        sighting=sighting,
+        installation=installation,
+        outcome=outcomes.select_related("node__run").order_by("-pk").first(),
+    )
+
+
+def state_now(state: str, digest: str, current: str) -> str:
+    """Return what is left of a state that was seen when the catalogue's flavor had this digest.
+
+    What is missing is missing, whatever it should be like.
+    """
+    return state if digest == current or state == State.MISSING else CHANGED
 
 
 # There are thousands of cells: each is looked up twice and written, and that is all. The queries are asked by hand:
 # QuerySets would take half as long again for the same rows.
 
-_PUBLIC = "SELECT id, flavorid, name, promoted FROM flavors_flavor WHERE public ORDER BY name, flavorid"
-_PROMOTED = "SELECT id, flavorid, name, promoted FROM flavors_flavor WHERE promoted ORDER BY name, flavorid"
-# With the last comparison over all promoted flavors. Thousands may have been made: an index leads to the last one.
+# With the last comparison over all promoted flavors, and the last one at all. Thousands may have been made: an index
+# leads to the last one.
 _NODES = """
     SELECT infrastructure.id, infrastructure.name, (
         SELECT node.id FROM flavors_syncnode node JOIN flavors_syncrun run ON run.id = node.run_id
         WHERE node.infrastructure_id = infrastructure.id AND node.compared_at IS NOT NULL AND run.flavorids = '[]'
         ORDER BY node.compared_at DESC, node.id DESC LIMIT 1
+    ), (
+        SELECT node.id FROM flavors_syncnode node
+        WHERE node.infrastructure_id = infrastructure.id AND node.compared_at IS NOT NULL
+        ORDER BY node.compared_at DESC, node.id DESC LIMIT 1
     )
     FROM infrastructures_infrastructure infrastructure ORDER BY infrastructure.name
 """
-_COMPARISONS = """
-    SELECT node.id, node.infrastructure_id, node.compared_at
-    FROM flavors_syncnode node JOIN flavors_syncrun run ON run.id = node.run_id
-    WHERE node.id IN ({}) OR node.id > %s AND node.compared_at IS NOT NULL AND run.flavorids <> '[]'
-"""
+_COMPARISONS = "SELECT id, compared_at, unreachable FROM flavors_syncnode WHERE id IN ({})"
 _RUNNING = """
     SELECT id FROM flavors_syncrun WHERE state IN ('waiting', 'running') ORDER BY created_at DESC, id DESC LIMIT 1
 """
 _INSTALLED = "SELECT flavor_id, infrastructure_id FROM flavors_installation"
-_OUTCOMES = "SELECT node_id, flavorid, state, result FROM flavors_syncoutcome WHERE node_id IN ({}) ORDER BY id"
+_SIGHTINGS = "SELECT flavor_id, infrastructure_id, state, digest FROM flavors_sighting"
 
 
-def _rows(cursor: CursorWrapper, query: str, *parameters: int, keys: Collection[int] = ()) -> Sequence[Any]:
+def _rows(cursor: CursorWrapper, query: str, keys: Collection[int] = ()) -> Sequence[Any]:
     """Return what the query finds; *keys* are what stands in its brackets."""
-    cursor.execute(query.format(", ".join(["%s"] * len(keys)) or "NULL"), (*keys, *parameters))
+    cursor.execute(query.format(", ".join(["%s"] * len(keys)) or "NULL"), tuple(keys))
     rows: Sequence[Any] = cursor.fetchall()
     return rows
 
 
-def _comparisons(cursor: CursorWrapper, latest: Mapping[int, int]) -> list[tuple[int, int, datetime]]:
-    """Return the comparisons that count, each with its node and time: the *latest* of each node, and later ones.
-
-    A run over some flavors alone adds to what the last one over all of them has found. One query.
-    """
-    found = _rows(cursor, _COMPARISONS, min(latest.values(), default=0), keys=latest.values())
-    return [(pk, node, at) for pk, node, at in found if pk >= latest.get(node, 0)]
+def _nodes(cursor: CursorWrapper) -> Iterator[Node]:
+    """Yield the nodes, by name. Cost: two queries."""
+    found = _rows(cursor, _NODES)
+    keys = {key for _, _, *last in found for key in last if key}
+    comparisons = {
+        pk: (at.replace(tzinfo=UTC), bool(unreachable)) for pk, at, unreachable in _rows(cursor, _COMPARISONS, keys)
+    }
+    nothing = (None, False)
+    for pk, name, whole, last in found:
+        compared_at, _ = comparisons.get(whole, nothing)
+        last_at, unreachable = comparisons.get(last, nothing)
+        yield Node(pk, name, compared_at, last_at if unreachable else None)
 
 
 def _fill_with_record(cursor: CursorWrapper, states_of: Mapping[int, list[str]], column_of: Mapping[int, int]) -> None:
@@ -144,11 +183,33 @@ def _fill_with_record(cursor: CursorWrapper, states_of: Mapping[int, list[str]],
             states_of[flavor][column_of[infrastructure]] = RECORDED
 
 
-def _fill_with_outcomes(
-    cursor: CursorWrapper, states_of: Mapping[str, list[str]], column_of: Mapping[int, int]
+def _fill_with_sightings(
+    cursor: CursorWrapper,
+    states_of: Mapping[int, list[str]],
+    column_of: Mapping[int, int],
+    digests: Mapping[int, str],
 ) -> None:
-    """Mark what these comparisons found, the later over the earlier; one query."""
-    done, in_sync = SyncOutcome.Result.DONE.value, State.IN_SYNC.value
-    for node, flavorid, state, result in _rows(cursor, _OUTCOMES, keys=column_of.keys()):
-        if flavorid in states_of:
-            states_of[flavorid][column_of[node]] = in_sync if result == done else state
+    """Mark what was last seen, as far as that still holds; one query."""
+    missing = State.MISSING.value
+    for flavor, infrastructure, state, digest in _rows(cursor, _SIGHTINGS):
+        if flavor in states_of and infrastructure in column_of:
+            # As `state_now` says, thousands of times
+            holds = digest == digests[flavor] or state == missing
+            states_of[flavor][column_of[infrastructure]] = state if holds else CHANGED
+
+
+def _fill_with_unreachable(
+    states_of: Mapping[int, list[str]], column_of: Mapping[int, int], nodes: Sequence[Node]
+) -> None:
+    """Mark all of a node that could not be asked, but for what was seen there since; one query if there is one."""
+    unreachable = [node for node in nodes if node.unreachable_since]
+    if not unreachable:
+        return
+    since = Q()
+    for node in unreachable:
+        since |= Q(infrastructure=node.pk, seen_at__gt=node.unreachable_since)
+    seen = set(Sighting.objects.order_by().filter(since).values_list("flavor_id", "infrastructure_id"))
+    for node in unreachable:
+        for flavor, states in states_of.items():
+            if (flavor, node.pk) not in seen:
+                states[column_of[node.pk]] = State.UNREACHABLE.value

@@ -171,7 +171,7 @@ def _install(row: dict[str, Any], flavors: dict[str, Flavor], infrastructures: d
         raise Conflict(f"the {'flavor' if flavor is None else 'infrastructure'} was not taken.")
     if flavor.installations.filter(infrastructure=infrastructure).exists():
         return Came.KNOWN
-    services.record_installations(flavor=flavor, infrastructures=[infrastructure])
+    services.record_unseen(flavor=flavor, infrastructure=infrastructure)
     return Came.TAKEN
 
 

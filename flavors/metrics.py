@@ -1,22 +1,27 @@
 """What the database knows of the federation's state, for Prometheus to read."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 from django.db import Error as DatabaseError
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from flavors.models import Flavor, SyncNode, SyncOutcome, SyncRun
+from flavors.coverage import CHANGED
+from flavors.models import Flavor, Sighting, SyncNode, SyncOutcome, SyncRun
 from infrastructures.models import Infrastructure
 
 logger = logging.getLogger(__name__)
 
+UNREACHABLE = SyncOutcome.State.UNREACHABLE.value
+
 
 class StateCollector(Collector):
-    """Asks the database each time that it is asked. Cost: seven queries.
+    """Asks the database each time that it is asked. Cost: eight queries.
 
     Without the database there is `flavorsync_database_up 0` and nothing else.
     """
@@ -42,10 +47,11 @@ def _gauge(
 
 
 def _catalogue() -> Iterator[Metric]:
+    flavors = Flavor.objects.aggregate(public=Count("pk"), promoted=Count("pk", filter=Q(promoted=True)))
     yield _gauge(
         "flavorsync_catalogue_flavors",
         "Flavors in the catalogue.",
-        [(("public",), Flavor.objects.count()), (("promoted",), Flavor.objects.promoted().count())],
+        [((kind,), count) for kind, count in flavors.items()],
         "kind",
     )
     replacements = Infrastructure.objects.annotate(open=Count("replacements")).values_list("name", "open")
@@ -72,18 +78,18 @@ def _synchronisation() -> Iterator[Metric]:
 
 
 def _drift() -> Iterator[Metric]:
-    """Yield what each node was like when last compared whole: a run over some flavors hides no drift of others."""
-    nodes = {node.pk: node for node in SyncNode.objects.whole().latest_of_each_node().order_by("name")}
-    drift = SyncOutcome.objects.order_by().filter(node__in=nodes).exclude(state=SyncOutcome.State.IN_SYNC)
-    left = drift.exclude(result=SyncOutcome.Result.DONE).values_list("node", "state").annotate(Count("pk"))
-    counts = {(node, state): count for node, state, count in left}
+    """Yield what each node is like that was ever compared whole, as it was last seen."""
+    nodes = SyncNode.objects.whole().latest_of_each_node().order_by("name")
+    compared = {node.infrastructure_id: node for node in nodes}
+    unreachable = SyncNode.objects.latest_of_each_node().filter(unreachable=True)
+    counts = _counts(set(unreachable.values_list("infrastructure_id", flat=True)))
     yield _gauge(
         "flavorsync_drift_flavors",
-        "Promoted flavors that a node did not have as it should when all of them were last compared.",
+        "Promoted flavors that a node did not have as it should when they were last seen there.",
         [
             ((node.name, state), counts.get((pk, state), 0))
-            for pk, node in nodes.items()
-            for state in SyncOutcome.State.values
+            for pk, node in compared.items()
+            for state in [*SyncOutcome.State.values, CHANGED]
             if state != SyncOutcome.State.IN_SYNC
         ],
         "node",
@@ -92,6 +98,21 @@ def _drift() -> Iterator[Metric]:
     yield _gauge(
         "flavorsync_node_compared_timestamp_seconds",
         "When a node was last compared with the whole catalogue, in seconds since 1970.",
-        [((node.name,), node.compared_at.timestamp()) for node in nodes.values() if node.compared_at],
+        [((node.name,), node.compared_at.timestamp()) for node in compared.values() if node.compared_at],
         "node",
     )
+
+
+def _counts(unreachable: Collection[int | None]) -> Counter[tuple[int | None, str]]:
+    """Return how many promoted flavors are in each state, by the nodes' keys and the states. Cost: two queries."""
+    digests = [flavor.digest for flavor in Flavor.objects.promoted()]
+    seen: Any = Sighting.objects.order_by().filter(flavor__promoted=True).values_list("infrastructure", "state")
+    seen = seen.annotate(count=Count("pk"), current=Count("pk", filter=Q(digest__in=digests)))
+    counts: Counter[tuple[int | None, str]] = Counter({(node, UNREACHABLE): len(digests) for node in unreachable})
+    # Of whatever flavor a digest is, it is of no other one.
+    for node, state, count, current in seen:
+        if node not in unreachable:
+            holds = count if state == SyncOutcome.State.MISSING else current
+            counts[node, state] += holds
+            counts[node, CHANGED] += count - holds
+    return counts

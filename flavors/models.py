@@ -1,8 +1,10 @@
 """The catalogue: flavors that are shared between clouds, where each is installed, and how it was synchronised."""
 
+import json
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -130,8 +132,15 @@ class Flavor(models.Model):
         return NovaFlavor(id=flavorid or self.flavorid, extra_specs=self.extra_specs, **values)
 
     @property
+    def digest(self) -> str:
+        """Return what is another one as soon as any of the values is that a cloud's Nova shall have."""
+        values = [self.flavorid, *(getattr(self, member) for member in NOVA_MEMBERS), self.extra_specs]
+        values[1 + NOVA_MEMBERS.index("rxtx_factor")] = float(self.rxtx_factor)  # 1 until it is stored
+        return blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+    @property
     def nodes(self) -> list[str]:
-        """Return the names of the nodes that have it, in the order of installation.
+        """Return the names of the nodes that have it, as they were last seen, in the order of installation.
 
         No query after `with_nodes()`, else one.
         """
@@ -139,7 +148,10 @@ class Flavor(models.Model):
 
 
 class Installation(models.Model):
-    """A flavor of the catalogue that exists in a cloud's Nova, under the id `flavorid` there."""
+    """A flavor of the catalogue that a cloud's Nova has, as it was last seen, under the id `flavorid` there.
+
+    It goes when the flavor is seen to be missing, and comes back when it is there again: see `Sighting`.
+    """
 
     flavor = models.ForeignKey(Flavor, on_delete=models.PROTECT, related_name="installations")
     infrastructure = models.ForeignKey(Infrastructure, on_delete=models.PROTECT, related_name="installations")
@@ -284,6 +296,8 @@ class SyncNode(models.Model):
     name = models.CharField(max_length=255)
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     error = models.TextField(blank=True)
+    # Whether it could not be asked at all; the old version's INSERT does not name it
+    unreachable = models.BooleanField(default=False, db_default=False)
     started_at = models.DateTimeField(null=True, blank=True)
     compared_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -368,3 +382,40 @@ class SyncOutcome(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.get_state_display()}"
+
+
+class Sighting(models.Model):
+    """What was last seen of a flavor of the catalogue in a node: one row for each two, written when it changes.
+
+    All that tells what a node has is told by it; `flavors.sightings` writes it, and the `Installation` with it.
+    `flavorid` is the id there by which the catalogue knows the flavor, also while it is missing; "" when it does
+    not. `differences` are as in a `SyncOutcome`, and `digest` is of the catalogue's flavor as it was then: what was
+    seen of another one holds no longer. A comparison that finds nothing new leaves `seen_at` as it is.
+    """
+
+    flavor = models.ForeignKey(Flavor, on_delete=models.CASCADE, related_name="sightings")
+    infrastructure = models.ForeignKey(Infrastructure, on_delete=models.CASCADE, related_name="sightings")
+    state = models.CharField(max_length=11, choices=SyncOutcome.State.choices)
+    differences = models.JSONField(default=list, blank=True)
+    digest = models.CharField(max_length=32, blank=True)
+    flavorid = models.CharField("id there", max_length=255, blank=True)
+    since = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["flavor", "infrastructure"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["flavor", "infrastructure"],
+                name="sighting_once_per_node",
+                violation_error_message="There is already a sighting of this flavor in this node.",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="unreachable"),
+                name="sighting_of_what_was_reached",
+                violation_error_message="Of a node that does not answer nothing is seen.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_state_display()} since {self.since:%Y-%m-%d %H:%M} UTC"

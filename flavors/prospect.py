@@ -66,7 +66,7 @@ class Preview:
 def preview(
     *, infrastructures: Sequence[Infrastructure], flavors: Sequence[Flavor], replaces: bool, exact: bool
 ) -> Preview:
-    """Return what a run over these nodes and flavors would do right now; nothing is changed or written down.
+    """Return what a run over these nodes and flavors would do right now; nothing is changed.
 
     Cost: as `compare_nodes`; one more upstream call for each flavor to be replaced, the nodes side by side.
     """

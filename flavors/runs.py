@@ -49,7 +49,7 @@ class Status:
 
 
 def current_status(*, user: Any, nodes: Collection[str] = (), flavorids: Collection[str] = ()) -> Status:
-    """Compare the promoted flavors, or those of these ids, with what nodes have right now; nothing is written down.
+    """Compare the promoted flavors, or those of these ids, with what nodes have right now; no run is written down.
 
     Args:
         nodes: their names; without any, all that *user* may synchronise and we can enter.
@@ -58,7 +58,7 @@ def current_status(*, user: Any, nodes: Collection[str] = (), flavorids: Collect
         NotFound: there is no such node, or no such promoted flavor.
         PermissionDenied: a node is not the user's.
 
-    Cost: three queries, two more with *nodes*; upstream what `compare_nodes` costs.
+    Cost: two queries, two more with *nodes*; and what `compare_nodes` costs.
     """
     infrastructures = _chosen_nodes(user, nodes, absent=NotFound)
     flavors = promoted_flavors(flavorids, absent=NotFound)

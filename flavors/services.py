@@ -10,7 +10,8 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from rest_framework.exceptions import NotFound
 
-from flavors.models import Flavor, Installation, SyncOutcome
+from flavors import sightings
+from flavors.models import Flavor, Installation, Sighting, SyncOutcome
 from flavorsync_project.api.errors import Conflict, MethodNotAllowedHere
 from infrastructures.commits import write_certainly, write_once
 from infrastructures.models import Infrastructure, Replacement
@@ -193,6 +194,25 @@ def record_installations(*, flavor: Flavor, infrastructures: Sequence[Infrastruc
         raise Conflict(f"A node has a flavor of the id {flavor.flavorid} already.") from error
 
 
+def record_unseen(*, flavor: Flavor, infrastructure: Infrastructure) -> None:
+    """Write down that a cloud is said to have the flavor, under its own id, when nobody has looked.
+
+    Raises:
+        Conflict: another flavor of the catalogue has this id there.
+
+    Cost: two queries, in one transaction.
+    """
+
+    def write() -> None:
+        Sighting.objects.filter(flavor=flavor, infrastructure=infrastructure).delete()
+        Installation.objects.create(flavor=flavor, infrastructure=infrastructure, flavorid=flavor.flavorid)
+
+    try:
+        write_certainly(write, is_written=lambda: _is_installed(flavor, [infrastructure], flavor.flavorid))
+    except IntegrityError as error:
+        raise Conflict(f"A node has a flavor of the id {flavor.flavorid} already.") from error
+
+
 def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavorid: str) -> None:
     """Write down that a cloud's Nova has the flavor, and under which id.
 
@@ -207,9 +227,7 @@ def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavo
     def write() -> None:
         if not Flavor.objects.select_for_update().filter(pk=flavor.pk).exists():
             raise _gone(flavor)
-        Installation.objects.update_or_create(
-            flavor=flavor, infrastructure=infrastructure, defaults={"flavorid": flavorid}
-        )
+        sightings.write([sightings.installed(flavor, infrastructure, flavorid=flavorid)])
 
     try:
         write_certainly(write, is_written=lambda: _is_installed(flavor, [infrastructure], flavorid))
@@ -235,7 +253,9 @@ def record_repairs(
     """
 
     def write() -> None:
-        _install_in(infrastructure, installed)
+        sightings.write(
+            [sightings.installed(flavor, infrastructure, flavorid=flavorid) for flavor, flavorid in installed.items()]
+        )
         _write_results(outcomes)
 
     write_certainly(write, is_written=lambda: _has_results(outcomes))
@@ -251,15 +271,18 @@ def forget_installations(*, flavor: Flavor, installations: Iterable[Installation
 
     Cost: four queries, in one transaction.
     """
-    gone = [installation.pk for installation in installations]
+    installations = list(installations)
 
     def write() -> None:
         locked = Flavor.objects.select_for_update().filter(pk=flavor.pk).first()
-        Installation.objects.filter(pk__in=gone).delete()
-        if locked and not locked.promoted and not locked.installations.exists():
+        if locked is None:
+            return
+        sightings.forget(locked, [installation.infrastructure for installation in installations])
+        if not locked.promoted and not locked.installations.exists():
             locked.delete()
 
-    write_once(write, is_written=lambda: not Installation.objects.select_for_update().filter(pk__in=gone).exists())
+    there = Installation.objects.select_for_update().filter(pk__in=[installation.pk for installation in installations])
+    write_once(write, is_written=lambda: not there.all().exists())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -349,25 +372,7 @@ def _is_installed(flavor: Flavor, infrastructures: Sequence[Infrastructure], fla
 
 
 def _install(flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
-    Installation.objects.bulk_create(
-        Installation(flavor=flavor, infrastructure=infrastructure, flavorid=flavor.flavorid)
-        for infrastructure in infrastructures
-    )
-
-
-def _install_in(infrastructure: Infrastructure, installed: Mapping[Flavor, str]) -> None:
-    if not installed:
-        return
-    there = Installation.objects.select_for_update().filter(infrastructure=infrastructure, flavor__in=installed)
-    recorded = dict(there.values_list("flavor_id", "flavorid"))
-    Installation.objects.bulk_create(
-        Installation(flavor=flavor, infrastructure=infrastructure, flavorid=flavorid)
-        for flavor, flavorid in installed.items()
-        if flavor.pk not in recorded
-    )
-    for flavor, flavorid in installed.items():
-        if recorded.get(flavor.pk, flavorid) != flavorid:
-            Installation.objects.filter(infrastructure=infrastructure, flavor=flavor).update(flavorid=flavorid)
+    sightings.write([sightings.installed(flavor, infrastructure) for infrastructure in infrastructures])
 
 
 def _write_results(outcomes: Sequence[SyncOutcome]) -> None:

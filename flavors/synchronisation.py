@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from threading import Event
@@ -22,9 +22,9 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from rest_framework.exceptions import APIException, NotFound
 
-from flavors import services
+from flavors import services, sightings
 from flavors.comparison import Finding, NodeFlavors, Wanted, compare, differences_between
-from flavors.models import NOVA_MEMBERS, Flavor, Installation, SyncNode, SyncOutcome, SyncRun
+from flavors.models import NOVA_MEMBERS, Flavor, SyncNode, SyncOutcome, SyncRun
 from flavors.planning import DESTROYS, IN_PLACE, Step, fingerprint, plan, unreachable
 from flavorsync_project.api.errors import Conflict
 from infrastructures.changes import alone_with, create_flavor, delete_flavor
@@ -79,14 +79,15 @@ class NodeComparison:
 def compare_nodes(
     *, infrastructures: Sequence[Infrastructure], flavors: Sequence[Flavor], exact: bool = False
 ) -> list[NodeComparison]:
-    """Compare flavors of the catalogue with what nodes have right now; nothing is changed or written down.
+    """Compare flavors of the catalogue with what nodes have right now; what was seen is written down.
 
-    Cost: one query; in each node, side by side, what `read_node` costs, tried once more when the
-    node fails.
+    Cost: two queries, and those of `record_findings`; in each node, side by side, what `read_node` costs, tried once
+    more when the node fails.
     """
     wanted = _wanted_by_node(infrastructures, flavors)
+    as_of = timezone.now()
     outcomes = in_each_cloud(infrastructures, lambda nova: read_node(nova, flavors), retries=True)
-    return [
+    compared = [
         NodeComparison(
             infrastructure=outcome.infrastructure,
             compared_at=timezone.now(),
@@ -95,6 +96,8 @@ def compare_nodes(
         )
         for outcome in outcomes
     ]
+    sightings.record_findings({each.infrastructure: each.findings for each in compared}, as_of=as_of)
+    return compared
 
 
 def read_node(nova: Nova, flavors: Collection[Flavor]) -> NodeFlavors:
@@ -289,12 +292,15 @@ def _synchronise(run: SyncRun, node: SyncNode, listen: Listener, stopped: Event)
                 nova = with_one_retry(lambda: open_nova(infrastructure))
                 if run.repairs:
                     settle_replacements(infrastructure=infrastructure, nova=nova)
+                as_of = timezone.now()
                 has = with_one_retry(lambda: read_node(nova, [each.flavor for each in wanted]))
-                steps = [plan(finding, replaces=run.replaces) for finding in _findings(wanted, has, exact=run.exact)]
+                findings = _findings(wanted, has, exact=run.exact)
+                steps = [plan(finding, replaces=run.replaces) for finding in findings]
                 planned = [(step, _planned(run, node, step, nova)) for step in steps]
             except CloudError as error:
                 _write_unreachable(node, wanted, error)
                 return str(error.detail)
+            sightings.record_findings({infrastructure: findings}, as_of=as_of)
             outcomes = _write_plan(run, node, planned, listen)
             if not run.repairs:
                 return ""
@@ -309,7 +315,7 @@ def _write_unreachable(node: SyncNode, wanted: Iterable[Wanted], error: CloudErr
     for outcome in outcomes:
         outcome.node = node
     SyncOutcome.objects.bulk_create(outcomes)
-    _note_comparison(node)
+    _note_comparison(node, unreachable=True)
 
 
 def _planned(run: SyncRun, node: SyncNode, step: Step, nova: Nova) -> SyncOutcome:
@@ -355,9 +361,9 @@ def _write_plan(run: SyncRun, node: SyncNode, planned: list[Planned], listen: Li
     return planned
 
 
-def _note_comparison(node: SyncNode) -> None:
-    node.compared_at = timezone.now()
-    node.save(update_fields=["compared_at"])
+def _note_comparison(node: SyncNode, *, unreachable: bool = False) -> None:
+    node.compared_at, node.unreachable = timezone.now(), unreachable
+    node.save(update_fields=["compared_at", "unreachable"])
 
 
 def _repair(planned: Iterable[Planned], repair: "_Repair", node: SyncNode, listen: Listener, stopped: Event) -> str:
@@ -426,6 +432,8 @@ class _Repair:
     run: SyncRun
     infrastructure: Infrastructure
     nova: Nova
+    # The flavors as the catalogue had them when their turn came, by key
+    applied: dict[int, Flavor] = field(default_factory=dict)
 
     def take(self, step: Step) -> None:
         """Take one step in the cloud.
@@ -448,7 +456,7 @@ class _Repair:
         Cost: three queries, in one transaction; some six for each step when one of them cannot be recorded.
         """
         installed = {
-            step.finding.wanted.flavor: flavorid for step, outcome in taken if (flavorid := _to_record(step, outcome))
+            self._applied(step): flavorid for step, outcome in taken if (flavorid := _to_record(step, outcome))
         }
         try:
             services.record_repairs(
@@ -476,7 +484,7 @@ class _Repair:
             return
         try:
             services.record_installation(
-                flavor=step.finding.wanted.flavor, infrastructure=self.infrastructure, flavorid=flavorid
+                flavor=self._applied(step), infrastructure=self.infrastructure, flavorid=flavorid
             )
         except (MayBeWritten, NotWritten):
             raise
@@ -498,6 +506,9 @@ class _Repair:
                 infrastructure=self.infrastructure, nova=self.nova, flavorid=step.finding.wanted.flavor.flavorid
             )
 
+    def _applied(self, step: Step) -> Flavor:
+        return self.applied.get(step.finding.wanted.flavor.pk, step.finding.wanted.flavor)
+
     def _wanted_now(self, finding: Finding) -> Flavor:
         """Return the flavor as the catalogue has it by now: a step may come long after its node was compared.
 
@@ -511,6 +522,7 @@ class _Repair:
             raise NotFound(f"The flavor {planned.flavorid} does not exist")
         if self.run.confirmed is not None and flavor.as_nova() != planned.as_nova():
             raise Conflict(UNCONFIRMED)
+        self.applied[flavor.pk] = flavor
         return flavor
 
     def _update(self, finding: Finding) -> None:
@@ -555,29 +567,22 @@ class _Repair:
 
 
 def _to_record(step: Step, outcome: SyncOutcome) -> str:
-    """Return the id under which the node has the flavor now, "" where the step has failed or that is known."""
-    finding = step.finding
+    """Return the id under which the node has the flavor now, "" where the step has failed."""
     if outcome.result != Result.DONE:
         return ""
-    if finding.has is None:
-        return finding.wanted.flavor.flavorid
-    return "" if finding.recorded else finding.has.id
+    return step.finding.has.id if step.finding.has else step.finding.wanted.flavor.flavorid
 
 
 # What is wanted where
 
 
 def _wanted_by_node(infrastructures: Iterable[Infrastructure], flavors: Iterable[Flavor]) -> dict[int, list[Wanted]]:
-    """Return, by the nodes' keys, what each shall have. Cost: one query."""
+    """Return, by the nodes' keys, what each shall have. Cost: two queries."""
     infrastructures, flavors = list(infrastructures), list(flavors)
-    installed = Installation.objects.filter(infrastructure__in=infrastructures, flavor__promoted=True)
-    recorded = {
-        (infrastructure, flavor): flavorid
-        for infrastructure, flavor, flavorid in installed.values_list("infrastructure_id", "flavor_id", "flavorid")
-    }
+    recorded = sightings.known_ids(infrastructures)
     return {
         infrastructure.pk: [
-            Wanted(flavor=flavor, recorded_as=recorded.get((infrastructure.pk, flavor.pk), "")) for flavor in flavors
+            Wanted(flavor=flavor, recorded_as=recorded.get((flavor.pk, infrastructure.pk), "")) for flavor in flavors
         ]
         for infrastructure in infrastructures
     }

@@ -21,8 +21,8 @@ from flavors import lifecycle
 from flavors.admin.actions import sentence
 from flavors.admin.plans import confirm_or_repair, page_of
 from flavors.admin.staff import PROMOTE, VIEW, at_work, may_install, nodes_of
-from flavors.coverage import RECORDED, UNRECORDED, Coverage, Row, State, coverage, last_outcome
-from flavors.models import Flavor, SyncOutcome
+from flavors.coverage import CHANGED, RECORDED, UNRECORDED, Coverage, Row, State, cell, coverage
+from flavors.models import Flavor
 from flavors.tasks import start_run
 from infrastructures.models import Infrastructure
 
@@ -53,6 +53,7 @@ LOOKS = {
     State.DIFFERENT.value: Look("≠", "differs", "different"),
     State.OTHER_ID.value: Look("≈", "missing", "there under another id"),
     State.NAME_TAKEN.value: Look("!", "differs", "its name is taken"),
+    CHANGED: Look("Δ", "changed", "changed since"),
     State.UNREACHABLE.value: Look("?", "unknown", "unreachable"),
     RECORDED: Look("•", "unknown", "installed, not compared"),
     UNRECORDED: Look("·", "blank", "not installed, not compared"),
@@ -124,22 +125,18 @@ class CoveragePages:
         where = get_object_or_404(Infrastructure, pk=node)
         if request.method == "POST":
             return self._repair(request, wanted, where)
-        outcome = last_outcome(flavor=wanted, infrastructure=where)
-        installed = wanted.installations.filter(infrastructure=where).first()
-        state = RECORDED if installed else UNRECORDED
-        if outcome:
-            state = State.IN_SYNC.value if outcome.result == SyncOutcome.Result.DONE else outcome.state
+        found = cell(flavor=wanted, infrastructure=where)
         mine = nodes_of(request.user).filter(pk=node).exists()
         context = {
             **self._context(request, f"{wanted} in {where}"),
             "flavor": wanted,
             "node": where,
-            "outcome": outcome,
-            "installed": installed,
-            "look": LOOKS[state],
+            "found": found,
+            "look": LOOKS[found.state],
+            "has_changed": found.state == CHANGED,
             "may_synchronise": mine and wanted.promoted and request.user.has_perm(PROMOTE),
-            "may_install": mine and not wanted.promoted and not installed and may_install(request.user),
-            "is_fine": state == State.IN_SYNC.value,
+            "may_install": mine and not wanted.promoted and not found.installation and may_install(request.user),
+            "is_fine": found.state == State.IN_SYNC.value,
         }
         return TemplateResponse(request, "admin/flavors/flavor/cell.html", context)
 

@@ -106,8 +106,9 @@ def test_a_comparison_is_started_in_the_background(admin_client: Client) -> None
 def test_a_cell_says_what_differs_and_offers_the_repair(admin_client: Client) -> None:
     make_registered("Spain2")
     flavor = make_flavor(name="a", flavorid="a")
-    run = make_run("Spain2", 9, {"a": State.DIFFERENT})
-    SyncOutcome.objects.update(differences=[{"member": "ram", "node": 4096, "catalogue": 8192}], reason="Nova cannot.")
+    differences = [{"member": "ram", "node": 4096, "catalogue": 8192}]
+    run = make_run("Spain2", 9, {"a": State.DIFFERENT}, differences=differences)
+    SyncOutcome.objects.update(reason="Nova cannot.")
     text = admin_client.get(cell(flavor, "Spain2")).text
     for shown in ("≠ different", "4096", "8192", "Nova cannot.", "Synchronise a in Spain2", page_of(run)):
         assert shown in text

@@ -1,12 +1,17 @@
-"""Which node has which flavor, as it was last compared."""
+"""Which node has which flavor, as it was last seen."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from django.db import transaction
 from pytest_django import DjangoAssertNumQueries
 
-from flavors.coverage import RECORDED, UNRECORDED, State, coverage
-from flavors.models import SyncNode, SyncOutcome, SyncRun
+from flavors import services
+from flavors.coverage import CHANGED, RECORDED, UNRECORDED, State, cell, coverage
+from flavors.models import Flavor, SyncNode, SyncOutcome, SyncRun
+from flavors.sightings import Seen, write
 from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
 from infrastructures.models import Infrastructure
 
@@ -17,9 +22,16 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def make_run(
-    node: str, hour: int, states: dict[str, str], *, whole: bool = True, result: str = "", compared: bool = True
+    node: str,
+    hour: int,
+    states: dict[str, str],
+    *,
+    whole: bool = True,
+    result: str = "",
+    compared: bool = True,
+    differences: Sequence[dict[str, object]] = (),
 ) -> SyncRun:
-    """Return a run that has compared a node at that hour, and found flavors, by id, in these states."""
+    """Return a run that has compared a node at that hour, and seen flavors, by id, in these states."""
     at = NOON.replace(hour=hour)
     run = SyncRun.objects.create(
         state=SyncRun.State.DRIFT, finished_at=at, flavorids=[] if whole else sorted(states), repairs=bool(result)
@@ -32,14 +44,37 @@ def make_run(
         state="done",
         compared_at=at if compared else None,
         finished_at=at,
+        unreachable=State.UNREACHABLE in states.values(),
     )
     SyncOutcome.objects.bulk_create(
         SyncOutcome(
-            node=part, flavorid=flavorid, name=flavorid, state=state, action=ACTIONS.get(state, "cannot"), result=result
+            node=part,
+            flavorid=flavorid,
+            name=flavorid,
+            state=state,
+            action=ACTIONS.get(state, "cannot"),
+            result=result,
+            differences=list(differences),
         )
         for flavorid, state in states.items()
     )
+    if compared and not part.unreachable:
+        see(infrastructure, at, {id: State.IN_SYNC if result else state for id, state in states.items()}, differences)
     return run
+
+
+def see(
+    infrastructure: Infrastructure, at: datetime, states: Mapping[str, str], differences: Sequence[Any] = ()
+) -> None:
+    """Write down that flavors, by id, were seen in these states."""
+    seen = [
+        Seen(
+            flavor=flavor, infrastructure=infrastructure, state=State(states[flavor.flavorid]), differences=differences
+        )
+        for flavor in Flavor.objects.filter(flavorid__in=states)
+    ]
+    with transaction.atomic():
+        write(seen, as_of=at)
 
 
 def states(**options: object) -> dict[str, list[str]]:
@@ -101,6 +136,65 @@ def test_a_node_that_was_only_compared_in_part_is_shown_as_far() -> None:
     make_run("Crete", 10, {"a": State.MISSING}, whole=False)
     assert states() == {"a": [State.MISSING], "b": [UNRECORDED]}
     assert coverage().oldest is None
+
+
+@pytest.mark.parametrize("state", [State.IN_SYNC, State.DIFFERENT, State.OTHER_ID, State.NAME_TAKEN])
+@pytest.mark.parametrize(
+    "change",
+    [{"ram": 131072}, {"name": "b"}, {"extra_specs": {"hw:cpu_policy": "shared"}}, {"description": "larger"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_was_seen_of_a_flavor_that_has_changed_since_holds_no_longer(state: str, change: dict[str, Any]) -> None:
+    flavor = make_flavor(name="a", flavorid="a")
+    make_run("Crete", 10, {"a": state})
+    before = {name: getattr(flavor, name) for name in change}
+    for values, shown in ((change, CHANGED), (before, state)):
+        Flavor.objects.filter(pk=flavor.pk).update(**values)  # past every service
+        (row,) = coverage().rows
+        assert row.states == [shown]
+        flavor.refresh_from_db()
+        assert cell(flavor=flavor, infrastructure=make_infrastructure("Crete")).state == shown
+
+
+def test_what_is_missing_is_missing_whatever_it_should_be_like() -> None:
+    make_flavor(name="a", flavorid="a")
+    make_run("Crete", 10, {"a": State.MISSING})
+    Flavor.objects.update(ram=7)
+    assert states() == {"a": [State.MISSING]}
+
+
+def test_promoting_a_flavor_changes_nothing_of_what_was_seen() -> None:
+    flavor = make_flavor(name="a", flavorid="a", promoted=False)
+    make_run("Crete", 10, {"a": State.IN_SYNC})
+    services.promote(flavor=flavor)
+    assert states() == {"a": [State.IN_SYNC]}
+
+
+def test_a_comparison_with_what_the_flavor_was_before_says_nothing_of_what_it_is_now() -> None:
+    """A run may read the catalogue, and the flavor be changed before the run has written down what it found."""
+    flavor = make_flavor(name="a", flavorid="a")
+    Flavor.objects.update(ram=7)
+    crete = make_infrastructure("Crete")
+    with transaction.atomic():
+        write([Seen(flavor=flavor, infrastructure=crete, state=State.IN_SYNC)], as_of=NOON)
+    assert states() == {"a": [CHANGED]}
+
+
+def test_in_a_node_that_cannot_be_reached_only_what_was_seen_since_is_known() -> None:
+    for name in ("a", "b"):
+        make_flavor(name=name, flavorid=name)
+    make_run("Crete", 9, {"a": State.IN_SYNC, "b": State.IN_SYNC})
+    make_run("Crete", 10, {"a": State.UNREACHABLE, "b": State.UNREACHABLE})
+    assert states() == {"a": [State.UNREACHABLE], "b": [State.UNREACHABLE]}
+    see(make_infrastructure("Crete"), NOON.replace(hour=11), {"b": State.MISSING})
+    assert states() == {"a": [State.UNREACHABLE], "b": [State.MISSING]}
+    found = {
+        flavor.name: cell(flavor=flavor, infrastructure=make_infrastructure("Crete")).state
+        for flavor in Flavor.objects.all()
+    }
+    assert found == {"a": State.UNREACHABLE, "b": State.MISSING}
+    make_run("Crete", 12, {"a": State.IN_SYNC, "b": State.MISSING})
+    assert states() == {"a": [State.IN_SYNC], "b": [State.MISSING]}
 
 
 def test_what_was_not_compared_is_known_by_the_record() -> None:

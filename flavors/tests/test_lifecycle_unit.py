@@ -106,7 +106,8 @@ def watched(federation: Federation) -> Iterator[list[str]]:
     def executed(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         verb = sql.split(maxsplit=1)[0]
         if verb in ("INSERT", "UPDATE", "DELETE"):
-            events.append(f"{verb} {'installation' if 'flavors_installation' in sql else 'flavor'}")
+            table = next(name for name in ("installation", "sighting", "flavor") if f"flavors_{name}" in sql)
+            events.append(f"{verb} {table}")
         return execute(sql, params, many, context)
 
     for cloud in federation.clouds.values():
@@ -115,8 +116,9 @@ def watched(federation: Federation) -> Iterator[list[str]]:
         yield events
 
 
-PUT_IN = ["INSERT flavor", "INSERT installation"]
-TAKE_OUT = ["DELETE installation", "DELETE flavor"]
+INSTALL = ["INSERT sighting", "INSERT installation"]
+PUT_IN = ["INSERT flavor", *INSTALL]
+TAKE_OUT = ["DELETE sighting", "DELETE installation", "DELETE sighting", "DELETE flavor"]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ TAKE_OUT = ["DELETE installation", "DELETE flavor"]
         (
             "public",
             lambda: update(nodes=["Rohan"]),
-            ["Rohan: POST /flavors", "Rohan: POST /flavors/42/os-extra_specs", "INSERT installation"],
+            ["Rohan: POST /flavors", "Rohan: POST /flavors/42/os-extra_specs", *INSTALL],
         ),
         ("private", delete, ["Mordor: DELETE /flavors/42"]),
         ("public", delete, ["Mordor: DELETE /flavors/42", *TAKE_OUT]),

@@ -13,11 +13,12 @@ from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
 
-from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
+from flavors.models import Flavor, SyncOutcome, SyncRun
+from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
+from flavors.tests.test_coverage import NOON, make_run
 from flavorsync_project.api.metrics import REQUESTS
 from flavorsync_project.api.tests import site
-from infrastructures.models import Infrastructure
-from infrastructures.tests.factories import make_infrastructure, make_replacement
+from infrastructures.tests.factories import make_replacement
 
 TOKEN = "a-token-for-the-metrics"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -206,16 +207,13 @@ def read(client: Client) -> dict[tuple[str, tuple[str, ...]], float]:
     }
 
 
-def compare(state: SyncOutcome.State, *infrastructures: Infrastructure) -> list[SyncNode]:
-    """Return the nodes of a run that has found a flavor in this state in each."""
-    run = SyncRun.objects.create()
-    nodes = [
-        SyncNode.objects.create(run=run, infrastructure=one, name=one.name, compared_at=run.created_at)
-        for one in infrastructures
-    ]
-    for node in nodes:
-        SyncOutcome.objects.create(node=node, flavorid="1", name="one", state=state, action=SyncOutcome.Action.CREATE)
-    return nodes
+def the_one_series(client: Client, node: str) -> dict[str, float]:
+    """Return how many flavors are told to be in each state in a node, without those in which there is none."""
+    return {
+        labels[1]: count
+        for (name, labels), count in read(client).items()
+        if name == "flavorsync_drift_flavors" and labels[0] == node and count
+    }
 
 
 @pytest.mark.django_db
@@ -223,37 +221,56 @@ def test_the_state_of_the_federation(
     client: Client, settings: Settings, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     settings.METRICS_TOKEN = TOKEN
-    mordor, spain2 = make_infrastructure("Mordor"), make_infrastructure("Spain2")
-    flavor = Flavor.objects.create(flavorid="1", name="one", vcpus=1, ram=1, disk=1, public=True, promoted=True)
-    Flavor.objects.create(flavorid="2", name="two", vcpus=1, ram=1, disk=1, public=True)
-    Installation.objects.create(flavor=flavor, infrastructure=mordor)
-    make_replacement(infrastructure=mordor)
-    states, actions, results = SyncOutcome.State, SyncOutcome.Action, SyncOutcome.Result
-    compare(states.MISSING, mordor, spain2)
-    _, node = compare(states.IN_SYNC, mordor, spain2)  # the later run is what counts
-    for id, result in (("2", results.PLANNED), ("3", results.DONE), ("4", results.FAILED)):
-        SyncOutcome.objects.create(
-            node=node, flavorid=id, name=id, state=states.DIFFERENT, action=actions.REPLACE, result=result
-        )
-    (part,) = compare(states.IN_SYNC, spain2)
-    SyncRun.objects.filter(pk=part.run_id).update(flavorids=["1"])  # which says nothing of the others
+    flavors = [make_flavor(flavorid=id, name=id) for id in "1234"]
+    make_flavor(flavorid="5", name="5", promoted=False)
+    make_installation(flavors[0], "Mordor")
+    make_replacement(infrastructure=make_infrastructure("Mordor"))
+    missing, different = SyncOutcome.State.MISSING, SyncOutcome.State.DIFFERENT
+    for node in ("Mordor", "Spain2"):
+        make_run(node, 9, {"1": missing, "5": different})
+    make_run("Mordor", 10, {"1": SyncOutcome.State.IN_SYNC})  # the later one is what counts
+    make_run("Spain2", 10, {"2": different, "4": different})
+    make_run("Spain2", 11, {"3": different}, result="done", whole=False)
+    SyncRun.objects.create()
     with django_assert_max_num_queries(8):
         figures = read(client)
     assert figures["flavorsync_database_up", ()] == 1
-    assert figures["flavorsync_catalogue_flavors", ("public",)] == 2
-    assert figures["flavorsync_catalogue_flavors", ("promoted",)] == 1
+    assert figures["flavorsync_catalogue_flavors", ("public",)] == 5
+    assert figures["flavorsync_catalogue_flavors", ("promoted",)] == 4
     assert figures["flavorsync_open_replacements", ("Mordor",)] == 1
     assert figures["flavorsync_open_replacements", ("Spain2",)] == 0
-    assert figures["flavorsync_sync_runs", ("waiting",)] == 3
+    assert figures["flavorsync_sync_runs", ("drift",)] == 5
     assert figures["flavorsync_sync_runs", ("failed",)] == 0
-    assert figures["flavorsync_sync_queue_length", ()] == 3
+    assert figures["flavorsync_sync_queue_length", ()] == 1
     assert 0 <= figures["flavorsync_sync_queue_seconds", ()] < 300
     assert figures["flavorsync_drift_flavors", ("Mordor", "missing")] == 0
     assert figures["flavorsync_drift_flavors", ("Spain2", "different")] == 2
     assert ("flavorsync_drift_flavors", ("Spain2", "in_sync")) not in figures
-    assert figures["flavorsync_node_compared_timestamp_seconds", ("Spain2",)] == pytest.approx(
-        node.run.created_at.timestamp()
-    )
+    assert the_one_series(client, "Spain2") == {"missing": 1, "different": 2}
+    assert figures["flavorsync_node_compared_timestamp_seconds", ("Spain2",)] == NOON.replace(hour=10).timestamp()
+
+
+@pytest.mark.django_db
+def test_what_was_seen_of_a_flavor_that_has_changed_since_is_not_told_as_if_it_were_so(
+    client: Client, settings: Settings
+) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    for id in "123":
+        make_flavor(flavorid=id, name=id)
+    make_run("Mordor", 9, dict(zip("123", ["in_sync", "different", "missing"], strict=True)))
+    assert the_one_series(client, "Mordor") == {"different": 1, "missing": 1}
+    Flavor.objects.update(ram=7)
+    assert the_one_series(client, "Mordor") == {"changed": 2, "missing": 1}
+
+
+@pytest.mark.django_db
+def test_of_a_node_that_could_not_be_asked_nothing_else_is_told(client: Client, settings: Settings) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    for id in "123":
+        make_flavor(flavorid=id, name=id)
+    make_run("Mordor", 9, dict.fromkeys("123", SyncOutcome.State.MISSING))
+    make_run("Mordor", 10, {"1": SyncOutcome.State.UNREACHABLE}, whole=False)
+    assert the_one_series(client, "Mordor") == {"unreachable": 3}
 
 
 @pytest.mark.usefixtures("_no_database")

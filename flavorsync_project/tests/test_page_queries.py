@@ -19,7 +19,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 
-from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
+from flavors.models import Flavor, Installation, Sighting, SyncNode, SyncOutcome, SyncRun
 from flavors.tasks import carry_out_run
 from flavors.tests.factories import make_flavor
 from identity.models import User
@@ -63,7 +63,7 @@ OF_ROWS = {
     "flavors_flavor: install_flavors": 11,
     "flavors_flavor: synchronise_flavors": 10,
     "flavors_flavor_coverage": 8,
-    "flavors_flavor_cell": 7,
+    "flavors_flavor_cell": 9,
     "flavors_flavor_compare": 3,
     "two nodes": 4,
     "flavors_syncrun_changelist": 7,
@@ -89,7 +89,7 @@ OF_NONE = {
     "infrastructures_infrastructure: check_connections": 10,
     "infrastructures_replacement_change": 4,
     "flavors_flavor_add": 2,
-    "a draft: delete": 5,
+    "a draft: delete": 6,
     "two nodes: install": 2,
 }
 BOUNDS = OF_ROWS | OF_NONE
@@ -145,6 +145,7 @@ def fill(count: int, federation: Federation) -> dict[str, Model]:
     for ram, cloud in enumerate(federation.clouds.values(), start=1):
         documents = [flavor_document(id=f"own-{number}", name=f"own-{number}", ram=ram) for number in numbers]
         cloud.flavors = {document["id"]: document for document in documents}
+    _see(nodes, Flavor.objects.all(), [{"member": "ram", "node": each, "catalogue": 1} for each in numbers])
     made = [flavors[0], nodes[0], *_people(numbers, nodes), _run(count, nodes, flavors), _task(numbers)]
     made += [make_replacement(infrastructure=node) for node in nodes][:1]
     made += [_history(made)]
@@ -180,6 +181,15 @@ def _run(count: int, nodes: list[Infrastructure], flavors: list[Flavor]) -> Sync
             for flavor in flavors
         )
     return run
+
+
+def _see(nodes: Iterable[Infrastructure], flavors: Iterable[Flavor], differences: list[dict[str, object]]) -> None:
+    state, now = SyncOutcome.State.DIFFERENT, timezone.now()
+    Sighting.objects.bulk_create(
+        Sighting(flavor=flavor, infrastructure=node, state=state, since=now, seen_at=now, differences=differences)
+        for flavor in flavors
+        for node in nodes
+    )
 
 
 def _task(numbers: Iterable[int]) -> DBTaskResult[Any, Any]:
