@@ -3,9 +3,18 @@
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 from django.core.cache import caches
 
 from infrastructures.openstack.breaker import forget_failures
+
+pytest_plugins = ["flavorsync_project.tests.workers"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _locks_of_this_process(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep locks, which go by names such as that of a node, where no other worker has any."""
+    settings.BASE_DIR = tmp_path_factory.mktemp("base")
 
 
 @pytest.fixture(autouse=True)

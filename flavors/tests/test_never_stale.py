@@ -12,9 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings
 
-from flavors.tests.process import a_database
+from flavors.tests.process import ROOT, a_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
@@ -57,7 +56,7 @@ def database_url(tmp_path: Path) -> Iterator[str]:
     with a_database(str(tmp_path)) as url:
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "--verbosity=0"],
-            cwd=settings.BASE_DIR, env=_environment(url), check=True, timeout=120,
+            cwd=ROOT, env=_environment(url), check=True, timeout=120,
         )  # fmt: skip
         yield url
 
@@ -74,7 +73,7 @@ def read(request: pytest.FixtureRequest, database_url: str) -> Iterator[Callable
     """Have the other process read, and return what it has read."""
     with subprocess.Popen(
         [sys.executable, "-m", "flavors.tests.reader", request.param],
-        cwd=settings.BASE_DIR, env=_environment(database_url), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        cwd=ROOT, env=_environment(database_url), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, text=True, bufsize=1,
     ) as reader:  # fmt: skip
         asked, answered = reader.stdin, reader.stdout

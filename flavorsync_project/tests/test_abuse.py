@@ -73,7 +73,7 @@ BEYOND_THE_SCHEMA = re.compile(
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def document() -> Any:
     return yaml.safe_load(APIClient().get("/v1/schema").content)
 

@@ -36,7 +36,7 @@ OPERATIONS = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def document() -> Any:
     answer = APIClient().get("/v1/schema")
     assert answer.status_code == 200

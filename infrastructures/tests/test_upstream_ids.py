@@ -16,6 +16,8 @@ from infrastructures.services import in_each_cloud
 from infrastructures.tests.cloud import TOKEN, Cloud, Federation, flavor_document
 from infrastructures.tests.factories import a_registered, make_region
 
+AN_ID = "req-7f9c1d7e-5e0f-4ac9-9d5e-3f1c5d1f6a10"
+
 
 def of_a_request(work: Any) -> str:
     """Return the id of a request during which *work* is done."""
@@ -96,6 +98,6 @@ def test_what_the_clouds_call_it_is_in_the_access_line(cloud: Cloud, caplog: pyt
     assert (failed["nodes"], failed["upstream_request_ids"]) == (["Spain2"], [second])
 
 
-@pytest.mark.parametrize("text", [None, "", "req-7", "7", f"req-{uuid4()} ", f"req-{uuid4()}\nreq-{uuid4()}"])
+@pytest.mark.parametrize("text", [None, "", "req-7", "7", f"{AN_ID} ", f"{AN_ID}\n{AN_ID}"])
 def test_only_an_id_is_taken_for_one(text: str | None) -> None:
     assert upstream_id(text) == ""

@@ -15,6 +15,9 @@ esac
 """
 
 
+WORKERS = "-n auto --dist loadscope"
+
+
 def _told_the_lab(checkout: Checkout) -> list[str]:
     log = checkout.folder / "lab.log"
     return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
@@ -33,14 +36,14 @@ def test_everything_is_set_up_and_the_lab_goes_with_the_tests(checkout: Checkout
     answer = checkout.run("test", "flavors", "-k", "promoted")
     assert answer.returncode == 0, answer.stderr
     assert checkout.installed() == ["requirements-dev.txt"]
-    assert _pytest_arguments(checkout) == ["flavors -k promoted"]
+    assert _pytest_arguments(checkout) == [f"{WORKERS} flavors -k promoted"]
     assert _told_the_lab(checkout) == ["test status", "test up", "test down"]
 
 
 def test_fast_leaves_out_the_lab(checkout: Checkout) -> None:
     answer = checkout.run("test", "--fast", "-x")
     assert answer.returncode == 0, answer.stderr
-    assert _pytest_arguments(checkout) == ["-m not lab -x"]
+    assert _pytest_arguments(checkout) == [f"{WORKERS} -m not lab -x"]
     assert _told_the_lab(checkout) == []
 
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from django.conf import settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
-from flavors.tests.process import Process
+from flavors.tests.process import ROOT, Process
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 # Where to keep a picture of every page that is looked at, and at which widths; nowhere unless it is asked for.
@@ -69,9 +68,7 @@ class Site:
     @contextmanager
     def worker(self) -> Iterator[None]:
         """Have a worker of the queue at hand meanwhile."""
-        worker = subprocess.Popen(
-            [sys.executable, "manage.py", "run_worker"], cwd=settings.BASE_DIR, env=self.process.environment
-        )
+        worker = subprocess.Popen([sys.executable, "manage.py", "run_worker"], cwd=ROOT, env=self.process.environment)
         try:
             yield
         finally:

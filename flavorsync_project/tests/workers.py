@@ -1,0 +1,78 @@
+"""How the workers of pytest-xdist share the tests: a plugin of pytest.
+
+Its own `--dist loadgroup` writes a test's group into the test's id, which pytest 9.2 no longer heeds
+(pytest-xdist#1386): every test goes to any worker then, and nothing says so. Here the workers write the groups into a
+file, which whoever hands out the tests reads.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.workermanage import WorkerController
+
+LAB = "lab"
+_FOLDER = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Say how many share the tests: as many as there are processors, nobody those of a single file."""
+    is_one_file = len(config.args) == 1 and Path(config.args[0].partition("::")[0]).is_file()
+    return 0 if is_one_file else len(os.sched_getaffinity(0))
+
+
+def pytest_configure_node(node: "WorkerController") -> None:
+    """Tell a worker where to write the groups."""
+    node.workerinput["groups"] = str(_groups_file(node.config))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Write the groups of all tests, in a worker, before it says that it has collected them."""
+    if "groups" in (given := getattr(session.config, "workerinput", {})):
+        Path(given["groups"]).write_text(json.dumps({item.nodeid: group_of(item) for item in session.items}))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "Scheduler":
+    """Have the tests handed out by group, the largest group first, which is the lab's."""
+    return Scheduler(config, log)
+
+
+def group_of(item: pytest.Item) -> str:
+    """Return what tests that one worker must run have in common: the lab, a module's own fixtures; else nothing."""
+    if item.get_closest_marker("lab"):
+        return LAB
+    fixtures = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
+    if any(definition.scope == "module" for definitions in fixtures for definition in definitions):
+        return str(item.path)
+    return item.nodeid
+
+
+class Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
+    """What pytest-xdist asks which tests belong together."""
+
+    def __init__(self, config: pytest.Config, log: "Producer") -> None:
+        super().__init__(config, log)
+        self._groups: dict[str, str] = {}
+
+    def schedule(self) -> None:
+        """Begin, since all workers have collected the tests."""
+        self._groups = self._groups or json.loads(_groups_file(self.config).read_text())
+        super().schedule()
+
+    def _split_scope(self, nodeid: str) -> str:
+        return self._groups[nodeid]
+
+
+def _groups_file(config: pytest.Config) -> Path:
+    if _FOLDER not in config.stash:
+        config.stash[_FOLDER] = tempfile.TemporaryDirectory()
+        config.add_cleanup(config.stash[_FOLDER].cleanup)
+    return Path(config.stash[_FOLDER].name) / "groups.json"
