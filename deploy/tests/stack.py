@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,9 +181,14 @@ class MariaDB:
         done = subprocess.run(command, check=True, capture_output=True, text=True, env={"PATH": PATH}, timeout=DONE)
         return done.stdout
 
-    def kill_connections(self) -> int:
-        """End every connection of the service, and return how many there were."""
+    def rows(self, query: str) -> list[list[str]]:
+        """Return what a query of the service's database finds; NULL is `NULL`."""
+        return [row.split("\t") for row in self.execute(f"USE flavorsync; {query}").splitlines()]
+
+    def kill_connections(self, count: int | None = None) -> int:
+        """End every connection of the service, or *count* of them, and return how many there were."""
         ids = self.execute("SELECT id FROM information_schema.processlist WHERE user = 'flavorsync'").split()
+        ids = ids if count is None else random.sample(ids, min(count, len(ids)))
         for number in ids:
             try:
                 self.execute(f"KILL {number}")
@@ -201,6 +207,35 @@ class MariaDB:
         return subprocess.run(command, capture_output=True, env={"PATH": PATH}).returncode == 0
 
 
+class SQLite(MariaDB):
+    """A file in place of a server; nobody can end a connection to it."""
+
+    @property
+    def file(self) -> Path:
+        """Where it is."""
+        return self.folder / "db.sqlite3"
+
+    def start(self) -> None:
+        """Do nothing: the first who connects makes it."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+    def rows(self, query: str) -> list[list[str]]:
+        """Return what a query finds."""
+        with closing(sqlite3.connect(f"file:{self.file}?mode=ro", uri=True, timeout=DONE)) as connection:
+            found = connection.execute(query)
+            return [["NULL" if value is None else str(value) for value in row] for row in found]
+
+    def kill_connections(self, count: int | None = None) -> int:
+        """End none."""
+        return 0
+
+    def url(self, database: str = "flavorsync") -> str:
+        """Return the value of DATABASE_URL."""
+        return f"sqlite:///{self.file}"
+
+
 class Redis:
     """A Redis of our own, for what web's processes share."""
 
@@ -213,6 +248,11 @@ class Redis:
     def url(self) -> str:
         """Return the value of CACHE_URL."""
         return f"rediscache://127.0.0.1:{self.port}/0"
+
+    @property
+    def queue_url(self) -> str:
+        """Return the value of TASKS_REDIS_URL."""
+        return f"redis://127.0.0.1:{self.port}/1"
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -228,6 +268,12 @@ class Redis:
             self._process.terminate()
             self._process.wait(timeout=DONE)
 
+    def kill(self) -> None:
+        """Kill it (SIGKILL)."""
+        assert self._process
+        self._process.kill()
+        self._process.wait(timeout=DONE)
+
     def _answers(self) -> bool:
         assert self._process
         assert self._process.poll() is None, (self.folder / "log").read_text(errors="replace")[-2000:]
@@ -239,13 +285,21 @@ class Redis:
             return False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What a stack is made of."""
+
+    database: type[MariaDB] = MariaDB
+    queue_in_redis: bool = False
+
+
 class Stack:
     """nginx, web, worker and scheduler under a supervisor, over a database server of their own, before the lab.
 
     `cache` is what web's processes share, or None where there is no Redis: then each of them has its own.
     """
 
-    def __init__(self, lab: Lab, folder: Path, **settings: str) -> None:
+    def __init__(self, lab: Lab, folder: Path, shape: Shape, /, **settings: str) -> None:
         self.lab, self.folder = lab, folder
         self.user, self._python = _user_and_python()
         self.nginx_user = "www-data" if os.geteuid() == 0 else self.user
@@ -255,9 +309,12 @@ class Stack:
             (folder / name).mkdir()
             (folder / name).chmod(0o755)
             shutil.chown(folder / name, self.user)
-        self.database = MariaDB(folder / "mariadb", self.user)
+        self.database = shape.database(folder / "mariadb", self.user)
         self.cache = Redis(folder / "redis", self.user) if shutil.which("redis-server", path=PATH) else None
         self.settings = settings
+        if shape.queue_in_redis:
+            assert self.cache, "there is no redis-server"
+            self.settings["TASKS_REDIS_URL"] = self.cache.queue_url
         self._supervisord: subprocess.Popen[bytes] | None = None
         self.install()
 
@@ -272,6 +329,9 @@ class Stack:
                 shutil.copytree(source, self.root / name, ignore=skipped)
             else:
                 shutil.copy(source, self.root / name)
+        # Where a database on SQLite has its locks.
+        (self.root / ".locks").mkdir()
+        shutil.chown(self.root / ".locks", self.user)
         self._make_virtual_environment()
         self._make_folders_of_run()
         self._make_certificate()
@@ -541,11 +601,11 @@ def is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def running_stack(lab: Lab, **settings: str) -> Iterator[Stack]:
+def running_stack(lab: Lab, shape: Shape = Shape(), /, **settings: str) -> Iterator[Stack]:
     """Start a stack in a folder that its unprivileged user can enter; end it and remove the folder."""
     folder = Path(tempfile.mkdtemp(prefix="flavor-sync-"))
     folder.chmod(0o755)
-    stack = Stack(lab, folder, **settings)
+    stack = Stack(lab, folder, shape, **settings)
     try:
         try:
             stack.start()

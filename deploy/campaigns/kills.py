@@ -1,0 +1,136 @@
+"""Kill whatever there is at random moments, under four writers and a synchronisation, and see that nothing is lost.
+
+`scripts/campaign kills --help` says how it is run.
+"""
+
+import argparse
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from deploy.campaigns.checker import Findings, check
+from deploy.campaigns.victims import Victims
+from deploy.campaigns.writers import NODES, Resizer, Synchroniser, make_writers
+from deploy.tests.load import OPERATOR, Client, Record
+from deploy.tests.stack import MariaDB, Shape, SQLite, Stack, running_stack
+from lab import Lab, seed
+
+SECONDS_BETWEEN_KILLS = (0.2, 2.0)
+SECONDS_TO_FINISH = 300
+"""Seconds within which each writer is certain of its last write."""
+DATABASES: dict[str, type[MariaDB]] = {"mariadb": MariaDB, "sqlite": SQLite}
+SETTINGS = {
+    "OPENSTACK_TIMEOUT": "5",
+    "CLOUD_BREAKER_SECONDS": "3",
+    "SYNC_INTERVAL_MINUTES": "0",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the campaign and print its figures; the status is 1 when something was lost, half done or wrong."""
+    options = _parser().parse_args(arguments)
+    lab = Lab("test")
+    lab.up(lambda message: print(message, file=sys.stderr))
+    findings = campaign(lab, database=options.database, queue=options.queue, kills=options.kills, seed_=options.seed)
+    return 1 if findings else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/campaign kills", description=__doc__)
+    parser.add_argument("--database", choices=DATABASES, default="mariadb")
+    parser.add_argument("--queue", choices=["database", "redis"], default="database")
+    parser.add_argument("--kills", type=int, default=100, help="how many (100)")
+    parser.add_argument("--seed", type=int, default=1, help="of the random numbers (1)")
+    return parser
+
+
+def campaign(lab: Lab, *, database: str, queue: str, kills: int, seed_: int) -> Findings:
+    """Kill so often, print what was killed and what came of it, and return what is not as it has to be."""
+    lab.reset()
+    with a_service(lab, database, queue) as stack:
+        record, ended = Record(), threading.Event()
+        writers = make_writers(stack, record, ended)
+        _prepare(writers, lab)
+        for writer in writers:
+            writer.start()
+        killed = _kill(stack, lab, kills, random.Random(seed_), has_connections=database == "mariadb")
+        lasted = record.seconds
+        ended.set()
+        _join(writers, record)
+        known = {id: flavor for writer in writers for id, flavor in writer.flavors.items()}
+        findings = check(stack, known, record.wrong)
+    lab.reset()
+    print(f"{database}, queue in {queue}, seed {seed_}: {killed.total()} kills in {lasted:.0f} s")
+    _print_figures(killed, writers, record, findings)
+    print(f"{len(known)} flavors in the end. {findings}")
+    return findings
+
+
+@contextmanager
+def a_service(lab: Lab, database: str, queue: str) -> Iterator[Stack]:
+    """Run the whole service with two clouds, an operator of both, and a scheduler."""
+    shape = Shape(database=DATABASES[database], queue_in_redis=queue == "redis")
+    with running_stack(lab, shape, **SETTINGS) as stack:
+        for node, keystone in {"Mordor": lab.mordor_keystone_url, "Spain2": lab.keystone_url}.items():
+            account = ["--username", f"{node.lower()}-admin", "--tenant", node.lower(), "--password-file", "-"]
+            stack.manage("register_infrastructure", node, "--keystone-url", keystone, *account, stdin=seed.PASSWORD)
+        clouds = [argument for node in NODES for argument in ("--infrastructure", node)]
+        stack.manage("create_operator", OPERATOR["user"], *clouds, "--password-file", "-", stdin=OPERATOR["password"])
+        stack.control("start", "flavor-sync:scheduler")
+        yield stack
+
+
+def _prepare(writers: Sequence[Client], lab: Lab) -> None:
+    for writer in writers:
+        if isinstance(writer, Resizer):
+            writer.prepare(lab)
+
+
+def _kill(stack: Stack, lab: Lab, kills: int, chance: random.Random, *, has_connections: bool) -> Counter[str]:
+    """Kill one after the other, of each kind about as many."""
+    kinds = Victims(stack, lab, chance).kinds(has_connections=has_connections)
+    sequence = [kinds[number % len(kinds)] for number in range(kills)]
+    chance.shuffle(sequence)
+    killed: Counter[str] = Counter()
+    for kill in sequence:
+        time.sleep(chance.uniform(*SECONDS_BETWEEN_KILLS))
+        kill()
+        killed[kill.__name__.replace("_", " ")] += 1
+    return killed
+
+
+def _join(writers: Sequence[Client], record: Record) -> None:
+    deadline = time.monotonic() + SECONDS_TO_FINISH
+    for writer in writers:
+        writer.join(max(0, deadline - time.monotonic()))
+        if writer.is_alive():
+            record.complain(f"{writer.name} has not come to an end")
+
+
+def _print_figures(killed: Counter[str], writers: Sequence[Client], record: Record, findings: Findings) -> None:
+    print(f"  {_listed(killed)}")
+    print(f"  {record.statuses.total()} requests, {record.repeated} writes repeated; {_by_status(record)}")
+    for writer in writers:
+        if isinstance(writer, Synchroniser):
+            runs = f"{writer.ended_in.total()} runs: {_listed(writer.ended_in)}"
+            print(f"  {runs}; cut short three times and given up: {findings.given_up}")
+
+
+def _by_status(record: Record) -> str:
+    counted: Counter[Any] = Counter()
+    for (_, status), number in record.statuses.items():
+        counted[status or "broken off"] += number
+    return ", ".join(f"{status}: {number}" for status, number in sorted(counted.items(), key=str))
+
+
+def _listed(counted: Counter[str]) -> str:
+    return ", ".join(f"{what} {number}" for what, number in sorted(counted.items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
