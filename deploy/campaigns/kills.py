@@ -4,6 +4,7 @@
 """
 
 import argparse
+import os
 import random
 import sys
 import threading
@@ -34,7 +35,7 @@ SETTINGS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the campaign and print its figures; the status is 1 when something was lost, half done or wrong."""
     options = _parser().parse_args(arguments)
-    lab = Lab("test")
+    lab = Lab(os.environ.get("FLAVORSYNC_LAB", "test"))
     lab.up(lambda message: print(message, file=sys.stderr))
     findings = campaign(lab, database=options.database, queue=options.queue, kills=options.kills, seed_=options.seed)
     return 1 if findings else 0

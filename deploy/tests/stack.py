@@ -356,6 +356,7 @@ class Stack:
             "KEYROCK_URL": self.lab.idm_url,
             "KEYROCK_APP_IDS": seed.IDM_APPLICATION,
             "KEYSTONE_URL": self.lab.keystone_url,
+            "INFRASTRUCTURE_URL_ALLOWLIST": "*,127.0.0.1",  # this machine, where the lab is
             **self.settings,
         }
         self.settings["FIELD_ENCRYPTION_KEYS"] = values["FIELD_ENCRYPTION_KEYS"]
