@@ -1,7 +1,8 @@
 """Which node has which flavor, as it was last seen: what the coverage map shows."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -27,6 +28,7 @@ CHANGED = "changed"
 class Node:
     """A column of the map; without `compared_at` it was never compared.
 
+    `compared_at` is when that of its cells was compared which it is longest ago for.
     `unreachable_since` is when the last run could not ask it, None when it could.
     """
 
@@ -62,7 +64,7 @@ class Coverage:
 
     @property
     def oldest(self) -> datetime | None:
-        """Return when the node was compared whose comparison is the oldest."""
+        """Return when the cell was compared which it is longest ago for."""
         return min((node.compared_at for node in self.nodes if node.compared_at), default=None)
 
 
@@ -84,13 +86,14 @@ def coverage(*, promoted: bool = True, flavor: str = "", node: str = "") -> Cove
         flavor: what the names of the flavors hold, in any case.
         node: what the names of the nodes hold, in any case.
 
-    Cost: six queries; one more while a node cannot be reached.
+    Cost: seven queries; one more while a node cannot be reached.
     """
     flavors = Flavor.objects.promoted() if promoted else Flavor.objects.published()
     # Names are compared here: a collation by code point knows no case.
     chosen = [each for each in flavors if flavor.lower() in each.name.lower()]
     with connection.cursor() as cursor:
-        nodes = [each for each in _nodes(cursor) if node.lower() in each.name.lower()]
+        comparable = {each.flavorid for each in chosen if each.promoted}
+        nodes = [each for each in _nodes(cursor, comparable) if node.lower() in each.name.lower()]
         rows = [Row(each.pk, each.name, each.promoted, [UNRECORDED] * len(nodes)) for each in chosen]
         states_of = {row.pk: row.states for row in rows}
         column_of = {each.pk: column for column, each in enumerate(nodes)}
@@ -148,6 +151,12 @@ _NODES = """
     FROM infrastructures_infrastructure infrastructure ORDER BY infrastructure.name
 """
 _COMPARISONS = "SELECT id, compared_at, unreachable FROM flavors_syncnode WHERE id IN ({})"
+_SOME = """
+    SELECT node.infrastructure_id, node.id, node.compared_at, outcome.flavorid
+    FROM flavors_syncnode node JOIN flavors_syncrun run ON run.id = node.run_id
+    JOIN flavors_syncoutcome outcome ON outcome.node_id = node.id
+    WHERE node.id > {} AND node.compared_at IS NOT NULL AND run.flavorids <> '[]' ORDER BY node.id
+"""
 _RUNNING = """
     SELECT id FROM flavors_syncrun WHERE state IN ('waiting', 'running') ORDER BY created_at DESC, id DESC LIMIT 1
 """
@@ -162,18 +171,36 @@ def _rows(cursor: CursorWrapper, query: str, keys: Collection[int] = ()) -> Sequ
     return rows
 
 
-def _nodes(cursor: CursorWrapper) -> Iterator[Node]:
-    """Yield the nodes, by name. Cost: two queries."""
+def _nodes(cursor: CursorWrapper, flavorids: AbstractSet[str]) -> Iterator[Node]:
+    """Yield the nodes, by name, of which these flavors are shown. Cost: three queries."""
     found = _rows(cursor, _NODES)
     keys = {key for _, _, *last in found for key in last if key}
     comparisons = {
         pk: (at.replace(tzinfo=UTC), bool(unreachable)) for pk, at, unreachable in _rows(cursor, _COMPARISONS, keys)
     }
+    later = _compared_later(cursor, {pk: whole or 0 for pk, _, whole, _ in found}, flavorids)
     nothing = (None, False)
     for pk, name, whole, last in found:
-        compared_at, _ = comparisons.get(whole, nothing)
+        whole_at, _ = comparisons.get(whole, nothing)
         last_at, unreachable = comparisons.get(last, nothing)
-        yield Node(pk, name, compared_at, last_at if unreachable else None)
+        ages = later.get(pk, {})
+        # What was compared later by itself hides the time of the whole when it is all that is shown
+        oldest = min(ages.values(), default=None) if not whole_at or ages.keys() >= flavorids else whole_at
+        yield Node(pk, name, last_at if unreachable else oldest, last_at if unreachable else None)
+
+
+def _compared_later(
+    cursor: CursorWrapper, wholes: Mapping[int, int], flavorids: Collection[str]
+) -> dict[int, dict[str, datetime]]:
+    """Return when flavors were last compared by runs over some alone, after the last *wholes*, by node and id.
+
+    One query.
+    """
+    later: dict[int, dict[str, datetime]] = defaultdict(dict)
+    for node, comparison, at, flavorid in _rows(cursor, _SOME, [min(wholes.values(), default=0)]):
+        if comparison > wholes.get(node, comparison) and flavorid in flavorids:
+            later[node][flavorid] = at.replace(tzinfo=UTC)
+    return later
 
 
 def _fill_with_record(cursor: CursorWrapper, states_of: Mapping[int, list[str]], column_of: Mapping[int, int]) -> None:

@@ -65,8 +65,8 @@ LEGEND = format_html_join(
 )
 # Stands for the flavor's key where the text of a cell is made once for all flavors
 KEY = "\0"
-# What is as it should be, or not known to be otherwise
-FINE = {State.IN_SYNC.value, RECORDED, UNRECORDED}
+# What is as it should be, or not known to be otherwise; a node that cannot be asked is said above the map, once
+NO_REASON = {State.IN_SYNC.value, State.UNREACHABLE.value, RECORDED, UNRECORDED}
 
 
 class CoveragePages:
@@ -85,13 +85,13 @@ class CoveragePages:
         ]
 
     def map_view(self, request: HttpRequest) -> HttpResponse:
-        """Show which node has which flavor. Cost: six queries, and two for the session."""
+        """Show which node has which flavor. Cost: as `coverage`, and two queries for the session."""
         _require(request, VIEW)
         everything = request.GET.get("which") == "public"
         asked = {name: request.GET.get(name, "").replace("\0", "").strip() for name in ("flavor", "node")}
         found = coverage(promoted=not everything, **asked)
         trouble = request.GET.get("only") == "trouble"
-        rows = [row for row in found.rows if not trouble or not FINE.issuperset(row.states)]
+        rows = [row for row in found.rows if not trouble or not NO_REASON.issuperset(row.states)]
         context = {
             # Without the admin's list of applications, which takes as long as the map, and its width
             "title": "Coverage map",
@@ -103,6 +103,7 @@ class CoveragePages:
             "trouble": trouble,
             "coverage": found,
             "oldest": found.oldest,
+            "unreachable": [node for node in found.nodes if node.unreachable_since],
             "figures": _figures(found),
             "shown": len(rows),
             "head": _head(found),

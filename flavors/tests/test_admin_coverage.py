@@ -76,6 +76,18 @@ def test_the_map_is_narrowed(admin_client: Client, query: dict[str, str], rows: 
     assert [name for name in ("a", "b", "c") if f'<th scope="row" title="{name}">{name}' in text] == rows
 
 
+def test_a_node_that_cannot_be_asked_is_a_line_and_no_reason_to_show_every_flavor(admin_client: Client) -> None:
+    for name in ("a", "b"):
+        make_flavor(name=name, flavorid=name)
+    make_run("Crete", 9, {"a": State.IN_SYNC, "b": State.MISSING})
+    make_run("Gent", 9, {"a": State.UNREACHABLE, "b": State.UNREACHABLE})
+    text = admin_client.get(MAP, {"only": "trouble"}).text
+    assert [name for name in ("a", "b") if f'<th scope="row" title="{name}">{name}' in text] == ["b"]
+    for query in ({"only": "trouble"}, {}):
+        assert admin_client.get(MAP, query).text.count("Gent could not be asked on 2026-11-23 09:00 UTC") == 1
+    assert "could not be asked" not in admin_client.get(MAP, {"node": "Crete"}).text
+
+
 def test_the_map_takes_as_many_queries_whatever_its_size(
     admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -83,7 +95,7 @@ def test_the_map_takes_as_many_queries_whatever_its_size(
         make_flavor(name=f"flavor {flavor}", flavorid=str(flavor))
     for node in range(10):
         make_run(f"Node {node}", 10, {str(flavor): State.IN_SYNC for flavor in range(20)})
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         assert admin_client.get(MAP).text.count("in sync</i>") == 200
 
 

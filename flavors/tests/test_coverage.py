@@ -135,7 +135,7 @@ def test_a_node_that_was_only_compared_in_part_is_shown_as_far() -> None:
         make_flavor(name=name, flavorid=name)
     make_run("Crete", 10, {"a": State.MISSING}, whole=False)
     assert states() == {"a": [State.MISSING], "b": [UNRECORDED]}
-    assert coverage().oldest is None
+    assert coverage().oldest == NOON.replace(hour=10)
 
 
 @pytest.mark.parametrize("state", [State.IN_SYNC, State.DIFFERENT, State.OTHER_ID, State.NAME_TAKEN])
@@ -224,6 +224,41 @@ def test_the_cost_does_not_grow(django_assert_num_queries: DjangoAssertNumQuerie
     for node in range(10):
         make_run(f"Node {node}", 10, {str(flavor): State.IN_SYNC for flavor in range(10)})
         make_run(f"Node {node}", 11, {"1": State.MISSING}, whole=False)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         found = coverage()
     assert found.counts == {State.IN_SYNC: 90, State.MISSING: 10}
+
+
+# How old it is
+
+
+def oldest(**options: Any) -> int | None:
+    """Return the hour of the oldest comparison that is shown."""
+    at = coverage(**options).oldest
+    return at.hour if at else None
+
+
+def test_the_oldest_comparison_is_that_of_what_is_shown() -> None:
+    for name in ("a", "b"):
+        make_flavor(name=name, flavorid=name)
+    make_run("Crete", 9, {"a": State.MISSING, "b": State.IN_SYNC})
+    make_run("Spain2", 10, {"a": State.MISSING, "b": State.IN_SYNC})
+    assert oldest() == 9
+    make_run("Crete", 11, {"a": State.IN_SYNC}, whole=False)
+    assert oldest() == 9  # of b
+    assert oldest(flavor="a") == 10  # in Spain2
+    assert oldest(flavor="a", node="Crete") == 11
+    make_run("Crete", 12, {"b": State.IN_SYNC}, whole=False)
+    assert oldest(node="Crete") == 11
+    assert oldest() == 10
+    make_run("Crete", 13, {"a": State.IN_SYNC, "b": State.IN_SYNC})
+    assert oldest(node="Crete") == 13
+
+
+def test_a_node_of_which_some_flavors_were_compared_was_compared() -> None:
+    for name in ("a", "b"):
+        make_flavor(name=name, flavorid=name)
+    make_run("Crete", 9, {"a": State.MISSING}, whole=False)
+    make_run("Crete", 11, {"a": State.MISSING}, whole=False)
+    [node] = coverage().nodes
+    assert node.compared_at == NOON.replace(hour=11)

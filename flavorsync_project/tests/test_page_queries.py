@@ -62,7 +62,7 @@ OF_ROWS = {
     "flavors_flavor: promote_flavors": 7,
     "flavors_flavor: install_flavors": 11,
     "flavors_flavor: synchronise_flavors": 10,
-    "flavors_flavor_coverage": 8,
+    "flavors_flavor_coverage": 9,
     "flavors_flavor_cell": 9,
     "flavors_flavor_compare": 3,
     "two nodes": 4,
