@@ -5,16 +5,17 @@ the record; what Nova was given for a request that then fails is taken back.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 
-from flavors import services
-from flavors.models import Flavor, Installation
+from flavors import services, sightings
+from flavors.installing import Installed, create_or_adopt, install_flavor
+from flavors.models import Flavor
 from flavors.permissions import PROMOTE
 from flavors.private import (
     PrivateFlavor,
@@ -29,7 +30,7 @@ from flavors.together import alone_in, delete_if_there, raise_first, raise_partl
 from flavorsync_project.api.errors import Conflict, Unauthorized
 from infrastructures.commits import again_when_not_written, read_certainly
 from infrastructures.models import Infrastructure
-from infrastructures.openstack.errors import FlavorConflict, FlavorNotFound
+from infrastructures.openstack.errors import FlavorNotFound
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.services import REGISTER, Outcome, in_each_cloud
@@ -114,7 +115,7 @@ def create_flavor(*, user: Any, values: Mapping[str, Any]) -> Flavor | PrivateFl
 
     def create() -> None:
         with alone_in(infrastructures, wanted.id, name=wanted.name):
-            make = _create_or_adopt if given else _create
+            make = create_or_adopt if given else _create
             outcomes = in_each_cloud(infrastructures, lambda nova: make(nova, wanted))
             given.update(outcome.infrastructure for outcome in outcomes if not outcome.error)
             with taken_back(wanted.id, given):
@@ -185,73 +186,26 @@ def _update_published(user: Any, flavor: Flavor, changes: Mapping[str, Any]) -> 
         raise Conflict("A published flavor stays public, and a promoted one promoted.")
     if resizes:
         raise Conflict("A published flavor keeps its name and sizes.")
-    added = [name for name in changes.get("nodes") or () if name not in flavor.nodes]
-    if added:
-        outcomes = install_flavor(flavor=flavor, infrastructures=_named(user, added))
-        raise_partly(outcomes, verb="Installed")
+    # Somebody else's node that is known to have it holds what was asked for; one's own is asked.
+    nodes = [name for name in changes.get("nodes") or () if name not in flavor.nodes or name in operated]
+    if nodes:
+        install(user=user, flavor=flavor, nodes=nodes)
     if changes.get("promoted"):
         services.promote(flavor=flavor)
     return Flavor.objects.with_nodes().get(pk=flavor.pk)
 
 
-def install_flavor(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> list[Outcome[bool]]:
-    """Make a flavor of the catalogue exist in these clouds; one that is there with the same values is adopted.
-
-    Who may do this is for the caller to know. Where it fails, the other clouds have it all the same.
-
-    Returns:
-        Of each cloud where it was not recorded yet, whether it had to be created, or the error.
+def install(*, user: Any, flavor: Flavor, nodes: Sequence[str]) -> list[Outcome[Installed]]:
+    """Install a flavor of the catalogue in nodes that *user* operates, and return how each comes to have it.
 
     Raises:
-        Conflict: somebody else is changing the flavor right now in one of them; nothing was done.
-        NotFound: somebody else has just deleted the flavor; nothing is left of it.
-
-    Cost: in each cloud one to three upstream calls, side by side; some five queries.
+        Conflict: there is no node of one of the names.
+        PermissionDenied: one of them is not the user's.
+        NotFound, CloudError, PartlyDone: as `install_flavor`, and a cloud's refusal.
     """
-    wanted = flavor.as_nova()
-    given: set[Infrastructure] = set()
-
-    def install() -> list[Outcome[bool]]:
-        with alone_in(infrastructures, wanted.id, name=wanted.name):
-            installed = {installation.infrastructure_id for installation in _installations(flavor, infrastructures)}
-            missing = [infrastructure for infrastructure in infrastructures if infrastructure.pk not in installed]
-            outcomes = in_each_cloud(missing, lambda nova: _create_or_adopt(nova, wanted))
-            given.update(outcome.infrastructure for outcome in outcomes if outcome.result)
-            with taken_back(wanted.id, given):
-                services.record_installations(
-                    flavor=flavor, infrastructures=[outcome.infrastructure for outcome in outcomes if not outcome.error]
-                )
-        return outcomes
-
-    return [
-        outcome if outcome.error else replace(outcome, result=outcome.infrastructure in given)
-        for outcome in again_when_not_written(install)
-    ]
-
-
-def preview_installation(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> list[Outcome[bool]]:
-    """Return what `install_flavor` would, as far as reading shows; nothing is changed.
-
-    Cost: in each cloud one upstream call, side by side; one query.
-    """
-    wanted = flavor.as_nova()
-    installed = {installation.infrastructure_id for installation in _installations(flavor, infrastructures)}
-    missing = [infrastructure for infrastructure in infrastructures if infrastructure.pk not in installed]
-    return in_each_cloud(missing, lambda nova: _is_missing(nova, wanted))
-
-
-def _is_missing(nova: Nova, wanted: NovaFlavor) -> bool:
-    """Say whether *wanted* is to be created; raise `FlavorConflict` where neither that nor adopting it is possible."""
-    for has in nova.list_flavors():
-        if has.id == wanted.id and not has.equals(wanted):
-            raise FlavorConflict(
-                nova.region.name, f"there is already a flavor of the id {wanted.id}, with other values."
-            )
-        if has.id == wanted.id:
-            return False
-        if has.name.lower() == wanted.name.lower():
-            raise FlavorConflict(nova.region.name, f"there is already a flavor named {wanted.name}.")
-    return True
+    outcomes = install_flavor(flavor=flavor, infrastructures=_named(user, nodes))
+    raise_partly(outcomes, verb="Installed")
+    return outcomes
 
 
 def _create(nova: Nova, wanted: NovaFlavor) -> bool:
@@ -260,45 +214,31 @@ def _create(nova: Nova, wanted: NovaFlavor) -> bool:
     return True
 
 
-def _create_or_adopt(nova: Nova, wanted: NovaFlavor) -> bool:
-    """Make Nova have *wanted*, and return whether it had to be created."""
-    try:
-        nova.create_flavor(wanted)
-    except FlavorConflict:
-        has = nova.find_flavor(wanted.id)
-        if has is None or not has.equals(wanted):
-            raise
-        return False
-    return True
-
-
 def _delete_published(user: Any, flavor: Flavor, node: str | None) -> None:
-    infrastructures = [
-        infrastructure for infrastructure in _operated(user, node) if infrastructure.name in flavor.nodes
-    ]
+    """Delete it in the nodes that have it, and in those that have had it: what was last seen may not be so any more."""
+    infrastructures = _known_in(flavor, _operated(user, node))
     if not infrastructures:
         where = f"the node {node}" if node else "a node that has it"
         raise PermissionDenied(f"You do not operate {where}.")
 
     def delete() -> list[Outcome[None]]:
         with ExitStack() as locks:
-            for installation in _installations(flavor, infrastructures):
-                locks.enter_context(alone_in([installation.infrastructure], installation.flavorid))
-            installations = {
-                installation.infrastructure: installation for installation in _installations(flavor, infrastructures)
-            }
-            ids = {infrastructure.name: installation.flavorid for infrastructure, installation in installations.items()}
-            outcomes = in_each_cloud(installations, lambda nova: delete_if_there(nova, ids[nova.region.name]))
-            gone = [installations[outcome.infrastructure] for outcome in outcomes if not outcome.error]
-            services.forget_installations(flavor=flavor, installations=gone)
+            for infrastructure, flavorid in _known_in(flavor, infrastructures).items():
+                locks.enter_context(alone_in([infrastructure], flavorid))
+            known = _known_in(flavor, infrastructures)
+            ids = {infrastructure.name: flavorid for infrastructure, flavorid in known.items()}
+            outcomes = in_each_cloud(known, lambda nova: delete_if_there(nova, ids[nova.region.name]))
+            gone = [outcome.infrastructure for outcome in outcomes if not outcome.error]
+            services.forget_installations(flavor=flavor, infrastructures=gone)
         return outcomes
 
     raise_partly(again_when_not_written(delete), verb="Deleted")
 
 
-def _installations(flavor: Flavor, infrastructures: Iterable[Infrastructure]) -> QuerySet[Installation]:
-    """Return where the flavor is among these clouds by now: until it was locked there, that may have changed."""
-    return flavor.installations.filter(infrastructure__in=infrastructures).select_related("infrastructure")
+def _known_in(flavor: Flavor, infrastructures: Collection[Infrastructure]) -> dict[Infrastructure, str]:
+    """Return the ids by which the flavor is known in these clouds by now: until it is locked there, that may change."""
+    known = sightings.known_ids(infrastructures)
+    return {each: known[flavor.pk, each.pk] for each in infrastructures if (flavor.pk, each.pk) in known}
 
 
 # A private flavor
@@ -334,7 +274,7 @@ def _update_private(user: Any, variants: Sequence[PrivateFlavor], changes: Mappi
     def install_and_publish() -> NovaFlavor:
         with alone_in(infrastructures, flavor.id, name=flavor.name):
             wanted = still_the_same(flavor)
-            outcomes = in_each_cloud(added, lambda nova: _create_or_adopt(nova, wanted))
+            outcomes = in_each_cloud(added, lambda nova: create_or_adopt(nova, wanted))
             given.update(outcome.infrastructure for outcome in outcomes if outcome.result)
             raise_partly(outcomes, verb="Installed")
             if public:

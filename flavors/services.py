@@ -1,6 +1,6 @@
 """What happens to the flavors of the catalogue."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from rest_framework.exceptions import NotFound
 
 from flavors import sightings
 from flavors.models import Flavor, Installation, Sighting, SyncOutcome
+from flavors.sightings import Seen
 from flavorsync_project.api.errors import Conflict, MethodNotAllowedHere
 from infrastructures.commits import write_certainly, write_once
 from infrastructures.models import Infrastructure, Replacement
@@ -175,21 +176,34 @@ def promote(*, flavor: Flavor) -> None:
 def record_installations(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
     """Write down that these clouds' Novas have the flavor now, under its own id.
 
+    Raises and cost: as `record_seen`.
+    """
+    record_seen(flavor=flavor, seen=[sightings.installed(flavor, infrastructure) for infrastructure in infrastructures])
+
+
+def record_seen(*, flavor: Flavor, seen: Sequence[Seen]) -> None:
+    """Write down what was just seen of the flavor in clouds, by whoever has brought it there or has tried to.
+
     Raises:
         NotFound: somebody else has just deleted the flavor.
         Conflict: another flavor of the catalogue has this id there.
         NotWritten, MayBeWritten: as `write_once`.
 
-    Cost: two queries, in one transaction.
+    Cost: one query, and those of `sightings.write`, in one transaction.
     """
+    wanted = {(each.infrastructure.pk, each.flavorid) for each in seen if each.flavorid}
 
     def write() -> None:
         if not Flavor.objects.select_for_update().filter(pk=flavor.pk).exists():
             raise _gone(flavor)
-        _install(flavor, infrastructures)
+        sightings.write(seen)
+
+    def is_written() -> bool:
+        recorded = Installation.objects.select_for_update().filter(flavor=flavor)
+        return bool(wanted) and wanted <= set(recorded.values_list("infrastructure", "flavorid"))
 
     try:
-        write_once(write, is_written=lambda: _is_installed(flavor, infrastructures, flavor.flavorid))
+        write_once(write, is_written=is_written)
     except IntegrityError as error:
         raise Conflict(f"A node has a flavor of the id {flavor.flavorid} already.") from error
 
@@ -261,7 +275,7 @@ def record_repairs(
     write_certainly(write, is_written=lambda: _has_results(outcomes))
 
 
-def forget_installations(*, flavor: Flavor, installations: Iterable[Installation]) -> None:
+def forget_installations(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
     """Write down that these Novas no longer have the flavor, which leaves the catalogue with its last node.
 
     A promoted flavor stays.
@@ -269,20 +283,22 @@ def forget_installations(*, flavor: Flavor, installations: Iterable[Installation
     Raises:
         NotWritten, MayBeWritten: as `write_once`.
 
-    Cost: four queries, in one transaction.
+    Cost: some six queries, in one transaction.
     """
-    installations = list(installations)
 
     def write() -> None:
         locked = Flavor.objects.select_for_update().filter(pk=flavor.pk).first()
         if locked is None:
             return
-        sightings.forget(locked, [installation.infrastructure for installation in installations])
+        sightings.forget(locked, infrastructures)
         if not locked.promoted and not locked.installations.exists():
             locked.delete()
 
-    there = Installation.objects.select_for_update().filter(pk__in=[installation.pk for installation in installations])
-    write_once(write, is_written=lambda: not there.all().exists())
+    def is_written() -> bool:
+        known = sightings.known_ids(infrastructures)
+        return not any((flavor.pk, infrastructure.pk) in known for infrastructure in infrastructures)
+
+    write_once(write, is_written=is_written)
 
 
 @dataclass(frozen=True, kw_only=True)

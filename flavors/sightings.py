@@ -107,8 +107,7 @@ def record_findings(findings: Mapping[Infrastructure, Iterable[Finding]], *, as_
     seen = [found(finding, node) for node, of_node in findings.items() for finding in of_node]
     for attempt in range(MAX_ATTEMPTS):
         try:
-            # Twice is as good as once.
-            write_certainly(partial(write, seen, as_of=as_of), is_written=lambda: False)
+            write_certainly(partial(write, seen, as_of=as_of), is_written=partial(_is_told, seen))
             return
         except IntegrityError:  # a flavor or a node has gone meanwhile, or somebody else has just written the same
             if attempt == MAX_ATTEMPTS - 1:
@@ -167,6 +166,11 @@ def _of(model: Any, seen: Iterable[Seen]) -> Any:
     """Return the rows of these flavors in these nodes, which nobody else changes before the transaction ends."""
     flavors, infrastructures = {each.flavor.pk for each in seen}, {each.infrastructure.pk for each in seen}
     return model.objects.select_for_update().filter(flavor__in=flavors, infrastructure__in=infrastructures)
+
+
+def _is_told(seen: Collection[Seen]) -> bool:
+    rows = {(row.flavor_id, row.infrastructure_id): row for row in _of(Sighting, seen)}
+    return not any(each.tells_something_new(rows.get(each.key)) for each in seen)
 
 
 def _not_being_replaced(seen: Sequence[Seen]) -> list[Seen]:

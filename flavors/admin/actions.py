@@ -13,6 +13,7 @@ from rest_framework.exceptions import APIException
 from flavors import lifecycle, services
 from flavors.admin.plans import confirm_or_repair, start_and_show
 from flavors.admin.staff import at_work, nodes_of
+from flavors.installing import Installed
 from flavors.models import Flavor
 from flavors.together import PartlyDone
 from identity.principals import StaffMember
@@ -238,9 +239,8 @@ def _installation(flavor: Flavor) -> tuple[bool, str]:
 
 def _install(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
     names = [node.name for node in form.chosen] if form else []
-    before = set(flavor.nodes)
-    lifecycle.update_flavor(user=staff, flavorid=flavor.flavorid, node=None, changes={"nodes": names})
-    added = [name for name in names if name not in before]
+    outcomes = lifecycle.install(user=staff, flavor=flavor, nodes=names)
+    added = [outcome.infrastructure.name for outcome in outcomes if outcome.result is not Installed.PRESENT]
     return f"installed in {', '.join(added)}" if added else "was in all of these nodes already"
 
 

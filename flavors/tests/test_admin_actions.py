@@ -13,6 +13,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from flavors.models import Flavor
+from flavors.tests.drift import document_of
 from flavors.tests.factories import make_flavor, make_installation
 from flavors.tests.test_admin import VALUES, member_of_staff
 from infrastructures.models import Infrastructure
@@ -90,6 +91,7 @@ def test_a_draft_is_published(admin_client: Client) -> None:
 def test_flavors_are_installed_in_nodes(admin_client: Client, federation: Federation) -> None:
     small = make_flavor(name="small", flavorid="1", extra_specs={"quota:vif": "1"})
     large = make_installation(make_flavor(name="large", flavorid="2"), "Spain2").flavor
+    federation.clouds["Spain2"].flavors["2"] = document_of(large)
     answer = confirmation(admin_client, "install_flavors", small, large)
     assert [node.name for node in answer.context["form"]["nodes"].field.queryset] == ["Mordor", "Spain2"]
     assert federation.calls() == {}
@@ -97,7 +99,7 @@ def test_flavors_are_installed_in_nodes(admin_client: Client, federation: Federa
     assert said == ["large: installed in Mordor", "small: installed in Mordor, Spain2"]
     assert {name: sorted(cloud.flavors) for name, cloud in federation.clouds.items()} == {
         "Mordor": ["1", "2"],
-        "Spain2": ["1"],
+        "Spain2": ["1", "2"],
     }
     assert federation.clouds["Spain2"].flavors["1"]["extra_specs"] == {"quota:vif": "1"}
     assert sorted(small.nodes) == sorted(large.nodes) == ["Mordor", "Spain2"]

@@ -41,7 +41,9 @@ def lose_connection() -> None:
 def test_a_deletion_in_a_cloud_is_written_down() -> None:
     installation = make_installation(make_flavor(promoted=False), "Mordor")
     lose_connection()
-    again_when_not_written(lambda: forget_installations(flavor=installation.flavor, installations=[installation]))
+    again_when_not_written(
+        lambda: forget_installations(flavor=installation.flavor, infrastructures=[installation.infrastructure])
+    )
     assert not Flavor.objects.exists()
 
 

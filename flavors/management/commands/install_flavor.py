@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from flavors.lifecycle import install_flavor, preview_installation
+from flavors.installing import Installed, install_flavor, preview_installation
 from flavors.services import find_in_catalogue
 from flavorsync_project.console import commands
 from flavorsync_project.console.words import counted
@@ -13,7 +13,7 @@ from infrastructures.management.printing import print_json, refusals_in_one_line
 from infrastructures.models import Infrastructure
 from infrastructures.services import Outcome, find_infrastructures
 
-CREATED, ADOPTED, INSTALLED, FAILED = "created", "adopted", "already installed", "failed"
+FAILED = "failed"
 
 
 class Command(commands.Command):
@@ -21,7 +21,8 @@ class Command(commands.Command):
 
     help = (
         "Make a flavor of the catalogue exist in nodes, with all its Nova properties. Where it is already, under the "
-        "same id with the same values, it is adopted. Fails when one node failed; the others have it all the same. "
+        "same id with the same values, it is adopted; a node that is known to have it is asked, too. Fails when one "
+        "node failed; the others have it all the same. "
         "Example: manage.py install_flavor m1.huge --node Lannion2 --node Mordor"
     )
 
@@ -41,13 +42,15 @@ class Command(commands.Command):
             infrastructures = find_infrastructures(nodes) if nodes else list(Infrastructure.objects.with_credentials())
             work = preview_installation if dry_run else install_flavor
             outcomes = work(flavor=found, infrastructures=infrastructures)
-        rows = _rows(infrastructures, outcomes)
+        rows = [_row(outcome) for outcome in outcomes]
         if as_json:
             print_json(self.stdout, rows)
         else:
             for row in rows:
                 words = (
-                    f"to be {row['outcome']}" if dry_run and row["outcome"] in {CREATED, ADOPTED} else row["outcome"]
+                    f"to be {row['outcome']}"
+                    if dry_run and row["outcome"] in {Installed.CREATED, Installed.ADOPTED}
+                    else row["outcome"]
                 )
                 self.stdout.write(f"{row['reason'] or row['node'] + ': ' + words + '.'}")
         failed = [row for row in rows if row["outcome"] == FAILED]
@@ -55,15 +58,8 @@ class Command(commands.Command):
             raise CommandError(f"{len(failed)} of {counted(len(rows), 'node')} failed.")
 
 
-def _rows(infrastructures: list[Infrastructure], outcomes: list[Outcome[bool]]) -> list[dict[str, str]]:
-    by_node = {outcome.infrastructure: outcome for outcome in outcomes}
-    return [_row(infrastructure, by_node.get(infrastructure)) for infrastructure in infrastructures]
-
-
-def _row(infrastructure: Infrastructure, outcome: Outcome[bool] | None) -> dict[str, str]:
-    words, reason = INSTALLED, ""
-    if outcome and outcome.error:
-        words, reason = FAILED, str(outcome.error.detail)
-    elif outcome:
-        words = CREATED if outcome.result else ADOPTED
-    return {"node": infrastructure.name, "outcome": words, "reason": reason}
+def _row(outcome: Outcome[Installed]) -> dict[str, str]:
+    node = outcome.infrastructure.name
+    if outcome.error:
+        return {"node": node, "outcome": FAILED, "reason": str(outcome.error.detail)}
+    return {"node": node, "outcome": str(outcome.result), "reason": ""}
