@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
-import traceback
+from pathlib import Path
 from socket import socket
 from types import SimpleNamespace
 from typing import Any
@@ -71,6 +73,7 @@ _REFUSALS: tuple[tuple[type[Exception], tuple[int, str, str]], ...] = (
     (errors.ParseException, (400, "Bad Request", "The request is malformed: it is not valid HTTP.")),
 )
 
+_MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 _OWNER = "FLAVORSYNC_METRICS_OWNER"
 
 
@@ -91,10 +94,26 @@ def _share_metrics() -> None:
 _share_metrics()
 
 
+def on_starting(server: Any) -> None:
+    """Have the settings looked at before there are workers, each of which would say what is wrong with them.
+
+    In a process of its own: what the master has loaded, it would hand on to the workers of a reload.
+    """
+    command = [sys.executable, str(_MANAGE), "version"]
+    looked = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 — a script of ours
+    if looked.returncode:
+        on_exit(server)
+        sys.exit(looked.returncode)
+
+
 def on_exit(server: Any) -> None:
     """Remove the folder of figures, if it was ours."""
     if os.environ.get(_OWNER) == str(os.getpid()):
         shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+
+
+class _Unsaid(Exception):
+    """An exception of which nothing is told but its kind, and where it came from."""
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -119,8 +138,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         kind = type(exc).__name__
         if status == 500:
             # Without the exception's words, which may be the client's.
-            frames = "".join(traceback.format_tb(exc.__traceback__)).rstrip()
-            self.log.error("Failed to answer a request from %s: %s\n%s", address, kind, frames, extra=extra)
+            unsaid = (_Unsaid, _Unsaid(kind), exc.__traceback__)
+            self.log.error("Failed to answer a request from %s: %s", address, kind, exc_info=unsaid, extra=extra)
         else:
             self.log.warning("Refused a request from %s: %d %s", address, status, kind, extra=extra)
         if getattr(req, "flavorsync_answered", False):

@@ -1,75 +1,15 @@
-"""System checks of the settings that no app owns."""
+"""System checks of what settings mean together, and in a deployment; each by itself is checked when it is read."""
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 
-SUPPORTED_MICROVERSIONS = range(61, 97)
-"""2.61 tells extra specs with the flavor; 2.96 is the highest that novaclient knows."""
-
-SHORTEST_TOKEN = 16
-
 # By code point, and "a " is not "a": MariaDB's, and MySQL's.
 COLLATIONS = ("utf8mb4_nopad_bin", "utf8mb4_0900_bin")
-
-
-@register(Tags.compatibility)
-def check_nova_api_version(**_: Any) -> list[CheckMessage]:
-    """Check that NOVA_API_VERSION is a microversion that keeps a flavor whole when it is replaced."""
-    version = re.fullmatch(r"2\.(\d{1,3})", settings.NOVA_API_VERSION)
-    if version and int(version[1]) in SUPPORTED_MICROVERSIONS:
-        return []
-    return [
-        Error(
-            f"NOVA_API_VERSION is {settings.NOVA_API_VERSION!r}, which is not supported.",
-            hint=f"Give one from 2.{SUPPORTED_MICROVERSIONS.start} to 2.{SUPPORTED_MICROVERSIONS.stop - 1}. "
-            "A cloud that knows less is spoken to in what it knows.",
-            id="flavorsync.E001",
-        )
-    ]
-
-
-@register(Tags.compatibility)
-def check_openstack_verify(**_: Any) -> list[CheckMessage]:
-    """Check that OPENSTACK_VERIFY is true, false, or a file or folder that is there."""
-    verify = settings.OPENSTACK_VERIFY
-    if isinstance(verify, bool) or Path(verify).exists():
-        return []
-    return [
-        Error(
-            f"OPENSTACK_VERIFY names {verify!r}, which does not exist.",
-            hint="Give true, false, or the path of a file of certificate authorities.",
-            id="flavorsync.E002",
-        )
-    ]
-
-
-@register(Tags.compatibility)
-def check_log_format(**_: Any) -> list[CheckMessage]:
-    """Check that LOG_FORMAT is one that there is."""
-    if settings.LOG_FORMAT in ("line", "json"):
-        return []
-    return [Error(f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", hint="Give line or json.", id="flavorsync.E010")]
-
-
-@register(Tags.security)
-def check_metrics_token(**_: Any) -> list[CheckMessage]:
-    """Check that METRICS_TOKEN, if there is one, cannot be guessed."""
-    if not settings.METRICS_TOKEN or len(settings.METRICS_TOKEN) >= SHORTEST_TOKEN:
-        return []
-    return [
-        Error(
-            f"METRICS_TOKEN has fewer than {SHORTEST_TOKEN} characters.",
-            hint='Make one with python -c "import secrets; print(secrets.token_urlsafe())".',
-            id="flavorsync.E011",
-        )
-    ]
 
 
 @register(Tags.database)
@@ -99,23 +39,6 @@ def _collation_messages(alias: str) -> list[CheckMessage]:
             id="flavorsync.E003",
         )
     ]
-
-
-@register(Tags.security)
-def check_encryption_keys(**_: Any) -> list[CheckMessage]:
-    """Check that every one of FIELD_ENCRYPTION_KEYS is a key."""
-    try:
-        for key in settings.FIELD_ENCRYPTION_KEYS:
-            Fernet(key)
-    except ValueError:
-        return [
-            Error(
-                "FIELD_ENCRYPTION_KEYS holds something that is no key.",
-                hint="Make one with cryptography.fernet.Fernet.generate_key().",
-                id="flavorsync.E004",
-            )
-        ]
-    return []
 
 
 @register(Tags.security, deploy=True)

@@ -1,6 +1,6 @@
-"""Settings of Flavor Sync, read from the environment or from a file: ENV_FILE, or `.env` beside manage.py.
+"""Django's settings for Flavor Sync, out of the environment or a file: ENV_FILE, or `.env` beside manage.py.
 
-The README's table names every setting and its default; a test keeps the two in step.
+What the environment may say is in `environment`, in one table.
 """
 
 import os
@@ -11,15 +11,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import environ
 from corsheaders.defaults import default_headers
 from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 
+from flavorsync_project.environment import load
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-env.read_env(os.environ.get("ENV_FILE") or BASE_DIR / ".env")
+ENVIRONMENT = load(BASE_DIR)
 
 
 def _development_secret(path: Path, make: Callable[[], str]) -> str:
@@ -37,13 +37,13 @@ def _development_secret(path: Path, make: Callable[[], str]) -> str:
     return path.read_text(encoding="ascii")
 
 
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="") or _development_secret(
+DEBUG: bool = ENVIRONMENT["DEBUG"]
+SECRET_KEY: str = ENVIRONMENT["SECRET_KEY"] or _development_secret(
     BASE_DIR / ".secret_key", lambda: secrets.token_urlsafe(50)
 )
 # Whether people reach the service over HTTPS alone, through a proxy that sets X-Forwarded-Proto itself.
-HTTPS = env.bool("HTTPS", default=False)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+HTTPS: bool = ENVIRONMENT["HTTPS"]
+ALLOWED_HOSTS: list[str] = ENVIRONMENT["ALLOWED_HOSTS"]
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -117,15 +117,9 @@ _MYSQL_OPTIONS = {
 }
 
 
-def _database(url_variable: str, default: str) -> dict[str, Any]:
-    """Return Django's settings of the database that the environment names, tuned for its engine.
-
-    A variable that is empty names none.
-    """
-    database: dict[str, Any] = env.db_url_config(env.str(url_variable, default="") or default)
-    database.setdefault("ATOMIC_REQUESTS", False)
-    database.setdefault("CONN_MAX_AGE", 60)
-    database.setdefault("CONN_HEALTH_CHECKS", True)
+def _tuned(database: dict[str, Any]) -> dict[str, Any]:
+    """Return Django's settings of the database, tuned for its engine."""
+    database = {"ATOMIC_REQUESTS": False, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, **database}
     engines: dict[str, dict[str, Any]] = {"sqlite3": _SQLITE_OPTIONS, "mysql": _MYSQL_OPTIONS}
     options = engines.get(database["ENGINE"].rpartition(".")[2], {})
     database["OPTIONS"] = {**options, **database.get("OPTIONS", {})}
@@ -135,13 +129,14 @@ def _database(url_variable: str, default: str) -> dict[str, Any]:
     return database
 
 
-DATABASES = {"default": _database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
+_SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(BASE_DIR / "db.sqlite3")}
+DATABASES = {"default": _tuned(ENVIRONMENT["DATABASE_URL"] or _SQLITE)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
 def _cache() -> dict[str, Any]:
     """Return Django's settings of the cache that the environment names; of a Redis, one that does without it."""
-    cache: dict[str, Any] = env.cache_url_config(env.str("CACHE_URL", default="") or "locmemcache://?max_entries=10000")
+    cache: dict[str, Any] = ENVIRONMENT["CACHE_URL"]
     if cache["BACKEND"] == "django.core.cache.backends.redis.RedisCache":
         cache["BACKEND"] = "flavorsync_project.cache.RedisOrMemory"
     return cache
@@ -160,7 +155,7 @@ CACHES = {
 
 
 # Secrets of clouds, at rest: the first key encrypts, all of them decrypt.
-FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", cast=str.strip, default=[]) or [
+FIELD_ENCRYPTION_KEYS: list[str] = ENVIRONMENT["FIELD_ENCRYPTION_KEYS"] or [
     _development_secret(BASE_DIR / ".encryption_key", lambda: Fernet.generate_key().decode())
 ]
 
@@ -181,51 +176,50 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-KEYROCK_URL = env.str("KEYROCK_URL", default="")
-KEYROCK_APP_IDS = env.list("KEYROCK_APP_IDS", cast=str.strip, default=[])
-KEYROCK_CACHE_SECONDS = env.int("KEYROCK_CACHE_SECONDS", default=60)
+KEYROCK_URL: str = ENVIRONMENT["KEYROCK_URL"]
+KEYROCK_APP_IDS: list[str] = ENVIRONMENT["KEYROCK_APP_IDS"]
+KEYROCK_CACHE_SECONDS: int = ENVIRONMENT["KEYROCK_CACHE_SECONDS"]
 
 # How long a right password of a local account is remembered after its last use
-LOCAL_ACCOUNT_CACHE_SECONDS = env.int("LOCAL_ACCOUNT_CACHE_SECONDS", default=300)
-# How many wrong passwords there may be per s, m, h or d; nothing for no limit
-LOCAL_ACCOUNT_FAILURE_RATE = env.str("LOCAL_ACCOUNT_FAILURE_RATE", default="30/hour")
-LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE = env.str("LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE", default="100/hour")
-# How many refused tokens of the IdM an address may send per s, m, h or d; nothing for no limit
-TOKEN_ADDRESS_FAILURE_RATE = env.str("TOKEN_ADDRESS_FAILURE_RATE", default="300/min")
-# How many requests without any credential an address may make per s, m, h or d; nothing for no limit
-ANONYMOUS_RATE = env.str("ANONYMOUS_RATE", default="")
+LOCAL_ACCOUNT_CACHE_SECONDS: int = ENVIRONMENT["LOCAL_ACCOUNT_CACHE_SECONDS"]
+# How many wrong passwords there may be per s, m, h or d; off, which is "" here, for no limit
+LOCAL_ACCOUNT_FAILURE_RATE: str = ENVIRONMENT["LOCAL_ACCOUNT_FAILURE_RATE"]
+LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE: str = ENVIRONMENT["LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE"]
+# How many refused tokens of the IdM an address may send per s, m, h or d; off, which is "" here, for no limit
+TOKEN_ADDRESS_FAILURE_RATE: str = ENVIRONMENT["TOKEN_ADDRESS_FAILURE_RATE"]
+# How many requests without any credential an address may make per s, m, h or d; off, which is "" here, for no limit
+ANONYMOUS_RATE: str = ENVIRONMENT["ANONYMOUS_RATE"]
 
 
 # OpenStack
 
 # The hosts that registered clouds may be at, as ALLOWED_HOSTS names them; empty for any
-INFRASTRUCTURE_URL_ALLOWLIST = env.list("INFRASTRUCTURE_URL_ALLOWLIST", cast=str.strip, default=[])
-KEYSTONE_URL = env.str("KEYSTONE_URL", default="")
+INFRASTRUCTURE_URL_ALLOWLIST: list[str] = ENVIRONMENT["INFRASTRUCTURE_URL_ALLOWLIST"]
+KEYSTONE_URL: str = ENVIRONMENT["KEYSTONE_URL"]
 # The highest compute microversion to speak; each cloud gets the highest that it knows, up to this.
-NOVA_API_VERSION = env.str("NOVA_API_VERSION", default="2.96")
+NOVA_API_VERSION: str = ENVIRONMENT["NOVA_API_VERSION"]
 # In seconds, for one request to a cloud or to the IdM
-OPENSTACK_TIMEOUT = env.float("OPENSTACK_TIMEOUT", default=15.0)
+OPENSTACK_TIMEOUT: float = ENVIRONMENT["OPENSTACK_TIMEOUT"]
 # true, false, or the path of a file with the certificate authorities to trust
-_verify = env.str("OPENSTACK_VERIFY", default="true")
-OPENSTACK_VERIFY: bool | str = {"true": True, "false": False}.get(_verify.lower(), _verify)
+OPENSTACK_VERIFY: bool | str = ENVIRONMENT["OPENSTACK_VERIFY"]
 # How many threads of a process may be at work in one cloud at once; 0 for any number
-CLOUD_CONCURRENCY = env.int("CLOUD_CONCURRENCY", default=4)
+CLOUD_CONCURRENCY: int = ENVIRONMENT["CLOUD_CONCURRENCY"]
 # A cloud that has not answered so many times in a row (0: however often) is left alone for so many seconds.
-CLOUD_BREAKER_FAILURES = env.int("CLOUD_BREAKER_FAILURES", default=5)
-CLOUD_BREAKER_SECONDS = env.float("CLOUD_BREAKER_SECONDS", default=10.0)
+CLOUD_BREAKER_FAILURES: int = ENVIRONMENT["CLOUD_BREAKER_FAILURES"]
+CLOUD_BREAKER_SECONDS: float = ENVIRONMENT["CLOUD_BREAKER_SECONDS"]
 
 
 # Synchronisation
 
 # How often all nodes are compared with the catalogue; 0 for never
-SYNC_INTERVAL_MINUTES = env.int("SYNC_INTERVAL_MINUTES", default=0)
+SYNC_INTERVAL_MINUTES: int = ENVIRONMENT["SYNC_INTERVAL_MINUTES"]
 # Whether that repairs what it finds, short of replacing flavors
-SYNC_REPAIR = env.bool("SYNC_REPAIR", default=False)
+SYNC_REPAIR: bool = ENVIRONMENT["SYNC_REPAIR"]
 # How long runs are kept after their end; 0 for ever
-SYNC_RETENTION_DAYS = env.int("SYNC_RETENTION_DAYS", default=90)
+SYNC_RETENTION_DAYS: int = ENVIRONMENT["SYNC_RETENTION_DAYS"]
 
 # The queue of the workers: in the database, or in a Redis that many machines share
-TASKS_REDIS_URL = env.str("TASKS_REDIS_URL", default="")
+TASKS_REDIS_URL: str = ENVIRONMENT["TASKS_REDIS_URL"]
 TASKS = {
     "default": {"BACKEND": "django_tasks_rq.RQBackend" if TASKS_REDIS_URL else "django_tasks_db.DatabaseBackend"},
 }
@@ -261,13 +255,13 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "URL_FORMAT_OVERRIDE": None,
     # How many proxies of ours stand in front, each adding the client's address to X-Forwarded-For
-    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
+    "NUM_PROXIES": ENVIRONMENT["NUM_PROXIES"],
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
 # Pages of other origins that may call the API from their users' browsers, as https://host[:port].
 # Cookies are never taken from there: whoever calls proves who they are in each request.
-CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", cast=str.strip, default=[])
+CORS_ALLOWED_ORIGINS: list[str] = ENVIRONMENT["CORS_ALLOWED_ORIGINS"]
 CORS_URLS_REGEX = r"^/(api/)?v1(/|$)"
 CORS_ALLOW_HEADERS = [
     *default_headers,
@@ -344,7 +338,7 @@ CONTENT_SECURITY_POLICY = {
 }
 STATIC_URL = "static/"
 # Where collectstatic puts the pages' files for a web server in front
-STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
+STATIC_ROOT = ENVIRONMENT["STATIC_ROOT"] or None
 WHITENOISE_USE_FINDERS = True
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -353,10 +347,10 @@ FORMAT_MODULE_PATH = ["flavorsync_project.formats"]
 USE_TZ = True
 
 # Who has it may read /metrics; without it nobody may.
-METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS_TOKEN: str = ENVIRONMENT["METRICS_TOKEN"]
 
 # line for people, json for what collects logs
-LOG_FORMAT = env.str("LOG_FORMAT", default="line")
+LOG_FORMAT: str = ENVIRONMENT["LOG_FORMAT"]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

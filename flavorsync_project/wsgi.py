@@ -1,12 +1,21 @@
 """The WSGI entry point: `gunicorn flavorsync_project.wsgi`."""
 
 import os
+import sys
 
 import django
 
 from flavorsync_project.api.wsgi import Handler
+from flavorsync_project.environment import WrongSetting
+
+# Gunicorn's own, of an application that cannot be loaded: at any other it would start the worker again, for ever.
+CANNOT_BE_LOADED = 4
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flavorsync_project.settings")
-django.setup(set_prefix=False)
+try:
+    django.setup(set_prefix=False)
+except WrongSetting as error:
+    sys.stderr.write(f"{error}\n")
+    sys.exit(CANNOT_BE_LOADED)
 
 application = Handler()

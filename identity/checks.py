@@ -1,7 +1,6 @@
 """System checks of the identity settings."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -9,12 +8,6 @@ from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
 
 from flavorsync_project.api.urls import is_safe_to_send_to
-from identity.throttling import (
-    AccountFailureThrottle,
-    AddressFailureThrottle,
-    AnonymousThrottle,
-    TokenFailureThrottle,
-)
 
 
 @register(Tags.security, deploy=True)
@@ -48,22 +41,3 @@ def check_encryption(app_configs: Sequence[AppConfig] | None, **kwargs: object) 
             id="identity.W001",
         )
     ]
-
-
-@register(Tags.security)
-def check_rates(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
-    """Require rates that can be understood."""
-    rates: dict[str, Callable[[], object]] = {
-        "ANONYMOUS_RATE": AnonymousThrottle,
-        "LOCAL_ACCOUNT_FAILURE_RATE": partial(AccountFailureThrottle, ""),
-        "LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE": partial(AddressFailureThrottle, ""),
-        "TOKEN_ADDRESS_FAILURE_RATE": partial(TokenFailureThrottle, ""),
-    }
-    messages: list[CheckMessage] = []
-    for name, throttle in rates.items():
-        try:
-            throttle()
-        except (ValueError, LookupError):
-            hint = "Write how many per s, m, h or d, such as 30/hour; nothing for no limit."
-            messages.append(checks.Error(f"{name} is not a rate.", hint=hint, id="identity.E002"))
-    return messages

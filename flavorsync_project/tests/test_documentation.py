@@ -4,8 +4,10 @@ import os
 import re
 from pathlib import Path
 
+import pytest
 from django.core.management import get_commands, load_command_class
 
+from flavorsync_project.environment import SETTINGS
 from flavorsync_project.tests.source import ROOT, setting_names
 
 PROJECT_APPS = {"flavorsync_project", "identity", "infrastructures", "flavors", "regions"}
@@ -40,6 +42,12 @@ def _settings_documented() -> set[str]:
     return {name for cell in rows for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", cell)}
 
 
+def _as_written() -> dict[str, tuple[str, str]]:
+    """Return the default and what is allowed of each setting, as the README's table says them."""
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|", _readme(), re.MULTILINE)
+    return {name: (default, allowed) for name, default, allowed in rows}
+
+
 def _commands() -> set[str]:
     return {name for name, app in get_commands().items() if app in PROJECT_APPS}
 
@@ -47,16 +55,26 @@ def _commands() -> set[str]:
 def test_every_setting_is_in_the_readmes_table() -> None:
     missing = sorted(setting_names() - _settings_documented())
     assert not missing, (
-        f"flavorsync_project/settings.py reads {', '.join(missing)}, which README.md's settings table lacks: "
-        "add a row | `NAME` | default | meaning |"
+        f"flavorsync_project/environment.py has {', '.join(missing)}, which README.md's settings table lacks: "
+        "add a row | `NAME` | default | allowed | meaning |"
     )
 
 
 def test_the_readmes_table_has_no_setting_that_is_not_read() -> None:
     gone = sorted(_settings_documented() - setting_names())
     assert not gone, (
-        f"README.md's settings table has {', '.join(gone)}, which flavorsync_project/settings.py does not read"
+        f"README.md's settings table has {', '.join(gone)}, which flavorsync_project/environment.py does not have"
     )
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_readmes_table_says_what_is_allowed_and_the_default(name: str) -> None:
+    setting = SETTINGS[name]
+    default, allowed = _as_written()[name]
+    assert allowed == setting.kind.allowed
+    # Those without one that could be written say what happens then, ENV_FILE with a name.
+    assert not setting.default or default == f"`{setting.default}`"
+    assert setting.default or name == "ENV_FILE" or not re.fullmatch("`[^`]*`", default)
 
 
 def test_every_command_is_documented() -> None:

@@ -34,24 +34,3 @@ def test_an_unencrypted_or_missing_provider_is_a_warning_in_deployment(
 def test_a_provider_on_this_machine_needs_no_encryption(settings: Settings) -> None:
     settings.KEYROCK_URL = "http://127.0.0.1:3000"
     assert found(deploy=True) == set()
-
-
-@pytest.mark.parametrize(
-    "setting",
-    [
-        "ANONYMOUS_RATE",
-        "LOCAL_ACCOUNT_FAILURE_RATE",
-        "LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE",
-        "TOKEN_ADDRESS_FAILURE_RATE",
-    ],
-)
-@pytest.mark.parametrize("rate", ["10", "ten/hour", "10/fortnight", "10/", "1/2/3"])
-def test_a_rate_that_is_none_is_an_error(settings: Settings, setting: str, rate: str) -> None:
-    setattr(settings, setting, rate)
-    assert found(deploy=False) == {"identity.E002"}
-
-
-@pytest.mark.parametrize("rate", ["", "5/s", "10/min", "10/hour", "1000/day"])
-def test_a_rate_passes(settings: Settings, rate: str) -> None:
-    settings.LOCAL_ACCOUNT_FAILURE_RATE = rate
-    assert found(deploy=False) == set()

@@ -22,7 +22,6 @@ from flavorsync_project.api.request_id import (
     note_upstream,
     note_user,
 )
-from flavorsync_project.checks import check_log_format
 
 SENTINEL = "s3ntinel"
 
@@ -150,9 +149,3 @@ def test_tokens_are_cut_out_of_messages_arguments_and_exceptions(log: io.StringI
 def test_a_message_whose_arguments_do_not_fit_is_still_a_line(log: io.StringIO) -> None:
     logging.getLogger("flavorsync.test").warning(*("%d of %d", "one"))
     assert "do not fit" in lines(log, "flavorsync.test")[0]["message"]
-
-
-@pytest.mark.parametrize(("value", "ids"), [("line", []), ("json", []), ("xml", ["flavorsync.E010"])])
-def test_an_unknown_format_is_an_error(settings: Settings, value: str, ids: list[str]) -> None:
-    settings.LOG_FORMAT = value
-    assert [message.id for message in check_log_format()] == ids
