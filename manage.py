@@ -1,16 +1,32 @@
 #!/usr/bin/env python3
-"""Run Django's and Flavor Sync's management commands."""
+"""Run Django's and Flavor Sync's management commands, in the project's own environment unless in another one."""
 
 import os
 import sys
+from pathlib import Path
 
-from django.conf import settings
-from django.core.management import execute_from_command_line
+PYTHON = Path(__file__).resolve().parent / ".venv" / "bin" / "python"
+NO_ENVIRONMENT = "manage.py: there is nothing here yet to run it with; scripts/serve or scripts/test makes it."
 
-from flavorsync_project.api.request_id import traced
-from flavorsync_project.environment import WrongSetting
 
-if __name__ == "__main__":
+def enter_environment() -> None:
+    """Go on with the Python of the project's environment, if there is one and no other is active."""
+    if sys.prefix == sys.base_prefix and PYTHON.exists():
+        os.execv(PYTHON, [str(PYTHON), *sys.argv])  # noqa: S606 — what was typed, and no shell
+
+
+def main() -> None:
+    """Run what is typed."""
+    try:
+        import django  # noqa: F401, PLC0415 — it may not be there
+    except ModuleNotFoundError:
+        sys.exit(NO_ENVIRONMENT)
+    from django.conf import settings  # noqa: PLC0415
+    from django.core.management import execute_from_command_line  # noqa: PLC0415
+
+    from flavorsync_project.api.request_id import traced  # noqa: PLC0415
+    from flavorsync_project.environment import WrongSetting  # noqa: PLC0415
+
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flavorsync_project.settings")
     try:
         settings.INSTALLED_APPS  # noqa: B018 — reads the environment, before Django makes a traceback of what is wrong in it
@@ -18,3 +34,8 @@ if __name__ == "__main__":
         sys.exit(str(error))
     with traced():
         execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    enter_environment()
+    main()

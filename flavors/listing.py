@@ -19,7 +19,7 @@ from flavors.revision import current_revision
 from infrastructures.models import Infrastructure
 
 # To be counted up when the same rows come to be encoded otherwise: clients keep what has an ETag.
-ENCODING = 1
+ENCODING = 2
 # How often a list is read because somebody writes meanwhile.
 MAX_ATTEMPTS = 3
 # A client may keep the answer, and asks every time whether it still holds.

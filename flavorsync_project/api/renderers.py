@@ -15,7 +15,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class JSONRenderer(renderers.JSONRenderer):
-    """Render JSON in UTF-8, without escaping what UTF-8 can carry."""
+    """Render JSON in UTF-8, without escaping what UTF-8 can carry, and end it as a line: people read it in shells."""
 
     def render(
         self,
@@ -23,12 +23,14 @@ class JSONRenderer(renderers.JSONRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        """Return *data* as JSON, with U+FFFD for lone surrogates, which UTF-8 cannot carry."""
+        """Return *data* as JSON, with U+FFFD for lone surrogates, which UTF-8 cannot carry; nothing for None."""
+        if data is None:
+            return b""
         try:
-            return super().render(data, accepted_media_type, renderer_context)
+            return super().render(data, accepted_media_type, renderer_context) + b"\n"
         except UnicodeEncodeError:
             text = json.dumps(data, cls=self.encoder_class, ensure_ascii=False)
-            return _SURROGATE.sub("\ufffd", text).encode()
+            return _SURROGATE.sub("\ufffd", text).encode() + b"\n"
 
 
 class XMLRenderer(StockXMLRenderer):  # type: ignore[misc]

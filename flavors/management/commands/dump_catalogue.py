@@ -14,8 +14,9 @@ class Command(commands.Command):
 
     help = (
         "Print the catalogue as a YAML document that load_catalogue reads: every member of every flavor, but not where "
-        "it is installed. Example: manage.py dump_catalogue > catalogue.yaml"
+        "it is installed."
     )
+    examples = ("./manage.py dump_catalogue > catalogue.yaml",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare which flavors, and the format."""

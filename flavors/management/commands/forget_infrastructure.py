@@ -16,9 +16,9 @@ class Command(commands.Command):
     help = (
         "Forget a cloud that is gone for good: what was installed there, replacements that were cut short there, and "
         "our credentials for it. A flavor that no other cloud has leaves the catalogue, unless it is promoted. The "
-        "cloud is not contacted. Where it still answers, delete the flavors and use unregister_infrastructure. "
-        "Example: manage.py forget_infrastructure Mordor --dry-run"
+        "cloud is not contacted. Where it still answers, delete the flavors and use unregister_infrastructure."
     )
+    examples = ("./manage.py forget_infrastructure Mordor --dry-run",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the cloud's name and --dry-run."""

@@ -19,9 +19,9 @@ class Command(commands.Command):
     help = (
         "Take the flavors that a node has into the catalogue: all that are open to every project of it, or those "
         "named. What the catalogue has already, with the same values, is recorded as installed there. The node is "
-        "read, and not changed. Fails when one could not be taken. "
-        "Example: manage.py import_flavors --from Spain2 --dry-run"
+        "read, and not changed. Fails when one could not be taken."
     )
+    examples = ("./manage.py import_flavors --from Spain2 --dry-run",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare which flavors of which node."""

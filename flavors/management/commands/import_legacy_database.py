@@ -21,8 +21,10 @@ class Command(commands.Command):
     help = (
         "Take over the infrastructures with their credentials, the public flavors, and where each is installed, from a "
         "database of flavor-sync 1.0, which is read alone. No cloud is contacted. What is here already stays as it is, "
-        "so that it can be done again. Fails when something could not be taken. "
-        "Example: LEGACY_DATABASE_URL=mysql://user:password@host/flavorsync manage.py import_legacy_database --dry-run"
+        "so that it can be done again. Fails when something could not be taken."
+    )
+    examples = (
+        "LEGACY_DATABASE_URL=mysql://user:password@host/flavorsync ./manage.py import_legacy_database --dry-run",
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -22,9 +22,9 @@ class Command(commands.Command):
     help = (
         "Make a flavor of the catalogue exist in nodes, with all its Nova properties. Where it is already, under the "
         "same id with the same values, it is adopted; a node that is known to have it is asked, too. Fails when one "
-        "node failed; the others have it all the same. "
-        "Example: manage.py install_flavor m1.huge --node Lannion2 --node Mordor"
+        "node failed; the others have it all the same."
     )
+    examples = ("./manage.py install_flavor m1.huge --node Lannion2 --node Mordor",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare which flavor, and in which nodes."""

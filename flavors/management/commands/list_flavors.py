@@ -24,9 +24,9 @@ class Command(commands.Command):
 
     help = (
         "List the flavors of the catalogue and the nodes that have each; with --live ask the clouds that we hold "
-        "credentials for what they have, private flavors included, side by side. RAM and swap are in MiB, disk in GiB. "
-        "Example: manage.py list_flavors --live --node Spain2 --json"
+        "credentials for what they have, private flavors included, side by side. RAM and swap are in MiB, disk in GiB."
     )
+    examples = ("./manage.py list_flavors --live --node Spain2 --json",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare which flavors, and the format."""

@@ -22,8 +22,9 @@ class Command(commands.Command):
     help = (
         "Create and change flavors of the catalogue as a YAML document says: one of dump_catalogue, or of the "
         "Sovereign Cloud Stack (mandatory flavors become promoted, recommended ones public). All of them, or none when "
-        "one is wrong. No cloud is contacted. Example: manage.py load_catalogue --dry-run catalogue.yaml"
+        "one is wrong. No cloud is contacted."
     )
+    examples = ("./manage.py load_catalogue --dry-run catalogue.yaml",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the document, whether to write at all, and the format."""

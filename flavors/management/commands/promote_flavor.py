@@ -16,8 +16,9 @@ class Command(commands.Command):
 
     help = (
         "Mark public flavors of the catalogue as ones that every node should have. No cloud is contacted: the "
-        "synchronisation brings them there. Example: manage.py promote_flavor m1.small m1.large"
+        "synchronisation brings them there."
     )
+    examples = ("./manage.py promote_flavor m1.small m1.large",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare which flavors, and the format."""

@@ -17,8 +17,9 @@ class Command(commands.Command):
 
     help = (
         "Put a flavor that a node's Nova has into the catalogue, with all its Nova properties, where everybody sees "
-        "it. The node is read, and not changed. Example: manage.py publish_flavor m1.huge --node Spain2"
+        "it. The node is read, and not changed."
     )
+    examples = ("./manage.py publish_flavor m1.huge --node Spain2",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare which flavor of which node."""

@@ -29,9 +29,9 @@ class Command(commands.Command):
 
     help = (
         "Start the periodic synchronisation (SYNC_INTERVAL_MINUTES), put runs whose worker has died back into the "
-        "queue, and delete old ones (SYNC_RETENTION_DAYS). Several may run. "
-        "Example: manage.py run_scheduler --once"
+        "queue, and delete old ones (SYNC_RETENTION_DAYS). Several may run."
     )
+    examples = ("./manage.py run_scheduler --once",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take --once and --interval."""

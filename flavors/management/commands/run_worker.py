@@ -21,9 +21,9 @@ class Command(commands.Command):
 
     help = (
         "Carry out the synchronisation runs that are in the queue: in the database, or in Redis when "
-        "TASKS_REDIS_URL is set. Ends after the run at hand on SIGTERM or Ctrl-C. "
-        "Example: manage.py run_worker"
+        "TASKS_REDIS_URL is set. Ends after the run at hand on SIGTERM or Ctrl-C."
     )
+    examples = ("./manage.py run_worker",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take --batch."""

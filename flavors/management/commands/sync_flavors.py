@@ -4,7 +4,7 @@ import getpass
 import json
 import os
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,20 +38,16 @@ EXIT_STATUS = {SyncRun.State.IN_SYNC: IN_SYNC, SyncRun.State.DRIFT: DRIFT}
 class Command(commands.Command):
     """Carry out a synchronisation run here and now, and print what came of it."""
 
-    help = """\
-Compare the promoted flavors with what every node has, and repair what is not in sync. The run is kept.
-
-Exit status: 0 in sync, 2 drift found (by a dry run) or left (as what would need --replace), 1 something failed,
-64 wrong arguments.
-
-Examples:
-  manage.py sync_flavors --dry-run
-  manage.py sync_flavors --node Spain2 --node Mordor
-  manage.py sync_flavors --flavor m1.tiny --replace --json"""
-
-    def create_parser(self, *args: Any, **options: Any) -> Any:
-        """Keep the lines of the examples."""
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **options)
+    help = (
+        "Compare the promoted flavors with what every node has, and repair what is not in sync. The run is kept.\n\n"
+        "Exit status: 0 in sync, 2 drift found (by a dry run) or left (as what would need --replace), "
+        "1 something failed, 64 wrong arguments."
+    )
+    examples = (
+        "./manage.py sync_flavors --dry-run",
+        "./manage.py sync_flavors --node Spain2 --node Mordor",
+        "./manage.py sync_flavors --flavor m1.tiny --replace --json",
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take what is compared, what may be done, and the format."""
@@ -88,7 +84,7 @@ Examples:
         """Run, print, and exit with what the run's end means."""
         infrastructures = chosen_nodes(nodes)
         if not infrastructures:
-            self.stderr.write(f"{NO_NODES} Register one: manage.py register_infrastructure --help")
+            self.stderr.write(f"{NO_NODES} Register one: ./manage.py register_infrastructure --help")
         chosen = [chosen_flavor(flavor).flavorid for flavor in flavors]
         run = create_run(
             requested_by=f"{_user()} (command line)",

@@ -146,8 +146,10 @@ def test_what_utf_8_cannot_carry_is_replaced_in_json() -> None:
     assert json.loads(body) == {"error": {"message": "a\ufffdé\x00"}}
 
 
-def test_json_is_utf_8_without_escapes() -> None:
-    assert JSONRenderer().render({"error": {"message": "café 🎈"}}) == '{"error":{"message":"café 🎈"}}'.encode()
+def test_json_is_utf_8_without_escapes_and_ends_as_a_line() -> None:
+    assert JSONRenderer().render({"error": {"message": "café 🎈"}}) == '{"error":{"message":"café 🎈"}}\n'.encode()
+    assert JSONRenderer().render({"error": {"message": "\ud800"}}).endswith(b"}\n")
+    assert JSONRenderer().render(None) == b""
 
 
 # Everything that XML 1.0 can carry

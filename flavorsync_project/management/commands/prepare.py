@@ -21,9 +21,9 @@ class Command(commands.Command):
 
     help = (
         "Make the database ready: apply what migrations are pending, and make a first administrator, whose "
-        "generated password is printed this once, when there is none. Does nothing when nothing is missing. "
-        "Example: manage.py prepare --dry-run"
+        "generated password is printed this once, when there is none. Does nothing when nothing is missing."
     )
+    examples = ("./manage.py prepare --dry-run",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take --dry-run."""

@@ -19,8 +19,9 @@ class Command(commands.Command):
         "Ask each cloud, side by side, whether our credentials are accepted, where its Nova is, which microversion it "
         "is spoken to in, and whether our account may create and delete flavors there. Nothing is changed there; the "
         "answers are kept for the admin site. "
-        "Fails when one of them is not ready. Example: manage.py check_infrastructures Spain2 Mordor"
+        "Fails when one of them is not ready."
     )
+    examples = ("./manage.py check_infrastructures Spain2 Mordor",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare which clouds, and the format."""

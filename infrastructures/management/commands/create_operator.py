@@ -19,9 +19,9 @@ class Command(commands.Command):
 
     help = (
         "Make a local account that may register clouds and operates those named; with --manager it may promote "
-        "flavors, too. Of an account that is there the password stays, and nothing is taken from it. "
-        "Example: manage.py create_operator mordor-operator --infrastructure Mordor --generate-password"
+        "flavors, too. Of an account that is there the password stays, and nothing is taken from it."
     )
+    examples = ("./manage.py create_operator mordor-operator --infrastructure Mordor --generate-password",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the account, its password and its clouds."""

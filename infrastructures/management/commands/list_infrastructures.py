@@ -12,10 +12,8 @@ from infrastructures.models import Infrastructure
 class Command(commands.Command):
     """List the clouds that are known; our credentials for them are not shown."""
 
-    help = (
-        "List the clouds that are known, and whether we hold credentials for each, which are never shown. "
-        "Example: manage.py list_infrastructures --json"
-    )
+    help = "List the clouds that are known, and whether we hold credentials for each, which are never shown."
+    examples = ("./manage.py list_infrastructures --json",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the format."""

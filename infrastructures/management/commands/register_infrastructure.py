@@ -22,9 +22,14 @@ class Command(commands.Command):
     help = (
         "Register a cloud: with --username and --tenant to be entered by Flavor Sync, without them to be reached by "
         "its users with their own Keystone tokens alone. The cloud is not contacted; see check_infrastructures. "
-        "Registering again with the same values changes nothing. "
-        "Example: manage.py register_infrastructure Mordor --keystone-url https://keystone.mordor.example.org:5000/v3 "
-        "--username flavor-sync --tenant admin --operator mordor-operator"
+        "Registering again with the same values changes nothing."
+    )
+    examples = (
+        "./manage.py register_infrastructure Spain2",
+        (
+            "./manage.py register_infrastructure Mordor --keystone-url https://keystone.mordor.example.org:5000/v3"
+            " --username flavor-sync --tenant admin --operator mordor-operator"
+        ),
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

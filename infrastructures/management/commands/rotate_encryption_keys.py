@@ -13,10 +13,8 @@ from infrastructures.services import rotate_encryption_keys
 class Command(commands.Command):
     """Encrypt every stored password anew by the first of FIELD_ENCRYPTION_KEYS."""
 
-    help = (
-        "Encrypt every stored password anew by the first of FIELD_ENCRYPTION_KEYS; then the others can go. "
-        "Example: FIELD_ENCRYPTION_KEYS=NEW,OLD manage.py rotate_encryption_keys"
-    )
+    help = "Encrypt every stored password anew by the first of FIELD_ENCRYPTION_KEYS; then the others can go."
+    examples = ("FIELD_ENCRYPTION_KEYS=NEW,OLD ./manage.py rotate_encryption_keys",)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it in one transaction, and say of how many."""

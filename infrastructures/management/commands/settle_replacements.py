@@ -25,9 +25,9 @@ class Command(commands.Command):
 
     help = (
         "List the flavor replacements that were cut short; with --node, settle that region's with the Keystone "
-        "token in the environment variable OS_TOKEN, or else asked for. "
-        "Example: OS_TOKEN=$(openstack token issue -f value -c id) manage.py settle_replacements --node Spain2"
+        "token in the environment variable OS_TOKEN, or else asked for."
     )
+    examples = ("OS_TOKEN=$(openstack token issue -f value -c id) ./manage.py settle_replacements --node Spain2",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare which region, whether to write at all, and the format."""

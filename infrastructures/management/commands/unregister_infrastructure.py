@@ -13,8 +13,9 @@ class Command(commands.Command):
 
     help = (
         "Forget a cloud and our credentials for it. The cloud is not contacted. Refused while a flavor of the "
-        "catalogue is installed there. Example: manage.py unregister_infrastructure Mordor"
+        "catalogue is installed there."
     )
+    examples = ("./manage.py unregister_infrastructure Mordor",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the cloud's name and the format."""
