@@ -6,12 +6,14 @@
 import argparse
 import os
 import random
+import shutil
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from deploy.campaigns.checker import Findings, check
@@ -37,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     lab = Lab(os.environ.get("FLAVORSYNC_LAB", "test"))
     lab.up(lambda message: print(message, file=sys.stderr))
-    findings = campaign(lab, database=options.database, queue=options.queue, kills=options.kills, seed_=options.seed)
+    findings = campaign(
+        lab, database=options.database, queue=options.queue, kills=options.kills, seed_=options.seed, logs=options.logs
+    )
     return 1 if findings else 0
 
 
@@ -47,10 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--queue", choices=["database", "redis"], default="database")
     parser.add_argument("--kills", type=int, default=100, help="how many (100)")
     parser.add_argument("--seed", type=int, default=1, help="of the random numbers (1)")
+    parser.add_argument("--logs", type=Path, help="a new folder to keep the service's logs in")
     return parser
 
 
-def campaign(lab: Lab, *, database: str, queue: str, kills: int, seed_: int) -> Findings:
+def campaign(lab: Lab, *, database: str, queue: str, kills: int, seed_: int, logs: Path | None = None) -> Findings:
     """Kill so often, print what was killed and what came of it, and return what is not as it has to be."""
     lab.reset()
     with a_service(lab, database, queue) as stack:
@@ -65,6 +70,8 @@ def campaign(lab: Lab, *, database: str, queue: str, kills: int, seed_: int) -> 
         _join(writers, record)
         known = {id: flavor for writer in writers for id, flavor in writer.flavors.items()}
         findings = check(stack, known, record.wrong)
+        if logs:
+            shutil.copytree(stack.log, logs)
     lab.reset()
     print(f"{database}, queue in {queue}, seed {seed_}: {killed.total()} kills in {lasted:.0f} s")
     _print_figures(killed, writers, record, findings)
