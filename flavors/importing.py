@@ -12,6 +12,7 @@ from rest_framework.exceptions import NotFound
 from flavors import services
 from flavors.models import NOVA_MEMBERS, Flavor, Installation
 from flavorsync_project.api.errors import Conflict, reasons
+from infrastructures import journal
 from infrastructures.changes import alone_with
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import FlavorNotFound
@@ -126,6 +127,7 @@ def _record(infrastructure: Infrastructure, nova: Nova, listed: NovaFlavor, *, p
     if flavor.row != listed.row:
         raise Conflict(f"{infrastructure}: the flavor {listed.id} has just been changed by somebody else.")
     same = _same_in_catalogue(flavor)
+    journal.want([infrastructure], [flavor])
     if same:
         services.record_installations(flavor=same, infrastructures=[infrastructure])
         return Taken.ADOPTED, same

@@ -1,6 +1,6 @@
 """Flavors of the catalogue made to exist in clouds, each asked for what it has, and what it had written down."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,6 +9,7 @@ from flavors.comparison import Difference, differences_between
 from flavors.models import Flavor
 from flavors.sightings import Seen, State
 from flavors.together import alone_in, taken_back
+from infrastructures.changes import creating_in_each_cloud
 from infrastructures.commits import again_when_not_written
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import CloudError, FlavorConflict
@@ -73,7 +74,12 @@ def install_flavor(*, flavor: Flavor, infrastructures: Sequence[Infrastructure])
     def install() -> dict[Infrastructure, _Attempt]:
         with alone_in(infrastructures, wanted.id, name=wanted.name):
             known = _known_ids(flavor, infrastructures)
-            outcomes = in_each_cloud(infrastructures, lambda nova: _attempt(nova, wanted, known.get(nova.region.name)))
+            outcomes = creating_in_each_cloud(
+                infrastructures,
+                wanted,
+                lambda nova, create: _attempt(nova, wanted, known.get(nova.region.name), create),
+                judge=lambda attempt: (attempt.flavorid == wanted.id, attempt.error),
+            )
             attempts = {each.infrastructure: each.result or _Attempt(error=each.error) for each in outcomes}
             given.update(node for node, attempt in attempts.items() if attempt.came is Installed.CREATED)
             noted = {
@@ -103,32 +109,19 @@ def preview_installation(*, flavor: Flavor, infrastructures: Sequence[Infrastruc
     return in_each_cloud(infrastructures, lambda nova: _foreseen(nova, wanted, known.get(nova.region.name)))
 
 
-def create_or_adopt(nova: Nova, wanted: NovaFlavor) -> bool:
-    """Make Nova have *wanted*, and return whether it had to be created.
-
-    Raises:
-        FlavorConflict: it has another flavor of this id, or of this name.
-        CloudError: as `Nova.create_flavor`.
-    """
-    attempt = _attempt(nova, wanted, None)
-    if attempt.error:
-        raise attempt.error
-    return attempt.came is Installed.CREATED
-
-
 def _known_ids(flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> Mapping[str, str]:
     """Return the ids by which the catalogue knows the flavor in these clouds, by their names. Cost: two queries."""
     known = sightings.known_ids(infrastructures)
     return {node.name: known[flavor.pk, node.pk] for node in infrastructures if (flavor.pk, node.pk) in known}
 
 
-def _attempt(nova: Nova, wanted: NovaFlavor, known_as: str | None) -> _Attempt:
+def _attempt(nova: Nova, wanted: NovaFlavor, known_as: str | None, create: Callable[[], object]) -> _Attempt:
     """Make Nova have *wanted*, unless it has it already under the id by which the catalogue knows it there."""
     has = nova.find_flavor(known_as) if known_as else None
     if has:
         return _compared(nova, wanted, has)
     try:
-        nova.create_flavor(wanted)
+        create()
     except FlavorConflict as error:
         has = nova.find_flavor(wanted.id)
         if has is None:

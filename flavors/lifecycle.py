@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 
 from flavors import services, sightings
-from flavors.installing import Installed, create_or_adopt, install_flavor
+from flavors.installing import Installed, install_flavor
 from flavors.models import Flavor
 from flavors.permissions import PROMOTE
 from flavors.private import (
@@ -26,14 +26,16 @@ from flavors.private import (
     resized,
     still_the_same,
 )
-from flavors.together import alone_in, delete_if_there, raise_first, raise_partly, taken_back
+from flavors.together import alone_in, raise_first, raise_partly, taken_back
 from flavorsync_project.api.errors import Conflict, Unauthorized
+from infrastructures import journal
+from infrastructures.changes import create_in_each_cloud, delete_in_each_cloud
 from infrastructures.commits import again_when_not_written, read_certainly
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import FlavorNotFound
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.services import REGISTER, Outcome, in_each_cloud
+from infrastructures.services import REGISTER, Outcome
 
 SIZES = ("name", "vcpus", "ram", "disk", "swap")
 
@@ -115,8 +117,7 @@ def create_flavor(*, user: Any, values: Mapping[str, Any]) -> Flavor | PrivateFl
 
     def create() -> None:
         with alone_in(infrastructures, wanted.id, name=wanted.name):
-            make = create_or_adopt if given else _create
-            outcomes = in_each_cloud(infrastructures, lambda nova: make(nova, wanted))
+            outcomes = create_in_each_cloud(infrastructures, wanted, adopts=bool(given))
             given.update(outcome.infrastructure for outcome in outcomes if not outcome.error)
             with taken_back(wanted.id, given):
                 raise_first(outcomes)
@@ -208,12 +209,6 @@ def install(*, user: Any, flavor: Flavor, nodes: Sequence[str]) -> list[Outcome[
     return outcomes
 
 
-def _create(nova: Nova, wanted: NovaFlavor) -> bool:
-    """Make Nova have *wanted*, which it has not yet; that it had to be created is True."""
-    nova.create_flavor(wanted)
-    return True
-
-
 def _delete_published(user: Any, flavor: Flavor, node: str | None) -> None:
     """Delete it in the nodes that have it, and in those that have had it: what was last seen may not be so any more."""
     infrastructures = _known_in(flavor, _operated(user, node))
@@ -221,13 +216,12 @@ def _delete_published(user: Any, flavor: Flavor, node: str | None) -> None:
         where = f"the node {node}" if node else "a node that has it"
         raise PermissionDenied(f"You do not operate {where}.")
 
-    def delete() -> list[Outcome[None]]:
+    def delete() -> list[Outcome[bool]]:
         with ExitStack() as locks:
             for infrastructure, flavorid in _known_in(flavor, infrastructures).items():
                 locks.enter_context(alone_in([infrastructure], flavorid))
             known = _known_in(flavor, infrastructures)
-            ids = {infrastructure.name: flavorid for infrastructure, flavorid in known.items()}
-            outcomes = in_each_cloud(known, lambda nova: delete_if_there(nova, ids[nova.region.name]))
+            outcomes = delete_in_each_cloud(known)
             gone = [outcome.infrastructure for outcome in outcomes if not outcome.error]
             services.forget_installations(flavor=flavor, infrastructures=gone)
         return outcomes
@@ -250,7 +244,7 @@ def _delete_private(variants: Sequence[PrivateFlavor]) -> None:
     (flavor,) = variants
     with alone_in(flavor.infrastructures, flavor.id):
         require_unpublished(flavor)
-        outcomes = in_each_cloud(flavor.infrastructures, lambda nova: delete_if_there(nova, flavor.id))
+        outcomes = delete_in_each_cloud(dict.fromkeys(flavor.infrastructures, flavor.id))
     raise_partly(outcomes, verb="Deleted")
 
 
@@ -274,7 +268,7 @@ def _update_private(user: Any, variants: Sequence[PrivateFlavor], changes: Mappi
     def install_and_publish() -> NovaFlavor:
         with alone_in(infrastructures, flavor.id, name=flavor.name):
             wanted = still_the_same(flavor)
-            outcomes = in_each_cloud(added, lambda nova: create_or_adopt(nova, wanted))
+            outcomes = create_in_each_cloud(added, wanted, adopts=True)
             given.update(outcome.infrastructure for outcome in outcomes if outcome.result)
             raise_partly(outcomes, verb="Installed")
             if public:
@@ -288,6 +282,7 @@ def _update_private(user: Any, variants: Sequence[PrivateFlavor], changes: Mappi
 
 def _publish(wanted: NovaFlavor, infrastructures: Sequence[Infrastructure], *, promoted: bool) -> None:
     flavor = Flavor.from_nova(wanted, public=True, promoted=promoted)
+    journal.want(infrastructures, [wanted])
     services.publish(flavor=flavor, infrastructures=infrastructures)
 
 

@@ -27,7 +27,8 @@ from flavors.comparison import Finding, NodeFlavors, Wanted, compare, difference
 from flavors.models import NOVA_MEMBERS, Flavor, SyncNode, SyncOutcome, SyncRun
 from flavors.planning import DESTROYS, IN_PLACE, Step, fingerprint, plan, unreachable
 from flavorsync_project.api.errors import Conflict
-from infrastructures.changes import alone_with, create_flavor, delete_flavor
+from infrastructures import journal
+from infrastructures.changes import alone_with, create_flavor, delete_flavor, keep_watching
 from infrastructures.commits import MayBeWritten, NotWritten, is_lost
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
@@ -384,7 +385,7 @@ def _repair(planned: Iterable[Planned], repair: "_Repair", node: SyncNode, liste
             except APIException as error:
                 outcome.result, outcome.reason = Result.FAILED, str(error.detail)
                 if isinstance(error, CloudUnreachable | CloudTimedOut):
-                    gone = error  # the next step would only wait as long
+                    gone = error.plain()  # the next step would only wait as long
             outcome.seconds = round(time.monotonic() - began, 3)
             record.add(step, outcome)
     return str(gone.detail) if gone else ""
@@ -458,6 +459,9 @@ class _Repair:
         installed = {
             self._applied(step): flavorid for step, outcome in taken if (flavorid := _to_record(step, outcome))
         }
+        found = [step.finding.has for step, outcome in taken if step.finding.has and _to_record(step, outcome)]
+        if found:
+            journal.want([self.infrastructure], found)
         try:
             services.record_repairs(
                 infrastructure=self.infrastructure, installed=installed, outcomes=[outcome for _, outcome in taken]
@@ -541,6 +545,7 @@ class _Repair:
                 self.nova.set_extra_specs(flavorid, changed)
             for key in sorted(specs.keys() - changed.keys()):
                 self.nova.unset_extra_spec(flavorid, key)
+            keep_watching(infrastructure=self.infrastructure, nova=self.nova, flavorid=flavorid)
 
     def _replace(self, finding: Finding) -> None:
         def changes(old: NovaFlavor) -> dict[str, Any]:

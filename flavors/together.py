@@ -7,13 +7,12 @@ from typing import Any, NoReturn
 
 from rest_framework.exceptions import APIException, ErrorDetail
 
-from infrastructures.changes import alone_with
+from infrastructures.changes import alone_with, delete_in_each_cloud
 from infrastructures.commits import MayBeWritten, NotWritten
 from infrastructures.models import Infrastructure
-from infrastructures.openstack.errors import CloudError, FlavorNotFound
-from infrastructures.openstack.nova import Nova
+from infrastructures.openstack.errors import CloudError
 from infrastructures.replacements import settle_replacements
-from infrastructures.services import Outcome, in_each_cloud, open_nova
+from infrastructures.services import Outcome, open_nova
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +72,7 @@ def taken_back(flavorid: str, infrastructures: Collection[Infrastructure]) -> It
         raise
     except Exception as error:
         kept = []
-        for outcome in in_each_cloud(infrastructures, lambda nova: delete_if_there(nova, flavorid)):
+        for outcome in delete_in_each_cloud(dict.fromkeys(infrastructures, flavorid)):
             if outcome.error:
                 logger.error("%s: flavor %s stays unrecorded: %s", outcome.infrastructure, flavorid, outcome.error)
                 kept.append(outcome.infrastructure.name)
@@ -82,14 +81,6 @@ def taken_back(flavorid: str, infrastructures: Collection[Infrastructure]) -> It
                 f"{error.detail} It could not be taken back from {', '.join(kept)}, where it stays private."
             )
         raise
-
-
-def delete_if_there(nova: Nova, flavorid: str) -> None:
-    """Delete a flavor; one that is gone already is as it should be."""
-    try:
-        nova.delete_flavor(flavorid)
-    except FlavorNotFound:
-        return
 
 
 def raise_first(outcomes: Sequence[Outcome[Any]]) -> None:

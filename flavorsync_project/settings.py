@@ -200,6 +200,8 @@ KEYSTONE_URL: str = ENVIRONMENT["KEYSTONE_URL"]
 NOVA_API_VERSION: str = ENVIRONMENT["NOVA_API_VERSION"]
 # In seconds, for one request to a cloud or to the IdM
 OPENSTACK_TIMEOUT: float = ENVIRONMENT["OPENSTACK_TIMEOUT"]
+# How long a cloud may still carry out a change whose answer was lost: docs/reliability.md says why so long
+LOST_ANSWER_SECONDS: float = ENVIRONMENT["LOST_ANSWER_SECONDS"]
 # true, false, or the path of a file with the certificate authorities to trust
 OPENSTACK_VERIFY: bool | str = ENVIRONMENT["OPENSTACK_VERIFY"]
 # How many threads of a process may be at work in one cloud at once; 0 for any number

@@ -223,11 +223,11 @@ def _moment(check: Check) -> str:
 
 @admin.register(Replacement)
 class ReplacementAdmin(admin.ModelAdmin):
-    """The replacements that were cut short, to look at: the next contact with the region settles them."""
+    """What is being changed, was cut short or is watched, to look at: the next contact with the region settles it."""
 
-    list_display = ["flavorid", "infrastructure", "goal", "requested_by", "created_at", "last_error"]
+    list_display = ["flavorid", "infrastructure", "state", "unsure_until", "requested_by", "created_at", "last_error"]
     list_select_related = ["infrastructure"]
-    list_filter = ["infrastructure", "goal"]
+    list_filter = ["infrastructure", "goal", "is_met"]
     search_fields = ["flavorid", "infrastructure__name"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:

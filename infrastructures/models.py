@@ -1,14 +1,17 @@
 """The clouds that Flavor Sync knows, and what is being done in them."""
 
 from collections.abc import Collection
+from datetime import timedelta
 
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
 
 from infrastructures.encryption import decrypt, encrypt
-from infrastructures.querysets import InfrastructureQuerySet
+from infrastructures.openstack.records import NovaFlavor
+from infrastructures.querysets import InfrastructureQuerySet, ReplacementQuerySet
 from infrastructures.validators import validate_cloud_url
 
 
@@ -64,6 +67,12 @@ class Infrastructure(models.Model):
     )
     registered_by = models.CharField(max_length=255, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    replaced = models.PositiveBigIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="How many replacements have come to an end: a list that was read meanwhile may lack a flavor.",
+    )
 
     objects = InfrastructureQuerySet.as_manager()
 
@@ -158,11 +167,14 @@ class Check(models.Model):
 
 
 class Replacement(models.Model):
-    """A flavor that is being replaced in a cloud's Nova, written down before the old one is deleted.
+    """A flavor that a cloud's Nova is asked to change: written down before, gone when nothing more can happen to it.
 
-    Nova cannot change a flavor's numbers: it is deleted and made again under the same id. The row
-    holds both flavors whole (as `NovaFlavor.as_json` gives them) and goes when Nova has what `goal` names.
-    A row that outlives its request is a replacement that was cut short.
+    Nova cannot change a flavor's numbers: it is deleted and made again under the same id. The row then holds both
+    flavors whole (as `NovaFlavor.as_json` gives them), and `goal` names the one that Nova shall have. A single creation
+    has its flavor in `new`, a single deletion none, and neither wants anything of Nova: what fails is not made again.
+
+    A change whose answer is lost may still be carried out, long after it was given up. Until `unsure_until` the row
+    stays, and its flavor is watched: once Nova has been seen to have what is wanted (`is_met`), that must stand.
     """
 
     class Goal(models.TextChoices):
@@ -170,15 +182,27 @@ class Replacement(models.Model):
 
         NEW = "new", "finish the replacement"
         OLD = "old", "put the old flavor back"
+        NONE = "nil", "nothing is wanted"
 
     infrastructure = models.ForeignKey(Infrastructure, on_delete=models.PROTECT, related_name="replacements")
     flavorid = models.CharField("flavor id", max_length=255)
-    old = models.JSONField()
-    new = models.JSONField()
+    old = models.JSONField(null=True, blank=True)
+    new = models.JSONField(null=True, blank=True)
     goal = models.CharField(max_length=3, choices=Goal.choices, default=Goal.NEW)
+    unsure_until = models.DateTimeField(
+        "watched until",
+        null=True,
+        blank=True,
+        help_text="Until when a change that was sent may still be carried out; empty when all are answered.",
+    )
+    is_met = models.BooleanField(
+        "met", default=False, db_default=False, help_text="Whether Nova has been seen to have what is wanted."
+    )
     requested_by = models.CharField(max_length=255, blank=True)
     last_error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ReplacementQuerySet.as_manager()
 
     class Meta:
         ordering = ["created_at", "pk"]
@@ -188,7 +212,64 @@ class Replacement(models.Model):
                 name="replacement_one_per_flavor",
                 violation_error_message="This flavor is already being replaced.",
             ),
+            models.CheckConstraint(
+                condition=models.Q(goal="nil")
+                | models.Q(goal="new", new__isnull=False)
+                | models.Q(goal="old", old__isnull=False),
+                name="replacement_has_what_it_wants",
+                violation_error_message="A flavor that is wanted has to be written down.",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(goal="nil") | models.Q(old__isnull=True, unsure_until__isnull=False, is_met=False),
+                name="replacement_wants_nothing_for_a_while",
+                violation_error_message="What wants nothing has no old flavor, and goes when all is answered.",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.flavorid} in {self.infrastructure}"
+
+    @property
+    def wanted(self) -> NovaFlavor | None:
+        """Return the flavor that Nova shall have, whole; None when that is nothing in particular."""
+        stored = {self.Goal.NEW: self.new, self.Goal.OLD: self.old}.get(self.Goal(self.goal))
+        return None if stored is None else NovaFlavor.from_json(stored)
+
+    @property
+    def other(self) -> NovaFlavor | None:
+        """Return the flavor that Nova may have and shall not: of two, or what a failed creation may still make."""
+        stored = self.old if self.goal == self.Goal.NEW else self.new
+        return None if stored is None else NovaFlavor.from_json(stored)
+
+    @property
+    def is_half_way(self) -> bool:
+        """Say whether Nova may have something else than what is wanted, or nothing."""
+        return self.goal != self.Goal.NONE and not self.is_met
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether nothing that was sent can be carried out any more."""
+        return self.unsure_until is None or self.unsure_until <= timezone.now()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Say whether it was written so lately that whoever did so may still be at it."""
+        bound = timedelta(seconds=settings.LOST_ANSWER_SECONDS)
+        return self.unsure_until is not None and self.unsure_until > timezone.now() + bound
+
+    @property
+    def names(self) -> set[str]:
+        """Return the names, in lower case, that nobody else may take meanwhile."""
+        flavors = [self.wanted, self.other if self.is_half_way else None] if self.goal != self.Goal.NONE else []
+        return {flavor.name.lower() for flavor in flavors if flavor}
+
+    @property
+    def state(self) -> str:
+        """Return in words what is done about it."""
+        if self.is_half_way:
+            return str(self.get_goal_display())
+        return "watched" if self.is_met else "nothing is wanted"
+
+    def want(self, flavor: NovaFlavor) -> None:
+        """Put another flavor in the place of the one that is wanted. Saving is the caller's."""
+        setattr(self, "new" if self.goal == self.Goal.NEW else "old", flavor.as_json())

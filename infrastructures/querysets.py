@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models
 
 if TYPE_CHECKING:
-    from infrastructures.models import Infrastructure  # noqa: F401
+    from infrastructures.models import Infrastructure, Replacement  # noqa: F401
 
 
 class InfrastructureQuerySet(models.QuerySet["Infrastructure"]):
@@ -25,3 +25,11 @@ class InfrastructureQuerySet(models.QuerySet["Infrastructure"]):
     def with_credentials(self) -> Self:
         """Return those that we can enter by ourselves."""
         return self.exclude(encrypted_password="")
+
+
+class ReplacementQuerySet(models.QuerySet["Replacement"]):
+    """The flavors that clouds are asked to change, or were asked to."""
+
+    def wanting_nothing(self) -> Self:
+        """Return those of deletions, and of creations that are under way or have failed."""
+        return self.filter(goal="nil")

@@ -1,33 +1,38 @@
-"""Replacing flavors in a cloud, which loses none: each replacement is written down until it has come to its end."""
+"""Replacing flavors in a cloud, which loses none: what is cut short or in doubt is settled by whoever comes next."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from copy import copy
 from dataclasses import replace
-from typing import Any
-
-from django.db import IntegrityError
+from typing import Any, TypeVar
 
 from flavorsync_project.api.errors import Conflict
-from infrastructures.changes import alone_with, has_replacements, lock_of, name_lock_of
+from infrastructures import journal
+from infrastructures.changes import alone_with, lock_of, name_lock_of
+from infrastructures.journal import Entry
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import (
     CloudError,
-    CloudNotAsked,
     CloudTimedOut,
     CloudUnavailable,
-    CredentialsRefused,
     FlavorConflict,
+    FlavorNotFound,
     FlavorRefused,
     TokenRefused,
 )
 from infrastructures.openstack.nova import Nova
-from infrastructures.openstack.records import NovaFlavor
+from infrastructures.openstack.records import Doubt, NovaFlavor
 
 logger = logging.getLogger(__name__)
 
-# A replacement takes a fraction of this; a list waits twice at most.
+T = TypeVar("T")
+Goal = Replacement.Goal
+
+# A replacement takes a fraction of this.
 SECONDS_TO_WAIT = 1
+# How often a list is read at most, while others replace flavors.
+MAX_READS = 4
 
 
 def replace_flavor(
@@ -57,61 +62,21 @@ def replace_flavor(
 
     Cost: upstream, one call to read, one to delete, one to create; one more with extra specs; one
     more and one per project when it is not public; one more when it is renamed. One call when
-    nothing changes. Three queries.
+    nothing changes. Four queries.
     """
     with alone_with(infrastructure, flavorid), nova.place():
         check()
-        if Replacement.objects.filter(infrastructure=infrastructure, flavorid=flavorid).exists():
-            raise Conflict(f"{infrastructure}: an earlier replacement of flavor {flavorid} is still open.")
+        before = _settled_before(infrastructure, nova, flavorid)
         old = nova.get_whole_flavor(flavorid)
         new = replace(old, **(changes(old) if callable(changes) else changes))
         if new == old:
             return old
         with exclusive(*sorted({name_lock_of(infrastructure, name) for name in (old.name, new.name)})):
             _refuse_taken_name(nova, old=old, new=new)
-            try:
-                record = Replacement.objects.create(
-                    infrastructure=infrastructure,
-                    flavorid=flavorid,
-                    old=old.as_json(),
-                    new=new.as_json(),
-                    requested_by=requested_by,
-                )
-            except IntegrityError as error:
-                raise Conflict(f"{infrastructure} has just been unregistered.") from error
-            return _carry_out(record, nova)
-
-
-def settle_replacements(*, infrastructure: Infrastructure, nova: Nova) -> list[Replacement]:
-    """Finish or undo the replacements that were cut short in this cloud; return those it could not.
-
-    One that a live request is at work on is left to it, and waited for a little: meanwhile its
-    flavor may be missing in Nova. Where Nova refuses (the caller's token may
-    not make flavors, say) or fails, it stays open for the next caller, and nothing is lost: both
-    flavors are in the database.
-
-    Raises:
-        TokenRefused: the cloud does not accept the token.
-
-    Cost: one query; where replacements are open, one more, and some upstream calls for each until the cloud fails.
-    """
-    still_open: list[Replacement] = []
-    if not has_replacements(infrastructure):
-        return still_open
-    for record in Replacement.objects.filter(infrastructure=infrastructure):
-        try:
-            with exclusive(lock_of(infrastructure, record.flavorid), wait=SECONDS_TO_WAIT), nova.place():
-                _settle(record, nova)
-        except Locked:
-            continue
-        except TokenRefused:
-            raise
-        except CloudError as error:
-            _note(record, error)
-            still_open.append(record)
-            if isinstance(error, CloudUnavailable):
-                break  # it would fail the next one too; whoever came may still have something to read there
-    return still_open
+            entry = journal.begin_replacement(
+                infrastructure, old=old, new=new, before=before, requested_by=requested_by
+            )
+            return _carry_out(entry, nova)
 
 
 def _refuse_taken_name(nova: Nova, *, old: NovaFlavor, new: NovaFlavor) -> None:
@@ -123,66 +88,212 @@ def _refuse_taken_name(nova: Nova, *, old: NovaFlavor, new: NovaFlavor) -> None:
         raise FlavorConflict(nova.region.name, f"there is already a flavor named {new.name}.")
 
 
-def _carry_out(record: Replacement, nova: Nova) -> NovaFlavor:
+def _settled_before(infrastructure: Infrastructure, nova: Nova, flavorid: str) -> Replacement | None:
+    """Return what is written down of the flavor, when that keeps nobody from replacing it (again).
+
+    Raises:
+        Conflict: an earlier replacement is half way, and cannot be settled.
+
+    Cost: one query; where something is written down, as `_settle`, and one more.
+    """
+    earlier = journal.find({infrastructure: flavorid}).get(infrastructure.pk)
+    if earlier is None:
+        return None
+    try:
+        _settle(earlier, nova)
+    except TokenRefused:
+        raise
+    except CloudError as error:
+        raise Conflict(f"{infrastructure}: an earlier replacement of flavor {flavorid} is still open.") from error
+    return journal.find({infrastructure: flavorid}).get(infrastructure.pk)
+
+
+def _carry_out(entry: Entry, nova: Nova) -> NovaFlavor:
     """Delete the old flavor and create the new one; on failure put the old one back."""
-    new = NovaFlavor.from_json(record.new)
+    record = entry.record
+    nova.doubt = Doubt.NONE
     try:
         nova.delete_flavor(record.flavorid)
     except CloudError as error:
-        if not isinstance(error, CloudUnavailable) or isinstance(error, (CredentialsRefused, CloudNotAsked)):
-            record.delete()  # else it may be gone or not: the next caller settles it
+        journal.end([(entry, False, nova.doubt)])
+        if nova.doubt == Doubt.OPEN:  # it may be gone, now or later: the next look tells
+            journal.told(error, record)
         raise
     try:
-        created = nova.create_flavor(new)
+        created = nova.create_flavor(NovaFlavor.from_json(record.new or {}))
     except CloudError as error:
-        _put_back(record, nova, because=error)
+        _put_back(entry, nova, because=error)
         raise
-    record.delete()
+    _met(entry, nova)
     return created
 
 
-def _put_back(record: Replacement, nova: Nova, *, because: CloudError) -> None:
-    record.goal = Replacement.Goal.OLD
+def _put_back(entry: Entry, nova: Nova, *, because: CloudError) -> None:
+    record = entry.record
+    record.goal = Goal.OLD
     _note(record, because)
     try:
         if isinstance(because, CloudTimedOut):
             nova.look(record.flavorid)  # does it answer again? The caller has waited long; else the next one settles it
-        _settle(record, nova)
+        _bring_about(entry, nova, nova.find_flavor(record.flavorid))
     except CloudError as error:
+        record.unsure_until = entry.doubt_after(nova.doubt)
         _note(record, error)
+    else:
+        _met(entry, nova)
+    if nova.doubt == Doubt.OPEN:
+        journal.told(because, record)
+
+
+def _met(entry: Entry, nova: Nova) -> None:
+    """Let the row go, now that Nova has what is wanted; or have the flavor watched while anything is in doubt."""
+    record = entry.record
+    until = entry.doubt_after(nova.doubt)
+    journal.note_end(record.infrastructure_id)
+    if until is None:
+        journal.close([entry])
+    else:
+        record.is_met, record.unsure_until = True, until
+        record.save()
+
+
+# Settling
+
+
+def settle_replacements(*, infrastructure: Infrastructure, nova: Nova) -> list[Replacement]:
+    """Finish or undo what was cut short in this cloud, and look at what is watched; return what it could not settle.
+
+    One that a live request is at work on is left to it, and a replacement is waited for a little: meanwhile its
+    flavor may be missing in Nova. Where Nova refuses (the caller's token may not make flavors, say) or fails, it stays
+    open for the next caller, and nothing is lost: both flavors are in the database.
+
+    A flavor is watched while something that was sent before may still be carried out. If it has vanished it is made
+    again; the first look after that time that finds all well ends it.
+
+    Raises:
+        TokenRefused: the cloud does not accept the token.
+
+    Cost: one query; where something is written down, one more, and some upstream calls for each until the cloud fails.
+    """
+    still_open: list[Replacement] = []
+    if journal.is_empty(infrastructure):
+        return still_open
+    for record in Replacement.objects.filter(infrastructure=infrastructure):
+        try:
+            if record.is_half_way or not _is_well(record, nova):
+                wait = SECONDS_TO_WAIT if record.is_half_way else 0
+                with exclusive(lock_of(infrastructure, record.flavorid), wait=wait), nova.place():
+                    _settle(record, nova)
+        except Locked:
+            continue
+        except TokenRefused:
+            raise
+        except CloudError as error:
+            record.last_error = str(error.detail)
+            Replacement.objects.filter(pk=record.pk).update(last_error=record.last_error)
+            still_open.append(record)
+            if isinstance(error, CloudUnavailable):
+                break  # it would fail the next one too; whoever came may still have something to read there
+    return still_open
+
+
+def read_whole(
+    infrastructures: Collection[Infrastructure], read: Callable[[], T], *, settle: Callable[[], object]
+) -> list[T]:
+    """Return what *read* gives, once; again as long as a replacement may have made a flavor missing meanwhile.
+
+    Where replacements do not cease, all that was read is returned: what is missing in one is in another.
+
+    Args:
+        settle: waits for what is open, or settles it.
+
+    Cost: that of *read* and two queries, `MAX_READS` times at most.
+    """
+    read_so_far: list[T] = []
+    for _ in range(MAX_READS):
+        before = journal.moment(infrastructures)
+        read_so_far.append(read())
+        after = journal.moment(infrastructures)
+        if before.wanting or after.wanting:
+            settle()
+            after = journal.moment(infrastructures)
+        # What is half way still, after it was waited for, may be so for long.
+        if before == after and (not after.half_way or len(read_so_far) > 1):
+            return read_so_far[-1:]
+    return read_so_far
+
+
+def _is_well(record: Replacement, nova: Nova) -> bool:
+    """Say whether a look, which keeps nobody from changing the flavor, finds all as it shall be for the time being."""
+    if record.is_over:
+        return False  # the last look is made alone with the flavor
+    if record.goal == Goal.NONE and record.is_fresh:
+        return True  # it is under way, nearly always
+    has, wanted = nova.find_flavor(record.flavorid), record.wanted
+    return not _is_left_over(record, has) if wanted is None else has is not None and _has_all_of(has, wanted)
 
 
 def _settle(record: Replacement, nova: Nova) -> None:
-    """Bring one replacement to its end, from whatever Nova has now.
+    """Bring what is written down of a flavor to its end, from whatever Nova has now, or leave it watched.
 
     Raises:
         FlavorConflict: somebody else has made another flavor of this id or name meanwhile.
         CloudError: as `Nova`'s methods.
+        Locked: somebody else is at it, as our lock was lost.
     """
     try:
         record.refresh_from_db()  # its goal may have changed, too, before we had the lock
     except Replacement.DoesNotExist:
         return  # settled while we came
-    old, new = NovaFlavor.from_json(record.old), NovaFlavor.from_json(record.new)
-    has = nova.find_flavor(record.flavorid)
-    if has and has.row not in (old.row, new.row):
-        raise FlavorConflict(nova.region.name, f"flavor {record.flavorid} has been made otherwise by somebody else.")
-    untouched = has is not None and has.row == old.row and record.goal == Replacement.Goal.NEW
-    if not untouched:
-        _make_goal(record, nova, old=old, new=new)
-    logger.info("%s: the replacement of flavor %s is settled", nova.region.name, record.flavorid)
-    record.delete()
+    entry = Entry(record, copy(record))
+    nova.doubt = Doubt.NONE
+    try:
+        has = nova.find_flavor(record.flavorid)
+        if record.goal == Goal.NONE:
+            _take_away(entry, nova, has)
+        else:
+            _bring_about(entry, nova, has)
+    except CloudError as error:
+        if nova.doubt != Doubt.OPEN:
+            record.unsure_until = entry.before.unsure_until if entry.before else None
+        _note(record, error)
+        raise
+    if record.goal != Goal.NONE:
+        _met(entry, nova)
+        logger.info("%s: the replacement of flavor %s is settled", nova.region.name, record.flavorid)
+    elif record.is_over and nova.doubt != Doubt.OPEN:
+        journal.close([entry])
 
 
-def _make_goal(record: Replacement, nova: Nova, *, old: NovaFlavor, new: NovaFlavor) -> None:
-    if record.goal == Replacement.Goal.NEW:
+def _bring_about(entry: Entry, nova: Nova, has: NovaFlavor | None) -> None:
+    """Make Nova have what is wanted, whole, where it has nothing, a part of it, its other version, or just that."""
+    record = entry.record
+    if has and record.goal == Goal.NEW and not record.is_met and record.other and has.row == record.other.row:
+        record.goal = Goal.OLD  # the deletion has not come about, or not yet: the old flavor stays
+    wanted, other = _wanted(record), record.other
+    if has and has.row == wanted.row and _has_all_of(has, wanted):
+        record.want(_together(has, wanted))
+    elif has and has.row not in (wanted.row, other.row if other else None):
+        if not record.is_met:
+            raise FlavorConflict(nova.region.name, f"flavor {has.id} has been made otherwise by somebody else.")
+        logger.warning("%s: flavor %s was made otherwise by somebody else, and stays so", nova.region.name, has.id)
+        record.want(has)
+    else:
+        journal.about_to_send(entry)
+        _make_goal(record, nova)
+
+
+def _make_goal(record: Replacement, nova: Nova) -> None:
+    wanted = _wanted(record)
+    if record.goal == Goal.NEW and record.old:
         try:
-            _make(nova, new)
+            _make(nova, wanted)
             return
         except (FlavorConflict, FlavorRefused) as error:
-            record.goal = Replacement.Goal.OLD
+            record.goal = Goal.OLD
             _note(record, error)
-    _make(nova, old)
+            wanted = _wanted(record)
+    _make(nova, wanted)
 
 
 def _make(nova: Nova, wanted: NovaFlavor) -> None:
@@ -197,6 +308,44 @@ def _make(nova: Nova, wanted: NovaFlavor) -> None:
         nova.create_flavor(wanted)
 
 
+def _take_away(entry: Entry, nova: Nova, has: NovaFlavor | None) -> None:
+    """Delete what a creation that failed has left half made, or has made only now."""
+    if not _is_left_over(entry.record, has):
+        return
+    logger.warning("%s: flavor %s is left of a creation that failed", nova.region.name, entry.record.flavorid)
+    journal.about_to_send(entry)
+    try:
+        nova.delete_flavor(entry.record.flavorid)
+    except FlavorNotFound:
+        return
+
+
+def _is_left_over(record: Replacement, has: NovaFlavor | None) -> bool:
+    """Say whether what Nova has is exactly what a creation that failed makes, or the beginning of it."""
+    made = record.other
+    return has is not None and made is not None and has.row == made.row and _has_all_of(made, has)
+
+
+def _has_all_of(flavor: NovaFlavor, other: NovaFlavor) -> bool:
+    """Say whether a flavor has the extra specs and the grants of the other."""
+    specs = dict(other.extra_specs or {}).items() <= dict(flavor.extra_specs or {}).items()
+    return specs and set(other.projects or ()) <= set(flavor.projects or ()) and flavor.row == other.row
+
+
+def _together(has: NovaFlavor, wanted: NovaFlavor) -> NovaFlavor:
+    """Return what is wanted with what somebody else has added in the cloud."""
+    projects = sorted({*(has.projects or ()), *(wanted.projects or ())})
+    return replace(
+        wanted, extra_specs={**(has.extra_specs or {}), **(wanted.extra_specs or {})}, projects=tuple(projects)
+    )
+
+
+def _wanted(record: Replacement) -> NovaFlavor:
+    wanted = record.wanted
+    assert wanted is not None  # noqa: S101 — for the type checker; a constraint says so
+    return wanted
+
+
 def _note(record: Replacement, error: CloudError) -> None:
     record.last_error = str(error.detail)
-    record.save(update_fields=["goal", "last_error"])
+    record.save(update_fields=["goal", "unsure_until", "last_error"])

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
+from django.db.models import Max, ProtectedError
 from rest_framework.exceptions import NotFound, PermissionDenied
 
 from flavorsync_project.api.errors import Conflict
@@ -19,7 +19,7 @@ from identity.models import User
 from identity.roles import Role
 from infrastructures.commits import write_certainly
 from infrastructures.encryption import Undecryptable, rotate
-from infrastructures.models import Infrastructure
+from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import (
     CloudError,
     CloudUnavailable,
@@ -27,7 +27,7 @@ from infrastructures.openstack.errors import (
 )
 from infrastructures.openstack.keystone import forget_session
 from infrastructures.openstack.nova import Nova, OperatorsNova
-from infrastructures.openstack.records import Credentials, Region
+from infrastructures.openstack.records import Credentials, Doubt, Region
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -74,11 +74,12 @@ def credentials_of(infrastructure: Infrastructure) -> Credentials:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome(Generic[T]):
-    """What came of some work in one cloud: its result, or the error."""
+    """What came of some work in one cloud: its result, or the error; and what is not known of its changes."""
 
     infrastructure: Infrastructure
     result: T | None = None
     error: CloudError | None = None
+    doubt: Doubt = Doubt.NONE
 
 
 def in_each_cloud(
@@ -129,13 +130,22 @@ def with_one_retry(work: Callable[[], T]) -> T:
 
 
 def _work_in(infrastructure: Infrastructure, work: Callable[[Nova], T], retries: bool) -> Outcome[T]:
-    def attempt() -> T:
-        return work(open_nova(infrastructure))
+    doubt = Doubt.NONE
 
+    def attempt() -> T:
+        nonlocal doubt
+        nova = open_nova(infrastructure)
+        try:
+            return work(nova)
+        finally:
+            doubt = nova.doubt
+
+    result, error = None, None
     try:
-        return Outcome(infrastructure=infrastructure, result=with_one_retry(attempt) if retries else attempt())
-    except CloudError as error:
-        return Outcome(infrastructure=infrastructure, error=error)
+        result = with_one_retry(attempt) if retries else attempt()
+    except CloudError as caught:
+        error = caught
+    return Outcome(infrastructure=infrastructure, result=result, error=error, doubt=doubt)
 
 
 def open_nova(infrastructure: Infrastructure) -> OperatorsNova:
@@ -293,22 +303,36 @@ def _known_value(known: Infrastructure, member: str) -> Any:
 def unregister_infrastructure(*, infrastructure: Infrastructure) -> None:
     """Forget a cloud and our credentials for it. The cloud is not contacted.
 
-    Raises:
-        Conflict: a flavor of the catalogue is installed there, or a replacement is still open.
+    What is written down of deletions goes with it: nothing is wanted of those any more.
 
-    Cost: some five queries.
+    Raises:
+        Conflict: a flavor of the catalogue is installed there, or one is being replaced or watched.
+
+    Cost: some seven queries, in one transaction.
     """
+    key = infrastructure.pk
 
     def write() -> None:
-        Infrastructure.objects.filter(pk=infrastructure.pk).delete()
+        Replacement.objects.wanting_nothing().filter(infrastructure=key).delete()
+        Infrastructure.objects.filter(pk=key).delete()
 
     try:
         write_certainly(write, is_written=lambda: not _is_registered(infrastructure))
     except (ProtectedError, IntegrityError) as error:  # the latter when the flavor comes this very moment
-        raise Conflict(
-            f"{infrastructure} cannot go: a flavor of the catalogue is installed there, or is being replaced."
-        ) from error
+        raise Conflict(f"{infrastructure} cannot go: {_why_it_stays(key)}") from error
     forget_session(infrastructure.name)
+
+
+def _why_it_stays(key: int) -> str:
+    """Return what of its flavors keeps a cloud registered, as a sentence. Cost: one query."""
+    watched = Replacement.objects.filter(infrastructure=key, is_met=True, unsure_until__isnull=False)
+    until = watched.aggregate(last=Max("unsure_until"))["last"]
+    if until is None:
+        return "a flavor of the catalogue is installed there, or is being replaced."
+    return (
+        "a flavor of the catalogue is installed there, or is being replaced, "
+        f"or is watched until {until:%Y-%m-%d %H:%M} UTC since the answer to a change of it was lost."
+    )
 
 
 def rotate_encryption_keys() -> int:

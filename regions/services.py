@@ -22,17 +22,18 @@ def list_flavors(*, infrastructure: Infrastructure, token: str) -> list[NovaFlav
         TokenRefused: the region's Keystone or Nova does not accept the token.
         CloudUnavailable: the region could not be asked.
 
-    Cost: one upstream call when warm, two queries.
+    Cost: one upstream call when warm, two queries; more while flavors are replaced there, as `read_whole`.
     """
     nova = CallersNova(region_of(infrastructure), token)
-    # One that is open now may have ended when the list is there, and its flavor be missing in it all the same.
-    was_open = changes.has_replacements(infrastructure)
-    flavors = nova.list_flavors()
-    if was_open or changes.has_replacements(infrastructure):
-        # Cut short before, under way or begun meanwhile, it may have made its flavor missing in the list.
-        replacements.settle_replacements(infrastructure=infrastructure, nova=nova)
-        flavors = nova.list_flavors()
-    return flavors
+    lists = replacements.read_whole(
+        [infrastructure],
+        nova.list_flavors,
+        settle=lambda: replacements.settle_replacements(infrastructure=infrastructure, nova=nova),
+    )
+    if len(lists) == 1:
+        return lists[0]
+    by_id = {flavor.id: flavor for flavors in lists for flavor in flavors}
+    return sorted(by_id.values(), key=lambda flavor: (flavor.name, flavor.id))
 
 
 def get_flavor(*, infrastructure: Infrastructure, token: str, flavorid: str) -> NovaFlavor:

@@ -1,5 +1,6 @@
 """Fifty clients, while database, cloud, IdM and workers fail and come back: nothing lost, half done or wrong."""
 
+import json
 import threading
 import time
 from collections import Counter
@@ -184,7 +185,8 @@ def assert_all_is_as_known(stack: Stack, known: dict[str, Flavor]) -> None:
     """Compare the API, the database, the journal of replacements and the Novas with what the clients know."""
     operated = stack.send("GET", "/v1/flavors", OPERATOR)  # which settles what was cut short
     assert operated.status == 200, operated.body
-    assert stack.manage("settle_replacements", "--json").strip() == "[]"
+    open_ = json.loads(stack.manage("settle_replacements", "--json"))
+    assert [record for record in open_ if record["state"] not in ("watched", "nothing is wanted")] == []
     published = {flavorid: flavor for flavorid, flavor in known.items() if flavor["public"]}
     listed = {flavor["id"]: flavor for flavor in stack.send("GET", "/v1/flavors").json["flavors"]}
     assert listed == published

@@ -244,7 +244,7 @@ def test_a_flavor_whose_replacement_was_cut_short_is_not_made_otherwise_meanwhil
     run(replaces=True)
     assert (mordor.flavors["tiny"]["name"], mordor.flavors["tiny"]["ram"]) == ("renamed", 512)
     assert mordor.flavors["tiny"]["extra_specs"] == {"aggregate:own": "kept", **SPECS}
-    assert not Replacement.objects.exists()
+    assert Replacement.objects.get().is_met  # the answer 503 may have come from before Nova
 
 
 def test_only_promoted_flavors_are_brought(mordor: RegisteredCloud, tiny: Flavor) -> None:
@@ -329,6 +329,10 @@ def test_a_cloud_that_goes_away_is_not_asked_for_every_flavor(
     results = [outcome.result for outcome in SyncOutcome.objects.filter(node__run=ended)]
     assert (ended.state, results.count("failed")) == (SyncRun.State.PARTLY_DONE, 5)
     assert SyncNode.objects.get().error == "Mordor: its Nova could not be reached."
+    reasons = set(SyncOutcome.objects.filter(result="failed").values_list("flavorid", "reason"))
+    watched = {flavorid: reason for flavorid, reason in reasons if "is watched until" in reason}
+    assert len(watched) == 1
+    assert all(f"flavor {flavorid} is" in reason for flavorid, reason in watched.items())
 
 
 def test_a_node_without_credentials_says_so(mordor: RegisteredCloud, tiny: Flavor) -> None:
@@ -616,4 +620,4 @@ def test_progress_is_counted_in_flavors(mordor: RegisteredCloud, tiny: Flavor, m
     make_registered("Dead")
     command()
     steps = re.findall(r"(\d)/4 ", screen.getvalue())
-    assert list(dict.fromkeys(steps)) in (["0", "1", "2", "4"], ["0", "2", "3", "4"])
+    assert list(dict.fromkeys(steps)) in (["0", "1", "2", "4"], ["0", "1", "3", "4"], ["0", "2", "3", "4"])

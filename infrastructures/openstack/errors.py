@@ -4,7 +4,10 @@ None of these errors ever holds a URL, a token or a password. They are not rest 
 NotFound and the like: those speak of this service, these of a cloud behind it.
 """
 
-from rest_framework.exceptions import APIException
+from copy import copy
+from typing import Self
+
+from rest_framework.exceptions import APIException, ErrorDetail
 
 
 class CloudError(APIException):
@@ -21,6 +24,17 @@ class CloudError(APIException):
         super().__init__(f"{cloud}: {detail}")
         self.cloud = cloud
         self.request_id = request_id
+        self._said_first = self.detail
+
+    def add(self, sentence: str) -> None:
+        """Say more: what it means for the flavor that was being changed."""
+        self.detail = ErrorDetail(f"{self._said_first} {sentence}", code=self.default_code)
+
+    def plain(self) -> Self:
+        """Return the error without what was added, for other flavors of the cloud."""
+        plain = copy(self)
+        plain.detail = self._said_first
+        return plain
 
 
 class CloudUnavailable(CloudError):
@@ -28,10 +42,18 @@ class CloudUnavailable(CloudError):
 
     status_code = 502
     retryable = True
+    may_be_done = True
+    """Whether a change that was asked for may have been carried out, or may still be."""
 
 
 class CloudUnreachable(CloudUnavailable):
     """502: the connection was refused or broke, or the host is unknown; a time-out is not this."""
+
+
+class CloudNotConnected(CloudUnreachable):
+    """502: there was no connection over which anything could be sent; so nothing has changed."""
+
+    may_be_done = False
 
 
 class CloudTimedOut(CloudUnavailable):
@@ -40,6 +62,8 @@ class CloudTimedOut(CloudUnavailable):
 
 class CloudNotAsked(CloudUnavailable):
     """502: nothing was sent, since the cloud is known to be dead or holds enough of us up; so nothing has changed."""
+
+    may_be_done = False
 
 
 class CloudAnswersTooMuch(CloudUnavailable):
@@ -52,6 +76,7 @@ class CredentialsRefused(CloudUnavailable):
     """502: the cloud does not let *our* stored credentials in, or do this; that is not the caller's fault."""
 
     retryable = False
+    may_be_done = False
 
 
 class CredentialsMissing(CloudError):

@@ -28,7 +28,6 @@ from infrastructures.openstack.bounds import Allowance
 from infrastructures.openstack.bulkhead import place_in
 from infrastructures.openstack.errors import (
     CloudError,
-    CloudNotAsked,
     CloudUnavailable,
     CloudUnreachable,
     CredentialsRefused,
@@ -39,7 +38,7 @@ from infrastructures.openstack.errors import (
     TokenRefused,
 )
 from infrastructures.openstack.keystone import checked, compute_endpoint, forget_token, open_token, session_of
-from infrastructures.openstack.records import Credentials, NovaFlavor, Region
+from infrastructures.openstack.records import Credentials, Doubt, NovaFlavor, Region
 from infrastructures.openstack.sessions import open_session
 from infrastructures.openstack.translation import translated
 
@@ -57,6 +56,8 @@ WRITING_SHARE, LOOKING_SHARE = 1 / 2, 1 / 4
 ACCEPTED = 202
 DESCRIPTION_VERSION = APIVersion("2.55")
 FLAVOR_ID = re.compile(r"[a-zA-Z0-9. _-]{1,255}")
+# How often a flavor is made when a deletion that was sent before takes it away again.
+MAX_CREATIONS = 3
 # Ids that Nova gives out but that the paths of its own API cannot say.
 UNREACHABLE_IDS = {".", "..", "detail"}
 
@@ -64,6 +65,7 @@ UNREACHABLE_IDS = {".", "..", "detail"}
 class Nova:
     """The flavors of a region, as they may be seen and changed from a session with its cloud.
 
+    `doubt` says what is not known of the changes since it was last set to `Doubt.NONE`, by whoever wants to know.
     Making one costs an upstream call when the endpoint is met for the first time; then none.
 
     Raises:
@@ -72,6 +74,7 @@ class Nova:
 
     def __init__(self, region: Region, session: Session, endpoint: str) -> None:
         self.region = region
+        self.doubt = Doubt.NONE
         self._timeout = float(settings.OPENSTACK_TIMEOUT)
         with self._about_no_flavor(), self._answering():
             self._version = _negotiated_version(session, endpoint)
@@ -206,15 +209,23 @@ class Nova:
             return self._create(flavor)
 
     def _create(self, flavor: NovaFlavor) -> NovaFlavor:
+        for _ in range(MAX_CREATIONS - 1):
+            try:
+                return self._create_once(flavor)
+            except FlavorNotFound:  # a deletion whose answer was lost is carried out only now, between our calls
+                logger.warning("%s: flavor %s was gone again at once: made anew", self.region.name, flavor.id)
+        return self._create_once(flavor)
+
+    def _create_once(self, flavor: NovaFlavor) -> NovaFlavor:
         created: NovaFlavor | None
+        before = self.doubt
         try:
             created = self._create_row(flavor)
-        except (CredentialsRefused, CloudNotAsked):
-            raise  # as clear as any other refusal
         except CloudUnavailable as error:
-            created = self._read_back(flavor.id, error)
+            created = self._read_back(flavor.id, error) if error.may_be_done else None
             if created is None or created.row != flavor.row:
                 raise
+            self.doubt = max(before, Doubt.SEEN)
         try:
             self.complete_flavor(flavor, has=created)
         except CloudError:
@@ -246,7 +257,7 @@ class Nova:
         Raises:
             FlavorNotFound, FlavorRefused, Forbidden: Nova's refusal.
         """
-        with self._answering():
+        with self._changing():
             self._client.client.put(
                 f"/flavors/{self._quoted(flavorid)}",
                 body={"flavor": {"description": description or None}},
@@ -275,7 +286,7 @@ class Nova:
         """
         path = f"/flavors/{self._quoted(flavorid)}/os-extra_specs/{quote(key, safe='')}"
         try:
-            with self._answering():
+            with self._changing():
                 self._client.client.delete(path, timeout=self._writing_timeout)
         except FlavorNotFound:
             return
@@ -312,18 +323,18 @@ class Nova:
             self._delete(flavorid)
 
     def _delete(self, flavorid: str) -> None:
+        before = self.doubt
         try:
-            with self._answering():
+            with self._changing():
                 answer, _ = self._client.client.delete(
                     f"/flavors/{self._quoted(flavorid)}", timeout=self._writing_timeout
                 )
                 if answer.status_code != ACCEPTED:
                     raise ValueError(f"a deletion answered with {answer.status_code}")
-        except (CredentialsRefused, CloudNotAsked):
-            raise
         except CloudUnavailable as error:
-            if self._read_back(flavorid, error):
+            if not error.may_be_done or self._read_back(flavorid, error):
                 raise
+            self.doubt = max(before, Doubt.SEEN)
 
     def _create_row(self, flavor: NovaFlavor) -> NovaFlavor:
         # Not by novaclient's own method: it takes the id "auto" for none.
@@ -356,6 +367,8 @@ class Nova:
         """Delete a flavor that could not be completed, as far as Nova lets us."""
         try:
             self.delete_flavor(flavorid)
+        except FlavorNotFound:
+            return
         except CloudError as error:
             logger.warning("%s: half of flavor %s stays: %s", self.region.name, flavorid, error)
 
@@ -402,13 +415,24 @@ class Nova:
             return read(body)
 
     def _post(self, path: str, body: object, read: Callable[[Any], T]) -> T:
-        with self._answering():
+        with self._changing():
             _, answer = self._client.client.post(path, body=body, timeout=self._writing_timeout)
             return read(answer)
 
     @property
     def _writing_timeout(self) -> float:
         return self._timeout * WRITING_SHARE
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Send a change, and note that it may be carried out later when its answer is lost."""
+        try:
+            with self._answering():
+                yield
+        except CloudUnavailable as error:
+            if error.may_be_done:
+                self.doubt = Doubt.OPEN
+            raise
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

@@ -3,9 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import IntEnum
 from typing import Any, Self
 
 from infrastructures.openstack import shapes
+
+
+class Doubt(IntEnum):
+    """What is not known of the changes that a Nova was sent."""
+
+    NONE = 0
+    """Each was answered."""
+    SEEN = 1
+    """The answer to one was lost, and then it was seen to have been carried out."""
+    OPEN = 2
+    """One may still be carried out."""
 
 
 @dataclass(frozen=True, kw_only=True)

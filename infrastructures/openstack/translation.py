@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from keystoneauth1 import exceptions as keystone_errors
 from novaclient import exceptions as nova_errors
+from urllib3.exceptions import NewConnectionError
 
 from infrastructures.openstack import errors
 from infrastructures.openstack.calls import upstream_id
@@ -79,7 +80,16 @@ def _from_failure(error: keystone_errors.ClientException, cloud: str, service: s
             return errors.CloudTimedOut(cloud, f"its {service} did not answer in time.")
         case keystone_errors.SSLError():
             return errors.CloudUnavailable(cloud, f"its {service} shows no TLS certificate that can be trusted.")
+        case keystone_errors.ConnectionError() if _never_connected(error):
+            return errors.CloudNotConnected(cloud, f"its {service} could not be reached.")
         case keystone_errors.ConnectionError():
             return errors.CloudUnreachable(cloud, f"its {service} could not be reached.")
         case _:
             return errors.CloudUnavailable(cloud, f"its {service} did not answer as OpenStack does.")
+
+
+def _never_connected(error: keystone_errors.ClientException) -> bool:
+    """Say whether no connection was made at all; keystoneauth raises the same when one breaks."""
+    of_requests = error.__context__
+    reason = getattr(of_requests.args[0], "reason", None) if of_requests and of_requests.args else None
+    return isinstance(reason, NewConnectionError)

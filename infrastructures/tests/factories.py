@@ -1,6 +1,9 @@
 """What the tests of the clouds are made of."""
 
+from datetime import timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.records import Credentials, NovaFlavor, Region
@@ -82,3 +85,14 @@ def make_replacement(**overrides: Any) -> Replacement:
     if "infrastructure" not in values:
         values["infrastructure"] = make_infrastructure()
     return Replacement.objects.create(**values)
+
+
+def half_way() -> list[str]:
+    """Return the ids of the flavors whose replacement is not settled."""
+    return [record.flavorid for record in Replacement.objects.all() if record.is_half_way]
+
+
+def let_the_doubt_end() -> None:
+    """Have it be so late that nothing that was sent can be carried out any more."""
+    past = timezone.now() - timedelta(seconds=1)
+    Replacement.objects.filter(unsure_until__isnull=False).update(unsure_until=past)

@@ -1,11 +1,12 @@
 """A Nova in memory that fails on command."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from infrastructures.openstack.errors import CloudError, CloudUnavailable, FlavorConflict, FlavorNotFound
 from infrastructures.openstack.nova import Nova
-from infrastructures.openstack.records import NovaFlavor
+from infrastructures.openstack.records import Doubt, NovaFlavor
 from infrastructures.tests.factories import make_region
 
 
@@ -18,6 +19,8 @@ class Fault:
 
     error: type[CloudError] = CloudUnavailable
     steps: int = 0
+    late: bool = False
+    """Whether the call is carried out after all, when the test says so: `FakeNova.carry_out_late`."""
 
 
 class FakeNova(Nova):
@@ -27,9 +30,18 @@ class FakeNova(Nova):
         self.region = make_region()
         self.flavors = {flavor.id: flavor for flavor in flavors}
         self.faults = dict(faults or {})
+        self.late: list[Callable[[], object]] = []
+        self.doubt = Doubt.NONE
         self.refused: dict[str, type[CloudError]] = {}
         self.calls: list[str] = []
         self.before_call: Callable[[str], None] = lambda call: None
+
+    def carry_out_late(self) -> None:
+        """Carry out, in their order, the calls that were given up without an answer."""
+        late, self.late = self.late, []
+        for call in late:
+            with suppress(CloudError):
+                call()
 
     def list_flavors(self) -> list[NovaFlavor]:
         self._step("list", 0)
@@ -48,23 +60,26 @@ class FakeNova(Nova):
         return self.find_flavor(flavorid)
 
     def create_flavor(self, flavor: NovaFlavor) -> NovaFlavor:
-        fails_after = self._begin("create")
+        fails_after = self._begin("create", later=lambda: self._make_row(flavor))
         fails_after(0)
-        taken = {other.name.lower() for other in self.flavors.values()}
-        if flavor.id in self.flavors or flavor.name.lower() in taken:
-            raise FlavorConflict(self.region.name, "taken")
-        self.flavors[flavor.id] = replace(flavor, extra_specs={}, projects=())
+        self._make_row(flavor)
         fails_after(1)
         self._complete(flavor, fails_after, done=1)
         return flavor
 
+    def _make_row(self, flavor: NovaFlavor) -> None:
+        taken = {other.name.lower() for other in self.flavors.values()}
+        if flavor.id in self.flavors or flavor.name.lower() in taken:
+            raise FlavorConflict(self.region.name, "taken")
+        self.flavors[flavor.id] = replace(flavor, extra_specs={}, projects=())
+
     def complete_flavor(self, flavor: NovaFlavor, *, has: NovaFlavor) -> None:
-        fails_after = self._begin("complete")
+        fails_after = self._begin("complete", later=lambda: self._complete(flavor, lambda step: None, done=0))
         fails_after(0)
         self._complete(flavor, fails_after, done=0)
 
     def delete_flavor(self, flavorid: str) -> None:
-        fails_after = self._begin("delete")
+        fails_after = self._begin("delete", later=lambda: self.flavors.pop(flavorid, None))
         fails_after(0)
         if flavorid not in self.flavors:
             raise FlavorNotFound(self.region.name, "none")
@@ -87,15 +102,19 @@ class FakeNova(Nova):
     def _step(self, call: str, steps: int) -> None:
         self._begin(call)(steps)
 
-    def _begin(self, call: str) -> Callable[[int], None]:
+    def _begin(self, call: str, later: Callable[[], object] | None = None) -> Callable[[int], None]:
         self.before_call(call)
         fault = self.faults.get(len(self.calls))
+        if fault and fault.late and later:
+            self.late.append(later)
         self.calls.append(call)
         if call in self.refused:
             raise self.refused[call](self.region.name, "refused")
 
         def fails_after(steps: int) -> None:
             if fault and fault.steps == steps:
+                if later and issubclass(fault.error, CloudUnavailable) and fault.error.may_be_done:
+                    self.doubt = Doubt.OPEN
                 raise fault.error(self.region.name, f"failed {call}")
 
         return fails_after

@@ -18,7 +18,7 @@ from infrastructures.openstack.translation import translated
 from infrastructures.replacements import replace_flavor, settle_replacements
 from infrastructures.services import in_each_cloud, open_nova
 from infrastructures.tests.cloud import NOVA, Cloud, Federation, assert_fit_for_strangers, flavor_document
-from infrastructures.tests.factories import a_registered, make_registered
+from infrastructures.tests.factories import a_registered, let_the_doubt_end, make_registered
 
 LIST = "/flavors/detail"
 DEAD: list[Mapping[str, Any]] = [
@@ -236,4 +236,7 @@ def test_a_replacement_that_is_cut_short_by_death_is_settled_when_it_lives(
     forget_failures()  # as if the seconds were over
     assert settle_replacements(infrastructure=infrastructure, nova=nova) == []
     assert mordor.flavors["42"]["ram"] == 4096
+    assert Replacement.objects.get().is_met
+    let_the_doubt_end()
+    assert settle_replacements(infrastructure=infrastructure, nova=nova) == []
     assert not Replacement.objects.exists()

@@ -26,7 +26,13 @@ from infrastructures.openstack.errors import (
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.replacements import replace_flavor, settle_replacements
 from infrastructures.services import region_of
-from infrastructures.tests.factories import make_infrastructure, make_nova_flavor, make_region, make_replacement
+from infrastructures.tests.factories import (
+    let_the_doubt_end,
+    make_infrastructure,
+    make_nova_flavor,
+    make_region,
+    make_replacement,
+)
 from infrastructures.tests.fake_nova import FakeNova, Fault
 from infrastructures.tests.holder import held_by_a_thread
 
@@ -53,6 +59,10 @@ def is_open() -> bool:
     return Replacement.objects.exists()
 
 
+def is_watched() -> bool:
+    return Replacement.objects.filter(is_met=True).exists()
+
+
 # Without faults
 
 
@@ -72,14 +82,11 @@ def test_nothing_is_done_when_nothing_changes() -> None:
 
 def test_both_flavors_are_written_down_whole_while_nova_is_changed() -> None:
     infrastructure, nova = make_infrastructure(), FakeNova(OLD)
-    seen: dict[str, list[tuple[NovaFlavor, NovaFlavor, str]]] = {}
+    seen: dict[str, list[tuple[NovaFlavor | None, NovaFlavor | None, str]]] = {}
 
     def look(call: str) -> None:
         records = Replacement.objects.filter(infrastructure=infrastructure, flavorid="42")
-        seen[call] = [
-            (NovaFlavor.from_json(record.old), NovaFlavor.from_json(record.new), record.requested_by)
-            for record in records
-        ]
+        seen[call] = [(record.other, record.wanted, record.requested_by) for record in records]
 
     nova.before_call = look
     change(nova, infrastructure)
@@ -97,6 +104,7 @@ def test_no_transaction_is_open_while_a_cloud_is_called() -> None:
     change(nova, infrastructure)
     delete_flavor(infrastructure=infrastructure, nova=nova, flavorid="42")
     create_flavor(infrastructure=infrastructure, nova=nova, flavor=OLD)
+    Replacement.objects.all().delete()
     make_replacement(infrastructure=infrastructure)
     settle_replacements(infrastructure=infrastructure, nova=nova)
     assert len(seen) > 10
@@ -134,8 +142,11 @@ def assert_nothing_is_lost(nova: FakeNova, infrastructure: Infrastructure) -> No
         assert nova.flavors.get("42") in (OLD, NEW)
     record = Replacement.objects.first()
     if record:
-        assert (NovaFlavor.from_json(record.old), NovaFlavor.from_json(record.new)) == (OLD, NEW)
+        assert (record.old, record.new) == (OLD.as_json(), NEW.as_json())
     nova.faults.clear()
+    assert settle_replacements(infrastructure=infrastructure, nova=nova) == []
+    assert nova.flavors.get("42") in (OLD, NEW)
+    let_the_doubt_end()
     assert settle_replacements(infrastructure=infrastructure, nova=nova) == []
     assert nova.flavors.get("42") in (OLD, NEW)
     assert not is_open()
@@ -148,7 +159,7 @@ def test_a_failed_creation_puts_the_old_flavor_back(error: type[CloudError], ste
     with pytest.raises(error, match="failed create"):
         change(nova, infrastructure)
     assert nova.flavors == {"42": OLD}
-    assert not is_open()
+    assert is_watched() == (error is CloudUnavailable)
     assert_nothing_is_lost(nova, infrastructure)
 
 
@@ -167,8 +178,7 @@ def test_a_deletion_without_an_answer_is_settled_by_what_became_of_it(steps: int
     with pytest.raises(CloudUnavailable):
         change(nova, infrastructure)
     assert is_open()
-    with pytest.raises(Conflict, match="still open"):
-        change(nova, infrastructure)
+    assert not is_watched()
     assert_nothing_is_lost(nova, infrastructure)
     assert nova.flavors == {"42": settled}
 
@@ -259,7 +269,7 @@ def test_the_old_flavor_comes_back_when_the_new_ones_name_has_been_taken() -> No
     assert nova.flavors["42"] == OLD
 
 
-@pytest.mark.parametrize("goal", Replacement.Goal.values)
+@pytest.mark.parametrize("goal", ["new", "old"])
 def test_somebody_elses_flavor_under_the_id_is_not_touched(goal: str) -> None:
     record = make_replacement(goal=goal)
     nova = FakeNova(OF_SOMEBODY_ELSE)
@@ -285,7 +295,7 @@ def test_somebody_elses_flavor_that_came_between_is_not_touched_either() -> None
     assert "made otherwise by somebody else" in Replacement.objects.get().last_error
 
 
-@pytest.mark.parametrize("goal", Replacement.Goal.values)
+@pytest.mark.parametrize("goal", ["new", "old"])
 def test_who_may_not_create_leaves_it_open(goal: str) -> None:
     record = make_replacement(goal=goal)
     nova = FakeNova()

@@ -3,10 +3,12 @@
 import io
 import json
 import os
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from pytest_django import Settings
 
 from infrastructures.models import Replacement
@@ -55,11 +57,30 @@ def test_says_it_in_json() -> None:
             "old": record.old,
             "new": record.new,
             "goal": "new",
+            "state": "finish the replacement",
+            "watched_until": None,
             "requested_by": "somebody",
             "last_error": "",
             "created_at": record.created_at.isoformat(),
         }
     ]
+
+
+def test_says_what_is_watched_and_until_when() -> None:
+    until = timezone.now() + timedelta(minutes=5)
+    make_replacement(is_met=True, unsure_until=until)
+    line, count = run("settle_replacements").splitlines()
+    assert line.startswith("Spain2  42  m1.custom  since ")
+    assert line.endswith(f"  watched  until {until:%Y-%m-%d %H:%M:%S} UTC")
+    assert count == "0 open. 1 watched."
+    assert json.loads(run("settle_replacements", "--json"))[0]["watched_until"] == until.isoformat()
+
+
+@pytest.mark.usefixtures("shell")
+def test_what_is_watched_is_no_failure(cloud: Cloud) -> None:
+    make_replacement(is_met=True, unsure_until=timezone.now() + timedelta(minutes=5))
+    has_nova(cloud, ram=8192)
+    assert run("settle_replacements", "--node", "Spain2").endswith("\n0 open. 1 watched.\n")
 
 
 @pytest.mark.usefixtures("shell")

@@ -1,16 +1,20 @@
 """A flavor that is missing in Nova only because it is being replaced is not missing for a reader."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from requests import PreparedRequest
 
-from infrastructures.models import Replacement
+from infrastructures import journal
+from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import FlavorNotFound
+from infrastructures.replacements import MAX_READS
 from infrastructures.services import region_of
 from infrastructures.tests.cloud import KEYSTONE, NOVA, TOKEN, Cloud, access_document, flavor_document
-from infrastructures.tests.factories import make_infrastructure, make_nova_flavor
+from infrastructures.tests.factories import make_infrastructure, make_nova_flavor, make_replacement
 from regions import services
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +81,57 @@ def test_a_list_is_read_again_when_a_replacement_has_ended_meanwhile(cloud: Clou
 
     cloud.http.get(f"{NOVA}/flavors/detail", json=end)
     assert [flavor.id for flavor in services.list_flavors(**asked)] == ["42"]
+
+
+def replace_and_end(infrastructure: Infrastructure) -> None:
+    """Have a replacement begin and come to its end, as `replace_flavor` does."""
+    old, new = make_nova_flavor(), make_nova_flavor(ram=8192)
+    entry = journal.begin_replacement(infrastructure, old=old, new=new, before=None, requested_by="somebody")
+    journal.note_end(infrastructure.pk)
+    journal.close([entry])
+
+
+def test_a_list_is_read_again_when_a_replacement_has_begun_and_ended_meanwhile(cloud: Cloud) -> None:
+    asked = where()
+    lists: list[dict[str, Any]] = [{"flavors": []}, {"flavors": [flavor_document()]}]
+
+    def answer(request: PreparedRequest, context: Any) -> dict[str, Any]:
+        if len(lists) == 2:
+            replace_and_end(asked["infrastructure"])
+        return lists.pop(0)
+
+    cloud.http.get(f"{NOVA}/flavors/detail", json=answer)
+    assert [flavor.id for flavor in services.list_flavors(**asked)] == ["42"]
+
+
+def test_a_list_that_is_never_left_alone_lacks_nothing_that_was_seen_meanwhile(cloud: Cloud) -> None:
+    """At each reading another flavor is being replaced."""
+    asked, read = where(), 0
+
+    def answer(request: PreparedRequest, context: Any) -> dict[str, Any]:
+        nonlocal read
+        read += 1
+        replace_and_end(asked["infrastructure"])
+        documents = [flavor_document(id=str(number), name=f"name {number}") for number in range(3)]
+        return {"flavors": [document for document in documents if document["id"] != str(read % 3)]}
+
+    cloud.http.get(f"{NOVA}/flavors/detail", json=answer)
+    assert [flavor.id for flavor in services.list_flavors(**asked)] == ["0", "1", "2"]
+    assert read == MAX_READS
+
+
+def test_a_list_is_read_once_while_a_flavor_is_watched_and_there(cloud: Cloud) -> None:
+    asked = where()
+    make_replacement(
+        infrastructure=asked["infrastructure"],
+        new=make_nova_flavor().as_json(),
+        is_met=True,
+        unsure_until=timezone.now() + timedelta(minutes=5),
+    )
+    cloud.nova("GET", "/flavors/42", THERE)
+    cloud.nova("GET", "/flavors/detail", {"json": {"flavors": [flavor_document()]}})
+    services.list_flavors(**asked)
+    assert cloud.calls.count("GET /flavors/detail?is_public=None") == 1
 
 
 def test_a_list_is_read_once_when_nothing_is_being_replaced(cloud: Cloud) -> None:

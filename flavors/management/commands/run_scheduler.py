@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from flavors import tasks
 from flavorsync_project.api.request_id import traced
 from flavorsync_project.console import commands
+from infrastructures.watching import settle_everywhere
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,8 @@ class Command(commands.Command):
 
     help = (
         "Start the periodic synchronisation (SYNC_INTERVAL_MINUTES), put runs whose worker has died back into the "
-        "queue, and delete old ones (SYNC_RETENTION_DAYS). Several may run."
+        "queue, delete old ones (SYNC_RETENTION_DAYS), and watch flavors whose change was not answered. "
+        "Several may run."
     )
     examples = ("./manage.py run_scheduler --once",)
 
@@ -67,6 +69,7 @@ class Command(commands.Command):
             self.stdout.write(f"Run {run.pk} was cut short and is taken up again.")
         if due := tasks.start_periodic_run():
             self.stdout.write(f"Run {due.pk} is due and has been started.")
+        settle_everywhere()
         if deleted := tasks.delete_old_runs():
             self.stdout.write(f"{deleted} old runs have been deleted.")
         if not settings.TASKS_REDIS_URL:

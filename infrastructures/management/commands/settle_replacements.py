@@ -21,10 +21,11 @@ TOKEN_VARIABLE = "OS_TOKEN"  # noqa: S105 — the name of a variable, as the ope
 
 
 class Command(commands.Command):
-    """List the replacements that are open, and settle those of a region with a Keystone token."""
+    """List the replacements that are open and the flavors that are watched, and settle a region's with a token."""
 
     help = (
-        "List the flavor replacements that were cut short; with --node, settle that region's with the Keystone "
+        "List the flavor replacements that were cut short, and the flavors that are watched because the answer to a "
+        "change of them was lost; with --node, settle that region's with the Keystone "
         "token in the environment variable OS_TOKEN, or else asked for."
     )
     examples = ("OS_TOKEN=$(openstack token issue -f value -c id) ./manage.py settle_replacements --node Spain2",)
@@ -38,15 +39,16 @@ class Command(commands.Command):
         )
 
     def handle(self, *args: Any, node: str | None, dry_run: bool, as_json: bool, **options: Any) -> None:
-        """Settle, print what is still open, and fail when a region was to be settled and something is."""
+        """Settle, print what is open or watched, and fail when something in the region that was settled is open."""
         infrastructure = _find(node) if node else None
         if infrastructure and not dry_run:
             self._settle(infrastructure)
         records = Replacement.objects.select_related("infrastructure")
         still_open = list(records.filter(infrastructure=infrastructure) if infrastructure else records)
         self._print(still_open, as_json=as_json)
-        if still_open and infrastructure and not dry_run:
-            raise CommandError(f"{len(still_open)} still open.")
+        half_way = sum(record.is_half_way for record in still_open)
+        if half_way and infrastructure and not dry_run:
+            raise CommandError(f"{half_way} still open.")
 
     def _settle(self, infrastructure: Infrastructure) -> None:
         try:
@@ -59,11 +61,27 @@ class Command(commands.Command):
             self.stdout.write(json.dumps([_as_json(record) for record in records]))
             return
         for record in records:
-            self.stdout.write(
-                f"{record.infrastructure}  {record.flavorid}  {record.old['name']} -> {record.new['name']}  "
-                f"since {record.created_at:%Y-%m-%d %H:%M:%S} UTC  {record.get_goal_display()}  {record.last_error}"
-            )
-        self.stdout.write(f"{len(records)} open.")
+            self.stdout.write(_as_line(record))
+        half_way = sum(record.is_half_way for record in records)
+        watched = f" {len(records) - half_way} watched." if len(records) > half_way else ""
+        self.stdout.write(f"{half_way} open.{watched}")
+
+
+def _as_line(record: Replacement) -> str:
+    names = [flavor["name"] for flavor in (record.old, record.new) if flavor]
+    if not record.is_half_way and record.wanted:
+        names = [record.wanted.name]
+    until = f"until {record.unsure_until:%Y-%m-%d %H:%M:%S} UTC" if record.unsure_until else ""
+    parts = [
+        str(record.infrastructure),
+        record.flavorid,
+        " -> ".join(names),
+        f"since {record.created_at:%Y-%m-%d %H:%M:%S} UTC",
+        record.state,
+        "" if record.is_half_way else until,
+        record.last_error,
+    ]
+    return "  ".join(part for part in parts if part)
 
 
 def _token() -> str:
@@ -93,6 +111,8 @@ def _as_json(record: Replacement) -> dict[str, Any]:
         "old": record.old,
         "new": record.new,
         "goal": record.goal,
+        "state": record.state,
+        "watched_until": record.unsure_until and record.unsure_until.isoformat(),
         "requested_by": record.requested_by,
         "last_error": record.last_error,
         "created_at": record.created_at.isoformat(),
