@@ -1,12 +1,14 @@
 """What scripts/serve --lab prints works as pasted."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
 
 import pytest
 
+from lab import Lab
 from scripts.tests.checkout import ROOT, Checkout
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
@@ -34,7 +36,8 @@ def _nodes_ready(checkout: Checkout) -> dict[str, bool]:
     answer = subprocess.run(
         [checkout.root / ".venv" / "bin" / "python", "manage.py", "check_infrastructures", "--json"],
         cwd=checkout.root,
-        env=checkout.environment({}),
+        # As in a terminal with the lab's settings: without them no cloud is looked for on this machine.
+        env=checkout.environment(dict(Lab(os.environ.get("FLAVORSYNC_LAB", "test")).environment())),
         capture_output=True,
         text=True,
         timeout=60,
