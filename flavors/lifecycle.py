@@ -231,8 +231,9 @@ def _delete_published(user: Any, flavor: Flavor, node: str | None) -> None:
 
 def _known_in(flavor: Flavor, infrastructures: Collection[Infrastructure]) -> dict[Infrastructure, str]:
     """Return the ids by which the flavor is known in these clouds by now: until it is locked there, that may change."""
+    by_key = {infrastructure.pk: infrastructure for infrastructure in infrastructures}
     known = sightings.known_ids(infrastructures)
-    return {each: known[flavor.pk, each.pk] for each in infrastructures if (flavor.pk, each.pk) in known}
+    return {by_key[node]: flavorid for (which, node), flavorid in known.items() if which == flavor.pk}
 
 
 # A private flavor

@@ -4,19 +4,25 @@ A comparison writes what is another thing than before; whoever changes a node wr
 `Installation`, by which a node is among those of a flavor, goes and comes with it, in the same transaction.
 """
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.db import IntegrityError, connection
+from django.db import Error, IntegrityError, connection
+from django.db.models import Q
 from django.utils import timezone
 
-from flavors.comparison import Finding
+from flavors.comparison import Finding, differences_between
 from flavors.models import Flavor, Installation, Sighting, SyncOutcome
 from infrastructures.commits import MAX_ATTEMPTS, write_certainly
 from infrastructures.models import Infrastructure, Replacement
+from infrastructures.openstack.nova import Nova
+from infrastructures.openstack.records import NovaFlavor
+
+logger = logging.getLogger(__name__)
 
 State = SyncOutcome.State
 
@@ -80,15 +86,16 @@ def found(finding: Finding, infrastructure: Infrastructure) -> Seen:
 def known_ids(infrastructures: Collection[Infrastructure]) -> dict[Key, str]:
     """Return the ids by which the catalogue knows its flavors in these nodes, those that are missing there included.
 
-    An id that has become another flavor's is not theirs any more. Cost: two queries.
+    In the order of installation, then those that are missing. An id that has become another flavor's is not theirs
+    any more. Cost: two queries.
     """
     known: dict[Key, str] = {}
     taken: set[tuple[int, str]] = set()
-    installations = Installation.objects.order_by().filter(infrastructure__in=infrastructures)
+    installations = Installation.objects.filter(infrastructure__in=infrastructures)
     for flavor, infrastructure, flavorid in installations.values_list("flavor_id", "infrastructure_id", "flavorid"):
         known[flavor, infrastructure] = flavorid
         taken.add((infrastructure, flavorid))
-    missing = Sighting.objects.order_by().filter(infrastructure__in=infrastructures, state__in=ABSENT)
+    missing = Sighting.objects.filter(infrastructure__in=infrastructures, state__in=ABSENT)
     remembered = missing.exclude(flavorid=NOT_KNOWN)
     for flavor, infrastructure, flavorid in remembered.values_list("flavor_id", "infrastructure_id", "flavorid"):
         if (infrastructure, flavorid) not in taken:
@@ -115,6 +122,48 @@ def record_findings(findings: Mapping[Infrastructure, Iterable[Finding]], *, as_
         flavors = Flavor.objects.in_bulk({each.flavor.pk for each in seen})
         nodes = Infrastructure.objects.in_bulk({each.infrastructure.pk for each in seen})
         seen = [each for each in seen if each.flavor.pk in flavors and each.infrastructure.pk in nodes]
+
+
+def record_change(*, infrastructure: Infrastructure, nova: Nova, flavorid: str, has: NovaFlavor | None) -> None:
+    """Write down what a node has under this id, None for nothing, now that somebody has changed it there through us.
+
+    Where that cannot be written down the change is done all the same, and the next comparison tells of it.
+
+    Cost: one query; where it is about a flavor of the catalogue two more, and those of `write`.
+    """
+    try:
+        seen = _changed(infrastructure, nova, flavorid, has)
+        if seen:
+            write_certainly(partial(write, seen), is_written=partial(_is_told, seen))
+    except Error as error:
+        logger.warning("%s: what was done with flavor %s is not written down: %s", infrastructure, flavorid, error)
+
+
+def _changed(infrastructure: Infrastructure, nova: Nova, flavorid: str, has: NovaFlavor | None) -> list[Seen]:
+    here = {"infrastructure": infrastructure, "flavorid": flavorid}
+    known_here = Q(pk__in=Installation.objects.filter(**here).values("flavor")) | Q(
+        pk__in=Sighting.objects.filter(**here).values("flavor")
+    )
+    flavors = list(Flavor.objects.filter(Q(promoted=True, flavorid=flavorid) | known_here))
+    known = known_ids([infrastructure]) if flavors else {}
+    return [
+        _now(flavor, infrastructure, nova, has)
+        for flavor in flavors
+        if known.get((flavor.pk, infrastructure.pk), flavorid) == flavorid
+    ]
+
+
+def _now(flavor: Flavor, infrastructure: Infrastructure, nova: Nova, has: NovaFlavor | None) -> Seen:
+    if has is None:
+        return Seen(flavor=flavor, infrastructure=infrastructure, state=State.MISSING)
+    differences = differences_between(flavor.as_nova(), has, descriptions=nova.keeps_descriptions)
+    return Seen(
+        flavor=flavor,
+        infrastructure=infrastructure,
+        state=State.DIFFERENT if differences else State.IN_SYNC,
+        differences=[difference.as_json() for difference in differences],
+        id_there=has.id,
+    )
 
 
 def write(seen: Collection[Seen], *, as_of: datetime | None = None) -> None:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from flavors.sightings import record_change
 from infrastructures import changes, replacements
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import FlavorNotFound
@@ -64,11 +65,13 @@ def create_flavor(*, infrastructure: Infrastructure, token: str, values: Mapping
         FlavorRefused, Forbidden: Nova's refusal.
         TokenRefused, CloudUnavailable: as `list_flavors`.
 
-    Cost: as `list_flavors`.
+    Cost: as `list_flavors`, and one query, or as `record_change`.
     """
     flavor = NovaFlavor(**{**values, "id": values.get("id") or str(uuid.uuid4())})
     nova = _contact(infrastructure, token)
-    return changes.create_flavor(infrastructure=infrastructure, nova=nova, flavor=flavor)
+    created = changes.create_flavor(infrastructure=infrastructure, nova=nova, flavor=flavor)
+    record_change(infrastructure=infrastructure, nova=nova, flavorid=created.id, has=created)
+    return created
 
 
 def update_flavor(
@@ -76,12 +79,14 @@ def update_flavor(
 ) -> NovaFlavor:
     """Give a flavor of the region other values, keeping all else; see `replace_flavor`.
 
-    Raises and cost: as `infrastructures.replacements.replace_flavor`.
+    Raises and cost: as `infrastructures.replacements.replace_flavor`, and one query, or as `record_change`.
     """
     nova = _contact(infrastructure, token)
-    return replacements.replace_flavor(
+    changed = replacements.replace_flavor(
         infrastructure=infrastructure, nova=nova, flavorid=flavorid, changes=changes, requested_by=requested_by
     )
+    record_change(infrastructure=infrastructure, nova=nova, flavorid=flavorid, has=changed)
+    return changed
 
 
 def delete_flavor(*, infrastructure: Infrastructure, token: str, flavorid: str) -> None:
@@ -92,10 +97,11 @@ def delete_flavor(*, infrastructure: Infrastructure, token: str, flavorid: str) 
         Forbidden: Nova does not let the token delete it.
         TokenRefused, CloudUnavailable: as `list_flavors`.
 
-    Cost: as `list_flavors`.
+    Cost: as `list_flavors`, and one query, or as `record_change`.
     """
     nova = _contact(infrastructure, token)
     changes.delete_flavor(infrastructure=infrastructure, nova=nova, flavorid=flavorid)
+    record_change(infrastructure=infrastructure, nova=nova, flavorid=flavorid, has=None)
 
 
 def _contact(infrastructure: Infrastructure, token: str) -> Nova:

@@ -1,12 +1,13 @@
 """What was last seen of flavors in nodes: what is written down of it, when, and which nodes a flavor has by it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -16,8 +17,10 @@ from flavors.sightings import State
 from flavors.synchronisation import carry_out, create_run
 from flavors.tests.drift import document_of
 from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
+from flavors.tests.queries import Execute
 from infrastructures.models import Infrastructure
-from infrastructures.services import unregister_infrastructure
+from infrastructures.openstack.records import NovaFlavor
+from infrastructures.services import open_nova, unregister_infrastructure
 from infrastructures.tests.cloud import Federation, RegisteredCloud
 from infrastructures.tests.factories import make_registered, make_replacement
 
@@ -177,6 +180,61 @@ def test_a_node_that_cannot_be_reached_changes_nothing_of_what_was_seen(mordor: 
 
 
 # What others write
+
+
+def changed(flavorid: str, has: NovaFlavor | None) -> None:
+    """Write down a change of Mordor that was made through us."""
+    node = Infrastructure.objects.get(name="Mordor")
+    sightings.record_change(infrastructure=node, nova=open_nova(node), flavorid=flavorid, has=has)
+
+
+@pytest.mark.usefixtures("mordor")
+def test_what_a_regions_own_users_do_with_it_through_us_is_seen(tiny: Flavor) -> None:
+    run(repairs=True)
+    for has, told in (
+        (None, (State.MISSING, [])),
+        (replace(tiny.as_nova(), ram=7), (State.DIFFERENT, ["Mordor"])),
+        (None, (State.MISSING, [])),
+        (tiny.as_nova(), (State.IN_SYNC, ["Mordor"])),
+    ):
+        changed("tiny", has)
+        assert seen() == told
+
+
+@pytest.mark.usefixtures("mordor")
+def test_it_is_seen_by_the_id_that_it_has_there(tiny: Flavor) -> None:
+    make_installation(tiny, "Mordor", flavorid="42")
+    changed("tiny", None)
+    assert not Sighting.objects.exists()
+    changed("42", None)
+    assert seen() == (State.MISSING, [])
+
+
+@pytest.mark.usefixtures("mordor")
+def test_what_is_none_of_the_catalogues_costs_one_query(
+    tiny: Flavor, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    make_flavor(flavorid="published", name="published", promoted=False)
+    node = Infrastructure.objects.get()
+    nova = open_nova(node)
+    for id in ("private", "published"):
+        with django_assert_num_queries(1):
+            sightings.record_change(infrastructure=node, nova=nova, flavorid=id, has=tiny.as_nova(id))
+    assert not Sighting.objects.exists()
+
+
+@pytest.mark.usefixtures("mordor")
+def test_a_change_that_cannot_be_written_down_is_done_all_the_same(
+    tiny: Flavor, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(execute: Execute, sql: str, *arguments: Any) -> Any:
+        if "INSERT INTO" in sql:
+            raise OperationalError("the disk is full")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(refuse):
+        changed("tiny", tiny.as_nova())
+    assert "Mordor: what was done with flavor tiny is not written down: the disk is full" in caplog.text
 
 
 def test_what_we_take_out_of_a_node_is_known_to_be_missing_where_it_is_promoted() -> None:
