@@ -30,7 +30,7 @@ DATABASES: dict[str, type[MariaDB]] = {"mariadb": MariaDB, "sqlite": SQLite}
 SETTINGS = {
     "OPENSTACK_TIMEOUT": "5",
     # A process that is killed does nothing any more: what is not answered need not be watched for long.
-    "LOST_ANSWER_SECONDS": "30",
+    "LOST_ANSWER_SECONDS": "15",
     "CLOUD_BREAKER_SECONDS": "3",
     "SYNC_INTERVAL_MINUTES": "0",
 }
