@@ -8,7 +8,7 @@ from django.core.cache import caches
 
 from infrastructures.openstack.breaker import forget_failures
 
-pytest_plugins = ["flavorsync_project.tests.workers"]
+pytest_plugins = ["flavorsync_project.tests.tiers", "flavorsync_project.tests.workers"]
 
 
 @pytest.fixture(scope="session", autouse=True)

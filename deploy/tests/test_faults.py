@@ -16,7 +16,7 @@ from deploy.tests.stack import Stack, kill, running_stack
 from infrastructures.tests.proxy import NovaProxy, silent
 from lab import Lab, seed
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.stack]
+pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.thorough]
 
 QUIET = 4
 """Seconds without a failure after which the service has recovered. Its breakers try a dead cloud every 3 s."""

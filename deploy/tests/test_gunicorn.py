@@ -22,7 +22,7 @@ import pytest
 from deploy.tests.stack import children_of
 from infrastructures.tests.cloud import token_document, version_document
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).resolve().parents[2]
 SENTINEL = "SECRETTOKEN123"

@@ -8,7 +8,7 @@ from deploy.campaigns.kills import campaign
 from deploy.tests.stack import PATH
 from lab import Lab
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.stack]
+pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.thorough]
 
 KILLS, SEED = 8, 1
 

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.tests.stack import PATH, ROOT, Stack, children_of, exchange, is_alive, kill, running_stack, until
 from lab import Lab, seed
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.stack]
+pytestmark = [pytest.mark.lab, pytest.mark.stack]
 
 BASIC = {"X-Auth-Token": seed.idm_token("basic")}
 MANAGER = {"X-Auth-Token": seed.idm_token("manager")}

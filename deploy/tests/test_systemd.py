@@ -16,7 +16,7 @@ import pytest
 from deploy.tests.stack import ROOT, until
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.process,
     pytest.mark.skipif(
         not shutil.which("systemd-analyze") or not find_library("seccomp"), reason="there is no systemd or libseccomp"
     ),

@@ -14,7 +14,7 @@ from flavors.tests.factories import make_flavor, make_installation
 from identity.models import User
 from infrastructures.models import Infrastructure
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 LIST = reverse("admin:flavors_flavor_changelist")
 ADD = reverse("admin:flavors_flavor_add")

@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 URL = reverse("catalogue")
 

@@ -15,7 +15,7 @@ from flavors.sightings import Seen, write
 from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
 from infrastructures.models import Infrastructure
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 ACTIONS: dict[str, str] = {State.IN_SYNC: "nothing", State.MISSING: "create", State.OTHER_ID: "adopt"}
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -16,7 +16,7 @@ from flavors.tests.factories import make_flavor
 from infrastructures.models import Infrastructure
 from infrastructures.tests.shell import shell
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 SENTINEL = "sentinel-of-a-password"
 # As its SQLAlchemy models make them on MySQL

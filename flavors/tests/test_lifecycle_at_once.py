@@ -33,7 +33,6 @@ from lab import Lab
 
 pytestmark = [
     pytest.mark.lab,
-    pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite in memory has one connection"),
 ]

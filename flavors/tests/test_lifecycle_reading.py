@@ -234,7 +234,6 @@ def kill(clouds: Lab) -> Iterator[Callable[[str], None]]:
         yield kill
 
 
-@pytest.mark.slow
 def test_a_dead_node_is_502_where_it_has_to_be_asked(owner: Api, api: Api, kill: Callable[[str], None]) -> None:
     assert owner.get(FLAVORS).status == 200
     kill("nova-Mordor")
@@ -252,7 +251,6 @@ def test_a_dead_node_is_502_where_it_has_to_be_asked(owner: Api, api: Api, kill:
     assert ids(api.get(FLAVORS)) == {"prom", "pub"}
 
 
-@pytest.mark.slow
 def test_one_dead_node_of_three_is_left_out_and_named(operator: Api, kill: Callable[[str], None]) -> None:
     alive = ids(operator.get(f"{FLAVORS}?node=Spain2")) | ids(operator.get(f"{FLAVORS}?node=Lannion2"))
     kill("nova-Mordor")
@@ -262,7 +260,6 @@ def test_one_dead_node_of_three_is_left_out_and_named(operator: Api, kill: Calla
     assert operator.get(f"{FLAVORS}/1").result == refusal(502, DOWN)
 
 
-@pytest.mark.slow
 def test_a_dead_keystone_is_502(owner: Api, kill: Callable[[str], None]) -> None:
     kill("mordor-keystone")
     assert owner.get(FLAVORS).result == refusal(502, "Mordor: its Keystone could not be reached.")
@@ -318,7 +315,6 @@ def proxies(api: Api, clouds: Lab) -> Iterator[dict[str, NovaProxy]]:
         yield proxies
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("slowed", [["Mordor"], list(CLOUDS)], ids=["one is slow", "all are slow"])
 @pytest.mark.parametrize("path", [FLAVORS, f"{FLAVORS}/1"])
 def test_three_clouds_take_as_long_as_the_slowest(
@@ -334,7 +330,6 @@ def test_three_clouds_take_as_long_as_the_slowest(
     assert SECONDS <= time.monotonic() - began < 2 * SECONDS  # one after another would take as long
 
 
-@pytest.mark.slow
 def test_installing_in_and_deleting_from_three_clouds_take_as_long_as_the_slowest(
     api: Api, proxies: dict[str, NovaProxy]
 ) -> None:

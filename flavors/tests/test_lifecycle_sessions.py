@@ -83,7 +83,6 @@ OPERATIONS: dict[str, tuple[Callable[[Api], Answer], int, dict[str, int]]] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_token_that_is_revoked_is_renewed_once(owner: Api, clouds: Lab, operation: str) -> None:
     act, status, asked = OPERATIONS[operation]

@@ -25,7 +25,7 @@ from infrastructures.openstack.records import NovaFlavor
 from infrastructures.tests.cloud import Federation, RegisteredCloud, flavor_document
 from infrastructures.tests.factories import make_registered
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 CLOUDS = ("Mordor", "Rohan", "Spain2")
 OPERATOR = IdmUser(id="1", username="sauron", email="", roles=frozenset(), owned_nodes=frozenset(CLOUDS))

@@ -479,7 +479,6 @@ def test_a_different_flavor_that_is_there_is_409(
     agree(private={"Spain2": {there["id"]}})
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("order", [["Spain2", "Lannion2", "Mordor"], ["Lannion2", "Mordor", "Spain2"]])
 def test_one_dead_cloud_of_three_keeps_the_others(ada: Api, clouds: Lab, agree: Agree, order: list[str]) -> None:
     make_flavor(flavorid="insane", **SIZES)
@@ -498,7 +497,6 @@ def test_one_dead_cloud_of_three_keeps_the_others(ada: Api, clouds: Lab, agree: 
     agree()
 
 
-@pytest.mark.slow
 def test_a_dead_cloud_is_502_and_changes_nothing(ada: Api, private: None, clouds: Lab, agree: Agree) -> None:
     clouds.kill("nova-Lannion2")
     try:
@@ -516,7 +514,6 @@ def test_a_dead_cloud_is_502_and_changes_nothing(ada: Api, private: None, clouds
     agree()
 
 
-@pytest.mark.slow
 def test_a_deletion_with_a_dead_cloud_keeps_what_is_there(ada: Api, clouds: Lab, agree: Agree) -> None:
     assert ada.post(FLAVORS, id="insane", **SIZES, public=True, nodes=list(CLOUDS)).status == 201
     clouds.kill("nova-Lannion2")

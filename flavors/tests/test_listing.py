@@ -20,7 +20,7 @@ from flavors.views import PromotedFlavorViewSet
 from identity.models import User
 from infrastructures.models import Infrastructure
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 PROMOTED, CATALOGUE = "/v1/promotedflavors", "/v1/flavors"
 XML = {"Accept": "application/xml"}

@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from flavors.models import Flavor, Installation
 from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 MAX_INTEGER = 2147483647
 

@@ -15,9 +15,9 @@ import pytest
 
 from flavors.tests.process import ROOT, a_database
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [pytest.mark.process, pytest.mark.django_db, pytest.mark.database]
 
-TIMES = 2_000
+TIMES = [200, pytest.param(2_000, marks=pytest.mark.thorough)]
 WRITE = "UPDATE flavors_flavor SET ram = {} WHERE flavorid = 'f'"
 FLAVOR = """
     INSERT INTO flavors_flavor (flavorid, name, vcpus, ram, disk, swap, ephemeral, rxtx_factor, description,
@@ -92,20 +92,24 @@ def _environment(url: str) -> dict[str, str]:
     return os.environ | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "flavorsync_project.settings"}
 
 
-def test_what_is_committed_is_read_at_once(database: Database, read: Callable[[], int]) -> None:
-    for number in range(2, TIMES):
+@pytest.mark.parametrize("times", TIMES)
+def test_what_is_committed_is_read_at_once(database: Database, read: Callable[[], int], times: int) -> None:
+    for number in range(2, times):
         database.execute(WRITE.format(number))
         assert read() == number
         if number % 3 == 0:
             assert read() == number, "from memory"
 
 
-def test_what_is_committed_is_read_while_more_is_written(database: Database, read: Callable[[], int]) -> None:
+@pytest.mark.parametrize("times", TIMES)
+def test_what_is_committed_is_read_while_more_is_written(
+    database: Database, read: Callable[[], int], times: int
+) -> None:
     committed = 1
 
     def write() -> None:
         nonlocal committed
-        for number in range(2, TIMES):
+        for number in range(2, times):
             database.execute(WRITE.format(number))
             committed = number
 
@@ -118,4 +122,4 @@ def test_what_is_committed_is_read_while_more_is_written(database: Database, rea
         assert found >= seen
         seen = found
     writer.join()
-    assert read() == committed == TIMES - 1
+    assert read() == committed == times - 1

@@ -19,7 +19,7 @@ from flavors.services import change_promoted_flavor, create_promoted_flavor, del
 from flavors.tests.factories import make_flavor, make_installation
 from flavorsync_project.api.errors import Conflict, MethodNotAllowedHere
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 VALUES: dict[str, Any] = {"name": "m1.tiny", "vcpus": 1, "ram": 512, "disk": 1, "swap": 2}
 NAME_TAKEN = "There is already a flavor of this name in the catalogue."

@@ -16,7 +16,7 @@ from flavors.tests.wire import Answer, Api
 from lab import Lab
 from lab.client import send
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.lab, pytest.mark.django_db(transaction=True)]
 
 MAY_TAKE_SECONDS = 120
 COUNT = 6

@@ -28,7 +28,7 @@ from flavors.tests.proxied import SOON, Clouds, until
 from flavorsync_project.api.figures import FOLDER
 from infrastructures.tests.proxy import Exchange, before, forwarded, hanging_up
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.lab, pytest.mark.django_db(transaction=True)]
 
 Process = Popen[bytes]
 

@@ -19,7 +19,7 @@ from infrastructures.tests.proxy import NovaProxy, before, forwarded
 from lab import Lab
 from lab.client import send
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.lab, pytest.mark.django_db(transaction=True)]
 
 SPECS = {"hw:cpu_policy": "shared", "quota:vif_inbound_average": "1024"}
 LIST = "GET /v2.1/flavors/detail"

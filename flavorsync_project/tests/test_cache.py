@@ -21,6 +21,7 @@ from flavorsync_project import cache as module
 from identity.tests.factories import PASSWORD, make_account
 
 pytestmark = [
+    pytest.mark.process,
     pytest.mark.django_db,
     pytest.mark.skipif(not shutil.which("redis-server"), reason="there is no redis-server"),
 ]

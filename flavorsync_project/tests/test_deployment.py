@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from flavorsync_project.settings import _development_secret
 from flavorsync_project.tests.source import ROOT, setting_names
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.process
 
 GOOD = {
     "ALLOWED_HOSTS": "flavors.example.org",

@@ -249,7 +249,7 @@ def ended(*command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize(
     "command",
     [
@@ -265,7 +265,7 @@ def test_a_process_says_it_in_one_line_and_ends(command: list[str]) -> None:
     assert (process.returncode, process.stdout, process.stderr) == (1, "", f"{LINE}\n")
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_a_worker_of_any_other_gunicorn_says_it_and_is_not_started_again() -> None:
     process = ended(*GUNICORN)
     assert process.returncode == 4

@@ -27,7 +27,7 @@ from infrastructures.models import Check, Infrastructure
 from infrastructures.tests.cloud import Federation, flavor_document
 from infrastructures.tests.factories import make_registered, make_replacement
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 # How many queries an administrator's pages take at most, two of them for who is asking: those that show rows, ...
 OF_ROWS = {

@@ -8,8 +8,9 @@ file, which whoever hands out the tests reads.
 import json
 import os
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -22,6 +23,7 @@ LAB = "lab"
 _FOLDER = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Say how many share the tests: as many as there are processors, nobody those of a single file."""
     is_one_file = len(config.args) == 1 and Path(config.args[0].partition("::")[0]).is_file()
@@ -38,6 +40,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Write the groups of all tests, in a worker, before it says that it has collected them."""
     if "groups" in (given := getattr(session.config, "workerinput", {})):
         Path(given["groups"]).write_text(json.dumps({item.nodeid: group_of(item) for item in session.items}))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Let a worker report a test that has logged half a character, which cannot be sent."""
+    return _whole((yield))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "Scheduler":
@@ -69,6 +77,16 @@ class Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no ty
 
     def _split_scope(self, nodeid: str) -> str:
         return self._groups[nodeid]
+
+
+def _whole(data: Any) -> Any:
+    if isinstance(data, str):
+        return data.encode("utf-8", "backslashreplace").decode()
+    if isinstance(data, dict):
+        return {key: _whole(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return type(data)(map(_whole, data))
+    return data
 
 
 def _groups_file(config: pytest.Config) -> Path:

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from identity.tests.factories import PASSWORD, make_account
 from identity.tests.hashers import CountingHasher
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def basic(username: str, password: str = PASSWORD) -> dict[str, str]:

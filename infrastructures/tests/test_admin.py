@@ -20,7 +20,7 @@ from infrastructures.services import open_nova
 from infrastructures.tests.cloud import Federation
 from infrastructures.tests.factories import PASSWORD, make_infrastructure, make_registered, make_replacement
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def make_user(number: int) -> None:

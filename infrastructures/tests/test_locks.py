@@ -80,6 +80,7 @@ def test_holds_against_another_thread() -> None:
     assert is_free("a")
 
 
+@pytest.mark.process
 def test_holds_against_another_process() -> None:
     with held_by_a_process("a") as process:
         assert not is_free("a")
@@ -87,6 +88,7 @@ def test_holds_against_another_process() -> None:
         assert is_free("a")
 
 
+@pytest.mark.process
 def test_is_free_again_when_its_holder_is_killed() -> None:
     with held_by_a_process("a") as process:
         process.kill()
@@ -143,6 +145,7 @@ def test_one_thread_at_a_time() -> None:
     assert most == [1]
 
 
+@pytest.mark.process
 @pytest.mark.skipif(connection.vendor != "mysql", reason="on SQLite, another database is another folder's")
 def test_the_same_name_in_another_database_of_the_server_is_another_lock() -> None:
     with held_by_a_process("a", database="information_schema"):

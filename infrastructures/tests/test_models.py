@@ -19,7 +19,7 @@ from infrastructures.tests.factories import (
     make_replacement,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def assert_refused(instance: models.Model, message: str) -> None:

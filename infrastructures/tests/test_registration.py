@@ -17,7 +17,7 @@ from identity.tests.factories import APP_ID, KEYROCK_URL, make_account, make_ans
 from infrastructures.models import Infrastructure
 from infrastructures.tests.factories import PASSWORD, make_infrastructure, make_registered, make_replacement
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 URL = "/v1/infrastructures"
 REQUIRED = {

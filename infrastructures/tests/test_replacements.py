@@ -36,7 +36,7 @@ from infrastructures.tests.factories import (
 from infrastructures.tests.fake_nova import FakeNova, Fault
 from infrastructures.tests.holder import held_by_a_thread
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 OLD = make_nova_flavor()
 NEW = make_nova_flavor(ram=8192)

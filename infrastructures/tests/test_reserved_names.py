@@ -12,7 +12,7 @@ from infrastructures.replacements import replace_flavor
 from infrastructures.tests.factories import make_infrastructure, make_nova_flavor, make_replacement
 from infrastructures.tests.fake_nova import FakeNova
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 OLD = make_nova_flavor()
 

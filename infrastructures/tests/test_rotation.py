@@ -12,7 +12,7 @@ from pytest_django import Settings
 from infrastructures.models import Infrastructure
 from infrastructures.tests.factories import make_infrastructure, make_registered
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 OLD, NEW, LOST = (Fernet.generate_key().decode() for _ in range(3))
 

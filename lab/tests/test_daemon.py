@@ -15,6 +15,8 @@ from lab.client import send
 from lab.daemon import Daemon
 from lab.install import ROOT
 
+pytestmark = pytest.mark.process
+
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
 
 

@@ -14,7 +14,7 @@ from infrastructures.tests import proxy as faults
 from infrastructures.tests.proxy import ACTION, EXTRA_SPECS, FLAVOR, FLAVORS, Fault, NovaProxy
 from regions.tests.clouds import Cloud, Tokens, Whole
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [pytest.mark.lab, pytest.mark.django_db, pytest.mark.database]
 
 URL = "/v1/regions/Isengard/flavors"
 CHANGES = {"name": "crashed", "ram": 77}

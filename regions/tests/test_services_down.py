@@ -17,7 +17,7 @@ from infrastructures.tests.proxy import EXTRA_SPECS, FLAVORS, NovaProxy
 from lab import Lab
 from regions.tests.clouds import Cloud, Tokens
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 
 URL = "/v1/regions/Spain2/flavors"
 CHANGES = {"name": "other", "ram": 77}

@@ -1,6 +1,10 @@
 """What scripts/check runs, and what it says of it."""
 
+import pytest
+
 from scripts.tests.checkout import Checkout
+
+pytestmark = pytest.mark.process
 
 
 def test_the_gates_that_are_named_run_and_no_others(checkout: Checkout) -> None:

@@ -70,12 +70,14 @@ def test_no_file_says_where_packages_come_from(file: str) -> None:
     assert not re.search(r"://|index-url|find-links|trusted-host", text)
 
 
+@pytest.mark.process
 def test_the_scripts_install_nothing_whose_hash_is_not_known(checkout: Checkout) -> None:
     assert checkout.run("test", "--fast").returncode == 0
     (call,) = (call for call in checkout.calls if "pip install" in call)
     assert "--require-hashes -r " in call
 
 
+@pytest.mark.process
 def test_the_lock_is_written_for_the_oldest_python_and_all_platforms(checkout: Checkout) -> None:
     answer = checkout.run("lock", "--upgrade-package", "django")
     assert answer.returncode == 0, answer.stderr

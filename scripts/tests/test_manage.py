@@ -9,7 +9,7 @@ import pytest
 
 from scripts.tests.checkout import FAKE_PYTHON, Checkout
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.process
 
 # The Python that environments are made with, which has no Django
 PYTHON = Path(sys.base_prefix) / "bin" / "python3"

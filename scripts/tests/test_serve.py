@@ -10,6 +10,8 @@ import pytest
 
 from scripts.tests.checkout import DONE, Checkout, free_port, password_in
 
+pytestmark = pytest.mark.process
+
 
 def test_a_first_start_makes_everything_and_a_second_one_nothing(checkout: Checkout) -> None:
     first = checkout.serve()

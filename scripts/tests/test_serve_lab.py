@@ -11,7 +11,7 @@ import pytest
 from lab import Lab
 from scripts.tests.checkout import ROOT, Checkout
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow]
+pytestmark = pytest.mark.lab
 
 
 def test_the_commands_printed_work_as_pasted_and_so_they_do_the_next_time(checkout: Checkout) -> None:

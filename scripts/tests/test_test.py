@@ -4,6 +4,8 @@ import pytest
 
 from scripts.tests.checkout import Checkout
 
+pytestmark = pytest.mark.process
+
 # Stands for scripts/lab: writes down what it was told, and is up when the file says so.
 LAB = """\
 #!/usr/bin/env bash
@@ -36,15 +38,29 @@ def test_everything_is_set_up_and_the_lab_goes_with_the_tests(checkout: Checkout
     answer = checkout.run("test", "flavors", "-k", "promoted")
     assert answer.returncode == 0, answer.stderr
     assert checkout.installed() == ["requirements-dev.txt"]
-    assert _pytest_arguments(checkout) == [f"{WORKERS} flavors -k promoted"]
+    assert _pytest_arguments(checkout) == [f"{WORKERS} --tier=default flavors -k promoted"]
     assert _told_the_lab(checkout) == ["test status", "test up", "test down"]
 
 
 def test_fast_leaves_out_the_lab(checkout: Checkout) -> None:
     answer = checkout.run("test", "--fast", "-x")
     assert answer.returncode == 0, answer.stderr
-    assert _pytest_arguments(checkout) == [f"{WORKERS} -m not lab -x"]
+    assert _pytest_arguments(checkout) == [f"{WORKERS} --tier=fast -x"]
     assert _told_the_lab(checkout) == []
+
+
+def test_without_the_labs_tests_there_is_no_lab(checkout: Checkout) -> None:
+    answer = checkout.run("test", "-m", "not lab")
+    assert answer.returncode == 0, answer.stderr
+    assert _pytest_arguments(checkout) == [f"{WORKERS} --tier=default -m not lab"]
+    assert _told_the_lab(checkout) == []
+
+
+def test_the_thorough_tier_has_the_lab_too(checkout: Checkout) -> None:
+    answer = checkout.run("test", "--thorough", "-m", "database")
+    assert answer.returncode == 0, answer.stderr
+    assert _pytest_arguments(checkout) == [f"{WORKERS} --tier=thorough -m database"]
+    assert "test up" in _told_the_lab(checkout)
 
 
 def test_failing_tests_are_the_scripts_failure_and_take_the_lab_down_all_the_same(checkout: Checkout) -> None:

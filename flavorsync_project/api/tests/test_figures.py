@@ -14,6 +14,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from flavorsync_project.api.figures import FOLDER, forget_the_dead
 from flavorsync_project.tests.source import ROOT
 
+pytestmark = pytest.mark.process
+
 # Two figures, and words for what a process does with them: each line that comes in is executed, and answered by its
 # number when that is done.
 PROCESS = """

@@ -1,0 +1,21 @@
+"""A project of some tests, to be run with one of our plugins of pytest."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from scripts.tests.checkout import ROOT
+
+
+def make_project(folder: Path, tests: str) -> Path:
+    """Make a project that has these tests."""
+    (folder / "test_it.py").write_text(tests, encoding="utf-8")
+    (folder / "pytest.ini").touch()
+    return folder
+
+
+def run_project(project: Path, plugin: str, *arguments: str, path: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the project's tests, or those of one path, with the plugin."""
+    alone = ["-p", plugin, "-p", "no:django", "-p", "no:cacheprovider", "-W", "ignore"]
+    command = [sys.executable, "-m", "pytest", *alone, f"--rootdir={project}", "-c", project / "pytest.ini", "-rA"]
+    return subprocess.run([*command, *arguments, project / path], cwd=ROOT, capture_output=True, text=True, timeout=280)

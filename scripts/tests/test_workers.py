@@ -1,0 +1,57 @@
+"""How several workers share the tests."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.tests.project import make_project, run_project
+
+pytestmark = pytest.mark.process
+
+PLUGIN = "flavorsync_project.tests.workers"
+TWO = ["-n", "2", "--dist", "loadscope"]
+TESTS = """
+import logging, os
+import pytest
+
+@pytest.fixture(scope="module")
+def module(): pass
+
+@pytest.fixture
+def worker(record_property): record_property("worker", os.environ["PYTEST_XDIST_WORKER"])
+
+@pytest.mark.parametrize("number", range(20))
+@pytest.mark.lab
+def test_lab(number, worker): pass
+
+@pytest.mark.parametrize("number", range(10))
+def test_module(number, worker, module): pass
+
+@pytest.mark.parametrize("number", range(40))
+def test_alone(number, worker): pass
+"""
+
+
+def test_what_belongs_together_goes_to_one_worker_and_nothing_else_does(tmp_path: Path) -> None:
+    done = run_project(make_project(tmp_path, TESTS), PLUGIN, *TWO, f"--junit-xml={tmp_path / 'report.xml'}")
+    assert done.returncode == 0, done.stdout
+    ran = re.findall(r'name="test_(\w+)\[.*?value="(gw\d)"', (tmp_path / "report.xml").read_text(), re.DOTALL)
+    workers = {kind: {worker for of, worker in ran if of == kind} for kind in ("lab", "module", "alone")}
+    assert {kind: len(its) for kind, its in workers.items()} == {"lab": 1, "module": 1, "alone": 2}
+    assert len(ran) == 70
+
+
+def test_a_worker_reports_a_test_that_logs_what_cannot_be_sent(tmp_path: Path) -> None:
+    tests = "import logging\n\ndef test_it(): logging.error('\\ud800')\n\ndef test_other(): assert '\\ud800' == ''\n"
+    done = run_project(make_project(tmp_path, tests), PLUGIN, *TWO)
+    assert "1 failed, 1 passed" in done.stdout
+    assert "\\ud800" in done.stdout
+
+
+@pytest.mark.parametrize(("path", "shared"), [("", True), ("test_it.py", False), ("test_it.py::test_it", False)])
+def test_the_tests_of_one_file_are_not_shared(tmp_path: Path, path: str, shared: bool) -> None:
+    project = make_project(tmp_path, "def test_it(): pass\n")
+    done = run_project(project, PLUGIN, "-n", "auto", "--dist", "loadscope", path=path)
+    assert done.returncode == 0, done.stdout
+    assert bool(re.search(r"^\d+ workers? \[1 item\]", done.stdout, re.MULTILINE)) == shared
