@@ -1,7 +1,7 @@
 """Which node has which flavor, as it was last seen: what the coverage map shows."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 
-from flavors.models import Flavor, Installation, Sighting, SyncNode, SyncOutcome
+from flavors.models import DIGESTED, Flavor, Installation, Sighting, SyncNode, SyncOutcome, digest_of
 from infrastructures.models import Infrastructure
 
 State = SyncOutcome.State
@@ -89,16 +89,17 @@ def coverage(*, promoted: bool = True, flavor: str = "", node: str = "") -> Cove
     Cost: seven queries; one more while a node cannot be reached.
     """
     flavors = Flavor.objects.promoted() if promoted else Flavor.objects.published()
+    found: Iterable[Any] = flavors.values_list("pk", "name", "promoted", *DIGESTED)
     # Names are compared here: a collation by code point knows no case.
-    chosen = [each for each in flavors if flavor.lower() in each.name.lower()]
+    chosen = [each for each in found if flavor.lower() in each[1].lower()]
     with connection.cursor() as cursor:
-        comparable = {each.flavorid for each in chosen if each.promoted}
+        comparable = {flavorid for _, _, is_promoted, flavorid, *_ in chosen if is_promoted}
         nodes = [each for each in _nodes(cursor, comparable) if node.lower() in each.name.lower()]
-        rows = [Row(each.pk, each.name, each.promoted, [UNRECORDED] * len(nodes)) for each in chosen]
+        rows = [Row(pk, name, is_promoted, [UNRECORDED] * len(nodes)) for pk, name, is_promoted, *_ in chosen]
         states_of = {row.pk: row.states for row in rows}
         column_of = {each.pk: column for column, each in enumerate(nodes)}
         _fill_with_record(cursor, states_of, column_of)
-        _fill_with_sightings(cursor, states_of, column_of, {each.pk: each.digest for each in chosen})
+        _fill_with_sightings(cursor, states_of, column_of, {pk: digest_of(values) for pk, _, _, *values in chosen})
         running = [pk for (pk,) in _rows(cursor, _RUNNING)]
     _fill_with_unreachable(states_of, column_of, nodes)
     return Coverage(nodes, rows, next(iter(running), None))
@@ -160,7 +161,12 @@ _SOME = """
 _RUNNING = """
     SELECT id FROM flavors_syncrun WHERE state IN ('waiting', 'running') ORDER BY created_at DESC, id DESC LIMIT 1
 """
-_INSTALLED = "SELECT flavor_id, infrastructure_id FROM flavors_installation"
+_INSTALLED = """
+    SELECT installation.flavor_id, installation.infrastructure_id
+    FROM flavors_installation installation LEFT JOIN flavors_sighting sighting
+    ON sighting.flavor_id = installation.flavor_id AND sighting.infrastructure_id = installation.infrastructure_id
+    WHERE sighting.id IS NULL
+"""
 _SIGHTINGS = "SELECT flavor_id, infrastructure_id, state, digest FROM flavors_sighting"
 
 
@@ -204,7 +210,7 @@ def _compared_later(
 
 
 def _fill_with_record(cursor: CursorWrapper, states_of: Mapping[int, list[str]], column_of: Mapping[int, int]) -> None:
-    """Mark where the catalogue says that flavors are; one query."""
+    """Mark where the catalogue says that flavors are which nobody has seen there; one query."""
     for flavor, infrastructure in _rows(cursor, _INSTALLED):
         if flavor in states_of and infrastructure in column_of:
             states_of[flavor][column_of[infrastructure]] = RECORDED

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Self
@@ -20,6 +20,16 @@ from infrastructures.openstack.records import NovaFlavor
 
 # The members that a flavor has alike here and in a cloud's Nova
 NOVA_MEMBERS = ("name", "vcpus", "ram", "disk", "swap", "ephemeral", "rxtx_factor", "description", "is_public")
+
+# All that a cloud's Nova shall have of a flavor
+DIGESTED = ("flavorid", *NOVA_MEMBERS, "extra_specs")
+
+
+def digest_of(values: Iterable[object]) -> str:
+    """Return the digest of a flavor whose members `DIGESTED` have these values."""
+    # A number is written as it is stored, before that, too.
+    texts = [float(value) if member == "rxtx_factor" else value for member, value in zip(DIGESTED, values, strict=True)]  # type: ignore[arg-type]
+    return blake2b(json.dumps(texts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def new_flavorid() -> str:
@@ -134,9 +144,7 @@ class Flavor(models.Model):
     @property
     def digest(self) -> str:
         """Return what is another one as soon as any of the values is that a cloud's Nova shall have."""
-        values = [self.flavorid, *(getattr(self, member) for member in NOVA_MEMBERS), self.extra_specs]
-        values[1 + NOVA_MEMBERS.index("rxtx_factor")] = float(self.rxtx_factor)  # 1 until it is stored
-        return blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16).hexdigest()
+        return digest_of([getattr(self, member) for member in DIGESTED])
 
     @property
     def nodes(self) -> list[str]:
