@@ -22,12 +22,12 @@ class Answer:
     body: Any
 
 
-def send(method: str, url: str, *, token: str = "", body: Any = None) -> Answer:
+def send(method: str, url: str, *, token: str = "", body: Any = None, seconds: float = 60) -> Answer:
     """Send one request over a connection of its own and return any answer below 400.
 
     Raises:
         AnswerError: the answer was 400 or above.
-        UnreachableError: no answer came, or none within 60 seconds.
+        UnreachableError: no answer came, or none within so many seconds.
     """
     target = urlsplit(url)
     headers = {"User-Agent": USER_AGENT, "OpenStack-API-Version": NOVA_VERSION}
@@ -37,7 +37,7 @@ def send(method: str, url: str, *, token: str = "", body: Any = None) -> Answer:
     if body is not None:
         headers["Content-Type"] = "application/json"
         content = json.dumps(body)
-    connection = HTTPConnection(target.hostname or "", target.port, timeout=60)
+    connection = HTTPConnection(target.hostname or "", target.port, timeout=seconds)
     try:
         path = f"{target.path}?{target.query}" if target.query else target.path
         connection.request(method, path or "/", content, headers)

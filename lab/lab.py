@@ -95,6 +95,28 @@ class Lab:
             daemon.signal(signal.SIGKILL)
             daemon.wait_ended()
 
+    @contextmanager
+    def second_nova(self, region: str) -> Iterator[tuple[Daemon, Daemon]]:
+        """Run another API process of a region's Nova beside the first, on the same databases; give both.
+
+        `lab.proxies.Alternating` shares the requests out between them.
+
+        Raises:
+            LabError: there is no such region, or it does not start.
+        """
+        first = self._daemon(f"nova-{region}")
+        with self._locked():
+            second = services.second(self.folder, self._ports(), region)
+            second.start()
+        try:
+            second.wait()
+            yield first, second
+        finally:
+            for daemon in (first, second):
+                daemon.signal(signal.SIGCONT)
+            second.signal(signal.SIGTERM)
+            second.wait_ended()
+
     def daemons(self) -> dict[str, Daemon]:
         """Return the services by name, running or not; empty before the first `up`."""
         ports = self._ports()

@@ -18,6 +18,7 @@ SERVICES: Final = (*KEYSTONES, *NOVAS, "idm")
 PORTS: Final = (*SERVICES, seed.UNREACHABLE_REGION)
 """Whatever has a port of its own; on the last one nothing listens."""
 
+_FILES_OF_NOVA: Final = ("api-paste.ini", "nova.sqlite", "nova_api.sqlite")
 # Below the ports that systems give to outgoing connections, which could take one at any time.
 _PORT_RANGE: Final = range(20000, 30000)
 
@@ -29,15 +30,29 @@ def cloud(service: str) -> str:
 
 def pick_ports(taken: Iterable[int]) -> dict[str, int]:
     """Pick a free loopback port for each service, none of those `taken`."""
+    free = (port for port in _candidates(taken) if _is_free(port))
+    return {name: next(free) for name in PORTS}
+
+
+def _candidates(taken: Iterable[int]) -> list[int]:
     candidates = [port for port in _PORT_RANGE if port not in set(taken)]
     random.shuffle(candidates)
-    free = (port for port in candidates if _is_free(port))
-    return {name: next(free) for name in PORTS}
+    return candidates
 
 
 def daemons(folder: Path, ports: Mapping[str, int]) -> dict[str, Daemon]:
     """Return the services of the instance in `folder`, in the order in which they are shown."""
     return {name: _daemon(name, folder / name, ports[name]) for name in SERVICES}
+
+
+def second(folder: Path, ports: Mapping[str, int], region: str) -> Daemon:
+    """Return another API process of a region's Nova, over the same databases, on a free port."""
+    first, twin = folder / f"nova-{region}", folder / f"nova-{region}-second"
+    twin.mkdir(exist_ok=True)
+    for file in (*_FILES_OF_NOVA, "nova.conf"):
+        if not (twin / file).is_symlink():
+            (twin / file).symlink_to(first / file)
+    return _daemon(twin.name, twin, next(port for port in _candidates(ports.values()) if _is_free(port)))
 
 
 def prepare(folder: Path, ports: Mapping[str, int]) -> None:
@@ -62,7 +77,7 @@ def _fill(name: str, folder: Path) -> None:
             shutil.copy(install.TEMPLATE / file, folder)
         install.make_keys(folder)
     elif name in NOVAS:
-        for file in ("api-paste.ini", "nova.sqlite", "nova_api.sqlite"):
+        for file in _FILES_OF_NOVA:
             shutil.copy(install.TEMPLATE / file, folder)
 
 

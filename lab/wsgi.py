@@ -3,9 +3,9 @@
 Gunicorn imports `lab.wsgi:keystone` or `lab.wsgi:nova`, so only the one asked for is loaded.
 """
 
+import fcntl
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
@@ -31,18 +31,21 @@ def _logged(application: Application) -> Application:
 
 
 def _one_writer(application: Application) -> Application:
-    """Let one writing request in at a time.
+    """Let one writing request in at a time, of all the processes that share the database.
 
     Both begin their SQLite transactions with a read and write later, Keystone even for a login.
     When another transaction has written in between, SQLite refuses at once, "database is locked",
     whatever the time-out.
     """
-    writing = threading.Lock()
+    database = next(Path(name).resolve() for name in ("keystone.sqlite", "nova_api.sqlite") if Path(name).exists())
+    lock = database.with_suffix(".writing")
 
     def respond(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             return application(environ, start_response)
-        with writing:
+        # Each holds the file open for itself, so that its lock keeps off the other threads, too.
+        with lock.open("w") as writing:
+            fcntl.flock(writing, fcntl.LOCK_EX)
             return application(environ, start_response)
 
     return respond

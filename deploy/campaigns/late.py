@@ -1,0 +1,352 @@
+"""Have a cloud carry out late what it did not answer, in many random tries, and see that no flavor is lost.
+
+Either a second API process of the region's Nova is stopped and goes on, or a proxy takes DELETEs without an answer
+and passes them on 1 to 60 seconds later. The tries are made side by side. `scripts/campaign late --help`.
+"""
+
+import argparse
+import os
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deploy.campaigns.service import Service, running
+from lab import Lab, LabError, seed
+from lab.openstack import Json
+from lab.proxies import Alternating, Delaying
+
+REGION, REAL = "Isengard", "Spain2"
+"""The catalogue's region that has only a port, where the proxy is, and the one whose Nova stands behind it."""
+URL = f"/v1/regions/{REGION}/flavors"
+SPECS = {"hw:cpu_policy": "dedicated", "quota:vif_outbound_average": "32768"}
+PROJECTS = ("spain2", "lannion2")
+OLD, NEW = 1024, 2048
+LONGEST = 60.0
+"""Seconds that a deletion is delayed at most; a process is stopped for less than a third of that."""
+BETWEEN = (0.5, 3.0)
+"""Seconds for which both processes run."""
+MARGIN = 15
+"""Seconds by which it may become later on a busy machine."""
+SETTINGS = {
+    "OPENSTACK_TIMEOUT": "2",
+    "CLOUD_BREAKER_FAILURES": "0",
+    "CLOUD_CONCURRENCY": "0",
+}
+AT_ONCE = {"api": 16, "command": 3, "synchronisation": 1}
+MAY_REPEAT = 200
+MAY_BE_OPEN = 240
+ROOT = Path(__file__).resolve().parents[2]
+
+Expected = dict[str, list[Json]]
+"""What Nova may have in the end under each id: one of these."""
+
+
+@dataclass
+class Findings:
+    """What is not as it has to be."""
+
+    lost: list[str] = field(default_factory=list)
+    half_done: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        counted = f"Lost: {len(self.lost)}, half done: {len(self.half_done)}, wrong: {len(self.wrong)}"
+        return "\n".join([counted, *(f"  {each}" for each in (*self.lost, *self.half_done, *self.wrong)[:20])])
+
+    def __bool__(self) -> bool:
+        return bool(self.lost or self.half_done or self.wrong)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the campaign and print its figures; the status is 1 when something was lost, half done or wrong."""
+    parser = argparse.ArgumentParser(prog="scripts/campaign late", description=__doc__)
+    parser.add_argument("--fault", choices=["stopped", "delayed"], default="delayed")
+    parser.add_argument("--way", choices=list(AT_ONCE), default="api")
+    parser.add_argument("--database", default="sqlite", help="sqlite, or the URL of one on MariaDB, made anew")
+    parser.add_argument("--tries", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1, help="of the random numbers (1)")
+    parser.add_argument("--longest", type=float, default=LONGEST, help="seconds of the longest delay (60)")
+    parser.add_argument("--checkout", type=Path, default=ROOT, help="whose service is tried, such as one of before")
+    options = parser.parse_args(arguments)
+    lab = Lab(os.environ.get("FLAVORSYNC_LAB", "test"))
+    lab.up(lambda message: print(message, file=sys.stderr))
+    findings = campaign(
+        lab,
+        fault=options.fault,
+        way=options.way,
+        database=options.database,
+        tries=options.tries,
+        seed_=options.seed,
+        longest=options.longest,
+        checkout=options.checkout,
+    )
+    return 1 if findings else 0
+
+
+def campaign(
+    lab: Lab,
+    *,
+    fault: str,
+    way: str,
+    database: str,
+    tries: int,
+    seed_: int,
+    longest: float = LONGEST,
+    checkout: Path = ROOT,
+) -> Findings:
+    """Try so often, print what came of it, and return what is not as it has to be."""
+    lab.reset(REAL)
+    chance = random.Random(seed_)
+    with running(checkout, lab, database, **SETTINGS, LOST_ANSWER_SECONDS=str(longest + MARGIN)) as service:
+        tester = Tester(lab, service, chance)
+        tester.register()
+        expected = tester.prepare(way, tries)
+        began = time.monotonic()
+        with FAULTS[fault](lab, chance, longest) as happened:
+            tester.act(way, expected)
+            late = happened()
+            lasted = time.monotonic() - began
+            tester.wait_until_settled()
+        findings = check(lab, expected)
+    lab.reset(REAL)
+    where = "sqlite" if database == "sqlite" else "mariadb"
+    print(f"{fault}, {way}, {where}, seed {seed_}: {tries} tries in {lasted:.0f} s, {late} requests were late")
+    print(f"  answered: {', '.join(f'{what}: {count}' for what, count in sorted(tester.answers.items()))}")
+    print(f"  {findings}")
+    return findings
+
+
+# What happens to the cloud
+
+
+@contextmanager
+def delayed(lab: Lab, chance: random.Random, longest: float) -> Iterator[Callable[[], int]]:
+    """Delay half of the DELETEs; what is given waits for the last of them, and returns how many there were."""
+    port = lab.nova_port(REGION)
+    with Delaying(
+        lab.nova_port(REAL), port, seconds=(1, longest), share=0.5, chance=random.Random(chance.random())
+    ) as proxy:
+
+        def happened() -> int:
+            proxy.share = 0
+            time.sleep(max(0.0, proxy.until - time.monotonic()) + 2)
+            return proxy.delayed
+
+        yield happened
+
+
+@contextmanager
+def stopped(lab: Lab, chance: random.Random, longest: float) -> Iterator[Callable[[], int]]:
+    """Stop now one and now the other of two API processes for some seconds, again and again."""
+    ended = threading.Event()
+    chance = random.Random(chance.random())
+    with lab.second_nova(REAL) as processes, Alternating(processes, lab.nova_port(REGION)) as proxy:
+
+        def stop_and_go() -> None:
+            while not ended.wait(chance.uniform(*BETWEEN)):
+                number = chance.randrange(len(processes))
+                proxy.stop(number)
+                ended.wait(chance.uniform(2, longest * 0.3))
+                proxy.go_on(number)
+
+        thread = threading.Thread(target=stop_and_go)
+        thread.start()
+
+        def happened() -> int:
+            ended.set()
+            thread.join()
+            time.sleep(5)
+            return proxy.queued
+
+        try:
+            yield happened
+        finally:
+            ended.set()
+            thread.join()
+
+
+FAULTS = {"delayed": delayed, "stopped": stopped}
+
+
+# What is tried
+
+
+@dataclass
+class Tester:
+    """Makes flavors past the service, and has the service change them."""
+
+    lab: Lab
+    service: Service
+    chance: random.Random
+    answers: Counter[str] = field(default_factory=Counter)
+
+    def register(self) -> None:
+        """Have the service know the region, with credentials."""
+        token = self.lab.token("spain2-admin")
+        self.projects = sorted(id for name, id in self.lab.project_ids(REAL).items() if name in PROJECTS)
+        self.admin = {"X-Auth-Token": seed.idm_token("basic"), "X-Auth-Token-KeyStone": token}
+        account = ("--username", "spain2-admin", "--tenant", "spain2", "--keystone-url", self.lab.keystone_url)
+        done = self.service.manage("register_infrastructure", REGION, *account, OS_PASSWORD=seed.PASSWORD)
+        assert done.returncode == 0, done.stderr
+
+    def prepare(self, way: str, tries: int) -> Expected:
+        """Make as many flavors as there are tries, and return what may be there in the end."""
+        ids = [f"late-{number}" for number in range(tries)]
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(self._make_private if way == "api" else self._promote, ids))
+        if way != "api":
+            self.service.manage("install_flavor", ids[0], "--node", REGION)
+        return {id: [flavor] for id, flavor in zip(ids, made, strict=True)}
+
+    def act(self, way: str, expected: Expected) -> None:
+        """Make the tries."""
+        if way == "synchronisation":
+            return self._synchronise(expected)
+        acts = {"api": [self._replace, self._replace_until_done, self._make_anew], "command": [self._install]}[way]
+        plans = [(id, self.chance.choice(acts), random.Random(self.chance.random())) for id in expected]
+        with ThreadPoolExecutor(AT_ONCE[way]) as pool:
+            for future in [pool.submit(act, id, expected, chance) for id, act, chance in plans]:
+                future.result()
+        return None
+
+    def wait_until_settled(self) -> None:
+        """Wait until the service has nothing open any more, by its own words."""
+        deadline = time.monotonic() + MAY_BE_OPEN
+        while self.service.manage("settle_replacements", "--json").stdout.strip() != "[]":
+            assert time.monotonic() < deadline, self.service.manage("settle_replacements").stdout
+            time.sleep(2)
+        self.ask("GET", URL)
+
+    def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> int:
+        """Send a request, count its answer, and return the status."""
+        status, _ = self.service.send(method, path, headers or self.admin, body)
+        self.answers[f"{method} {status}"] += 1
+        return status
+
+    def _make_private(self, id: str) -> Json:
+        sizes: dict[str, Any] = {"vcpus": 1, "ram": OLD, "disk": 1}
+        self.lab.create_flavor(REAL, id, flavor_id=id, public=False, extra_specs=SPECS, access=PROJECTS, **sizes)
+        return self._document(id, OLD)
+
+    def _document(self, id: str, ram: int, *, rich: bool = True) -> Json:
+        return {
+            "name": id,
+            "ram": ram,
+            "extra_specs": SPECS if rich else {},
+            "access": self.projects if rich else None,
+        }
+
+    def _promote(self, id: str) -> Json:
+        flavor = {"id": id, "name": id, "vcpus": 1, "ram": OLD, "disk": 1, "promoted": True, "public": True}
+        manager = {"X-Auth-Token": seed.idm_token("manager")}
+        assert self.service.send("POST", "/v1/promotedflavors", manager, {"flavor": flavor})[0] == 201
+        self.lab.create_flavor(REAL, id, flavor_id=id, vcpus=1, ram=OLD, disk=1)
+        return self._document(id, OLD, rich=False)
+
+    # Over the API
+
+    def _replace(self, id: str, expected: Expected, chance: random.Random) -> None:
+        """Once, come what may; then it is only looked at, or not."""
+        status = self._put(id)
+        new = self._document(id, NEW)
+        expected[id] = [new] if status == 200 else [*expected[id], new]
+        for _ in range(chance.randrange(3)):
+            time.sleep(chance.uniform(0, 10))
+            self.ask("GET", f"{URL}/{id}")
+
+    def _replace_until_done(self, id: str, expected: Expected, chance: random.Random) -> None:
+        self._until(lambda: self._put(id) == 200, chance)
+        expected[id] = [self._document(id, NEW)]
+
+    def _make_anew(self, id: str, expected: Expected, chance: random.Random) -> None:
+        """Delete it until it is gone, and create another one under its id until it is there."""
+        flavor = {"id": id, "name": id, "vcpus": 1, "ram": NEW, "disk": 1}
+        new = self._document(id, NEW, rich=False)
+
+        def anew() -> bool:
+            self._until(lambda: self.ask("DELETE", f"{URL}/{id}") in (204, 404), chance)
+            return self.ask("POST", URL, {"flavor": flavor}) == 201
+
+        self._until(anew, chance)
+        expected[id] = [new]
+
+    def _put(self, id: str) -> int:
+        return self.ask("PUT", f"{URL}/{id}", {"flavor": {"ram": NEW}})
+
+    def _until(self, is_done: Callable[[], bool], chance: random.Random) -> None:
+        for _ in range(MAY_REPEAT):
+            if is_done():
+                return
+            time.sleep(chance.uniform(0.2, 2))
+        raise AssertionError("a request that is repeated is never done")
+
+    # By the commands
+
+    def _install(self, id: str, expected: Expected, chance: random.Random) -> None:
+        """Delete it once, come what may, and have a command make sure that it is there."""
+        self.ask("DELETE", f"{URL}/{id}")
+
+        def install() -> bool:
+            status = self.service.manage("install_flavor", id, "--node", REGION).returncode
+            self.answers[f"install_flavor {status}"] += 1
+            return status == 0
+
+        self._until(install, chance)
+
+    # By the synchronisation
+
+    def _synchronise(self, expected: Expected) -> None:
+        """Change all in the catalogue, and replace them in the node until it is in sync."""
+        manager = {"X-Auth-Token": seed.idm_token("manager")}
+        for id in expected:
+            assert self.ask("PUT", f"/v1/promotedflavors/{id}", {"flavor": {"ram": NEW}}, manager) == 200
+            expected[id] = [self._document(id, NEW, rich=False)]
+
+        def synchronise() -> bool:
+            status = self.service.manage("sync_flavors", "--replace", "--node", REGION).returncode
+            self.answers[f"sync_flavors {status}"] += 1
+            return status == 0
+
+        self._until(synchronise, self.chance)
+
+
+# What came of it
+
+
+def check(lab: Lab, expected: Expected) -> Findings:
+    """Compare what the Nova has, asked directly, with what it may have."""
+    findings = Findings()
+    has = {flavor["id"]: flavor for flavor in lab.flavors(REAL)}
+    for id, choices in expected.items():
+        if id not in has:
+            findings.lost.append(f"{id} is gone")
+            continue
+        found = whole(lab, has[id])
+        if found not in choices:
+            values = [{"name": choice["name"], "ram": choice["ram"]} for choice in choices]
+            is_half = {"name": found["name"], "ram": found["ram"]} in values
+            (findings.half_done if is_half else findings.wrong).append(f"{id} is {found}, not one of {choices}")
+    known = {flavor.id for flavor in seed.FLAVORS[REAL]} | expected.keys()
+    findings.wrong += [f"{id} is there, of which nobody knows" for id in sorted(has.keys() - known)]
+    return findings
+
+
+def whole(lab: Lab, flavor: Json) -> Json:
+    """Return what is compared of a flavor that the Nova shows."""
+    try:
+        access = None if flavor["os-flavor-access:is_public"] else lab.flavor_access(REAL, flavor["id"])
+    except LabError:
+        access = []
+    return {"name": flavor["name"], "ram": flavor["ram"], "extra_specs": flavor["extra_specs"], "access": access}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

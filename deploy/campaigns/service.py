@@ -1,0 +1,129 @@
+"""The service of any checkout, without what stands before it: one process of web, the scheduler, and the commands."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from lab import Lab, seed
+
+MAY_START = 120
+MAY_TAKE = 120
+THREADS = 32
+
+
+@dataclass
+class Service:
+    """A service that runs; `send` and `manage` may be used from many threads."""
+
+    checkout: Path
+    environment: Mapping[str, str]
+    port: int
+
+    def send(self, method: str, path: str, headers: Mapping[str, str], body: Any = None) -> tuple[int, Any]:
+        """Return the status and the document of an answer; the status is 0 where none came."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=MAY_TAKE)
+        try:
+            content = None if body is None else json.dumps(body)
+            connection.request(method, path, content, {"Content-Type": "application/json", **headers})
+            answer = connection.getresponse()
+            text = answer.read()
+        except (OSError, HTTPException):
+            return 0, None
+        finally:
+            connection.close()
+        return answer.status, json.loads(text) if text.startswith(b"{") else None
+
+    def manage(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command of manage.py."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=self.checkout,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=MAY_TAKE,
+            check=False,
+        )
+
+
+@contextmanager
+def running(checkout: Path, lab: Lab, database: str, **settings: str) -> Iterator[Service]:
+    """Run the service of a checkout over a database of its own, with a scheduler that looks every two seconds.
+
+    Args:
+        database: `sqlite`, or the URL of a MariaDB server's database, which is made anew.
+    """
+    folder = Path(tempfile.mkdtemp())
+    port = _free_port()
+    environment = {
+        **os.environ,
+        "ENV_FILE": os.devnull,
+        "DJANGO_SETTINGS_MODULE": "flavorsync_project.settings",
+        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3" if database == "sqlite" else _made_anew(database),
+        "KEYROCK_URL": lab.idm_url,
+        "KEYROCK_APP_IDS": seed.IDM_APPLICATION,
+        "KEYSTONE_URL": lab.keystone_url,
+        "INFRASTRUCTURE_URL_ALLOWLIST": "*,127.0.0.1",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        **settings,
+    }
+    service = Service(checkout, environment, port)
+    migrated = service.manage("migrate", "-v0")
+    assert migrated.returncode == 0, migrated.stderr
+    gunicorn = ["gunicorn", "--workers=1", f"--threads={THREADS}", f"--bind=127.0.0.1:{port}", "--log-level=error"]
+    commands = [[*gunicorn, "flavorsync_project.wsgi:application"]]
+    with (folder / "log").open("wb") as log:
+        processes = [_start([sys.executable, "-m", *command], service, log) for command in commands]
+        processes.append(_start([sys.executable, "manage.py", "run_scheduler", "--interval", "2"], service, log))
+        try:
+            _wait(service)
+            yield service
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait(timeout=MAY_TAKE)
+    shutil.rmtree(folder)
+
+
+def _start(command: list[str], service: Service, log: Any) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(command, cwd=service.checkout, env=dict(service.environment), stdout=log, stderr=log)
+
+
+def _wait(service: Service) -> None:
+    deadline = time.monotonic() + MAY_START
+    while service.send("GET", "/v1", {})[0] != 200:
+        assert time.monotonic() < deadline, "the service does not start"
+        time.sleep(0.2)
+
+
+def _made_anew(url: str) -> str:
+    """Make the database of a URL anew, and return the URL."""
+    import MySQLdb  # noqa: PLC0415 — there only where MariaDB is wanted
+
+    target = urlsplit(url)
+    name = target.path.strip("/")
+    connection = MySQLdb.connect(host=target.hostname, port=target.port or 3306, user=target.username or "root")
+    cursor = connection.cursor()
+    cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+    cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin")
+    connection.close()
+    return url
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
