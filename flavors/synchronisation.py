@@ -29,7 +29,7 @@ from flavors.planning import DESTROYS, IN_PLACE, Step, fingerprint, plan, unreac
 from flavorsync_project.api.errors import Conflict
 from infrastructures import journal
 from infrastructures.changes import alone_with, create_flavor, delete_flavor, keep_watching
-from infrastructures.commits import MayBeWritten, NotWritten, is_lost
+from infrastructures.commits import MayBeWritten, NotWritten, is_lost, write_certainly
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import (
@@ -348,18 +348,30 @@ def _write_plan(run: SyncRun, node: SyncNode, planned: list[Planned], listen: Li
 
     What an earlier attempt has done stays written down as done, unless it is to be done again.
     """
-    with transaction.atomic():
-        if run.attempts > 1:
-            settled = set(node.outcomes.filter(result=Result.DONE).values_list("flavorid", flat=True))
-            settled &= {outcome.flavorid for step, outcome in planned if step.action == Action.NOTHING}
-            node.outcomes.exclude(flavorid__in=settled).delete()
-            planned = [(step, outcome) for step, outcome in planned if outcome.flavorid not in settled]
-        SyncOutcome.objects.bulk_create(outcome for _, outcome in planned)
-        _note_comparison(node)
-    for _, outcome in planned:
+    node.compared_at, node.unreachable = timezone.now(), False
+    new: list[Planned] = []
+
+    def write() -> None:
+        new[:] = _not_settled(run, node, planned)
+        SyncOutcome.objects.bulk_create(outcome for _, outcome in new)
+        node.save(update_fields=["compared_at", "unreachable"])
+
+    same = SyncNode.objects.select_for_update().filter(pk=node.pk, compared_at=node.compared_at)
+    write_certainly(write, is_written=same.exists)
+    for _, outcome in new:
         if not (run.repairs and outcome.result == Result.PLANNED):
             listen(node, outcome)
-    return planned
+    return new
+
+
+def _not_settled(run: SyncRun, node: SyncNode, planned: list[Planned]) -> list[Planned]:
+    """Return what of a plan an earlier attempt has not done already, and forget what that one left undone."""
+    if run.attempts == 1:
+        return planned
+    settled = set(node.outcomes.filter(result=Result.DONE).values_list("flavorid", flat=True))
+    settled &= {outcome.flavorid for step, outcome in planned if step.action == Action.NOTHING}
+    node.outcomes.exclude(flavorid__in=settled).delete()
+    return [(step, outcome) for step, outcome in planned if outcome.flavorid not in settled]
 
 
 def _note_comparison(node: SyncNode, *, unreachable: bool = False) -> None:
