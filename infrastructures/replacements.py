@@ -1,7 +1,9 @@
 """Replacing flavors in a cloud, which loses none: what is cut short or in doubt is settled by whoever comes next."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -31,6 +33,7 @@ Goal = Replacement.Goal
 
 # A replacement takes a fraction of this.
 SECONDS_TO_WAIT = 1
+SECONDS_BETWEEN_TRIES = 0.05
 # How often a list is read at most, while others replace flavors.
 MAX_READS = 4
 
@@ -93,6 +96,7 @@ def _settled_before(infrastructure: Infrastructure, nova: Nova, flavorid: str) -
 
     Raises:
         Conflict: an earlier replacement is half way, and cannot be settled.
+        CloudUnavailable: Nova failed; that is no conflict.
 
     Cost: one query; where something is written down, as `_settle`, and one more.
     """
@@ -101,7 +105,7 @@ def _settled_before(infrastructure: Infrastructure, nova: Nova, flavorid: str) -
         return None
     try:
         _settle(earlier, nova)
-    except TokenRefused:
+    except (TokenRefused, CloudUnavailable):
         raise
     except CloudError as error:
         raise Conflict(f"{infrastructure}: an earlier replacement of flavor {flavorid} is still open.") from error
@@ -181,8 +185,7 @@ def settle_replacements(*, infrastructure: Infrastructure, nova: Nova) -> list[R
     for record in Replacement.objects.filter(infrastructure=infrastructure):
         try:
             if record.is_half_way or not _is_well(record, nova):
-                wait = SECONDS_TO_WAIT if record.is_half_way else 0
-                with exclusive(lock_of(infrastructure, record.flavorid), wait=wait), nova.place():
+                with _alone_with(record, infrastructure), nova.place():
                     _settle(record, nova)
         except Locked:
             continue
@@ -195,6 +198,32 @@ def settle_replacements(*, infrastructure: Infrastructure, nova: Nova) -> list[R
             if isinstance(error, CloudUnavailable):
                 break  # it would fail the next one too; whoever came may still have something to read there
     return still_open
+
+
+@contextmanager
+def _alone_with(record: Replacement, infrastructure: Infrastructure) -> Iterator[None]:
+    """Hold the lock on a record's flavor; of one that is half way, wait a little for who is at work on it.
+
+    Who waited would have the lock next, and keep off whoever has just replaced the flavor and goes on with it: so it is
+    not waited for any more when that has come to its end.
+
+    Raises:
+        Locked: somebody else has the flavor still, or has come to the end with it.
+    """
+    deadline = time.monotonic() + (SECONDS_TO_WAIT if record.is_half_way else 0)
+    with ExitStack() as lock:
+        while True:
+            try:
+                lock.enter_context(exclusive(lock_of(infrastructure, record.flavorid)))
+                break
+            except Locked:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(SECONDS_BETWEEN_TRIES)
+            now = Replacement.objects.filter(pk=record.pk).first()
+            if now is None or not now.is_half_way:
+                raise Locked(record.flavorid)
+        yield
 
 
 def read_whole(

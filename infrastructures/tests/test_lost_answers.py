@@ -159,6 +159,15 @@ def test_a_replacement_that_is_half_way_and_cannot_be_settled_keeps_others_off(s
     assert_it_stays(nova, spain2, NEW)
 
 
+def test_a_cloud_that_fails_while_an_earlier_replacement_is_settled_is_said_to(spain2: Infrastructure) -> None:
+    nova = FakeNova(OLD)
+    lose(nova, lambda: change(nova, spain2), call=1)
+    nova.carry_out_late()
+    lose(nova, lambda: change(nova, spain2), call=0)
+    assert change(nova, spain2) == NEW
+    assert_it_stays(nova, spain2, NEW)
+
+
 @pytest.mark.parametrize("late_creation_first", [False, True])
 def test_a_creation_of_the_new_flavor_that_is_carried_out_late_changes_nothing(
     spain2: Infrastructure, late_creation_first: bool

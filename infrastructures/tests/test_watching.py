@@ -1,17 +1,33 @@
 """The scheduler watches what nobody asks for."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from django.db import connection
 from django.utils import timezone
+from pytest_django import Settings
 
+from infrastructures.changes import lock_of
+from infrastructures.locks import exclusive
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.records import NovaFlavor
+from infrastructures.replacements import settle_replacements
 from infrastructures.tests.cloud import Federation, RegisteredCloud, flavor_document
-from infrastructures.tests.factories import let_the_doubt_end, make_infrastructure, make_registered, make_replacement
+from infrastructures.tests.factories import (
+    let_the_doubt_end,
+    make_infrastructure,
+    make_nova_flavor,
+    make_registered,
+    make_replacement,
+)
+from infrastructures.tests.fake_nova import FakeNova
 from infrastructures.tests.shell import run
 from infrastructures.watching import settle_everywhere
 
@@ -69,3 +85,37 @@ def test_where_nothing_is_written_down_one_query_is_made(django_assert_num_queri
     make_registered("Mordor")
     with django_assert_num_queries(1):
         assert settle_everywhere() == 0
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_who_waits_for_a_replacement_keeps_nobody_off_its_flavor_when_it_has_ended(
+    watched: bool, settings: Settings, tmp_path: Path
+) -> None:
+    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
+    record = make_replacement()
+    nova = Placed(make_nova_flavor())
+
+    def settle() -> None:
+        try:
+            settle_replacements(infrastructure=record.infrastructure, nova=nova)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor() as pool:
+        with exclusive(lock_of(record.infrastructure, "42")):
+            waiting = pool.submit(settle)
+            time.sleep(0.2)
+            Replacement.objects.filter(pk=record.pk).update(is_met=True) if watched else record.delete()
+        waiting.result()
+    assert nova.places == 0
+
+
+class Placed(FakeNova):
+    """Counts how often somebody was alone with its flavor."""
+
+    places = 0
+
+    def place(self) -> AbstractContextManager[None]:
+        """Count it."""
+        self.places += 1
+        return super().place()
