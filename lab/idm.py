@@ -120,14 +120,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-class _Server(ThreadingHTTPServer):
+class Idm(ThreadingHTTPServer):
+    """The server, at a port of this machine; 0 for any."""
+
     request_queue_size = 128
+    daemon_threads = True
+
+    def __init__(self, port: int, access_log: Path) -> None:
+        _Handler.access_log = AccessLog(access_log)
+        super().__init__(("127.0.0.1", port), _Handler)
 
 
 def main() -> None:
     """Serve on the port and log to the file that the environment names, until ended."""
-    _Handler.access_log = AccessLog(Path(os.environ["FLAVORSYNC_LAB_ACCESS_LOG"]))
-    _Server(("127.0.0.1", int(os.environ["FLAVORSYNC_LAB_PORT"])), _Handler).serve_forever()
+    Idm(int(os.environ["FLAVORSYNC_LAB_PORT"]), Path(os.environ["FLAVORSYNC_LAB_ACCESS_LOG"])).serve_forever()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from flavors.tests.factories import make_flavor
 from flavors.tests.federation import CLOUDS, WIRES, Agree, assert_everything_agrees
-from flavors.tests.fixtures import _lab_settings, api, lab
+from flavors.tests.fixtures import _lab_settings, api, lab, lab_without_clouds
 from flavors.tests.proxied import Clouds, proxied_clouds
 from flavors.tests.sync import NODES, Callers, judge, with_accounts, with_tokens
 from flavors.tests.wire import Api, Wire
@@ -20,7 +20,7 @@ from infrastructures.tests.cloud import Federation
 from infrastructures.tests.factories import make_registered
 from lab import Lab
 
-__all__ = ["_lab_settings", "api", "lab"]
+__all__ = ["_lab_settings", "api", "lab", "lab_without_clouds"]
 
 
 @pytest.fixture(params=WIRES)

@@ -1,10 +1,12 @@
 """The fixtures of tests that speak to the lab, for the conftest of any app that has some."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from pytest_django import Settings
 
+from flavors.tests.only_idm import only_idm
 from flavors.tests.wire import WIRES, Api, Wire
 from lab import Lab, seed
 
@@ -20,6 +22,13 @@ def lab() -> Lab:
     lab.up()
     lab.reset()
     return lab
+
+
+@pytest.fixture(scope="session")
+def lab_without_clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The lab's IdM, and nobody where its clouds would be: for modules to have as their `lab`."""
+    with only_idm(tmp_path_factory.mktemp("idm")) as lab:
+        yield lab
 
 
 @pytest.fixture

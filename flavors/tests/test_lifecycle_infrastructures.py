@@ -7,7 +7,6 @@ from pytest_django import Settings
 
 from flavors.tests.factories import make_flavor, make_installation
 from flavors.tests.federation import (
-    FLAVORS,
     INFRASTRUCTURES,
     REGISTER,
     by_account,
@@ -15,13 +14,12 @@ from flavors.tests.federation import (
     make_node,
     refusal,
     register,
-    registration,
 )
 from flavors.tests.wire import Api
 from infrastructures.models import Infrastructure, Replacement
-from lab import Lab, seed
+from lab import Lab
 
-pytestmark = [pytest.mark.lab, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 NEW = {
     "name": "Spain2",
@@ -38,6 +36,12 @@ OPTIONAL = {
 }
 MORDOR = f"{INFRASTRUCTURES}/Mordor"
 BY_NAME = {"owner": by_token("owner-spain2"), "basic": by_token("basic"), "manager": by_token("manager")}
+
+
+@pytest.fixture(scope="session")
+def lab(lab_without_clouds: Lab) -> Lab:
+    """No cloud is asked here."""
+    return lab_without_clouds
 
 
 @pytest.fixture
@@ -63,18 +67,6 @@ def test_registering_is_201_and_contacts_no_cloud(owner: Api, lab: Lab, path: st
     }
     assert stored.get_password() == NEW["password"]
     assert NEW["password"] not in stored.encrypted_password
-
-
-def test_the_registrant_becomes_its_operator(api: Api, lab: Lab) -> None:
-    ada, ben = api.having(by_account("ada", REGISTER)), api.having(by_account("ben", REGISTER))
-    assert register(ada, **registration(lab, "Mordor", name="Any free name", region="Mordor")).status == 201
-    assert {flavor["id"] for flavor in ada.get(FLAVORS).body["flavors"]} == {
-        flavor.id for flavor in seed.FLAVORS["Mordor"]
-    }
-    assert ben.get(FLAVORS).result == (200, {"flavors": []})
-    path = f"{INFRASTRUCTURES}/Any%20free%20name"
-    assert ben.delete(path).result == refusal(403, "You do not operate the infrastructure Any free name.")
-    assert ada.delete(path).result == (204, None)
 
 
 def test_unknown_members_are_ignored_in_json_and_refused_in_xml(owner: Api) -> None:

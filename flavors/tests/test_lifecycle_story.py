@@ -7,9 +7,11 @@ import pytest
 from flavors.tests.federation import (
     FLAVORS,
     INFRASTRUCTURES,
+    REGISTER,
     SIZES,
     Agree,
     People,
+    by_account,
     in_nova,
     missing,
     refusal,
@@ -20,7 +22,7 @@ from flavors.tests.federation import (
     with_tokens,
 )
 from flavors.tests.wire import Api
-from lab import Lab
+from lab import Lab, seed
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 
@@ -108,3 +110,15 @@ def test_the_whole_story(api: Api, clouds: Lab, agree: Agree, gather: Callable[[
     assert people.manager.delete(f"/v1/promotedflavors/{flavorid}").result == (204, None)
     assert people.nobody.get(path).result == missing(flavorid)
     agree()
+
+
+def test_the_registrant_becomes_its_operator(api: Api, lab: Lab) -> None:
+    ada, ben = api.having(by_account("ada", REGISTER)), api.having(by_account("ben", REGISTER))
+    assert register(ada, **registration(lab, "Mordor", name="Any free name", region="Mordor")).status == 201
+    assert {flavor["id"] for flavor in ada.get(FLAVORS).body["flavors"]} == {
+        flavor.id for flavor in seed.FLAVORS["Mordor"]
+    }
+    assert ben.get(FLAVORS).result == (200, {"flavors": []})
+    path = f"{INFRASTRUCTURES}/Any%20free%20name"
+    assert ben.delete(path).result == refusal(403, "You do not operate the infrastructure Any free name.")
+    assert ada.delete(path).result == (204, None)

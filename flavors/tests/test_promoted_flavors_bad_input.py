@@ -18,11 +18,18 @@ from flavors.tests.bad_input import (
 from flavors.tests.factories import make_flavor
 from flavors.tests.fixtures import MANAGER
 from flavors.tests.wire import WIRES, Api
+from lab import Lab
 
-pytestmark = [pytest.mark.lab, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 URL = "/v1/promotedflavors"
 OPERATIONS = pytest.mark.parametrize(("method", "path"), [("POST", URL), ("PUT", f"{URL}/nano")], ids=["POST", "PUT"])
+
+
+@pytest.fixture(scope="session")
+def lab(lab_without_clouds: Lab) -> Lab:
+    """No cloud is asked here."""
+    return lab_without_clouds
 
 
 @pytest.fixture

@@ -13,13 +13,19 @@ from flavors.tests.wire import NO_ROLE, NO_TOKEN, Api
 from identity.models import User
 from lab import Lab, seed
 
-pytestmark = [pytest.mark.lab, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 URL = "/v1/promotedflavors"
 NANO = {"name": "TestNano", "vcpus": 1, "ram": 2, "disk": 10, "swap": 0}
 OPERATIONS = [("GET", URL), ("POST", URL), ("GET", f"{URL}/nano"), ("PUT", f"{URL}/nano"), ("DELETE", f"{URL}/nano")]
 WRITES = [(method, path) for method, path in OPERATIONS if method != "GET"]
 TOKENS_REFUSED = ["expired", "machine", "other-application", "unheard-of"]
+
+
+@pytest.fixture(scope="session")
+def lab(lab_without_clouds: Lab) -> Lab:
+    """No cloud is asked here."""
+    return lab_without_clouds
 
 
 def send(api: Api, method: str, path: str) -> Any:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from lab import Lab
+
 NEEDS = ("process", "lab", "browser", "stack")
 LEFT_OUT: dict[str, frozenset[str]] = {
     "fast": frozenset({*NEEDS, "thorough"}),
@@ -30,7 +32,7 @@ class Guard:
 
         def started(*arguments: Any, **more: Any) -> Any:
             if self.closed:
-                pytest.fail(f"It starts a process: mark it with one of {', '.join(NEEDS)}")
+                pytest.fail(f"It starts a process, or the lab: mark it with one of {', '.join(NEEDS)}")
             return start(*arguments, **more)
 
         return started
@@ -47,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     """Put the guard before all that starts a process."""
     subprocess.Popen.__init__ = _GUARD.refusing(subprocess.Popen.__init__)  # type: ignore[method-assign]
+    Lab.up = _GUARD.refusing(Lab.up)  # type: ignore[method-assign]
     for name in ("fork", "posix_spawn", "system"):
         setattr(os, name, _GUARD.refusing(getattr(os, name)))
 
@@ -55,8 +58,6 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests of a higher tier, and mark those that another database could change by what they do."""
     for item in items:
-        if "lab" in _fixtures(item) and not item.get_closest_marker("lab"):
-            raise pytest.UsageError(f"{item.nodeid} has the lab: mark it with lab")
         if _has_real_transactions(item):
             item.add_marker("database")
     left_out = LEFT_OUT[config.getoption("tier")]

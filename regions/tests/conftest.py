@@ -6,14 +6,14 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from flavors.tests.factories import make_infrastructure
-from flavors.tests.fixtures import BASIC, _lab_settings, api, lab, wire
+from flavors.tests.fixtures import BASIC, _lab_settings, api, lab, lab_without_clouds, wire
 from flavors.tests.process import Process, a_database
 from flavors.tests.wire import Api
 from infrastructures.tests.proxy import NovaProxy
 from lab import Lab
 from regions.tests.clouds import Cloud, Tokens
 
-__all__ = ["_lab_settings", "api", "lab", "wire"]
+__all__ = ["_lab_settings", "api", "lab", "lab_without_clouds", "wire"]
 
 
 @pytest.fixture(scope="session")

@@ -17,11 +17,24 @@ from flavors.tests.bad_input import (
 )
 from flavors.tests.wire import WIRES, Api
 from lab import Lab
+from regions.tests.clouds import Tokens
 
-pytestmark = [pytest.mark.lab, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 URL = "/v1/regions/Spain2/flavors"
 OPERATIONS = pytest.mark.parametrize(("method", "path"), [("POST", URL), ("PUT", f"{URL}/5")], ids=["POST", "PUT"])
+
+
+@pytest.fixture(scope="session")
+def lab(lab_without_clouds: Lab) -> Lab:
+    """No cloud is asked here."""
+    return lab_without_clouds
+
+
+@pytest.fixture(scope="session")
+def tokens(lab: Lab) -> Tokens:
+    """Tokens that nobody is asked about."""
+    return Tokens(lab)
 
 
 @pytest.fixture(autouse=True)

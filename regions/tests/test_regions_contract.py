@@ -9,10 +9,16 @@ from flavors.tests.fixtures import BASIC, MANAGER, OWNER
 from flavors.tests.wire import NO_TOKEN, Api
 from lab import Lab, seed
 
-pytestmark = [pytest.mark.lab, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 URL = "/v1/regions"
 NAMES = ["Budapest2", "Lannion2", "Spain2", "Zurich"]
+
+
+@pytest.fixture(scope="session")
+def lab(lab_without_clouds: Lab) -> Lab:
+    """No cloud is asked here."""
+    return lab_without_clouds
 
 
 def document(*names: str) -> dict[str, Any]:
