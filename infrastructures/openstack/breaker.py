@@ -21,6 +21,8 @@ from infrastructures.openstack.metrics import DEAD_HOSTS
 
 logger = logging.getLogger(__name__)
 
+MOST_HOSTS = 10_000
+
 
 class _Breaker:
     """What is known of one host of a cloud."""
@@ -31,6 +33,11 @@ class _Breaker:
         self._failures = 0
         self._dead_until: float | None = None
         self._probed = False
+
+    @property
+    def is_dead(self) -> bool:
+        """Say whether the host is left alone, or being tried again."""
+        return self._dead_until is not None
 
     def admit(self) -> bool:
         """Let a call through, and say whether it is the one that tries a dead host again."""
@@ -95,6 +102,8 @@ def guarded(cloud: str, url: str) -> Iterator[None]:
         CloudNotAsked: the host is taken for dead.
     """
     with _lock:
+        if len(_breakers) >= MOST_HOSTS:
+            _forget_the_living()
         breaker = _breakers.setdefault((cloud, urlsplit(url).netloc), _Breaker(cloud))
     is_probe = breaker.admit()
     try:
@@ -109,6 +118,12 @@ def guarded(cloud: str, url: str) -> Iterator[None]:
     finally:
         if is_probe:
             breaker.probed()
+
+
+def _forget_the_living() -> None:
+    """Make room: a catalogue may name another host each time that it is asked for."""
+    for key in [key for key, breaker in _breakers.items() if not breaker.is_dead]:
+        del _breakers[key]
 
 
 def forget_failures() -> None:

@@ -28,6 +28,7 @@ from infrastructures.openstack.calls import AnswerTooLarge, Calls, LeadsHere
 
 CHUNK_BYTES = 64 * 1024
 POOL_SIZE = 32
+MOST_HOSTS = 1000
 # A name may lead to any number, which share the time-out.
 ADDRESSES_TO_TRY = 4
 
@@ -201,6 +202,8 @@ class _Pool(requests.Session):
         """Return the settings of a request, out of its own and the environment's."""
         key = urlsplit(url)[:2], str(proxies), stream, verify, cert
         if key not in self._settings:
+            if len(self._settings) >= MOST_HOSTS:  # a catalogue may name another one each time that it is asked for
+                self._settings.clear()
             self._settings[key] = {**super().merge_environment_settings(url, proxies, stream, verify, cert)}
         return self._settings[key].copy()
 

@@ -10,6 +10,7 @@ from django.db.models.signals import post_save
 from pytest_django import Settings
 
 from infrastructures.models import Replacement
+from infrastructures.openstack import breaker
 from infrastructures.openstack.breaker import forget_failures, guarded
 from infrastructures.openstack.errors import CloudError, CloudNotAsked, CloudUnavailable
 from infrastructures.openstack.nova import Nova
@@ -148,6 +149,18 @@ def test_what_is_known_is_of_one_host_of_one_cloud() -> None:
         with guarded("Spain2", "https://keystone.example.org/v3"), guarded("Mordor", NOVA):
             pass
     with pytest.raises(CloudNotAsked), guarded("Spain2", f"{NOVA}/flavors"):
+        pass
+
+
+def test_hosts_without_end_are_not_all_remembered(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But those that are dead are."""
+    monkeypatch.setattr(breaker, "MOST_HOSTS", 10)
+    for _ in range(3):
+        fail()
+    for number in range(50):
+        fail(f"https://{number}.example.org/")
+    assert len(breaker._breakers) <= 10
+    with pytest.raises(CloudNotAsked), guarded("Spain2", NOVA):
         pass
 
 

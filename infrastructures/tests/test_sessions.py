@@ -172,6 +172,14 @@ def test_the_proxy_of_the_environment_is_used_and_looked_for_once(monkeypatch: p
     assert looked_for == [f"{cloud}/", f"{server.url}/"]
 
 
+def test_hosts_without_end_are_not_all_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "MOST_HOSTS", 10)
+    pool: Any = sessions._pool()
+    for number in range(50):
+        pool.merge_environment_settings(f"https://{number}.example.org/", {}, False, True, None)
+    assert len(pool._settings) <= 10
+
+
 def test_a_connection_of_a_bad_answer_is_neither_reused_nor_leaked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "ANSWER_BYTES", 1_000_000)
     rounds = sessions.POOL_SIZE + 1
