@@ -2,10 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import replace
+from functools import cache
 from typing import Any, TypeVar
 
 from flavorsync_project.api.errors import Conflict
@@ -21,6 +22,7 @@ from infrastructures.openstack.errors import (
     FlavorConflict,
     FlavorNotFound,
     FlavorRefused,
+    Forbidden,
     TokenRefused,
 )
 from infrastructures.openstack.nova import Nova
@@ -34,6 +36,8 @@ Goal = Replacement.Goal
 # A replacement takes a fraction of this.
 SECONDS_TO_WAIT = 1
 SECONDS_BETWEEN_TRIES = 0.05
+# So many flavors that are watched are read one by one.
+FEW = 3
 # How often a list is read at most, while others replace flavors.
 MAX_READS = 4
 
@@ -70,7 +74,13 @@ def replace_flavor(
     with alone_with(infrastructure, flavorid), nova.place():
         check()
         before = _settled_before(infrastructure, nova, flavorid)
-        old = nova.get_whole_flavor(flavorid)
+        try:
+            old = nova.get_whole_flavor(flavorid)
+        except FlavorNotFound:
+            if before is None or before.wanted is None:
+                raise
+            before = _settled_before(infrastructure, nova, flavorid)  # it has vanished only now
+            old = nova.get_whole_flavor(flavorid)
         new = replace(old, **(changes(old) if callable(changes) else changes))
         if new == old:
             return old
@@ -177,14 +187,17 @@ def settle_replacements(*, infrastructure: Infrastructure, nova: Nova) -> list[R
     Raises:
         TokenRefused: the cloud does not accept the token.
 
-    Cost: one query; where something is written down, one more, and some upstream calls for each until the cloud fails.
+    Cost: one query; where something is written down, one more. Upstream one call for each flavor that is watched, or
+    one for all of them when they are many; some for each that is to be settled, until the cloud fails.
     """
     still_open: list[Replacement] = []
     if journal.is_empty(infrastructure):
         return still_open
-    for record in Replacement.objects.filter(infrastructure=infrastructure):
+    records = list(Replacement.objects.filter(infrastructure=infrastructure))
+    look = _looking(records, nova)
+    for record in records:
         try:
-            if record.is_half_way or not _is_well(record, nova):
+            if record.is_half_way or not _is_well(record, look):
                 with _alone_with(record, infrastructure), nova.place():
                     _settle(record, nova)
         except Locked:
@@ -195,14 +208,14 @@ def settle_replacements(*, infrastructure: Infrastructure, nova: Nova) -> list[R
             record.last_error = str(error.detail)
             Replacement.objects.filter(pk=record.pk).update(last_error=record.last_error)
             still_open.append(record)
-            if isinstance(error, CloudUnavailable):
+            if isinstance(error, CloudUnavailable | Forbidden):
                 break  # it would fail the next one too; whoever came may still have something to read there
     return still_open
 
 
 @contextmanager
 def _alone_with(record: Replacement, infrastructure: Infrastructure) -> Iterator[None]:
-    """Hold the lock on a record's flavor; of one that is half way, wait a little for who is at work on it.
+    """Hold the lock on a record's flavor; of one that is half way, or is made again, wait a little for who is at it.
 
     Who waited would have the lock next, and keep off whoever has just replaced the flavor and goes on with it: so it is
     not waited for any more when that has come to its end.
@@ -210,7 +223,8 @@ def _alone_with(record: Replacement, infrastructure: Infrastructure) -> Iterator
     Raises:
         Locked: somebody else has the flavor still, or has come to the end with it.
     """
-    deadline = time.monotonic() + (SECONDS_TO_WAIT if record.is_half_way else 0)
+    is_missing = record.is_half_way or (record.is_met and not record.is_over)
+    deadline = time.monotonic() + (SECONDS_TO_WAIT if is_missing else 0)
     with ExitStack() as lock:
         while True:
             try:
@@ -221,7 +235,7 @@ def _alone_with(record: Replacement, infrastructure: Infrastructure) -> Iterator
                     raise
             time.sleep(SECONDS_BETWEEN_TRIES)
             now = Replacement.objects.filter(pk=record.pk).first()
-            if now is None or not now.is_half_way:
+            if now is None or (record.is_half_way and not now.is_half_way):
                 raise Locked(record.flavorid)
         yield
 
@@ -252,13 +266,24 @@ def read_whole(
     return read_so_far
 
 
-def _is_well(record: Replacement, nova: Nova) -> bool:
+def _looking(records: Sequence[Replacement], nova: Nova) -> Callable[[str], NovaFlavor | None]:
+    """Return what tells of a flavor what Nova has: of a few each is read, of many all in one list."""
+    if sum(_is_looked_at(record) for record in records) <= FEW:
+        return nova.find_flavor
+    listed = cache(lambda: {flavor.id: flavor for flavor in nova.list_flavors()})
+    return lambda flavorid: listed().get(flavorid)
+
+
+def _is_looked_at(record: Replacement) -> bool:
+    """Say whether a look is enough: at what is half way, or over, somebody is alone with the flavor."""
+    return not record.is_half_way and not record.is_over and not (record.goal == Goal.NONE and record.is_fresh)
+
+
+def _is_well(record: Replacement, look: Callable[[str], NovaFlavor | None]) -> bool:
     """Say whether a look, which keeps nobody from changing the flavor, finds all as it shall be for the time being."""
-    if record.is_over:
-        return False  # the last look is made alone with the flavor
-    if record.goal == Goal.NONE and record.is_fresh:
-        return True  # it is under way, nearly always
-    has, wanted = nova.find_flavor(record.flavorid), record.wanted
+    if not _is_looked_at(record):
+        return not record.is_over  # what wants nothing and was written just now is under way, nearly always
+    has, wanted = look(record.flavorid), record.wanted
     return not _is_left_over(record, has) if wanted is None else has is not None and _has_all_of(has, wanted)
 
 
@@ -356,9 +381,10 @@ def _is_left_over(record: Replacement, has: NovaFlavor | None) -> bool:
 
 
 def _has_all_of(flavor: NovaFlavor, other: NovaFlavor) -> bool:
-    """Say whether a flavor has the extra specs and the grants of the other."""
-    specs = dict(other.extra_specs or {}).items() <= dict(flavor.extra_specs or {}).items()
-    return specs and set(other.projects or ()) <= set(flavor.projects or ()) and flavor.row == other.row
+    """Say whether a flavor has the extra specs and the grants of the other, as far as they are known of it."""
+    specs = flavor.extra_specs is None or dict(other.extra_specs or {}).items() <= dict(flavor.extra_specs).items()
+    projects = flavor.projects is None or set(other.projects or ()) <= set(flavor.projects)
+    return specs and projects and flavor.row == other.row
 
 
 def _together(has: NovaFlavor, wanted: NovaFlavor) -> NovaFlavor:

@@ -16,7 +16,7 @@ from infrastructures.locks import Locked
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import CloudTimedOut, CloudUnavailable, FlavorConflict, FlavorRefused, Forbidden
 from infrastructures.openstack.records import Doubt, NovaFlavor
-from infrastructures.replacements import replace_flavor, settle_replacements
+from infrastructures.replacements import FEW, replace_flavor, settle_replacements
 from infrastructures.services import unregister_infrastructure
 from infrastructures.tests.factories import (
     let_the_doubt_end,
@@ -138,6 +138,20 @@ def test_the_same_request_again_is_done_and_watched_as_long_as_the_first_is_in_d
     assert_it_stays(nova, spain2, NEW)
 
 
+def test_the_same_request_again_finds_what_vanishes_under_its_hands(spain2: Infrastructure) -> None:
+    nova = FakeNova(OLD)
+    lose(nova, lambda: change(nova, spain2), call=1)
+    contact(nova, spain2)
+
+    def vanish(call: str) -> None:
+        if len(nova.calls) == before + 1:
+            nova.carry_out_late()
+
+    before, nova.before_call = len(nova.calls), vanish
+    assert change(nova, spain2) == NEW
+    assert_it_stays(nova, spain2, NEW)
+
+
 def test_another_change_of_what_is_watched_is_watched_instead(spain2: Infrastructure) -> None:
     nova = FakeNova(OLD)
     lose(nova, lambda: change(nova, spain2), call=1)
@@ -252,6 +266,37 @@ def test_looking_does_not_keep_anybody_from_changing_it(spain2: Infrastructure) 
     nova.before_call = meanwhile
     contact(nova, spain2)
     assert changed == [NEW]
+
+
+def test_many_that_are_watched_are_looked_at_in_one_list(spain2: Infrastructure) -> None:
+    until = timezone.now() + timedelta(minutes=5)
+    flavors = [make_nova_flavor(id=str(number), name=f"name {number}") for number in range(FEW + 1)]
+    for flavor in flavors:
+        make_replacement(
+            infrastructure=spain2,
+            flavorid=flavor.id,
+            old=None,
+            new=flavor.as_json(),
+            is_met=True,
+            unsure_until=until,
+        )
+    nova = FakeNova(*flavors)
+    contact(nova, spain2)
+    assert nova.calls == ["list"]
+    del nova.flavors["2"]
+    contact(nova, spain2)
+    assert nova.flavors == {flavor.id: flavor for flavor in flavors}
+
+
+def test_who_may_not_make_flavors_tries_it_once(spain2: Infrastructure) -> None:
+    until = timezone.now() + timedelta(minutes=5)
+    for number in range(2):
+        make_replacement(infrastructure=spain2, flavorid=str(number), is_met=True, unsure_until=until)
+    nova = FakeNova()
+    nova.refused = {"create": Forbidden}
+    settle_replacements(infrastructure=spain2, nova=nova)
+    assert nova.calls.count("create") == 1
+    assert list(Replacement.objects.values_list("unsure_until", flat=True)) == [until, until]
 
 
 def test_names_of_what_is_watched_are_taken_and_those_it_had_are_free(spain2: Infrastructure) -> None:
