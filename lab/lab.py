@@ -107,6 +107,9 @@ class Lab:
         first = self._daemon(f"nova-{region}")
         with self._locked():
             second = services.second(self.folder, self._ports(), region)
+            second.signal(signal.SIGKILL)  # one that whoever was killed has left
+            second.wait_ended()
+            first.signal(signal.SIGCONT)
             second.start()
         try:
             second.wait()
