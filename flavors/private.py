@@ -14,7 +14,8 @@ from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import CloudUnavailable
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.replacements import read_whole, replace_flavor
+from infrastructures.reading import read_whole
+from infrastructures.replacements import replace_flavor
 from infrastructures.services import Outcome, in_each_cloud, open_nova
 
 logger = logging.getLogger(__name__)

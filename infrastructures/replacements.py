@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import replace
@@ -38,8 +38,6 @@ SECONDS_TO_WAIT = 1
 SECONDS_BETWEEN_TRIES = 0.05
 # So many flavors that are watched are read one by one.
 FEW = 3
-# How often a list is read at most, while others replace flavors.
-MAX_READS = 4
 
 
 def replace_flavor(
@@ -238,32 +236,6 @@ def _alone_with(record: Replacement, infrastructure: Infrastructure) -> Iterator
             if now is None or (record.is_half_way and not now.is_half_way):
                 raise Locked(record.flavorid)
         yield
-
-
-def read_whole(
-    infrastructures: Collection[Infrastructure], read: Callable[[], T], *, settle: Callable[[], object]
-) -> list[T]:
-    """Return what *read* gives, once; again as long as a replacement may have made a flavor missing meanwhile.
-
-    Where replacements do not cease, all that was read is returned: what is missing in one is in another.
-
-    Args:
-        settle: waits for what is open, or settles it.
-
-    Cost: that of *read* and two queries, `MAX_READS` times at most.
-    """
-    read_so_far: list[T] = []
-    for _ in range(MAX_READS):
-        before = journal.moment(infrastructures)
-        read_so_far.append(read())
-        after = journal.moment(infrastructures)
-        if before.wanting or after.wanting:
-            settle()
-            after = journal.moment(infrastructures)
-        # What is half way still, after it was waited for, may be so for long.
-        if before == after and (not after.half_way or len(read_so_far) > 1):
-            return read_so_far[-1:]
-    return read_so_far
 
 
 def _looking(records: Sequence[Replacement], nova: Nova) -> Callable[[str], NovaFlavor | None]:

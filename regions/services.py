@@ -13,6 +13,7 @@ from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import FlavorNotFound
 from infrastructures.openstack.nova import CallersNova, Nova
 from infrastructures.openstack.records import NovaFlavor
+from infrastructures.reading import read_whole
 from infrastructures.services import region_of
 
 
@@ -26,7 +27,7 @@ def list_flavors(*, infrastructure: Infrastructure, token: str) -> list[NovaFlav
     Cost: one upstream call when warm, two queries; more while flavors are replaced there, as `read_whole`.
     """
     nova = CallersNova(region_of(infrastructure), token)
-    lists = replacements.read_whole(
+    lists = read_whole(
         [infrastructure],
         nova.list_flavors,
         settle=lambda: replacements.settle_replacements(infrastructure=infrastructure, nova=nova),

@@ -11,7 +11,7 @@ from requests import PreparedRequest
 from infrastructures import journal
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import FlavorNotFound
-from infrastructures.replacements import MAX_READS
+from infrastructures.reading import MAX_READS
 from infrastructures.services import region_of
 from infrastructures.tests.cloud import KEYSTONE, NOVA, TOKEN, Cloud, access_document, flavor_document
 from infrastructures.tests.factories import make_infrastructure, make_nova_flavor, make_replacement
