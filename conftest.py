@@ -1,7 +1,5 @@
 """What holds for every test: nothing of an earlier one is remembered, so that their order does not matter."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.conf import settings
 from django.core.cache import caches
@@ -18,11 +16,8 @@ def _locks_of_this_process(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _empty_caches() -> Iterator[None]:
+def _empty_caches() -> None:
     """Forget what an earlier test made the caches remember, and that it had a cloud that was dead."""
     forget_failures()
-    for cache in caches.all(initialized_only=True):
-        cache.clear()
-    yield
     for cache in caches.all(initialized_only=True):
         cache.clear()

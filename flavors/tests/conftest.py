@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 from pytest_django import Settings
@@ -30,9 +29,8 @@ def wire(request: pytest.FixtureRequest) -> Wire:
 
 
 @pytest.fixture
-def clouds(lab: Lab, settings: Settings, tmp_path: Path) -> Iterator[Lab]:
+def clouds(lab: Lab) -> Iterator[Lab]:
     """The lab, for tests that change what its clouds have: they have their seed again afterwards."""
-    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
     for node in CLOUDS:
         forget_session(node)
     yield lab
@@ -53,9 +51,8 @@ def proxied(lab: Lab, _lab_settings: None, transactional_db: None) -> Iterator[C
 
 
 @pytest.fixture
-def federation(settings: Settings, tmp_path: Path) -> Iterator[Federation]:
+def federation() -> Iterator[Federation]:
     """Two registered clouds that have no flavor, and a promoted flavor."""
-    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
     make_flavor(flavorid="tiny")
     with Federation() as federation:
         for name in ("Mordor", "Spain2"):
@@ -65,9 +62,8 @@ def federation(settings: Settings, tmp_path: Path) -> Iterator[Federation]:
 
 
 @pytest.fixture
-def scripted(db: None, settings: Settings, tmp_path: Path) -> Iterator[Federation]:
+def scripted(db: None, settings: Settings) -> Iterator[Federation]:
     """Three clouds without a flavor, registered, and an IdM."""
-    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
     settings.KEYROCK_URL, settings.KEYROCK_APP_IDS = KEYROCK_URL, [APP_ID]
     settings.KEYSTONE_URL = ""
     with Federation() as federation:

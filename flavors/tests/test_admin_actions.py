@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
-from pytest_django import Settings
 
 from flavors.models import Flavor
 from flavors.tests.drift import document_of
@@ -26,9 +24,8 @@ LIST = reverse("admin:flavors_flavor_changelist")
 
 
 @pytest.fixture
-def federation(settings: Settings, tmp_path: Path) -> Iterator[Federation]:
+def federation() -> Iterator[Federation]:
     """Two clouds without a flavor, whose credentials we hold."""
-    settings.BASE_DIR = tmp_path
     with Federation() as federation:
         for name in ("Mordor", "Spain2"):
             make_registered(name)

@@ -1,14 +1,12 @@
 """What an operator made by `create_operator` can do in the pages: as much as over the API, and see no other cloud."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
-from pytest_django import Settings
 
 from flavors.models import Flavor
 from flavors.tests.factories import make_flavor
@@ -30,8 +28,7 @@ CLOSED = [
 
 
 @pytest.fixture
-def federation(settings: Settings, tmp_path: Path) -> Iterator[Federation]:
-    settings.BASE_DIR = tmp_path
+def federation() -> Iterator[Federation]:
     with Federation() as federation:
         for name in ("Lannion2", "Mordor", "Spain2"):
             make_registered(name)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
-from pytest_django import Settings
 
 from flavors.admin.plans import CHANGED
 from flavors.models import Flavor, SyncOutcome, SyncRun
@@ -27,8 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def federation(settings: Settings, tmp_path: Path) -> Iterator[Federation]:
-    settings.BASE_DIR = tmp_path
+def federation() -> Iterator[Federation]:
     with Federation() as federation:
         for name in ("Mordor", "Spain2"):
             make_registered(name)

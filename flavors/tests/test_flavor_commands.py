@@ -1,10 +1,9 @@
 """`list_flavors`, `promote_flavor`, `publish_flavor`, `install_flavor` and `import_flavors`, typed at a shell."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from pytest_django import DjangoAssertNumQueries, Settings
+from pytest_django import DjangoAssertNumQueries
 
 from flavors.models import Flavor
 from flavors.tests.factories import make_flavor, make_installation
@@ -24,11 +23,6 @@ VALUES = {
     "extra_specs": {"hw:cpu_policy": "shared", "quota:vif": "1"},
 }  # fmt: skip
 MISSING = {"flavorid": "7", "name": "m1.missing", "vcpus": 1, "ram": 512, "disk": 1}
-
-
-@pytest.fixture(autouse=True)
-def _own_locks(settings: Settings, tmp_path: Path) -> None:
-    settings.BASE_DIR = tmp_path
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """Installing where a node is known to have the flavor: the node is asked, and what it has is what is told and done."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django import Settings
 
 from flavors import lifecycle
 from flavors.installing import Installed, install_flavor
@@ -30,9 +28,8 @@ ELSE = "there is already a flavor of the id 42, with other values."
 
 
 @pytest.fixture
-def federation(settings: Settings, tmp_path: Path) -> Iterator[Federation]:
+def federation() -> Iterator[Federation]:
     """Two registered clouds without a flavor, which OPERATOR operates."""
-    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
     with Federation() as federation:
         for name in ("Rohan", "Spain2"):
             federation.add(name)

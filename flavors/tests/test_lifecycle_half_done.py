@@ -1,11 +1,9 @@
 """A private flavor in several nodes, of which some fail: the answer says where it was done, a repeat does the rest."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_django import Settings
 from rest_framework.exceptions import APIException
 
 from flavors import lifecycle
@@ -22,9 +20,8 @@ NO_PERMISSION = "Rohan: it refuses this to the credentials stored for it."
 
 
 @pytest.fixture
-def federation(settings: Settings, tmp_path: Path) -> Iterator[Federation]:
+def federation() -> Iterator[Federation]:
     """Three clouds, registered by OPERATOR, of which Mordor and Rohan have the private flavor 42."""
-    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
     with Federation() as federation:
         for name in CLOUDS:
             federation.add(name)

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection, connections
-from pytest_django import DjangoAssertNumQueries, Settings
+from pytest_django import DjangoAssertNumQueries
 from rest_framework.exceptions import APIException
 
 from flavors import lifecycle
@@ -49,11 +48,6 @@ FLAVOR: dict[str, Any] = {
 
 def in_nova(id: str = "42", name: str = "m1.custom", **overrides: Any) -> dict[str, Any]:
     return flavor_document(id=id, name=name, **{"os-flavor-access:is_public": True} | overrides)
-
-
-@pytest.fixture(autouse=True)
-def _own_locks(settings: Settings, tmp_path: Path) -> None:
-    settings.BASE_DIR = tmp_path
 
 
 @pytest.fixture

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
-from pytest_django import Settings
 
 from flavors import lifecycle, services
 from flavors.models import Flavor, Installation, SyncRun
@@ -30,9 +28,8 @@ on_mariadb = pytest.mark.skipif("connection.vendor != 'mysql'", reason="a connec
 
 
 @pytest.fixture
-def federation(settings: Settings, tmp_path: Path) -> Iterator[Federation]:
+def federation() -> Iterator[Federation]:
     """Three clouds without a flavor, registered by OPERATOR."""
-    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
     with Federation() as federation:
         for name in CLOUDS:
             federation.add(name)

@@ -2,12 +2,10 @@
 
 import random
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from django.core.management.base import CommandError
 from django.db import Error, connection, connections
-from pytest_django import Settings
 
 from flavors.models import Flavor, Installation, SyncRun
 from flavors.services import forget_installations, record_installation
@@ -81,9 +79,8 @@ def end_connections(chance: random.Random) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_run_whose_connections_are_ended_at_any_moment_is_taken_up(
-    seed: int, settings: Settings, tmp_path: Path
+    seed: int,
 ) -> None:
-    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
     chance = random.Random(seed)
     for name in ("tiny", "small", "large"):
         make_flavor(flavorid=name, name=name)
@@ -112,8 +109,7 @@ def test_a_run_whose_connections_are_ended_at_any_moment_is_taken_up(
         assert all(sorted(cloud.flavors) == ["large", "small", "tiny"] for cloud in federation.clouds.values())
 
 
-def test_the_command_says_that_its_run_is_finished_in_the_background(settings: Settings, tmp_path: Path) -> None:
-    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
+def test_the_command_says_that_its_run_is_finished_in_the_background() -> None:
     make_flavor(flavorid="tiny")
     with Federation() as federation:
         federation.add("Mordor").before_call = lambda call: end_connections(random.Random(1))

@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -32,8 +31,7 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(autouse=True)
-def _hourly(settings: Settings, tmp_path: Path) -> None:
-    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
+def _hourly(settings: Settings) -> None:
     settings.SYNC_INTERVAL_MINUTES = 60
 
 

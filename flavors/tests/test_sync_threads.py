@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from django.db import Error, connection
-from pytest_django import Settings
 
 from flavors.models import Installation, SyncNode, SyncRun
 from flavors.synchronisation import carry_out, create_run
@@ -26,9 +25,8 @@ CREATE = "POST /flavors"
 
 
 @pytest.fixture
-def federation(settings: Settings, tmp_path: Path) -> Iterator[Federation]:
+def federation() -> Iterator[Federation]:
     """Twenty clouds that lack a promoted flavor."""
-    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
     make_flavor(flavorid="tiny")
     with Federation() as federation:
         for number in range(NODES):

@@ -3,12 +3,10 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
-from pytest_django import Settings
 
 from flavors.models import Flavor, SyncNode, SyncOutcome, SyncRun
 from flavors.planning import fingerprint, plan
@@ -27,9 +25,8 @@ COUNT, CREATE = "GET /servers", "POST /flavors"
 
 
 @pytest.fixture
-def mordor(settings: Settings, tmp_path: Path) -> Iterator[RegisteredCloud]:
+def mordor() -> Iterator[RegisteredCloud]:
     """A registered cloud without a flavor."""
-    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
     make_registered("Mordor")
     with Federation() as federation:
         yield federation.add("Mordor")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from django.core.signals import request_finished, request_started
@@ -14,9 +13,8 @@ from infrastructures.tests.cloud import Federation
 
 
 @pytest.fixture
-def world(db: None, settings: Settings, tmp_path: Path) -> Iterator[World]:
+def world(db: None, settings: Settings) -> Iterator[World]:
     """Everybody and everything of `world.py`."""
-    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
     with Federation() as federation, _one_connection():
         yield set_up(settings, federation)
 

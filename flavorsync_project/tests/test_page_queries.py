@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,9 +119,8 @@ class Cost:
 
 
 @pytest.fixture
-def federation(settings: Settings, tmp_path: Path) -> Iterator[Federation]:
+def federation() -> Iterator[Federation]:
     """The clouds of the nodes, of which two answer."""
-    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
     with Federation() as federation:
         for name in ("node-00", "node-01"):
             federation.add(name)

@@ -1,7 +1,6 @@
 """A region that is unregistered while one of its flavors is being changed."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pytest_django import Settings
@@ -17,9 +16,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def cloud(settings: Settings, tmp_path: Path) -> Iterator[OpenCloud]:
+def cloud(settings: Settings) -> Iterator[OpenCloud]:
     """A region with one flavor."""
-    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
     with Federation() as federation:
         set_up(settings, federation)
         make_registered(UNREGISTERED)

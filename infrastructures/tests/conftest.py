@@ -1,17 +1,10 @@
-"""A cloud that answers as the test says, and locks that no other test run knows."""
+"""A cloud that answers as the test says."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from pytest_django import Settings
 
 from infrastructures.tests.cloud import Cloud
-
-
-@pytest.fixture(autouse=True)
-def _own_locks(settings: Settings, tmp_path: Path) -> None:
-    settings.BASE_DIR = tmp_path
 
 
 @pytest.fixture

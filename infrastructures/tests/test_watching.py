@@ -5,14 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from django.db import connection
 from django.utils import timezone
-from pytest_django import Settings
 
 from infrastructures.changes import lock_of
 from infrastructures.locks import exclusive
@@ -89,9 +87,8 @@ def test_where_nothing_is_written_down_one_query_is_made(django_assert_num_queri
 
 @pytest.mark.parametrize("watched", [False, True])
 def test_who_waits_for_a_replacement_keeps_nobody_off_its_flavor_when_it_has_ended(
-    watched: bool, settings: Settings, tmp_path: Path
+    watched: bool,
 ) -> None:
-    settings.BASE_DIR = tmp_path  # locks that no other run of the tests knows
     record = make_replacement()
     nova = Placed(make_nova_flavor())
 
