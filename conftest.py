@@ -1,10 +1,22 @@
 """What holds for every test: nothing of an earlier one is remembered, so that their order does not matter."""
 
+import os
+
+import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import caches
 
 from infrastructures.openstack.breaker import forget_failures
+
+# How long an example takes says nothing on a busy machine. In CI the examples are the same each time.
+hypothesis.settings.register_profile(
+    "flavorsync",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("flavorsync")
 
 pytest_plugins = ["flavorsync_project.tests.tiers", "flavorsync_project.tests.workers"]
 

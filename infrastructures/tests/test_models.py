@@ -181,11 +181,12 @@ def test_replacements_are_ordered_by_age() -> None:
     assert str(records[0]) == "b in Spain2"
 
 
-def test_the_role_of_owners_may_register_nodes() -> None:
+def test_the_role_of_owners_may_register_nodes_and_look_at_flavors() -> None:
     permissions = Group.objects.get(name="InfrastructureOwner").permissions
-    assert list(permissions.values_list("content_type__app_label", "codename")) == [
-        ("infrastructures", "register_infrastructure")
-    ]
+    assert set(permissions.values_list("content_type__app_label", "codename")) == {
+        ("infrastructures", "register_infrastructure"),
+        ("flavors", "view_flavor"),
+    }
 
 
 # Names in any case
