@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from flavors.coverage import CHANGED
 from flavors.models import Flavor, Sighting, SyncNode, SyncOutcome, SyncRun
-from infrastructures.models import Infrastructure
+from infrastructures.models import Infrastructure, Replacement
 
 logger = logging.getLogger(__name__)
 
@@ -54,11 +54,21 @@ def _catalogue() -> Iterator[Metric]:
         [((kind,), count) for kind, count in flavors.items()],
         "kind",
     )
-    replacements = Infrastructure.objects.annotate(open=Count("replacements")).values_list("name", "open")
+    half_way = Q(replacements__is_met=False) & ~Q(replacements__goal=Replacement.Goal.NONE)
+    nodes = Infrastructure.objects.annotate(
+        half_way=Count("replacements", filter=half_way), watched=Count("replacements", filter=~half_way)
+    ).order_by("name")
+    counts = list(nodes.values_list("name", "half_way", "watched"))
     yield _gauge(
         "flavorsync_open_replacements",
         "Replacements of flavors that were cut short and wait for the node to answer.",
-        [((name,), count) for name, count in replacements.order_by("name")],
+        [((name,), count) for name, count, _ in counts],
+        "node",
+    )
+    yield _gauge(
+        "flavorsync_watched_flavors",
+        "Flavors of which a change was sent that may still be carried out.",
+        [((name,), count) for name, _, count in counts],
         "node",
     )
 

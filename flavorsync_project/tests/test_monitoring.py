@@ -239,6 +239,7 @@ def test_the_state_of_the_federation(
     assert figures["flavorsync_catalogue_flavors", ("promoted",)] == 4
     assert figures["flavorsync_open_replacements", ("Mordor",)] == 1
     assert figures["flavorsync_open_replacements", ("Spain2",)] == 0
+    assert figures["flavorsync_watched_flavors", ("Mordor",)] == 0
     assert figures["flavorsync_sync_runs", ("drift",)] == 5
     assert figures["flavorsync_sync_runs", ("failed",)] == 0
     assert figures["flavorsync_sync_queue_length", ()] == 1
