@@ -7,7 +7,7 @@ from lab import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
-TRIES, SEED, LONGEST = 12, 1, 10
+TRIES, SEED, LONGEST = 12, 1, 6
 
 
 @pytest.mark.timeout(300)
