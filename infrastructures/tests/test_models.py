@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, models, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import ProtectedError
+from django.utils import timezone
 from pytest_django import Settings
 
 from infrastructures.models import Infrastructure, Replacement
@@ -163,6 +164,22 @@ def test_a_malformed_replacement_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as caught:
         record.full_clean()
     assert set(caught.value.message_dict) == set(values)
+
+
+@pytest.mark.parametrize(("goal", "flavor"), [("new", "new"), ("old", "old")])
+def test_a_flavor_that_is_wanted_is_written_down(goal: str, flavor: str) -> None:
+    record = make_replacement(goal=goal)
+    setattr(record, flavor, None)
+    assert_refused(record, "A flavor that is wanted has to be written down.")
+
+
+@pytest.mark.parametrize("values", [{"unsure_until": None}, {"old": {}}, {"is_met": True}])
+def test_what_wants_nothing_has_no_old_flavor_and_is_there_for_a_while(values: dict[str, Any]) -> None:
+    lasting = {"goal": "nil", "old": None, "unsure_until": timezone.now()}
+    record = make_replacement(**lasting)
+    for member, value in values.items():
+        setattr(record, member, value)
+    assert_refused(record, "What wants nothing has no old flavor, and goes when all is answered.")
 
 
 def test_an_infrastructure_with_open_replacements_stays() -> None:
