@@ -16,6 +16,9 @@ from regions.tests.clouds import Cloud, Tokens
 __all__ = ["_lab_settings", "api", "lab", "lab_without_clouds", "wire"]
 
 
+FORGET_WATCHED = "from infrastructures.models import Replacement; Replacement.objects.all().delete()"
+
+
 @pytest.fixture(scope="session")
 def tokens(lab: Lab) -> Tokens:
     """Keystone tokens of the lab's users."""
@@ -76,7 +79,8 @@ def _prepared_process(lab: Lab, _database_of_process: str) -> Iterator[Process]:
 
 
 @pytest.fixture
-def process(_prepared_process: Process) -> Process:
-    """Flavor Sync as a process of its own, running."""
+def process(_prepared_process: Process) -> Iterator[Process]:
+    """Flavor Sync as a process of its own, running; what it watches afterwards is forgotten with the test's flavors."""
     _prepared_process.start()
-    return _prepared_process
+    yield _prepared_process
+    _prepared_process.manage("shell", "-c", FORGET_WATCHED).check_returncode()
