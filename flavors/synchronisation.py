@@ -43,7 +43,7 @@ from infrastructures.openstack.errors import (
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.replacements import replace_flavor, settle_replacements
-from infrastructures.services import CLOUDS_AT_ONCE, in_each_cloud, open_nova, with_one_retry
+from infrastructures.services import CLOUDS_AT_ONCE, Outcome, in_each_cloud, open_nova, with_one_retry
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +105,20 @@ def compare_nodes(
         seen[outcome.infrastructure] += _seen_besides(expected[outcome.infrastructure.pk], outcome.result)
     sightings.record_findings(seen, as_of=as_of)
     return compared
+
+
+def look_into(infrastructures: Sequence[Infrastructure]) -> list[Outcome[NodeFlavors]]:
+    """Return all flavors that nodes have right now; what that tells of the catalogue's is written down.
+
+    Cost: two queries or three, and those of `record_findings`; in each node, side by side, one upstream call per page
+    of Nova's.
+    """
+    expected = _expected_by_node(infrastructures, ())
+    as_of = timezone.now()
+    outcomes = in_each_cloud(infrastructures, lambda nova: read_node(nova, ()))
+    seen = {each.infrastructure: _seen_besides(expected[each.infrastructure.pk], each.result) for each in outcomes}
+    sightings.record_findings(seen, as_of=as_of)
+    return outcomes
 
 
 def read_node(nova: Nova, flavors: Collection[Flavor]) -> NodeFlavors:
