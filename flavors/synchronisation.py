@@ -621,9 +621,7 @@ class _Expected:
     besides: Sequence[Wanted]
 
 
-def _expected_by_node(
-    infrastructures: Collection[Infrastructure], flavors: Collection[Flavor]
-) -> dict[int, _Expected]:
+def _expected_by_node(infrastructures: Collection[Infrastructure], flavors: Collection[Flavor]) -> dict[int, _Expected]:
     """Return, by the nodes' keys, what each shall have of these flavors, and what else it is known to have.
 
     Cost: two queries; one more where other flavors are known.
