@@ -66,8 +66,8 @@ VERBS = {
     "install": Verb(
         may_install,
         "Install {flavor} in {into}",
-        "It is created in the Nova of {into} like this, with all its properties. When it is there already, the same, it "
-        "stays; where another flavor has its id or its name, nothing changes.",
+        "It is created in the Nova of {into} like this, with all its properties. When it is there already, the same, "
+        "it stays; where another flavor has its id or its name, nothing changes.",
     ),
     "promote": Verb(
         lambda user: user.has_perm(PROMOTE),

@@ -25,8 +25,8 @@ class Command(commands.Command):
 
     help = (
         "List the flavors of the catalogue and the nodes that have each; with --live ask the clouds that we hold "
-        "credentials for what they have, private flavors included, side by side; what is seen of the catalogue's flavors "
-        "is remembered. RAM and swap are in MiB, disk in GiB."
+        "credentials for what they have, private flavors included, side by side; what is seen of the catalogue's "
+        "flavors is remembered. RAM and swap are in MiB, disk in GiB."
     )
     examples = ("./manage.py list_flavors --live --node Spain2 --json",)
 
