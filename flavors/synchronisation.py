@@ -16,7 +16,7 @@ from functools import partial
 from threading import Event
 from typing import Any, Self
 
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, connections
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
