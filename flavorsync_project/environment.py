@@ -271,6 +271,8 @@ SETTINGS: Mapping[str, Setting] = {
     "OPENSTACK_VERIFY": Setting(
         Kind("true, false, or the path of a file or folder that is there", _verification), "true"
     ),
+    "COMPUTE_API": Setting(BOOLEAN, "true"),
+    "COMPUTE_PUBLIC_URL": Setting(SERVICE),
     "SYNC_INTERVAL_MINUTES": Setting(whole(0, 525_600), "0"),
     "SYNC_REPAIR": Setting(BOOLEAN, "false"),
     "SYNC_RETENTION_DAYS": Setting(whole(0, 36_500), "90"),

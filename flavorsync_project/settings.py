@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "infrastructures",
     "flavors",
     "regions",
+    "compute",
 ]
 
 MIDDLEWARE = [
@@ -236,6 +237,14 @@ TASKS = {
 RQ_QUEUES = {"default": {"URL": TASKS_REDIS_URL, "DEFAULT_TIMEOUT": 24 * 60 * 60}} if TASKS_REDIS_URL else {}
 if TASKS_REDIS_URL:
     INSTALLED_APPS.append("django_rq")
+
+
+# The OpenStack face
+
+# Whether the promoted flavors are there for OpenStack clients, as those of a Nova, under /compute
+COMPUTE_API: bool = ENVIRONMENT["COMPUTE_API"]
+# Where clients find /compute, when that is not where they say they have found it
+COMPUTE_PUBLIC_URL: str = ENVIRONMENT["COMPUTE_PUBLIC_URL"]
 
 
 # The API

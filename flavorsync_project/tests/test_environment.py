@@ -13,12 +13,20 @@ from flavorsync_project.environment import SETTINGS, WrongSetting, load, read
 from flavorsync_project.tests.source import ROOT
 
 KEY, TOKEN = base64.urlsafe_b64encode(b"k" * 32).decode(), "a-token-that-is-long-enough"
-BOOLEANS = {"DEBUG", "HTTPS", "KEYSTONE_IDENTITY", "SYNC_REPAIR"}
+BOOLEANS = {"COMPUTE_API", "DEBUG", "HTTPS", "KEYSTONE_IDENTITY", "SYNC_REPAIR"}
 RATES = {name for name in SETTINGS if name.endswith("_RATE")}
 HOSTS = {"ALLOWED_HOSTS", "INFRASTRUCTURE_URL_ALLOWLIST"}
 NUMBERS = {name for name, setting in SETTINGS.items() if "number from" in setting.kind.allowed}
 MAY_BE_ZERO = NUMBERS - {"OPENSTACK_TIMEOUT"}
-URLS = {"KEYROCK_URL", "KEYSTONE_URL", "DATABASE_URL", "CACHE_URL", "TASKS_REDIS_URL", "CORS_ALLOWED_ORIGINS"}
+URLS = {
+    "KEYROCK_URL",
+    "KEYSTONE_URL",
+    "COMPUTE_PUBLIC_URL",
+    "DATABASE_URL",
+    "CACHE_URL",
+    "TASKS_REDIS_URL",
+    "CORS_ALLOWED_ORIGINS",
+}
 SECRETS = {"SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "METRICS_TOKEN", "DATABASE_URL", "CACHE_URL", "TASKS_REDIS_URL"}
 EMPTY = ["", " ", "\t", "\n"]
 # Those that each may be given to a setting of any text, and to no other but the ones named.
