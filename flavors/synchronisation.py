@@ -17,7 +17,7 @@ from functools import partial
 from threading import Event
 from typing import Any, Self
 
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, connections
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -179,25 +179,44 @@ def create_run(
     Raises:
         Conflict: an id is that of no promoted flavor.
 
-    Cost: two queries, one more with *flavorids*.
+    A node that has just been unregistered is one of which the run says so.
+
+    Cost: three queries, one more with *flavorids*.
     """
     if flavorids:
         promoted_flavors(flavorids)
-    with transaction.atomic():
-        run = SyncRun.objects.create(
-            requested_by=requested_by,
-            repairs=repairs,
-            replaces=replaces,
-            exact=exact,
-            flavorids=list(flavorids),
-            periodic=periodic,
-            confirmed=None if confirmed is None else sorted(confirmed),
-        )
-        SyncNode.objects.bulk_create(
-            SyncNode(run=run, infrastructure=infrastructure, name=infrastructure.name)
-            for infrastructure in infrastructures
-        )
+    chosen = list(infrastructures)
+    run = SyncRun(
+        requested_by=requested_by,
+        repairs=repairs,
+        replaces=replaces,
+        exact=exact,
+        flavorids=list(flavorids),
+        periodic=periodic,
+        confirmed=None if confirmed is None else sorted(confirmed),
+    )
+    written = SyncRun.objects.select_for_update()
+    write_certainly(
+        lambda: _write_down(run, chosen),
+        is_written=lambda: written.filter(pk=run.pk, created_at=run.created_at).exists(),
+    )
     return run
+
+
+def _write_down(run: SyncRun, infrastructures: Collection[Infrastructure]) -> None:
+    run.pk = None  # what was written before, and lost with its connection, had another
+    run.save(force_insert=True)
+    keys = [infrastructure.pk for infrastructure in infrastructures]
+    still_there = Infrastructure.objects.filter(pk__in=keys).order_by("pk").select_for_update()
+    there = set(still_there.values_list("pk", flat=True))
+    SyncNode.objects.bulk_create(
+        SyncNode(
+            run=run,
+            infrastructure_id=infrastructure.pk if infrastructure.pk in there else None,
+            name=infrastructure.name,
+        )
+        for infrastructure in infrastructures
+    )
 
 
 def carry_out(run_id: int, *, listen: Listener = lambda node, outcome: None) -> SyncRun:
