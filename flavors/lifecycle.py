@@ -35,6 +35,7 @@ from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import FlavorNotFound
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
+from infrastructures.reading import raise_if_missing_for_now
 from infrastructures.services import REGISTER, Outcome
 
 SIZES = ("name", "vcpus", "ram", "disk", "swap")
@@ -82,7 +83,7 @@ def find_flavor(*, user: Any, flavorid: str, node: str | None) -> Flavor | Priva
         CloudError: one of the user's nodes could not be asked.
 
     Cost: three queries for one of the catalogue; else six, and one upstream call in each of the
-    user's nodes, side by side; two more queries and the calls again when there is none.
+    user's nodes, side by side; three more queries and the calls again when there is none.
     """
     return _find(user, flavorid, node)[0]
 
@@ -312,6 +313,7 @@ def _variants(user: Any, flavorid: str, node: str | None) -> list[PrivateFlavor]
     if operated and not variants:  # a replacement that has ended just now may have made it missing
         variants = private_flavors(operated, lambda nova: _only(nova, flavorid))
     if not variants:
+        raise_if_missing_for_now(operated, flavorid)
         raise NotFound(f"The flavor {flavorid} does not exist")
     return variants
 
