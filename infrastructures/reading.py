@@ -51,4 +51,6 @@ def raise_if_missing_for_now(infrastructures: Collection[Infrastructure], flavor
     for infrastructure in infrastructures:
         record = written.get(infrastructure.pk)
         if record and record.wanted:
-            raise CloudUnavailable(infrastructure.name, f"flavor {flavorid} is being replaced, and not there again yet.")
+            raise CloudUnavailable(
+                infrastructure.name, f"flavor {flavorid} is being replaced, and not there again yet."
+            )
