@@ -17,7 +17,7 @@ from flavors.private import PrivateFlavor
 from flavors.tests.factories import make_flavor, make_installation
 from flavors.together import PartlyDone
 from flavorsync_project.api.errors import Conflict
-from identity.principals import IdmUser
+from identity.principals import TokenUser
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import CloudUnavailable
 from infrastructures.openstack.records import NovaFlavor
@@ -27,8 +27,8 @@ from infrastructures.tests.factories import make_registered, make_replacement
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 CLOUDS = ("Mordor", "Rohan", "Spain2")
-OPERATOR = IdmUser(id="1", username="sauron", email="", roles=frozenset(), owned_nodes=frozenset(CLOUDS))
-OTHER = IdmUser(id="2", username="frodo", email="", roles=frozenset(), owned_nodes=frozenset(["Shire"]))
+OPERATOR = TokenUser(id="1", username="sauron", email="", roles=frozenset(), owned_nodes=frozenset(CLOUDS))
+OTHER = TokenUser(id="2", username="frodo", email="", roles=frozenset(), owned_nodes=frozenset(["Shire"]))
 SIZES = {"vcpus": 1, "ram": 512, "disk": 1}
 # The same flavor, as the catalogue has it and as a Nova does
 FLAVOR: dict[str, Any] = {
