@@ -17,7 +17,7 @@ from functools import partial
 from threading import Event
 from typing import Any, Self
 
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, connections
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -44,7 +44,7 @@ from infrastructures.openstack.errors import (
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.replacements import replace_flavor, settle_replacements
-from infrastructures.services import CLOUDS_AT_ONCE, in_each_cloud, open_nova, with_one_retry
+from infrastructures.services import CLOUDS_AT_ONCE, Outcome, in_each_cloud, open_nova, with_one_retry
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +108,20 @@ def compare_nodes(
     return compared
 
 
+def look_into(infrastructures: Sequence[Infrastructure]) -> list[Outcome[NodeFlavors]]:
+    """Return all flavors that nodes have right now; what that tells of the catalogue's is written down.
+
+    Cost: two queries or three, and those of `record_findings`; in each node, side by side, one upstream call per page
+    of Nova's.
+    """
+    expected = _expected_by_node(infrastructures, ())
+    as_of = timezone.now()
+    outcomes = in_each_cloud(infrastructures, lambda nova: read_node(nova, ()))
+    seen = {each.infrastructure: _seen_besides(expected[each.infrastructure.pk], each.result) for each in outcomes}
+    sightings.record_findings(seen, as_of=as_of)
+    return outcomes
+
+
 def read_node(nova: Nova, flavors: Collection[Flavor]) -> NodeFlavors:
     """Return all flavors that a node has, those that *flavors* may be compared with whole.
 
@@ -168,25 +182,44 @@ def create_run(
     Raises:
         Conflict: an id is that of no promoted flavor.
 
-    Cost: two queries, one more with *flavorids*.
+    A node that has just been unregistered is one of which the run says so.
+
+    Cost: three queries, one more with *flavorids*.
     """
     if flavorids and not even_deleted:
         promoted_flavors(flavorids)
-    with transaction.atomic():
-        run = SyncRun.objects.create(
-            requested_by=requested_by,
-            repairs=repairs,
-            replaces=replaces,
-            exact=exact,
-            flavorids=list(flavorids),
-            periodic=periodic,
-            confirmed=None if confirmed is None else sorted(confirmed),
-        )
-        SyncNode.objects.bulk_create(
-            SyncNode(run=run, infrastructure=infrastructure, name=infrastructure.name)
-            for infrastructure in infrastructures
-        )
+    chosen = list(infrastructures)
+    run = SyncRun(
+        requested_by=requested_by,
+        repairs=repairs,
+        replaces=replaces,
+        exact=exact,
+        flavorids=list(flavorids),
+        periodic=periodic,
+        confirmed=None if confirmed is None else sorted(confirmed),
+    )
+    written = SyncRun.objects.select_for_update()
+    write_certainly(
+        lambda: _write_down(run, chosen),
+        is_written=lambda: written.filter(pk=run.pk, created_at=run.created_at).exists(),
+    )
     return run
+
+
+def _write_down(run: SyncRun, infrastructures: Collection[Infrastructure]) -> None:
+    run.pk = None  # what was written before, and lost with its connection, had another
+    run.save(force_insert=True)
+    keys = [infrastructure.pk for infrastructure in infrastructures]
+    still_there = Infrastructure.objects.filter(pk__in=keys).order_by("pk").select_for_update()
+    there = set(still_there.values_list("pk", flat=True))
+    SyncNode.objects.bulk_create(
+        SyncNode(
+            run=run,
+            infrastructure_id=infrastructure.pk if infrastructure.pk in there else None,
+            name=infrastructure.name,
+        )
+        for infrastructure in infrastructures
+    )
 
 
 def carry_out(run_id: int, *, listen: Listener = lambda node, outcome: None) -> SyncRun:
