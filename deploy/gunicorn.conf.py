@@ -97,13 +97,31 @@ _share_metrics()
 def on_starting(server: Any) -> None:
     """Have the settings looked at before there are workers, each of which would say what is wrong with them.
 
+    And before each reload, which goes on with the old ones where the new ones are wrong: gunicorn ends itself when a
+    worker of its cannot load the application, and has no hook for it before a reload.
+    """
+    wrong = _look_at_settings()
+    if wrong:
+        on_exit(server)
+        sys.exit(wrong)
+    reload = server.handle_hup
+
+    def reload_unless_wrong() -> None:
+        if _look_at_settings():
+            server.log.error("Nothing is reloaded: the settings are wrong, and the old ones stay.")
+        else:
+            reload()
+
+    server.handle_hup = reload_unless_wrong
+
+
+def _look_at_settings() -> int:
+    """Say what is wrong with the settings, and return 0 where nothing is.
+
     In a process of its own: what the master has loaded, it would hand on to the workers of a reload.
     """
     command = [sys.executable, str(_MANAGE), "version"]
-    looked = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 — a script of ours
-    if looked.returncode:
-        on_exit(server)
-        sys.exit(looked.returncode)
+    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode  # noqa: S603 — a script of ours
 
 
 def on_exit(server: Any) -> None:

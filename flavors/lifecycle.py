@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
-from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 
 from flavors import services, sightings
 from flavors.installing import Installed, install_flavor
@@ -20,8 +20,9 @@ from flavors.permissions import PROMOTE
 from flavors.private import (
     PrivateFlavor,
     can_be_finished,
-    private_flavors,
+    find_private,
     private_flavors_as_far_as_known,
+    require_settled,
     require_unpublished,
     resized,
     still_the_same,
@@ -32,7 +33,6 @@ from infrastructures import journal
 from infrastructures.changes import create_in_each_cloud, delete_in_each_cloud
 from infrastructures.commits import again_when_not_written, read_certainly
 from infrastructures.models import Infrastructure
-from infrastructures.openstack.errors import FlavorNotFound
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.services import REGISTER, Outcome
@@ -82,7 +82,7 @@ def find_flavor(*, user: Any, flavorid: str, node: str | None) -> Flavor | Priva
         CloudError: one of the user's nodes could not be asked.
 
     Cost: three queries for one of the catalogue; else six, and one upstream call in each of the
-    user's nodes, side by side; two more queries and the calls again when there is none.
+    user's nodes, side by side; three more queries and the calls again when there is none.
     """
     return _find(user, flavorid, node)[0]
 
@@ -297,23 +297,12 @@ def _published(wanted: NovaFlavor) -> Flavor:
 
 def _find(user: Any, flavorid: str, node: str | None) -> list[Flavor] | list[PrivateFlavor]:
     flavor = _in_catalogue(flavorid, node)
-    return [flavor] if flavor else _variants(user, flavorid, node)
+    return [flavor] if flavor else find_private(_operated(user, node), flavorid)
 
 
 def _in_catalogue(flavorid: str, node: str | None) -> Flavor | None:
     flavor = Flavor.objects.published().with_nodes().filter(flavorid=flavorid).first()
     return flavor if flavor and (node is None or node in flavor.nodes) else None
-
-
-def _variants(user: Any, flavorid: str, node: str | None) -> list[PrivateFlavor]:
-    """Return the user's private flavors of this id, one for each set of values; at least one."""
-    operated = _operated(user, node)
-    variants = private_flavors(operated, lambda nova: _only(nova, flavorid)) if operated else []
-    if operated and not variants:  # a replacement that has ended just now may have made it missing
-        variants = private_flavors(operated, lambda nova: _only(nova, flavorid))
-    if not variants:
-        raise NotFound(f"The flavor {flavorid} does not exist")
-    return variants
 
 
 def _find_to_change(user: Any, flavorid: str, node: str | None) -> Flavor | list[PrivateFlavor]:
@@ -322,25 +311,22 @@ def _find_to_change(user: Any, flavorid: str, node: str | None) -> Flavor | list
     Raises:
         NotFound: there is none that *user* may see.
         PermissionDenied: everybody sees it, but *node* has it not and is somebody else's.
+        CloudUnavailable: in one of the nodes it is missing only for now, and would be left as it was.
     """
     flavor = _in_catalogue(flavorid, node)
     if flavor:
         return flavor
     if node and Flavor.objects.published().filter(flavorid=flavorid).exists():
         _require_own(user, node)
-    return _variants(user, flavorid, node)
+    operated = _operated(user, node)
+    variants = find_private(operated, flavorid)
+    require_settled(variants, operated)
+    return variants
 
 
 def _ambiguous(variants: Sequence[Flavor | PrivateFlavor]) -> Conflict:
     nodes = ", ".join(name for variant in variants for name in variant.nodes)
     return Conflict(f"The flavor {variants[0].flavorid} differs between {nodes}: name one with ?node=")
-
-
-def _only(nova: Nova, flavorid: str) -> list[NovaFlavor]:
-    try:
-        return [nova.get_flavor(flavorid)]
-    except FlavorNotFound:
-        return []
 
 
 def _is_promoted(flavorid: str) -> bool:

@@ -427,3 +427,27 @@ class Sighting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_state_display()} since {self.since:%Y-%m-%d %H:%M} UTC"
+
+
+class Grant(models.Model):
+    """A project that may use a flavor which is not open to every project, by its id in the central Keystone.
+
+    A grant that is `revoked` is remembered: it is what tells, in a node, our grant from one of its operator's own.
+    """
+
+    flavor = models.ForeignKey(Flavor, on_delete=models.CASCADE, related_name="grants")
+    project = models.CharField(max_length=255)
+    revoked = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["project"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["flavor", "project"],
+                name="grant_once_per_project",
+                violation_error_message="The project is on the flavor's access list already.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.flavor} for {self.project}"

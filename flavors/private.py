@@ -1,20 +1,20 @@
 """Private flavors: those that some clouds' Novas have and the catalogue does not."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, NotFound
 
 from flavors.models import Installation
 from flavors.together import raise_first, raise_what_failed, settled
 from flavorsync_project.api.errors import Conflict
 from infrastructures.models import Infrastructure
-from infrastructures.openstack.errors import CloudUnavailable
+from infrastructures.openstack.errors import CloudUnavailable, FlavorNotFound
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.reading import read_whole
+from infrastructures.reading import raise_if_missing_for_now, read_whole
 from infrastructures.replacements import replace_flavor
 from infrastructures.services import Outcome, in_each_cloud, open_nova
 
@@ -65,6 +65,49 @@ def private_flavors(infrastructures: Sequence[Infrastructure], read: Read) -> li
     outcomes = _asked(infrastructures, read)
     raise_first(outcomes)
     return _private(outcomes)
+
+
+def find_private(infrastructures: Sequence[Infrastructure], flavorid: str) -> list[PrivateFlavor]:
+    """Return the private flavors of this id in the clouds, one for each set of values; at least one.
+
+    Raises:
+        NotFound: there is none.
+        CloudError: as `private_flavors`; or it is missing only until its replacement is settled.
+
+    Cost: as `private_flavors`; the same again and one query more when there is none.
+    """
+
+    def read(nova: Nova) -> list[NovaFlavor]:
+        found = _found(nova, flavorid)
+        return [found] if found else []
+
+    variants = private_flavors(infrastructures, read) if infrastructures else []
+    if infrastructures and not variants:  # a replacement that has ended just now may have made it missing
+        variants = private_flavors(infrastructures, read)
+    if not variants:
+        raise_if_missing_for_now(infrastructures, flavorid)
+        raise NotFound(f"The flavor {flavorid} does not exist")
+    return variants
+
+
+def _found(nova: Nova, flavorid: str) -> NovaFlavor | None:
+    try:
+        return nova.get_flavor(flavorid)
+    except FlavorNotFound:
+        return None
+
+
+def require_settled(variants: Sequence[PrivateFlavor], infrastructures: Collection[Infrastructure]) -> None:
+    """Refuse to change a private flavor while it is missing in one of the clouds only for now: it would be left out.
+
+    Raises:
+        CloudUnavailable: it is.
+
+    Cost: one query; none when all the clouds have it.
+    """
+    having = {infrastructure for variant in variants for infrastructure in variant.infrastructures}
+    if missing := [infrastructure for infrastructure in infrastructures if infrastructure not in having]:
+        raise_if_missing_for_now(missing, variants[0].id)
 
 
 def private_flavors_as_far_as_known(

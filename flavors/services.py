@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
-from django.db.models import Value
+from django.db.models import Q, Value
 from django.db.models.functions import Lower
 from django.utils import timezone
 from rest_framework.exceptions import NotFound
@@ -303,10 +303,11 @@ def forget_installations(*, flavor: Flavor, infrastructures: Sequence[Infrastruc
 
 @dataclass(frozen=True, kw_only=True)
 class Forgotten:
-    """What went with a cloud: its flavors that left the catalogue, those that stay, and how many open replacements."""
+    """What went with a cloud: its flavors that left the catalogue, those that stay, and how many of what else."""
 
     leaving: tuple[Flavor, ...]
     staying: tuple[Flavor, ...]
+    installations: int
     replacements: int
 
 
@@ -318,20 +319,27 @@ def forget_infrastructure(*, infrastructure: Infrastructure, dry_run: bool = Fal
     Raises:
         Conflict: a flavor is being installed there this very moment.
 
-    Cost: some fifteen queries, in one transaction; three with *dry_run*.
+    Cost: some fifteen queries, in one transaction; four with *dry_run*.
     """
     with transaction.atomic():
-        installed = Flavor.objects.select_for_update().filter(installations__infrastructure=infrastructure)
-        flavors = list(installed.with_nodes())
-        leaving = tuple(flavor for flavor in flavors if not flavor.promoted and len(flavor.nodes) == 1)
+        installations = Installation.objects.filter(infrastructure=infrastructure)
+        # Of those that were seen to be missing there, what no node has
+        missing = Sighting.objects.filter(infrastructure=infrastructure, flavor__promoted=False)
+        missing = missing.exclude(flavor__in=Installation.objects.values("flavor"))
+        known = Q(pk__in=installations.values("flavor")) | Q(pk__in=missing.values("flavor"))
+        flavors = list(Flavor.objects.select_for_update().filter(known).with_nodes())
+        leaving = tuple(
+            flavor for flavor in flavors if not flavor.promoted and not {*flavor.nodes} - {infrastructure.name}
+        )
         replacements = Replacement.objects.filter(infrastructure=infrastructure)
         forgotten = Forgotten(
             leaving=leaving,
             staying=tuple(flavor for flavor in flavors if flavor not in leaving),
+            installations=installations.count(),
             replacements=replacements.count(),
         )
         if not dry_run:
-            Installation.objects.filter(infrastructure=infrastructure).delete()
+            installations.delete()
             Flavor.objects.filter(pk__in=[flavor.pk for flavor in leaving]).delete()
             replacements.delete()
             unregister_infrastructure(infrastructure=infrastructure)

@@ -6,6 +6,7 @@ node has at that moment, so a run can be cut short anywhere and done again.
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from functools import partial
 from threading import Event
 from typing import Any, Self
 
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, connections
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -42,7 +43,7 @@ from infrastructures.openstack.errors import (
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.replacements import replace_flavor, settle_replacements
-from infrastructures.services import CLOUDS_AT_ONCE, in_each_cloud, open_nova, with_one_retry
+from infrastructures.services import CLOUDS_AT_ONCE, Outcome, in_each_cloud, open_nova, with_one_retry
 
 logger = logging.getLogger(__name__)
 
@@ -82,23 +83,42 @@ def compare_nodes(
 ) -> list[NodeComparison]:
     """Compare flavors of the catalogue with what nodes have right now; what was seen is written down.
 
-    Cost: two queries, and those of `record_findings`; in each node, side by side, what `read_node` costs, tried once
-    more when the node fails.
+    So is what was seen of all else that the catalogue knows these nodes to have.
+
+    Cost: two queries or three, and those of `record_findings`; in each node, side by side, what `read_node` costs,
+    tried once more when the node fails.
     """
-    wanted = _wanted_by_node(infrastructures, flavors)
+    expected = _expected_by_node(infrastructures, flavors)
     as_of = timezone.now()
     outcomes = in_each_cloud(infrastructures, lambda nova: read_node(nova, flavors), retries=True)
     compared = [
         NodeComparison(
             infrastructure=outcome.infrastructure,
             compared_at=timezone.now(),
-            findings=_findings(wanted[outcome.infrastructure.pk], outcome.result, exact=exact),
+            findings=_findings(expected[outcome.infrastructure.pk].wanted, outcome.result, exact=exact),
             error=outcome.error,
         )
         for outcome in outcomes
     ]
-    sightings.record_findings({each.infrastructure: each.findings for each in compared}, as_of=as_of)
+    seen = {each.infrastructure: list(each.findings) for each in compared}
+    for outcome in outcomes:
+        seen[outcome.infrastructure] += _seen_besides(expected[outcome.infrastructure.pk], outcome.result)
+    sightings.record_findings(seen, as_of=as_of)
     return compared
+
+
+def look_into(infrastructures: Sequence[Infrastructure]) -> list[Outcome[NodeFlavors]]:
+    """Return all flavors that nodes have right now; what that tells of the catalogue's is written down.
+
+    Cost: two queries or three, and those of `record_findings`; in each node, side by side, one upstream call per page
+    of Nova's.
+    """
+    expected = _expected_by_node(infrastructures, ())
+    as_of = timezone.now()
+    outcomes = in_each_cloud(infrastructures, lambda nova: read_node(nova, ()))
+    seen = {each.infrastructure: _seen_besides(expected[each.infrastructure.pk], each.result) for each in outcomes}
+    sightings.record_findings(seen, as_of=as_of)
+    return outcomes
 
 
 def read_node(nova: Nova, flavors: Collection[Flavor]) -> NodeFlavors:
@@ -159,25 +179,44 @@ def create_run(
     Raises:
         Conflict: an id is that of no promoted flavor.
 
-    Cost: two queries, one more with *flavorids*.
+    A node that has just been unregistered is one of which the run says so.
+
+    Cost: three queries, one more with *flavorids*.
     """
     if flavorids:
         promoted_flavors(flavorids)
-    with transaction.atomic():
-        run = SyncRun.objects.create(
-            requested_by=requested_by,
-            repairs=repairs,
-            replaces=replaces,
-            exact=exact,
-            flavorids=list(flavorids),
-            periodic=periodic,
-            confirmed=None if confirmed is None else sorted(confirmed),
-        )
-        SyncNode.objects.bulk_create(
-            SyncNode(run=run, infrastructure=infrastructure, name=infrastructure.name)
-            for infrastructure in infrastructures
-        )
+    chosen = list(infrastructures)
+    run = SyncRun(
+        requested_by=requested_by,
+        repairs=repairs,
+        replaces=replaces,
+        exact=exact,
+        flavorids=list(flavorids),
+        periodic=periodic,
+        confirmed=None if confirmed is None else sorted(confirmed),
+    )
+    written = SyncRun.objects.select_for_update()
+    write_certainly(
+        lambda: _write_down(run, chosen),
+        is_written=lambda: written.filter(pk=run.pk, created_at=run.created_at).exists(),
+    )
     return run
+
+
+def _write_down(run: SyncRun, infrastructures: Collection[Infrastructure]) -> None:
+    run.pk = None  # what was written before, and lost with its connection, had another
+    run.save(force_insert=True)
+    keys = [infrastructure.pk for infrastructure in infrastructures]
+    still_there = Infrastructure.objects.filter(pk__in=keys).order_by("pk").select_for_update()
+    there = set(still_there.values_list("pk", flat=True))
+    SyncNode.objects.bulk_create(
+        SyncNode(
+            run=run,
+            infrastructure_id=infrastructure.pk if infrastructure.pk in there else None,
+            name=infrastructure.name,
+        )
+        for infrastructure in infrastructures
+    )
 
 
 def carry_out(run_id: int, *, listen: Listener = lambda node, outcome: None) -> SyncRun:
@@ -287,21 +326,21 @@ def _synchronise(run: SyncRun, node: SyncNode, listen: Listener, stopped: Event)
             infrastructure = Infrastructure.objects.filter(pk=node.infrastructure_id).first()
             if infrastructure is None:
                 return UNREGISTERED
-            flavors = Flavor.objects.promoted().chosen(run.flavorids)
-            wanted = _wanted_by_node([infrastructure], flavors)[infrastructure.pk]
+            flavors = list(Flavor.objects.promoted().chosen(run.flavorids))
+            expected = _expected_by_node([infrastructure], flavors)[infrastructure.pk]
             try:
                 nova = with_one_retry(lambda: open_nova(infrastructure))
                 if run.repairs:
                     settle_replacements(infrastructure=infrastructure, nova=nova)
                 as_of = timezone.now()
-                has = with_one_retry(lambda: read_node(nova, [each.flavor for each in wanted]))
-                findings = _findings(wanted, has, exact=run.exact)
+                has = with_one_retry(lambda: read_node(nova, flavors))
+                findings = _findings(expected.wanted, has, exact=run.exact)
                 steps = [plan(finding, replaces=run.replaces) for finding in findings]
                 planned = [(step, _planned(run, node, step, nova)) for step in steps]
             except CloudError as error:
-                _write_unreachable(node, wanted, error)
+                _write_unreachable(node, expected.wanted, error)
                 return str(error.detail)
-            sightings.record_findings({infrastructure: findings}, as_of=as_of)
+            sightings.record_findings({infrastructure: [*findings, *_seen_besides(expected, has)]}, as_of=as_of)
             outcomes = _write_plan(run, node, planned, listen)
             if not run.repairs:
                 return ""
@@ -593,24 +632,52 @@ def _to_record(step: Step, outcome: SyncOutcome) -> str:
 # What is wanted where
 
 
-def _wanted_by_node(infrastructures: Iterable[Infrastructure], flavors: Iterable[Flavor]) -> dict[int, list[Wanted]]:
-    """Return, by the nodes' keys, what each shall have. Cost: two queries."""
-    infrastructures, flavors = list(infrastructures), list(flavors)
+@dataclass(frozen=True, kw_only=True)
+class _Expected:
+    """What a node shall have, and what else of the public catalogue it is known to have."""
+
+    wanted: Sequence[Wanted]
+    besides: Sequence[Wanted]
+
+
+def _expected_by_node(infrastructures: Collection[Infrastructure], flavors: Collection[Flavor]) -> dict[int, _Expected]:
+    """Return, by the nodes' keys, what each shall have of these flavors, and what else it is known to have.
+
+    Cost: two queries; one more where other flavors are known.
+    """
     recorded = sightings.known_ids(infrastructures)
+    others = {flavor for flavor, _ in recorded} - {flavor.pk for flavor in flavors}
+    published = Flavor.objects.published().in_bulk(others)
+    besides: dict[int, list[Wanted]] = defaultdict(list)
+    for (flavor, node), flavorid in recorded.items():
+        if flavor in published:
+            besides[node].append(Wanted(flavor=published[flavor], recorded_as=flavorid))
     return {
-        infrastructure.pk: [
-            Wanted(flavor=flavor, recorded_as=recorded.get((flavor.pk, infrastructure.pk), "")) for flavor in flavors
-        ]
-        for infrastructure in infrastructures
+        node.pk: _Expected(
+            wanted=[Wanted(flavor=flavor, recorded_as=recorded.get((flavor.pk, node.pk), "")) for flavor in flavors],
+            besides=besides[node.pk],
+        )
+        for node in infrastructures
     }
 
 
-def _findings(wanted: Iterable[Wanted], has: NodeFlavors | None, *, exact: bool) -> tuple[Finding, ...]:
+def _seen_besides(expected: _Expected, has: NodeFlavors | None) -> Iterator[Finding]:
+    """Yield what a node's list tells of the other flavors, which no run repairs.
+
+    Where it does not tell extra specs, nothing is known of a flavor for which the catalogue names some.
+    """
+    for finding in _findings(expected.besides, has, others=expected.wanted):
+        if finding.has is None or finding.has.extra_specs is not None or not finding.wanted.flavor.extra_specs:
+            yield finding
+
+
+def _findings(
+    wanted: Collection[Wanted], has: NodeFlavors | None, *, exact: bool = False, others: Collection[Wanted] = ()
+) -> tuple[Finding, ...]:
     if has is None:
         return ()
-    wanted = list(wanted)
     # A flavor that was renamed here has its old name there still, which may be another one's by now.
-    ids = {each.flavor.flavorid for each in wanted} | {each.recorded_as for each in wanted}
+    ids = {known for each in (*wanted, *others) for known in (each.flavor.flavorid, each.recorded_as)}
     return tuple(compare(each, has, exact=exact, of_others=ids) for each in wanted)
 
 

@@ -50,22 +50,21 @@ def start_run(
     Raises:
         Conflict: an id is that of no promoted flavor.
 
-    Cost: four queries, one more with *flavorids*.
+    Cost: five queries, one more with *flavorids*.
     """
-    with transaction.atomic():
-        run = create_run(
-            requested_by=requested_by,
-            infrastructures=infrastructures,
-            flavorids=flavorids,
-            repairs=repairs,
-            replaces=replaces,
-            exact=exact,
-            periodic=periodic,
-            confirmed=confirmed,
-        )
-        # A worker that is quick must find it; and one that the queue does not take is taken up later: whoever asked
-        # for it has it all the same, and the scheduler alone is told.
-        transaction.on_commit(lambda: _enqueue(run), robust=not periodic)
+    run = create_run(
+        requested_by=requested_by,
+        infrastructures=infrastructures,
+        flavorids=flavorids,
+        repairs=repairs,
+        replaces=replaces,
+        exact=exact,
+        periodic=periodic,
+        confirmed=confirmed,
+    )
+    # A worker that is quick must find it; and one that the queue does not take is taken up later: whoever asked
+    # for it has it all the same, and the scheduler alone is told.
+    transaction.on_commit(lambda: _enqueue(run), robust=not periodic)
     return run
 
 

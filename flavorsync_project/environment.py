@@ -130,7 +130,7 @@ def _word(text: str) -> str:
     return text
 
 
-def _secret(text: str) -> str:
+def _printable(text: str) -> str:
     if not text.isprintable():
         raise ValueError
     return text
@@ -223,11 +223,13 @@ def _queue(text: str) -> str:
 BOOLEAN = Kind("true or false", _truth)
 RATE = Kind("how many per s, m, h or d, such as 30/hour, or off", _rate)
 HOSTS = list_of("host names, addresses or, for all below one, .domain", _host)
+# Whether each is one is for a check of identity/ to say, which names the one that is not.
+ROLES_IN_SCOPES = list_of("roles in scopes, such as ROLE@system or ROLE@project:NAME/DOMAIN", _printable)
 SERVICE = Kind("a URL such as https://host/path, of http or https, without user, query and fragment", _service)
 
 SETTINGS: Mapping[str, Setting] = {
     "ENV_FILE": Setting(Kind("a file that can be read", _file)),
-    "SECRET_KEY": Setting(Kind("printable characters", _secret, is_secret=True)),
+    "SECRET_KEY": Setting(Kind("printable characters", _printable, is_secret=True)),
     "DEBUG": Setting(BOOLEAN, "false"),
     "ALLOWED_HOSTS": Setting(HOSTS, "localhost,127.0.0.1,[::1]"),
     "HTTPS": Setting(BOOLEAN, "false"),
@@ -251,6 +253,10 @@ SETTINGS: Mapping[str, Setting] = {
     "CORS_ALLOWED_ORIGINS": Setting(list_of("origins such as https://host:port", _origin)),
     "INFRASTRUCTURE_URL_ALLOWLIST": Setting(HOSTS),
     "KEYSTONE_URL": Setting(SERVICE),
+    "KEYSTONE_IDENTITY": Setting(BOOLEAN, "false"),
+    "KEYSTONE_MANAGERS": Setting(ROLES_IN_SCOPES),
+    "KEYSTONE_OPERATORS": Setting(ROLES_IN_SCOPES),
+    "KEYSTONE_CACHE_SECONDS": Setting(whole(0, 86_400), "60"),
     "NOVA_API_VERSION": Setting(Kind(f"2.{MICROVERSIONS[0]} to 2.{MICROVERSIONS[-1]}", _microversion), "2.96"),
     "OPENSTACK_TIMEOUT": Setting(number(0.1, 300), "15"),
     "LOST_ANSWER_SECONDS": Setting(number(0, 86_400), "1200"),
@@ -265,6 +271,8 @@ SETTINGS: Mapping[str, Setting] = {
     "OPENSTACK_VERIFY": Setting(
         Kind("true, false, or the path of a file or folder that is there", _verification), "true"
     ),
+    "COMPUTE_API": Setting(BOOLEAN, "true"),
+    "COMPUTE_PUBLIC_URL": Setting(SERVICE),
     "SYNC_INTERVAL_MINUTES": Setting(whole(0, 525_600), "0"),
     "SYNC_REPAIR": Setting(BOOLEAN, "false"),
     "SYNC_RETENTION_DAYS": Setting(whole(0, 36_500), "90"),

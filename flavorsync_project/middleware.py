@@ -13,8 +13,8 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
 from django.utils.deprecation import MiddlewareMixin
 
-# All of the API but its documentation, which is a page
-_API = re.compile(r"/(api/)?v1(/(?!docs/?$)|$)")
+# All of the API but its documentation, which is a page; and the OpenStack face
+_API = re.compile(r"/((api/)?v1(/(?!docs/?$)|$)|compute(/|$))")
 
 
 class _ForPages(MiddlewareMixin):

@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "infrastructures",
     "flavors",
     "regions",
+    "compute",
 ]
 
 MIDDLEWARE = [
@@ -180,12 +181,19 @@ KEYROCK_URL: str = ENVIRONMENT["KEYROCK_URL"]
 KEYROCK_APP_IDS: list[str] = ENVIRONMENT["KEYROCK_APP_IDS"]
 KEYROCK_CACHE_SECONDS: int = ENVIRONMENT["KEYROCK_CACHE_SECONDS"]
 
+# Whether a token of the Keystone of KEYSTONE_URL says who is calling; and which of its roles, each in a scope, make a
+# manager or the operator of a node: see identity.mappings
+KEYSTONE_IDENTITY: bool = ENVIRONMENT["KEYSTONE_IDENTITY"]
+KEYSTONE_MANAGERS: list[str] = ENVIRONMENT["KEYSTONE_MANAGERS"]
+KEYSTONE_OPERATORS: list[str] = ENVIRONMENT["KEYSTONE_OPERATORS"]
+KEYSTONE_CACHE_SECONDS: int = ENVIRONMENT["KEYSTONE_CACHE_SECONDS"]
+
 # How long a right password of a local account is remembered after its last use
 LOCAL_ACCOUNT_CACHE_SECONDS: int = ENVIRONMENT["LOCAL_ACCOUNT_CACHE_SECONDS"]
 # How many wrong passwords there may be per s, m, h or d; off, which is "" here, for no limit
 LOCAL_ACCOUNT_FAILURE_RATE: str = ENVIRONMENT["LOCAL_ACCOUNT_FAILURE_RATE"]
 LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE: str = ENVIRONMENT["LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE"]
-# How many refused tokens of the IdM an address may send per s, m, h or d; off, which is "" here, for no limit
+# How many refused tokens an address may send per s, m, h or d; off, which is "" here, for no limit
 TOKEN_ADDRESS_FAILURE_RATE: str = ENVIRONMENT["TOKEN_ADDRESS_FAILURE_RATE"]
 # How many requests without any credential an address may make per s, m, h or d; off, which is "" here, for no limit
 ANONYMOUS_RATE: str = ENVIRONMENT["ANONYMOUS_RATE"]
@@ -229,6 +237,14 @@ TASKS = {
 RQ_QUEUES = {"default": {"URL": TASKS_REDIS_URL, "DEFAULT_TIMEOUT": 24 * 60 * 60}} if TASKS_REDIS_URL else {}
 if TASKS_REDIS_URL:
     INSTALLED_APPS.append("django_rq")
+
+
+# The OpenStack face
+
+# Whether the promoted flavors are there for OpenStack clients, as those of a Nova, under /compute
+COMPUTE_API: bool = ENVIRONMENT["COMPUTE_API"]
+# Where clients find /compute, when that is not where they say they have found it
+COMPUTE_PUBLIC_URL: str = ENVIRONMENT["COMPUTE_PUBLIC_URL"]
 
 
 # The API

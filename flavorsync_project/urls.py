@@ -1,9 +1,14 @@
-"""Where everything is: the catalogue's page at /, the API under /v1 and /api/v1, the admin site under /admin."""
+"""Where everything is: the catalogue's page at /, the API under /v1 and /api/v1, the admin site under /admin.
 
+The face for OpenStack clients is under /compute, unless COMPUTE_API says no.
+"""
+
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from compute.views import VersionsView
 from flavors import pages
 from flavorsync_project import monitoring
 from flavorsync_project.api.views import DescriptionView, IndexView
@@ -27,6 +32,11 @@ urlpatterns = [
     path("api/v1/", include(api)),
     path("v1/", include(api)),
 ]
+if settings.COMPUTE_API:
+    urlpatterns += [
+        re_path(r"^compute/?$", VersionsView.as_view(), name="compute"),
+        path("compute/", include("compute.urls")),
+    ]
 
 handler400 = "flavorsync_project.api.handlers.bad_request"
 handler403 = "flavorsync_project.api.handlers.forbidden"

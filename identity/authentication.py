@@ -1,4 +1,4 @@
-"""Who is calling: tokens of the FIWARE IdM, local accounts, or both in one request.
+"""Who is calling: tokens of an identity provider, local accounts, or both in one request.
 
 Every credential that a request presents is verified, and a wrong one is refused even where another
 is right or none is needed. `X-Auth-Token-KeyStone` is not among them: it proves nothing to this
@@ -13,31 +13,35 @@ from rest_framework.exceptions import AuthenticationFailed, ParseError
 from rest_framework.request import Request
 
 from flavorsync_project.api.request_id import note_user
-from identity import accounts, keyrock
+from identity import accounts, tokens
+from identity.keystone import Keystone
 from identity.models import User
-from identity.principals import IdmUser
+from identity.principals import TokenUser
 from identity.throttling import client_address
 
 
-class IdmTokenAuthentication(BaseAuthentication):
-    """Authenticate the bearer of an OAuth2 token of the FIWARE IdM (RFC 6750).
+class TokenAuthentication(BaseAuthentication):
+    """Authenticate the bearer of a token of the FIWARE IdM (OAuth2, RFC 6750) or of the central Keystone.
 
     The token is in `X-Auth-Token`, in `Authorization: Bearer` or in the parameter `access_token`.
     """
 
-    def authenticate(self, request: Request) -> tuple[IdmUser, None] | None:
-        """Return the token's user, or None when there is no token. Costs as `keyrock.validate`.
+    def authenticate(self, request: Request) -> tuple[TokenUser, str | None] | None:
+        """Return the token's user, and the token itself where it may open clouds, too; None when there is no token.
+
+        Costs as `tokens.validate`.
 
         Raises: ParseError for two different tokens; AuthenticationFailed for an invalid one; Throttled
         after too many; ServiceUnavailable when the identity provider did not answer.
         """
-        tokens = set(_tokens(request))
-        if len(tokens) > 1:
+        presented = set(_tokens(request))
+        if len(presented) > 1:
             raise ParseError("The request carries two different tokens. Send one.")
-        if not tokens:
+        if not presented:
             return None
-        token = tokens.pop()
-        return keyrock.validate(token, address=client_address(request)), None
+        token = presented.pop()
+        user = tokens.validate(token, address=client_address(request))
+        return user, token if user.provider == Keystone.name else None
 
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge of RFC 6750."""
@@ -68,10 +72,12 @@ class LocalAccountAuthentication(BaseAuthentication):
 class FlavorSyncAuthentication(BaseAuthentication):
     """Authenticate by token and by local account; with both, the token's user is the caller."""
 
-    parts = (IdmTokenAuthentication(), LocalAccountAuthentication())
+    parts = (TokenAuthentication(), LocalAccountAuthentication())
 
-    def authenticate(self, request: Request) -> tuple[IdmUser | User, None] | None:
-        """Return the caller, or None for an anonymous one, once every credential is verified.
+    def authenticate(self, request: Request) -> tuple[TokenUser | User, str | None] | None:
+        """Return the caller, with the token where it opens clouds, too; None for an anonymous one.
+
+        Every credential is verified.
 
         Raises: what the two parts raise.
         """

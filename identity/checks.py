@@ -1,6 +1,6 @@
 """System checks of the identity settings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -8,12 +8,16 @@ from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
 
 from flavorsync_project.api.urls import is_safe_to_send_to
+from identity.mappings import Entry, read_manager, read_operator
+
+# Keystone gives these to every administrator of any project, as implied by admin: docs of Keystone, "Default Roles".
+KEYSTONES_OWN_ROLES = ("manager", "member", "reader")
 
 
 @register(Tags.security, deploy=True)
 def check_applications(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
     """Require that tokens of other people's applications are refused."""
-    if settings.KEYROCK_APP_IDS:
+    if settings.KEYROCK_APP_IDS or not settings.KEYROCK_URL:
         return []
     return [
         checks.Error(
@@ -30,9 +34,13 @@ def check_applications(app_configs: Sequence[AppConfig] | None, **kwargs: object
 @register(Tags.security, deploy=True)
 def check_encryption(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
     """Warn when tokens would travel unencrypted, or could not be checked at all."""
-    if not settings.KEYROCK_URL:
-        return [checks.Warning("KEYROCK_URL is not set: no IdM token can be checked.", id="identity.W002")]
-    if is_safe_to_send_to(settings.KEYROCK_URL):
+    if not settings.KEYROCK_URL and not settings.KEYSTONE_IDENTITY:
+        return [
+            checks.Warning(
+                "Neither KEYROCK_URL nor KEYSTONE_IDENTITY is set: no token can be checked.", id="identity.W002"
+            )
+        ]
+    if not settings.KEYROCK_URL or is_safe_to_send_to(settings.KEYROCK_URL):
         return []
     return [
         checks.Warning(
@@ -41,3 +49,40 @@ def check_encryption(app_configs: Sequence[AppConfig] | None, **kwargs: object) 
             id="identity.W001",
         )
     ]
+
+
+@register(Tags.security)
+def check_keystone(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """Require that Keystone can be asked, and that what its roles mean here can be read."""
+    return [
+        *_no_keystone(),
+        *_entries("KEYSTONE_MANAGERS", read_manager),
+        *_entries("KEYSTONE_OPERATORS", read_operator),
+    ]
+
+
+def _no_keystone() -> Iterator[CheckMessage]:
+    if settings.KEYSTONE_IDENTITY and not settings.KEYSTONE_URL:
+        yield checks.Error(
+            "KEYSTONE_IDENTITY is set, and KEYSTONE_URL is not: no Keystone can be asked whose token it is.",
+            id="identity.E003",
+        )
+
+
+def _entries(setting: str, read: Callable[[str], Entry]) -> Iterator[CheckMessage]:
+    for text in getattr(settings, setting):
+        try:
+            entry = read(text)
+        except ValueError as error:
+            yield checks.Error(
+                f"{setting} has {text!r}, which grants nothing: {error}.",
+                hint="ROLE@system, ROLE@project:NAME/DOMAIN or ROLE@project:ID; {node} for the node of an operator.",
+                id="identity.E002",
+            )
+        else:
+            if entry.role in KEYSTONES_OWN_ROLES:
+                yield checks.Warning(
+                    f"{setting} has {text!r}: Keystone gives the role {entry.role} to every administrator there, too.",
+                    hint="Make a role for this, such as flavor_manager.",
+                    id="identity.W003",
+                )

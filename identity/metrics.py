@@ -1,25 +1,30 @@
-"""What is counted of the identity provider, for Prometheus."""
+"""What is counted of the identity providers, for Prometheus."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prometheus_client import Counter, Histogram
-from rest_framework.exceptions import AuthenticationFailed, Throttled
+from rest_framework.exceptions import AuthenticationFailed
 
 from flavorsync_project.api.errors import ServiceUnavailable
 from flavorsync_project.api.metrics import BUCKETS
 
 VALIDATIONS = Counter(
     "flavorsync_idm_validations",
-    "Tokens of the IdM by what came of them: remembered and throttled ones were not asked about.",
-    ["outcome"],
+    "Tokens by what an identity provider said of them: remembered and throttled ones were not asked about.",
+    ["provider", "outcome"],
 )
-IDM_SECONDS = Histogram("flavorsync_idm_request_seconds", "Time that the IdM took to answer or not.", buckets=BUCKETS)
+IDM_SECONDS = Histogram(
+    "flavorsync_idm_request_seconds",
+    "Time that an identity provider took to answer or not.",
+    ["provider"],
+    buckets=BUCKETS,
+)
 
 
 @contextmanager
-def counted() -> Iterator[None]:
-    """Count what the IdM says inside: valid, refused or unavailable; or throttled, when it is not asked."""
+def counted(provider: str) -> Iterator[None]:
+    """Count what a provider says inside: valid, refused or unavailable."""
     outcome = "valid"
     try:
         yield
@@ -29,8 +34,5 @@ def counted() -> Iterator[None]:
     except ServiceUnavailable:
         outcome = "unavailable"
         raise
-    except Throttled:
-        outcome = "throttled"
-        raise
     finally:
-        VALIDATIONS.labels(outcome).inc()
+        VALIDATIONS.labels(provider, outcome).inc()

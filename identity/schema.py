@@ -10,7 +10,7 @@ _SCHEMES: dict[str, dict[str, str]] = {
         "type": "apiKey",
         "in": "header",
         "name": "X-Auth-Token",
-        "description": "An OAuth2 token of the FIWARE IdM (Keyrock).",
+        "description": "An OAuth2 token of the FIWARE IdM (Keyrock), or a token of the central Keystone.",
     },
     "idmBearer": {"type": "http", "scheme": "bearer", "description": "The same token."},
     "idmQuery": {

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from infrastructures import journal
 from infrastructures.models import Infrastructure
+from infrastructures.openstack.errors import CloudUnavailable
 
 T = TypeVar("T")
 
@@ -36,3 +37,20 @@ def read_whole(
         if before == after and (not after.half_way or len(read_so_far) > 1):
             return read_so_far[-1:]
     return read_so_far
+
+
+def raise_if_missing_for_now(infrastructures: Collection[Infrastructure], flavorid: str) -> None:
+    """Raise an error of the cloud when a flavor that was not found is missing only until its replacement is settled.
+
+    Raises:
+        CloudUnavailable: it is.
+
+    Cost: one query.
+    """
+    written = journal.find(dict.fromkeys(infrastructures, flavorid))
+    for infrastructure in infrastructures:
+        record = written.get(infrastructure.pk)
+        if record and record.wanted:
+            raise CloudUnavailable(
+                infrastructure.name, f"flavor {flavorid} is being replaced, and not there again yet."
+            )

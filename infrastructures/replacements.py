@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from copy import copy
 from dataclasses import replace
 from functools import cache
@@ -125,7 +125,7 @@ def _carry_out(entry: Entry, nova: Nova) -> NovaFlavor:
     record = entry.record
     nova.doubt = Doubt.NONE
     try:
-        nova.delete_flavor(record.flavorid)
+        _delete_old(entry, nova)
     except CloudError as error:
         journal.end([(entry, False, nova.doubt)])
         if nova.doubt == Doubt.OPEN:  # it may be gone, now or later: the next look tells
@@ -138,6 +138,15 @@ def _carry_out(entry: Entry, nova: Nova) -> NovaFlavor:
         raise
     _met(entry, nova)
     return created
+
+
+def _delete_old(entry: Entry, nova: Nova) -> None:
+    try:
+        nova.delete_flavor(entry.record.flavorid)
+    except FlavorNotFound:
+        if entry.doubt_before is None:
+            raise
+        # an earlier deletion of ours, which was not answered, has been carried out only now
 
 
 def _put_back(entry: Entry, nova: Nova, *, because: CloudError) -> None:
@@ -326,7 +335,8 @@ def _make(nova: Nova, wanted: NovaFlavor) -> None:
     """Make Nova have *wanted* whole, where it now has nothing, a part of it, or its other version."""
     has = nova.find_flavor(wanted.id)
     if has and has.row != wanted.row:
-        nova.delete_flavor(wanted.id)
+        with suppress(FlavorNotFound):  # it has gone between our calls
+            nova.delete_flavor(wanted.id)
         has = None
     if has:
         nova.complete_flavor(wanted, has=has)

@@ -13,7 +13,7 @@ from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import FlavorNotFound
 from infrastructures.openstack.nova import CallersNova, Nova
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.reading import read_whole
+from infrastructures.reading import raise_if_missing_for_now, read_whole
 from infrastructures.services import region_of
 
 
@@ -43,9 +43,9 @@ def get_flavor(*, infrastructure: Infrastructure, token: str, flavorid: str) -> 
 
     Raises:
         FlavorNotFound: the region has none of this id that the token may see.
-        TokenRefused, CloudUnavailable: as `list_flavors`.
+        TokenRefused, CloudUnavailable: as `list_flavors`; or it is missing only until its replacement is settled.
 
-    Cost: one upstream call when warm, one query; the same again when there is none.
+    Cost: one upstream call when warm, one query; the same again and one query more when there is none.
     """
     nova = _contact(infrastructure, token)
     try:
@@ -53,7 +53,11 @@ def get_flavor(*, infrastructure: Infrastructure, token: str, flavorid: str) -> 
     except FlavorNotFound:
         # A replacement that has begun meanwhile may have made it missing, for as long as we wait here.
         replacements.settle_replacements(infrastructure=infrastructure, nova=nova)
+    try:
         return nova.get_flavor(flavorid)
+    except FlavorNotFound:
+        raise_if_missing_for_now([infrastructure], flavorid)
+        raise
 
 
 def create_flavor(*, infrastructure: Infrastructure, token: str, values: Mapping[str, Any]) -> NovaFlavor:

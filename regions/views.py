@@ -17,6 +17,7 @@ from flavorsync_project.api.serializers import unwrap, wrapped
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import TokenRefused
 from infrastructures.openstack.records import NovaFlavor
+from infrastructures.services import region_of
 from regions import services
 from regions.serializers import (
     RegionFlavorChangesSerializer,
@@ -134,20 +135,33 @@ class RegionFlavorViewSet(viewsets.ViewSet):
 
 def _where(request: Request, region: str) -> dict[str, Any]:
     """Return the region that is asked and the Keystone token to ask it with. Cost: one query."""
+    token = _keystone_token(request)
+    if not token and not request.auth:
+        raise _missing()
+    infrastructure = Infrastructure.objects.filter(name=region).first()
+    if infrastructure is None:
+        raise NotFound(f"The region {region} does not exist")
+    # Whoever is known by a token of the central Keystone needs no other for its regions. A cloud with a Keystone of its
+    # own is not shown it.
+    if not token and not region_of(infrastructure).is_central:
+        raise _missing(" This region has a Keystone of its own, which your token is not for.")
+    return {"infrastructure": infrastructure, "token": token or request.auth}
+
+
+def _keystone_token(request: Request) -> str:
+    """Return the Keystone token for the region, "" where there is none."""
     # Servers join a header that was sent twice with a comma, which no token has.
     tokens = {token.strip() for token in request.headers.get("X-Auth-Token-KeyStone", "").split(",")}
     if len(tokens) > 1:
         raise ParseError("The request carries two different Keystone tokens. Send one.")
-    token = tokens.pop()
-    if not token:
-        raise Unauthorized(
-            "The header X-Auth-Token-KeyStone with a Keystone token is missing.",
-            www_authenticate=TokenRefused.www_authenticate,
-        )
-    infrastructure = Infrastructure.objects.filter(name=region).first()
-    if infrastructure is None:
-        raise NotFound(f"The region {region} does not exist")
-    return {"infrastructure": infrastructure, "token": token}
+    return tokens.pop()
+
+
+def _missing(why: str = "") -> Unauthorized:
+    return Unauthorized(
+        f"The header X-Auth-Token-KeyStone with a Keystone token is missing.{why}",
+        www_authenticate=TokenRefused.www_authenticate,
+    )
 
 
 def _answer(flavor: NovaFlavor, region: str, *, status: int = 200) -> Response:

@@ -269,6 +269,30 @@ def test_workers_that_come_and_go_leave_no_more_files(tmp_path: Path) -> None:
         made.end()
 
 
+def test_a_reload_with_a_wrong_setting_is_refused_in_one_line_and_the_old_ones_stay(tmp_path: Path) -> None:
+    settings = tmp_path / "environment"
+    settings.write_text("OPENSTACK_TIMEOUT=15\n", encoding="utf-8")
+    made = Server(tmp_path, ENV_FILE=str(settings))
+    try:
+        made.wait()
+        assert made.ask(_get("/v1")).status == 200
+        workers, before = children_of(made.pid), len(made.log)
+        settings.write_text("OPENSTACK_TIMEOUT=-1\n", encoding="utf-8")
+        os.kill(made.pid, signal.SIGHUP)
+        until(lambda: "the old ones stay" in made.log)
+        assert children_of(made.pid) == workers
+        assert made.ask(_get("/v1")).status == 200
+        wrong, refused = (line for line in made.log[before:].splitlines() if "GET /v1" not in line)
+        assert wrong == "OPENSTACK_TIMEOUT is '-1': it must be a number from 0.1 to 300."
+        assert refused == "Nothing is reloaded: the settings are wrong, and the old ones stay."
+        settings.write_text("OPENSTACK_TIMEOUT=20\n", encoding="utf-8")
+        os.kill(made.pid, signal.SIGHUP)
+        until(lambda: len(now := children_of(made.pid)) == 2 and not now & workers)
+        assert made.ask(_get("/v1")).status == 200
+    finally:
+        made.end()
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_a_slow_request_is_answered_when_gunicorn_is_reloaded_or_stopped(tmp_path: Path, number: int) -> None:
     """Not even a worker that takes longer than gunicorn's own time-out, here a second, is killed before its time."""

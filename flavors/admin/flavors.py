@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Count, F, Func, IntegerField, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
@@ -12,8 +13,10 @@ from flavors.admin import actions
 from flavors.admin.compare import ComparisonPages
 from flavors.admin.coverage import CoveragePages
 from flavors.admin.staff import ADD, CHANGE, PROMOTE, may_install
+from flavors.extra_specs import refusals_of
 from flavors.models import Flavor, Installation
 from flavors.units import readable_gib, readable_mib
+from flavors.validators import validate_extra_specs
 from infrastructures.admin import KeptByInstallations, OffersActions
 from infrastructures.models import Infrastructure
 
@@ -35,6 +38,19 @@ class InstallationInline(admin.TabularInline):
         """Read the names that a row shows in the same query."""
         installations: QuerySet[Installation] = super().get_queryset(request)
         return installations.select_related("flavor", "infrastructure")
+
+
+class FlavorForm(forms.ModelForm[Flavor]):
+    """A flavor of the catalogue, whose extra specs Nova accepts as far as a node could be asked."""
+
+    def clean_extra_specs(self) -> dict[str, str]:
+        """Have a node's Nova look at extra specs that are new; those that are wrong here already are not sent."""
+        extra_specs: dict[str, str] = self.cleaned_data["extra_specs"]
+        if extra_specs != self.instance.extra_specs:
+            validate_extra_specs(extra_specs)
+            if refusal := refusals_of([extra_specs])[0]:
+                raise forms.ValidationError(refusal)
+        return extra_specs
 
 
 class CoverageFilter(admin.SimpleListFilter):
@@ -63,6 +79,7 @@ class CoverageFilter(admin.SimpleListFilter):
 class FlavorAdmin(CoveragePages, ComparisonPages, KeptByInstallations, OffersActions):
     """The flavors of the catalogue."""
 
+    form = FlavorForm
     list_display = ["name", "vcpus", "readable_ram", "readable_disk", "promoted", "public", "installed_in"]
     list_filter = [
         "promoted",

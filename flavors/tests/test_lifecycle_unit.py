@@ -17,18 +17,18 @@ from flavors.private import PrivateFlavor
 from flavors.tests.factories import make_flavor, make_installation
 from flavors.together import PartlyDone
 from flavorsync_project.api.errors import Conflict
-from identity.principals import IdmUser
+from identity.principals import TokenUser
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import CloudUnavailable
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.tests.cloud import Federation, RegisteredCloud, flavor_document
-from infrastructures.tests.factories import make_registered
+from infrastructures.tests.factories import make_registered, make_replacement
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 CLOUDS = ("Mordor", "Rohan", "Spain2")
-OPERATOR = IdmUser(id="1", username="sauron", email="", roles=frozenset(), owned_nodes=frozenset(CLOUDS))
-OTHER = IdmUser(id="2", username="frodo", email="", roles=frozenset(), owned_nodes=frozenset(["Shire"]))
+OPERATOR = TokenUser(id="1", username="sauron", email="", roles=frozenset(), owned_nodes=frozenset(CLOUDS))
+OTHER = TokenUser(id="2", username="frodo", email="", roles=frozenset(), owned_nodes=frozenset(["Shire"]))
 SIZES = {"vcpus": 1, "ram": 512, "disk": 1}
 # The same flavor, as the catalogue has it and as a Nova does
 FLAVOR: dict[str, Any] = {
@@ -448,6 +448,41 @@ def test_a_resize_that_was_cut_short_is_finished_at_the_next_visit(federation: F
     assert listed(public=False) == [("42", ["Mordor"])]
     assert federation.clouds["Mordor"].flavors["42"]["ram"] == 8192
     assert not Replacement.objects.exists()
+
+
+def cut_short_in(federation: Federation, name: str) -> None:
+    """Have a resize be half way in a cloud whose Nova makes no flavors for now."""
+    old = NovaFlavor.from_nova(in_nova())
+    make_replacement(
+        infrastructure=Infrastructure.objects.get(name=name),
+        old=replace(old, projects=()).as_json(),
+        new=replace(old, ram=8192, projects=()).as_json(),
+    )
+    federation.clouds[name].failing["POST /flavors"] = 503
+
+
+def test_a_flavor_that_cannot_be_made_again_yet_is_not_said_not_to_be(federation: Federation) -> None:
+    cut_short_in(federation, "Mordor")
+    with pytest.raises(CloudUnavailable, match="Mordor: flavor 42 is being replaced, and not there again yet"):
+        lifecycle.find_flavor(user=OPERATOR, flavorid="42", node=None)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda: update(ram=16384),
+        lambda: lifecycle.delete_flavor(user=OPERATOR, flavorid="42", node=None),
+    ],
+    ids=["resize", "delete"],
+)
+def test_no_node_is_left_out_since_its_flavor_cannot_be_made_again_yet(
+    federation: Federation, act: Callable[[], Any]
+) -> None:
+    federation.clouds["Rohan"].flavors["42"] = in_nova()
+    cut_short_in(federation, "Mordor")
+    with pytest.raises(CloudUnavailable, match="Mordor: flavor 42 is being replaced, and not there again yet"):
+        act()
+    assert federation.clouds["Rohan"].flavors["42"]["ram"] == in_nova()["ram"]
 
 
 def test_a_private_flavor_is_resized_in_each_of_its_nodes(federation: Federation) -> None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from flavors import lifecycle, services
 from flavors.models import Flavor, Installation, SyncRun
 from flavors.synchronisation import carry_out, create_run
+from flavors.tasks import start_run
 from flavors.tests.factories import make_flavor, make_installation
 from flavors.tests.test_lifecycle_unit import CLOUDS, FLAVOR, OPERATOR, has, in_nova, recorded
 from identity.models import User
@@ -206,6 +207,15 @@ def test_what_is_only_written_succeeds(
 
 
 # The synchronisation
+
+
+@pytest.mark.parametrize("carried_out", [True, pytest.param(False, marks=on_mariadb)])
+def test_a_run_is_started_once(federation: Federation, commits: LostCommits, carried_out: bool) -> None:
+    commits.lose(carried_out=carried_out)
+    run = start_run(requested_by="test", infrastructures=Infrastructure.objects.all())
+    assert list(SyncRun.objects.all()) == [run]
+    assert sorted(run.nodes.values_list("name", flat=True)) == sorted(CLOUDS)
+    assert run.task_id, "it is in the queue"
 
 
 @pytest.mark.parametrize("carried_out", [True, pytest.param(False, marks=on_mariadb)])

@@ -49,7 +49,7 @@ def run(**options: Any) -> SyncRun:
 
 def seen() -> tuple[str, list[str]]:
     """Return the state that is kept, and the nodes of the flavor."""
-    return Sighting.objects.get().state, Flavor.objects.get(flavorid="tiny").nodes
+    return Sighting.objects.get(flavor__flavorid="tiny").state, Flavor.objects.get(flavorid="tiny").nodes
 
 
 # What comparisons write

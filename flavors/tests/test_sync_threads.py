@@ -1,18 +1,20 @@
 """A run works on each node in a thread, over a database connection of its own: what leaks and what breaks there."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.db import Error, connection
+from django.db import Error, connection, connections
 
 from flavors.models import Installation, SyncNode, SyncRun
 from flavors.synchronisation import carry_out, create_run
 from flavors.tasks import carry_out_run
 from flavors.tests.factories import make_flavor
 from infrastructures.models import Infrastructure
-from infrastructures.services import CLOUDS_AT_ONCE
+from infrastructures.services import CLOUDS_AT_ONCE, unregister_infrastructure
 from infrastructures.tests.cloud import Federation
 from infrastructures.tests.factories import make_registered
 from infrastructures.tests.holder import held_by_a_thread
@@ -179,3 +181,34 @@ def test_a_node_that_is_unregistered_meanwhile_is_said_to_be(federation: Federat
     ended = carry_out(waiting.pk)
     assert ended.nodes.get(name="Node00").error == "The node is no longer registered."
     assert_all_but_the_first_are_repaired(ended)
+
+
+def test_a_node_that_is_unregistered_while_its_run_is_written_down_is_said_to_be(federation: Federation) -> None:
+    chosen = list(Infrastructure.objects.all())
+    Infrastructure.objects.get(name="Node00").delete()
+    ended = carry_out(create_run(requested_by="test", infrastructures=chosen, repairs=True).pk)
+    assert ended.nodes.get(name="Node00").error == "The node is no longer registered."
+    assert_all_but_the_first_are_repaired(ended)
+
+
+def test_a_node_is_unregistered_while_a_run_over_it_is_written_down(federation: Federation) -> None:
+    """The run waits for that, rather than keep the node registered."""
+    written: list[SyncRun] = []
+
+    def write_down() -> None:
+        written.append(repairing_run())
+        connections.close_all()
+
+    thread = threading.Thread(target=write_down)
+
+    def meanwhile(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if sql.startswith("DELETE") and connection.ops.quote_name(Infrastructure._meta.db_table) in sql:
+            thread.start()
+            thread.join(1)
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(meanwhile):
+        unregister_infrastructure(infrastructure=Infrastructure.objects.get(name="Node00"))
+    thread.join()
+    assert not Infrastructure.objects.filter(name="Node00").exists()
+    assert len(written) == 1

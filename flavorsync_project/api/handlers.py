@@ -52,20 +52,20 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
     the 401 of our own authentication, and 405 instead of the 403 of a permission check. Errors of
     the server (5xx) are logged.
     """
-    error = _api_exception(exc)
+    error = as_api_exception(exc)
     if error is None:
         return None
     view: APIView = context["view"]
     request: Request = context["request"]
     if getattr(view, "plain_text_refusals", False) and (refusal := _plain_text_refusal(error, view)):
         return refusal
-    message = _message(error.detail)
+    message = message_of(error.detail)
     if isinstance(error, MethodNotAllowedHere):
         _allow(view, error.allow)
     # Not the view's own renderers: those of the API's description know no error.
     renderer = _error_renderer(request)
     request.accepted_renderer, request.accepted_media_type = renderer, renderer.media_type
-    response = Response(_body(message), status=error.status_code, headers=_headers(error), exception=True)
+    response = Response(_body(message), status=error.status_code, headers=headers_of(error), exception=True)
     _log(exc, response, message)
     return response
 
@@ -80,7 +80,7 @@ def _log(exc: Exception, response: Response, message: str) -> None:
         logger.error("%d %s", response.status_code, message, exc_info=exc)
 
 
-def _api_exception(exc: Exception) -> exceptions.APIException | None:
+def as_api_exception(exc: Exception) -> exceptions.APIException | None:
     """Return *exc* as one of rest framework's exceptions, None for what nobody expects."""
     if isinstance(exc, exceptions.APIException):
         return exc
@@ -127,7 +127,7 @@ _TRANSLATIONS: tuple[tuple[type[Exception], _Translation], ...] = (
 
 def _plain_text_refusal(error: exceptions.APIException, view: "APIView") -> HttpResponse | None:
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
-        return _plain_text(NO_TOKEN, error.status_code, _headers(error))
+        return _plain_text(NO_TOKEN, error.status_code, headers_of(error))
     # What permission checks raise; Django's PermissionDenied has become our Forbidden.
     if isinstance(error, exceptions.PermissionDenied):
         _allow(view, [method for method in view.allowed_methods if method in SAFE_METHODS])
@@ -144,7 +144,8 @@ def _allow(view: "APIView", methods: Iterable[str]) -> None:
     view.headers["Allow"] = ", ".join(methods)
 
 
-def _headers(error: exceptions.APIException) -> dict[str, str]:
+def headers_of(error: exceptions.APIException) -> dict[str, str]:
+    """Return the headers that an error needs: its challenge, and when to come again."""
     headers = {}
     challenge = getattr(error, "www_authenticate", None) or getattr(error, "auth_header", None)
     if challenge:
@@ -165,7 +166,7 @@ def _error_renderer(request: HttpRequest | Request) -> BaseRenderer:
     return _RENDERERS[answer_type(request.META, list(_RENDERERS))]()
 
 
-def _message(detail: object) -> str:
+def message_of(detail: object) -> str:
     """Return the one line that says all of an exception's detail: `vcpus: is required; ram: …`."""
     return "; ".join(f"{path}: {text}" if path else text for path, text in _flat(detail, ""))
 
@@ -200,7 +201,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer 400, or 413 for a body too large (the URLconf's handler400)."""
     if not _of_the_api(request):
         return defaults.bad_request(request, exception)
-    return _error_response(request, _api_exception(exception) or exceptions.ParseError("The request is malformed"))
+    return _error_response(request, as_api_exception(exception) or exceptions.ParseError("The request is malformed"))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:
@@ -223,7 +224,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     Django calls it while it handles the exception, but does not hand it over.
     """
     exception = sys.exception()
-    error = _api_exception(exception) if isinstance(exception, Exception) else None
+    error = as_api_exception(exception) if isinstance(exception, Exception) else None
     if isinstance(error, ServiceUnavailable):
         return _unavailable(request, error)
     if not _of_the_api(request):
@@ -236,7 +237,7 @@ def _unavailable(request: HttpRequest, error: ServiceUnavailable) -> HttpRespons
         response = _error_response(request, error)
     else:
         response = HttpResponse(loader.get_template("503.html").render(), status=error.status_code)
-    for name, value in _headers(error).items():
+    for name, value in headers_of(error).items():
         response[name] = value
     return response
 
@@ -250,7 +251,7 @@ def _error_response(request: HttpRequest, error: exceptions.APIException) -> Htt
     renderer = _error_renderer(request)
     charset = f"; charset={renderer.charset}" if renderer.charset else ""
     return HttpResponse(
-        renderer.render(_body(_message(error.detail))),
+        renderer.render(_body(message_of(error.detail))),
         status=error.status_code,
         content_type=f"{renderer.media_type}{charset}",
         headers={"Vary": "Accept"},

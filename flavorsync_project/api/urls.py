@@ -1,5 +1,6 @@
 """What can be told of a URL by looking at it."""
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -11,6 +12,11 @@ def is_safe_to_send_to(url: str) -> bool:
         return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
     except ValueError:
         return False
+
+
+def keystone_v3(url: str) -> str:
+    """Return the URL of a Keystone's v3 API, whether *url* ends in /v3, /v3/, /v2.0 or in nothing."""
+    return re.sub(r"(/v3|/v2\.0)?/*\Z", "", url) + "/v3"
 
 
 def _is_loopback(host: str) -> bool:

@@ -19,7 +19,7 @@ from flavors.serializers import (
 from flavorsync_project.api.parsers import JSONParser, XMLParser
 from flavorsync_project.api.renderers import JSONRenderer, XMLRenderer
 from flavorsync_project.tests.source import ROOT
-from identity import keyrock
+from identity import tokens
 from identity.tests.factories import APP_ID, KEYROCK_URL
 from infrastructures.serializers import InfrastructureRegistrationSerializer, InfrastructureSerializer
 from regions.serializers import RegionSerializer
@@ -123,7 +123,7 @@ def test_what_the_idm_says_makes_its_user(
     says: requests_mock.Mocker, name: str, expected: tuple[str, set[str], set[str]]
 ) -> None:
     says.get(f"{KEYROCK_URL}/user", content=_bytes(f"{name}.json"))
-    user = keyrock.validate("a token")
+    user = tokens.validate("a token")
     assert (user.username, set(user.roles), set(user.owned_nodes)) == expected
 
 
@@ -131,4 +131,4 @@ def test_what_the_idm_says_makes_its_user(
 def test_what_is_said_of_an_invalid_token_lets_nobody_in(says: requests_mock.Mocker, name: str) -> None:
     says.get(f"{KEYROCK_URL}/user", content=_bytes(f"{name}.json"))
     with pytest.raises(AuthenticationFailed):
-        keyrock.validate("a token")
+        tokens.validate("a token")

@@ -13,11 +13,20 @@ from flavorsync_project.environment import SETTINGS, WrongSetting, load, read
 from flavorsync_project.tests.source import ROOT
 
 KEY, TOKEN = base64.urlsafe_b64encode(b"k" * 32).decode(), "a-token-that-is-long-enough"
-BOOLEANS, RATES = {"DEBUG", "HTTPS", "SYNC_REPAIR"}, {name for name in SETTINGS if name.endswith("_RATE")}
+BOOLEANS = {"COMPUTE_API", "DEBUG", "HTTPS", "KEYSTONE_IDENTITY", "SYNC_REPAIR"}
+RATES = {name for name in SETTINGS if name.endswith("_RATE")}
 HOSTS = {"ALLOWED_HOSTS", "INFRASTRUCTURE_URL_ALLOWLIST"}
 NUMBERS = {name for name, setting in SETTINGS.items() if "number from" in setting.kind.allowed}
 MAY_BE_ZERO = NUMBERS - {"OPENSTACK_TIMEOUT"}
-URLS = {"KEYROCK_URL", "KEYSTONE_URL", "DATABASE_URL", "CACHE_URL", "TASKS_REDIS_URL", "CORS_ALLOWED_ORIGINS"}
+URLS = {
+    "KEYROCK_URL",
+    "KEYSTONE_URL",
+    "COMPUTE_PUBLIC_URL",
+    "DATABASE_URL",
+    "CACHE_URL",
+    "TASKS_REDIS_URL",
+    "CORS_ALLOWED_ORIGINS",
+}
 SECRETS = {"SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "METRICS_TOKEN", "DATABASE_URL", "CACHE_URL", "TASKS_REDIS_URL"}
 EMPTY = ["", " ", "\t", "\n"]
 # Those that each may be given to a setting of any text, and to no other but the ones named.
@@ -48,7 +57,7 @@ NONSENSE: dict[str, set[str]] = {
     "٣": set(),
     "x\x00y": set(),
 }
-ANY_TEXT = {"SECRET_KEY", "KEYROCK_APP_IDS"}
+ANY_TEXT = {"SECRET_KEY", "KEYROCK_APP_IDS", "KEYSTONE_MANAGERS", "KEYSTONE_OPERATORS"}
 # Of these the test below says what is accepted, and what is not.
 OF_ANOTHER_KIND = {"METRICS_TOKEN": {"http://example.org:99999", "ftp://example.org", "9" * 500}}
 
@@ -78,6 +87,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KEYROCK_URL", "https://idm.example.org:8443/idm/", "https://idm.example.org:8443/idm/"),
     ("KEYSTONE_URL", "http://[::1]:5000/v3", "http://[::1]:5000/v3"),
     ("KEYROCK_APP_IDS", "a-1, b-2,", ["a-1", "b-2"]),
+    ("KEYSTONE_MANAGERS", "a b@system, c@project:d/E f", ["a b@system", "c@project:d/E f"]),
     ("CORS_ALLOWED_ORIGINS", "https://a.example, http://b:8443", ["https://a.example", "http://b:8443"]),
     ("STATIC_ROOT", "/opt/static files", "/opt/static files"),
     ("TASKS_REDIS_URL", "rediss://:password@redis.example.org:6379/0", "rediss://:password@redis.example.org:6379/0"),
@@ -106,6 +116,8 @@ BAD: list[tuple[str, str]] = [
     ("KEYROCK_URL", "https://idm.example.org/?x=1"),
     ("KEYSTONE_URL", "https://keystone.example.org/v3#x"),
     ("KEYSTONE_URL", "keystone.example.org"),
+    ("KEYSTONE_OPERATORS", "flavor_operator@project:{node}/a\tb"),
+    ("KEYSTONE_CACHE_SECONDS", "86401"),
     ("CORS_ALLOWED_ORIGINS", "*"),
     ("CORS_ALLOWED_ORIGINS", "https://a.example/"),
     ("DATABASE_URL", "postgres://user:password@host/name"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
-from identity import keyrock
+from identity import exchange
 from identity.tests.factories import APP_ID, KEYROCK_URL
 from identity.tests.server import IdmServer
 
@@ -15,9 +15,9 @@ def _identity_provider(settings: Settings) -> Iterator[None]:
     settings.KEYROCK_URL = KEYROCK_URL
     settings.KEYROCK_APP_IDS = [APP_ID]
     settings.ROOT_URLCONF = "identity.tests.urls"
-    keyrock._session.cache_clear()
+    exchange.close()
     yield
-    keyrock._session().close()
+    exchange.close()
 
 
 @pytest.fixture

@@ -51,3 +51,38 @@ def make_answer(**overrides: object) -> dict[str, object]:
         "sub": "b6a5f0de-3c3b-4a52-9f3e-3a1b7b7a0001",
         **overrides,
     }
+
+
+KEYSTONE_URL = "https://keystone.example.org/v3"
+FERNET = "gAAAAABnSentinelOfKeystone"
+MANAGERS = ["flavor_manager@project:federation/Default", "cloud_admin@system"]
+OPERATORS = ["flavor_operator@project:{node}/nodes", "operator_of_{node}@project:federation/Default"]
+
+
+def make_project(name: str = "federation", domain: str = "Default") -> dict[str, Any]:
+    """Return a project as Keystone shows it in a token."""
+    return {"id": f"id-of-{name}-in-{domain}", "name": name, "domain": {"id": domain.lower(), "name": domain}}
+
+
+def make_keystone_token(*roles: str, **members: object) -> dict[str, Any]:
+    """Return Keystone's answer about a valid token, which is scoped to nothing unless the members say so."""
+    token = {
+        "methods": ["password"],
+        "user": {
+            "domain": {"id": "default", "name": "Default"},
+            "id": "c0ffee",
+            "name": "frodo",
+            "password_expires_at": None,
+        },
+        "audit_ids": ["5Ze6pTUrTKGQXrGhdOFNBw"],
+        "expires_at": "2106-01-01T00:00:00.000000Z",
+        "issued_at": "2026-11-29T16:30:00.000000Z",
+        **({"roles": [make_role(role) for role in roles]} if roles else {}),
+        **members,
+    }
+    return {"token": token}
+
+
+def keystone_error(code: int, title: str) -> dict[str, Any]:
+    """Return a refusal in Keystone's own words."""
+    return {"error": {"code": code, "title": title, "message": "The request you have made is not granted."}}

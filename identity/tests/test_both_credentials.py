@@ -43,7 +43,7 @@ def test_every_credential_must_be_right(path: str, token: str, account: dict[str
 
 def test_the_tokens_user_is_the_caller() -> None:
     response = APIClient().get("/open", HTTP_X_AUTH_TOKEN="right", **BASIC)
-    assert response.json() == {"kind": "IdmUser", "username": "basic"}
+    assert response.json() == {"kind": "TokenUser", "username": "basic"}
 
 
 def test_two_authorization_headers_are_not_half_read(idm: requests_mock.Mocker) -> None:

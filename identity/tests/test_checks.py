@@ -4,6 +4,8 @@ import pytest
 from django.core import checks
 from pytest_django import Settings
 
+from identity.tests.factories import KEYSTONE_URL, MANAGERS, OPERATORS
+
 
 def found(*, deploy: bool) -> set[str]:
     messages = checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=deploy)
@@ -29,6 +31,41 @@ def test_an_unencrypted_or_missing_provider_is_a_warning_in_deployment(
     settings.KEYROCK_URL = url
     assert found(deploy=True) == {warning}
     assert found(deploy=False) == set()
+
+
+def test_keystone_alone_is_a_complete_configuration(settings: Settings) -> None:
+    settings.KEYROCK_URL, settings.KEYROCK_APP_IDS = "", []
+    settings.KEYSTONE_IDENTITY, settings.KEYSTONE_URL = True, KEYSTONE_URL
+    settings.KEYSTONE_MANAGERS, settings.KEYSTONE_OPERATORS = MANAGERS, OPERATORS
+    assert found(deploy=True) == set()
+
+
+@pytest.mark.parametrize("deploy", [True, False])
+def test_an_identity_that_cannot_be_asked_is_an_error(settings: Settings, deploy: bool) -> None:
+    settings.KEYSTONE_IDENTITY, settings.KEYSTONE_URL = True, ""
+    assert found(deploy=deploy) == {"identity.E003"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "entry", "wrong"),
+    [
+        ("KEYSTONE_MANAGERS", "flavor_manager", "it is not ROLE@system"),
+        ("KEYSTONE_MANAGERS", "flavor_manager@project:{node}/nodes", "a manager is one for all nodes"),
+        ("KEYSTONE_OPERATORS", "flavor_operator@project:federation/Default", "it must name the node"),
+        ("KEYSTONE_OPERATORS", "flavor_operator@project:{node}", "lacks its domain"),
+    ],
+)
+def test_a_malformed_entry_is_an_error_that_names_it(settings: Settings, setting: str, entry: str, wrong: str) -> None:
+    setattr(settings, setting, [*(MANAGERS if setting == "KEYSTONE_MANAGERS" else OPERATORS), entry])
+    (message,) = [message for message in checks.run_checks() if message.id == "identity.E002"]
+    assert message.msg.startswith(f"{setting} has {entry!r}, which grants nothing: ")
+    assert wrong in message.msg
+
+
+def test_a_role_that_keystone_gives_to_every_administrator_is_a_warning(settings: Settings) -> None:
+    settings.KEYSTONE_MANAGERS = ["manager@system", "admin@system"]
+    (message,) = [message for message in checks.run_checks() if message.id == "identity.W003"]
+    assert "'manager@system'" in message.msg
 
 
 def test_a_provider_on_this_machine_needs_no_encryption(settings: Settings) -> None:

@@ -40,7 +40,7 @@ def asked_about(idm: requests_mock.Mocker) -> list[str]:
 )
 def test_the_token_may_come_in_three_ways(idm: requests_mock.Mocker, query: str, headers: dict[str, Any]) -> None:
     response = APIClient().get(f"/protected{query}", **headers)
-    assert (response.status_code, response.json()) == (200, {"kind": "IdmUser", "username": "basic"})
+    assert (response.status_code, response.json()) == (200, {"kind": "TokenUser", "username": "basic"})
     assert asked_about(idm) == ["abc"]
 
 

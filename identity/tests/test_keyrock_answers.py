@@ -9,7 +9,7 @@ from pytest_django import Settings
 from rest_framework.exceptions import AuthenticationFailed
 
 from flavorsync_project.api.errors import ServiceUnavailable
-from identity import keyrock
+from identity import tokens
 from identity.tests.factories import APP_ID, KEYROCK_URL, make_answer, make_role
 
 OTHER_APP_ID = "e1e1e1e1-0000-4000-8000-000000000000"
@@ -17,7 +17,7 @@ OTHER_APP_ID = "e1e1e1e1-0000-4000-8000-000000000000"
 
 def test_a_valid_token_is_its_user(requests_mock: requests_mock.Mocker) -> None:
     requests_mock.get(f"{KEYROCK_URL}/user", json=make_answer(roles=[make_role("InfrastructureManager")]))
-    user = keyrock.validate("t")
+    user = tokens.validate("t")
     assert (user.username, user.roles) == ("basic", frozenset({"InfrastructureManager"}))
 
 
@@ -35,7 +35,7 @@ def test_accepts_tokens_of_the_configured_applications(
 ) -> None:
     settings.KEYROCK_APP_IDS = app_ids
     requests_mock.get(f"{KEYROCK_URL}/user", json=make_answer(app_id=answered))
-    assert keyrock.validate("t").username == "basic"
+    assert tokens.validate("t").username == "basic"
 
 
 @pytest.mark.parametrize("app_ids", [[APP_ID], [APP_ID, "another"]])
@@ -48,7 +48,7 @@ def test_refuses_tokens_of_any_other_application(
         f"{KEYROCK_URL}/user", json=make_answer(app_id=answered, roles=[make_role("InfrastructureManager")])
     )
     with pytest.raises(AuthenticationFailed):
-        keyrock.validate("t")
+        tokens.validate("t")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_refuses_tokens_of_any_other_application(
 def test_refuses_tokens_without_a_person(requests_mock: requests_mock.Mocker, document: dict[str, Any]) -> None:
     requests_mock.get(f"{KEYROCK_URL}/user", json=document)
     with pytest.raises(AuthenticationFailed):
-        keyrock.validate("t")
+        tokens.validate("t")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 499])
@@ -73,7 +73,7 @@ def test_refuses_tokens_without_a_person(requests_mock: requests_mock.Mocker, do
 def test_any_4xx_refuses(requests_mock: requests_mock.Mocker, status: int, body: str) -> None:
     requests_mock.get(f"{KEYROCK_URL}/user", status_code=status, text=body)
     with pytest.raises(AuthenticationFailed):
-        keyrock.validate("t")
+        tokens.validate("t")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_anything_else_is_no_answer(requests_mock: requests_mock.Mocker, answer:
     requests_mock.get(f"{KEYROCK_URL}/user", **answer)
     elsewhere = requests_mock.get(f"{KEYROCK_URL}/elsewhere", json=make_answer())
     with pytest.raises(ServiceUnavailable) as caught:
-        keyrock.validate("t")
+        tokens.validate("t")
     assert caught.value.wait > 0
     assert requests_mock.call_count == 1
     assert not elsewhere.called
@@ -115,4 +115,4 @@ def test_anything_else_is_no_answer(requests_mock: requests_mock.Mocker, answer:
 def test_a_url_that_is_none_is_no_answer(settings: Settings, url: str) -> None:
     settings.KEYROCK_URL = url
     with pytest.raises(ServiceUnavailable):
-        keyrock.validate("t")
+        tokens.validate("t")

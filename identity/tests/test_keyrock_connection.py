@@ -9,7 +9,7 @@ from pytest_django import Settings
 from rest_framework.exceptions import AuthenticationFailed
 
 from flavorsync_project.api.errors import ServiceUnavailable
-from identity import keyrock
+from identity import tokens
 from identity.tests import server as idm
 from identity.tests.factories import make_answer
 from identity.tests.server import IdmServer
@@ -20,33 +20,33 @@ REFUSED = idm.answer("Invalid token: access token has expired", status="401 Unau
 
 def test_connections_are_reused(server: IdmServer) -> None:
     server.script = [VALID, REFUSED, idm.chunked(make_answer()), VALID]
-    keyrock.validate("a")
+    tokens.validate("a")
     with pytest.raises(AuthenticationFailed):
-        keyrock.validate("b")
-    assert keyrock.validate("c").username == "basic"
-    keyrock.validate("d")
+        tokens.validate("b")
+    assert tokens.validate("c").username == "basic"
+    tokens.validate("d")
     assert (len(server.requests), server.connections) == (4, 1)
 
 
 def test_a_reused_connection_that_breaks_is_replaced(server: IdmServer) -> None:
     server.script = [VALID, idm.hang_up, VALID]
-    keyrock.validate("a")
-    assert keyrock.validate("b").username == "basic"
+    tokens.validate("a")
+    assert tokens.validate("b").username == "basic"
     assert (len(server.requests), server.connections) == (3, 2)
 
 
 def test_a_connection_closed_while_idle_is_replaced(server: IdmServer) -> None:
     server.script = [idm.answer(make_answer(), keep=False), VALID]
-    keyrock.validate("a")
-    assert keyrock.validate("b").username == "basic"
+    tokens.validate("a")
+    assert tokens.validate("b").username == "basic"
     assert (len(server.requests), server.connections) == (2, 2)
 
 
 def test_a_broken_connection_is_replaced_only_once(server: IdmServer) -> None:
     server.script = [VALID, idm.hang_up, idm.hang_up, VALID]
-    keyrock.validate("a")
+    tokens.validate("a")
     with pytest.raises(ServiceUnavailable):
-        keyrock.validate("b")
+        tokens.validate("b")
     assert len(server.requests) == 3
 
 
@@ -60,7 +60,7 @@ def test_waits_no_longer_than_the_time_out_and_does_not_try_again(
     server.script = [behaviour, VALID]
     start = time.monotonic()
     with pytest.raises(ServiceUnavailable):
-        keyrock.validate("a")
+        tokens.validate("a")
     assert time.monotonic() - start < 2
     assert len(server.requests) == 1
 
@@ -68,7 +68,7 @@ def test_waits_no_longer_than_the_time_out_and_does_not_try_again(
 def test_half_a_body_is_no_answer(server: IdmServer) -> None:
     server.script = [idm.half_body, VALID]
     with pytest.raises(ServiceUnavailable):
-        keyrock.validate("a")
+        tokens.validate("a")
     assert len(server.requests) == 1
 
 
@@ -77,14 +77,14 @@ def test_an_endless_body_is_not_read_to_its_end(server: IdmServer, settings: Set
     server.script = [idm.flood]
     start = time.monotonic()
     with pytest.raises(ServiceUnavailable):
-        keyrock.validate("a")
+        tokens.validate("a")
     assert time.monotonic() - start < 10
 
 
 def test_a_server_that_does_not_speak_tls_is_no_answer(server: IdmServer, settings: Settings) -> None:
     settings.KEYROCK_URL = server.url.replace("http:", "https:")
     with pytest.raises(ServiceUnavailable):
-        keyrock.validate("a")
+        tokens.validate("a")
     assert server.connections == 1
 
 
@@ -93,13 +93,13 @@ def test_a_closed_port_is_no_answer(settings: Settings) -> None:
         port = listener.getsockname()[1]
     settings.KEYROCK_URL = f"http://127.0.0.1:{port}"
     with pytest.raises(ServiceUnavailable):
-        keyrock.validate("a")
+        tokens.validate("a")
 
 
 def test_no_cookie_of_one_user_is_sent_for_the_next(server: IdmServer) -> None:
     server.script = [idm.answer(make_answer(), "Set-Cookie: session=first-user; Path=/"), VALID]
-    keyrock.validate("a")
-    keyrock.validate("b")
+    tokens.validate("a")
+    tokens.validate("b")
     assert "cookie" not in server.requests[1].lower()
 
 
@@ -109,13 +109,13 @@ def test_no_password_is_taken_from_netrc(server: IdmServer, tmp_path: Path, monk
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     server.script = [VALID]
-    keyrock.validate("a")
+    tokens.validate("a")
     assert "authorization" not in server.requests[0].lower()
 
 
 def test_a_hostile_token_stays_one_request(server: IdmServer) -> None:
     server.script = [VALID]
-    keyrock.validate("a HTTP/1.1\r\nHost: evil\r\n\r\nGET /admin")
+    tokens.validate("a HTTP/1.1\r\nHost: evil\r\n\r\nGET /admin")
     assert len(server.requests) == 1
     assert server.requests[0].startswith("GET /user?access_token=a%20HTTP%2F1.1%0D%0AHost%3A%20evil")
 
@@ -123,5 +123,5 @@ def test_a_hostile_token_stays_one_request(server: IdmServer) -> None:
 def test_the_redirect_of_a_real_server_is_not_followed(server: IdmServer) -> None:
     server.script = [idm.answer({}, f"Location: {server.url}/user", status="302 Found"), VALID]
     with pytest.raises(ServiceUnavailable):
-        keyrock.validate("a")
+        tokens.validate("a")
     assert len(server.requests) == 1

@@ -9,7 +9,7 @@ from pytest_django import Settings
 from rest_framework.exceptions import AuthenticationFailed
 
 from flavorsync_project.api.errors import ServiceUnavailable
-from identity import keyrock
+from identity import tokens
 from identity.tests.factories import APP_ID, KEYROCK_URL, make_answer, make_organization
 
 TOKEN = "sentinel-0123456789abcdef"
@@ -23,23 +23,23 @@ def idm(requests_mock: requests_mock.Mocker) -> requests_mock.Mocker:
 
 
 def test_a_valid_token_is_asked_about_once(idm: requests_mock.Mocker) -> None:
-    first, second = keyrock.validate(TOKEN), keyrock.validate(TOKEN)
+    first, second = tokens.validate(TOKEN), tokens.validate(TOKEN)
     assert idm.call_count == 1
     assert second == first
     assert second.owned_nodes == {"Spain2"}
 
 
 def test_another_token_is_asked_about(idm: requests_mock.Mocker) -> None:
-    keyrock.validate(TOKEN)
-    keyrock.validate(TOKEN + "x")
+    tokens.validate(TOKEN)
+    tokens.validate(TOKEN + "x")
     assert idm.call_count == 2
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
 def test_nothing_is_remembered_when_told_so(idm: requests_mock.Mocker, settings: Settings, seconds: int) -> None:
     settings.KEYROCK_CACHE_SECONDS = seconds
-    keyrock.validate(TOKEN)
-    keyrock.validate(TOKEN)
+    tokens.validate(TOKEN)
+    tokens.validate(TOKEN)
     assert idm.call_count == 2
 
 
@@ -47,15 +47,15 @@ def test_nothing_is_remembered_when_told_so(idm: requests_mock.Mocker, settings:
 def test_a_refusal_is_not_remembered(requests_mock: requests_mock.Mocker, status: int) -> None:
     requests_mock.get(f"{KEYROCK_URL}/user", [{"status_code": status}, {"json": make_answer()}])
     with pytest.raises(AuthenticationFailed):
-        keyrock.validate(TOKEN)
-    assert keyrock.validate(TOKEN).username == "basic"
+        tokens.validate(TOKEN)
+    assert tokens.validate(TOKEN).username == "basic"
 
 
 def test_silence_is_not_remembered(requests_mock: requests_mock.Mocker) -> None:
     requests_mock.get(f"{KEYROCK_URL}/user", [{"status_code": 500}, {"json": make_answer()}])
     with pytest.raises(ServiceUnavailable):
-        keyrock.validate(TOKEN)
-    assert keyrock.validate(TOKEN).username == "basic"
+        tokens.validate(TOKEN)
+    assert tokens.validate(TOKEN).username == "basic"
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_silence_is_not_remembered(requests_mock: requests_mock.Mocker) -> None:
 def test_what_was_found_under_another_configuration_does_not_count(
     idm: requests_mock.Mocker, settings: Settings, setting: str, value: object
 ) -> None:
-    keyrock.validate(TOKEN)
+    tokens.validate(TOKEN)
     setattr(settings, setting, value)
-    keyrock.validate(TOKEN)
+    tokens.validate(TOKEN)
     assert idm.call_count == 2
 
 
 def test_the_cache_holds_no_token(idm: requests_mock.Mocker) -> None:
-    keyrock.validate(TOKEN)
+    tokens.validate(TOKEN)
     stored: dict[str, bytes] = getattr(cache, "_cache")  # noqa: B009 — the local-memory cache's own dictionary
     assert len(stored) == 1
     ((key, value),) = stored.items()

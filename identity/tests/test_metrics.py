@@ -5,7 +5,7 @@ from prometheus_client import REGISTRY
 from pytest_django import Settings
 from rest_framework.exceptions import APIException
 
-from identity import keyrock
+from identity import tokens
 from identity.tests import server as idm
 from identity.tests.factories import make_answer
 from identity.tests.server import IdmServer
@@ -16,14 +16,19 @@ OUTCOMES = ("valid", "remembered", "refused", "unavailable", "throttled")
 def counts() -> dict[str, float]:
     """Return the validations so far, by outcome, and the requests."""
     found = {
-        outcome: REGISTRY.get_sample_value("flavorsync_idm_validations_total", {"outcome": outcome}) or 0
+        outcome: REGISTRY.get_sample_value(
+            "flavorsync_idm_validations_total", {"provider": "keyrock", "outcome": outcome}
+        )
+        or 0
         for outcome in OUTCOMES
     }
-    return found | {"requests": REGISTRY.get_sample_value("flavorsync_idm_request_seconds_count") or 0}
+    return found | {
+        "requests": REGISTRY.get_sample_value("flavorsync_idm_request_seconds_count", {"provider": "keyrock"}) or 0
+    }
 
 
 @pytest.mark.parametrize(
-    ("script", "tokens", "expected"),
+    ("script", "sent", "expected"),
     [
         ([idm.answer(make_answer())], ["good"], {"valid": 1, "requests": 1}),
         ([idm.answer(make_answer())], ["good", "good", "good"], {"valid": 1, "remembered": 2, "requests": 1}),
@@ -39,15 +44,15 @@ def test_validations_are_counted_by_outcome(
     server: IdmServer,
     settings: Settings,
     script: list[idm.Behaviour],
-    tokens: list[str],
+    sent: list[str],
     expected: dict[str, int],
 ) -> None:
     server.script = script
     settings.TOKEN_ADDRESS_FAILURE_RATE = "2/min"
     before = counts()
-    for token in tokens:
+    for token in sent:
         try:
-            keyrock.validate(token, address="192.0.2.1")
+            tokens.validate(token, address="192.0.2.1")
         except APIException:
             continue
     assert {name: int(count - before[name]) for name, count in counts().items() if count > before[name]} == expected

@@ -7,15 +7,16 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from pytest_django import DjangoAssertNumQueries
 
-from identity.principals import IdmUser
+from identity.keyrock import user_of
+from identity.principals import TokenUser
 from identity.roles import Role
 from identity.tests.factories import make_answer, make_organization, make_role
 
 MANAGER, OWNER = Role.INFRASTRUCTURE_MANAGER.value, Role.INFRASTRUCTURE_OWNER.value
 
 
-def make_user(**overrides: object) -> IdmUser:
-    return IdmUser.from_keyrock(make_answer(**overrides))
+def make_user(**overrides: object) -> TokenUser:
+    return user_of(make_answer(**overrides))
 
 
 def test_a_basic_user_has_a_name_and_no_role() -> None:
@@ -113,7 +114,7 @@ def test_whatever_else_is_listed_grants_nothing(document: dict[str, Any]) -> Non
 
 
 def test_lists_may_be_missing() -> None:
-    user = IdmUser.from_keyrock({"id": "1"})
+    user = user_of({"id": "1"})
     assert (user.id, user.username, user.email) == ("1", "", "")
     assert user.roles == frozenset()
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from rest_framework.exceptions import APIException
 from rest_framework.test import APIClient
 
-from identity import keyrock
+from identity import tokens
 from identity.tests import server as idm
 from identity.tests.factories import make_account, make_answer
 from identity.tests.server import IdmServer
@@ -23,7 +23,7 @@ SENTINEL = "sentinel-0123456789abcdef"
 def outcome(token: str) -> BaseException | None:
     """Return what `validate` raises about the token, if it does."""
     try:
-        keyrock.validate(token)
+        tokens.validate(token)
     except APIException as error:
         return error
     return None
@@ -93,7 +93,7 @@ def test_the_reason_of_a_silence_is_in_the_log(
 ) -> None:
     server.script = [idm.hang_up, idm.hang_up]
     with pytest.raises(APIException):
-        keyrock.validate(SENTINEL)
+        tokens.validate(SENTINEL)
     assert "RemoteDisconnected" in caplog.text
 
 

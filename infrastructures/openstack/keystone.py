@@ -15,6 +15,7 @@ from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
 from flavorsync_project.api.request_id import note_secret
+from flavorsync_project.api.urls import keystone_v3
 from infrastructures.addresses import believe
 from infrastructures.openstack import shapes
 from infrastructures.openstack.bounds import ENDPOINT_LENGTH, ENDPOINTS
@@ -82,7 +83,7 @@ class _PasswordPlugin(v3.Password):
         self._region = credentials.region
         self._given = local()
         super().__init__(
-            auth_url=v3_url(credentials.region.keystone_url),
+            auth_url=keystone_v3(credentials.region.keystone_url),
             username=credentials.username,
             password=credentials.password,
             project_name=credentials.tenant,
@@ -199,7 +200,7 @@ def checked(endpoint: str | None, region: Region) -> str:
     """
     if endpoint is None:
         raise CloudUnavailable(region.name, "the Keystone catalogue has no compute endpoint for the region.")
-    if _is_central(region):
+    if region.is_central:
         believe(endpoint)
     else:
         try:
@@ -210,14 +211,9 @@ def checked(endpoint: str | None, region: Region) -> str:
     return endpoint
 
 
-def v3_url(keystone_url: str) -> str:
-    """Return the URL of the v3 API, whether *keystone_url* ends in /v3, /v3/, /v2.0 or in nothing."""
-    return re.sub(r"(/v3|/v2\.0)?/*\Z", "", keystone_url) + "/v3"
-
-
 def _cache_key(token: str, region: Region) -> str:
     # Of another Keystone than the central one the region's own endpoint is remembered, and no other.
-    keystone = region.keystone_url if _is_central(region) else f"{region.keystone_url} {region.region_name}"
+    keystone = region.keystone_url if region.is_central else f"{region.keystone_url} {region.region_name}"
     return salted_hmac("keystone-token", f"{keystone} {token}", algorithm="sha256").hexdigest()
 
 
@@ -241,7 +237,7 @@ def _ask(token: str, region: Region) -> TokenAccess:
 
 def _access_of(info: AccessInfo, region: Region) -> TokenAccess:
     endpoints = dict(_compute_endpoints(info))
-    if not _is_central(region):  # whoever runs it could name any number of them
+    if not region.is_central:  # whoever runs it could name any number of them
         endpoints = {name: url for name, url in endpoints.items() if name == region.region_name}
     return TokenAccess(
         token=shapes.line(info.auth_token, "the token", longest=MAX_TOKEN_LENGTH),
@@ -277,7 +273,7 @@ def _keep_from_others(token: str, region: Region) -> None:
         TokenRefused: the token is the federation's.
         CloudUnavailable: the central Keystone did not say.
     """
-    if not region.central_keystone_url or _is_central(region):
+    if not region.central_keystone_url or region.is_central:
         return
     try:
         with translated(region.name, "federation's Keystone"):
@@ -292,13 +288,9 @@ def _keep_from_others(token: str, region: Region) -> None:
     raise TokenRefused(region.name, "the token is the federation's, and this region has a Keystone of its own.")
 
 
-def _is_central(region: Region) -> bool:
-    return v3_url(region.central_keystone_url) == v3_url(region.keystone_url)
-
-
 def _validate(token: str, region: Region, keystone_url: str) -> AccessInfo:
     answer = open_session(region.name).get(
-        f"{v3_url(keystone_url)}/auth/tokens",
+        f"{keystone_v3(keystone_url)}/auth/tokens",
         headers={"X-Auth-Token": token, "X-Subject-Token": token, "Accept": "application/json"},
         authenticated=False,
     )
@@ -317,14 +309,14 @@ def _rescope(token: str, region: Region) -> AccessInfo:
 
 
 def _scoped(token: str, region: Region, *, project_id: str | None) -> AccessInfo:
-    plugin = v3.Token(auth_url=v3_url(region.keystone_url), token=token, project_id=project_id)
+    plugin = v3.Token(auth_url=keystone_v3(region.keystone_url), token=token, project_id=project_id)
     return plugin.get_auth_ref(open_session(region.name))
 
 
 def _projects(token: str, region: Region) -> list[str]:
     """Return the ids of the projects that the token can be scoped to, by the projects' names."""
     answer = open_session(region.name).get(
-        f"{v3_url(region.keystone_url)}/auth/projects",
+        f"{keystone_v3(region.keystone_url)}/auth/projects",
         headers={"X-Auth-Token": token, "Accept": "application/json"},
         authenticated=False,
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, Self
 
+from flavorsync_project.api.urls import keystone_v3
 from infrastructures.openstack import shapes
 
 
@@ -31,6 +32,11 @@ class Region:
     keystone_url: str
     region_name: str
     central_keystone_url: str = ""
+
+    @property
+    def is_central(self) -> bool:
+        """Whether its Keystone is the federation's."""
+        return keystone_v3(self.central_keystone_url) == keystone_v3(self.keystone_url)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -158,7 +158,8 @@ class RegisteredCloud:
     """The cloud of `make_registered(name)`: a Keystone that knows the operator, and a Nova that keeps flavors.
 
     `before_call` hears of every request to Nova before it is answered, as `METHOD path`; those in
-    `failing` are answered with that status instead. `servers` is how many use a flavor, by its id.
+    `failing` are answered with that status instead. `servers` is how many use a flavor, by its id. `rules` are the
+    values that an extra spec may have, by its key: what microversion 2.86 and later ones validate.
     """
 
     def __init__(self, http: requests_mock.Mocker, name: str, *flavors: Mapping[str, Any]) -> None:
@@ -168,6 +169,7 @@ class RegisteredCloud:
         self.flavors = {flavor["id"]: dict(flavor) for flavor in flavors}
         self.servers: dict[str, int] = {}
         self.failing: dict[str, int] = {}
+        self.rules: dict[str, set[str]] = {}
         self.before_call: Callable[[str], None] = lambda call: None
         self.calls: list[str] = []
         self.authentications = 0
@@ -213,6 +215,8 @@ class RegisteredCloud:
                 return 200, {"flavors": list(self.flavors.values())}
             case "POST", "", "":
                 return self._create(request.json()["flavor"])
+            case "POST", _, "os-extra_specs" if self._refuses(request):
+                return 400, fault(400, "Validation failed.")
             case _ if flavor is None:
                 return 404, {"itemNotFound": {"message": f"Flavor {id} could not be found."}}
             case "GET", _, "":
@@ -232,6 +236,11 @@ class RegisteredCloud:
                 del self.flavors[id]
                 return 202, None
         raise AssertionError(f"no such call: {call}")
+
+    def _refuses(self, request: Any) -> bool:
+        version = tuple(map(int, request.headers["OpenStack-API-Version"].removeprefix("compute ").split(".")))
+        specs = request.json()["extra_specs"].items()
+        return version >= (2, 86) and any(value not in self.rules.get(key, {value}) for key, value in specs)
 
     def _create(self, values: dict[str, Any]) -> tuple[int, Any]:
         if values["id"] in self.flavors or values["name"] in {flavor["name"] for flavor in self.flavors.values()}:

@@ -14,7 +14,14 @@ from infrastructures import journal
 from infrastructures.changes import create_flavor, delete_flavor, keep_watching
 from infrastructures.locks import Locked
 from infrastructures.models import Infrastructure, Replacement
-from infrastructures.openstack.errors import CloudTimedOut, CloudUnavailable, FlavorConflict, FlavorRefused, Forbidden
+from infrastructures.openstack.errors import (
+    CloudTimedOut,
+    CloudUnavailable,
+    FlavorConflict,
+    FlavorNotFound,
+    FlavorRefused,
+    Forbidden,
+)
 from infrastructures.openstack.records import Doubt, NovaFlavor
 from infrastructures.replacements import FEW, replace_flavor, settle_replacements
 from infrastructures.services import unregister_infrastructure
@@ -138,18 +145,33 @@ def test_the_same_request_again_is_done_and_watched_as_long_as_the_first_is_in_d
     assert_it_stays(nova, spain2, NEW)
 
 
-def test_the_same_request_again_finds_what_vanishes_under_its_hands(spain2: Infrastructure) -> None:
+@pytest.mark.parametrize("call", range(3), ids=["before it is settled", "before it is read", "before it is deleted"])
+def test_the_same_request_again_finds_what_vanishes_under_its_hands(spain2: Infrastructure, call: int) -> None:
     nova = FakeNova(OLD)
     lose(nova, lambda: change(nova, spain2), call=1)
     contact(nova, spain2)
 
-    def vanish(call: str) -> None:
-        if len(nova.calls) == before + 1:
+    def vanish(_: str) -> None:
+        if len(nova.calls) == before + call:
             nova.carry_out_late()
 
     before, nova.before_call = len(nova.calls), vanish
     assert change(nova, spain2) == NEW
+    assert nova.late == []
     assert_it_stays(nova, spain2, NEW)
+
+
+def test_what_somebody_has_deleted_in_the_cloud_just_now_is_not_replaced(spain2: Infrastructure) -> None:
+    nova = FakeNova(OLD)
+
+    def vanish(call: str) -> None:
+        if call == "delete":
+            nova.flavors.clear()
+
+    nova.before_call = vanish
+    with pytest.raises(FlavorNotFound):
+        change(nova, spain2)
+    assert_it_stays(nova, spain2, None)
 
 
 def test_another_change_of_what_is_watched_is_watched_instead(spain2: Infrastructure) -> None:

@@ -1,5 +1,6 @@
 """Flavors created and deleted in a Nova, whatever becomes of its answers."""
 
+import re
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ from infrastructures.openstack.errors import (
     CloudUnavailable,
     FlavorConflict,
     FlavorNotFound,
+    FlavorRefused,
     Forbidden,
     TokenRefused,
 )
-from infrastructures.tests.cloud import Cloud, access_document, flavor_document
+from infrastructures.tests.cloud import NOVA, Cloud, access_document, flavor_document
 from infrastructures.tests.factories import make_nova_flavor
 
 CREATED = {"json": {"flavor": flavor_document(extra_specs={})}}
@@ -272,3 +274,40 @@ def test_an_extra_spec_that_may_not_be_taken_away_is_said(cloud: Cloud) -> None:
 def test_old_novas_keep_no_descriptions(cloud: Cloud, version: str | None, keeps: bool) -> None:
     cloud.version(version)
     assert cloud.open().keeps_descriptions is keeps
+
+
+def test_extra_specs_are_set_at_the_last_version_that_does_not_validate_them(cloud: Cloud) -> None:
+    cloud.open().set_extra_specs("42", {"a:b": "1"})
+    assert cloud.http.request_history[-1].headers["OpenStack-API-Version"] == "compute 2.85"
+
+
+def test_extra_specs_are_set_at_the_version_of_an_older_nova(cloud: Cloud) -> None:
+    cloud.version("2.60")
+    cloud.open().set_extra_specs("42", {"a:b": "1"})
+    assert cloud.http.request_history[-1].headers["OpenStack-API-Version"] == "compute 2.60"
+
+
+# What Nova's own rules say of extra specs
+
+ANY_SPECS = re.compile(re.escape(f"{NOVA}/flavors/") + "[0-9a-f-]{36}/os-extra_specs")
+WRONG = {"status_code": 400, "json": {"badRequest": {"message": "Validation failed; 'x' is not one of: shared."}}}
+
+
+def test_extra_specs_are_validated_for_a_flavor_that_there_is_not(cloud: Cloud) -> None:
+    cloud.http.register_uri("POST", ANY_SPECS, [GONE])
+    cloud.open().check_extra_specs({"hw:cpu_policy": "shared"})
+    (request,) = cloud.http.request_history
+    assert request.headers["OpenStack-API-Version"] == "compute 2.96"
+    assert request.json() == {"extra_specs": {"hw:cpu_policy": "shared"}}
+
+
+def test_extra_specs_that_nova_refuses_are_said(cloud: Cloud) -> None:
+    cloud.http.register_uri("POST", ANY_SPECS, [WRONG])
+    with pytest.raises(FlavorRefused, match="'x' is not one of: shared"):
+        cloud.open().check_extra_specs({"hw:cpu_policy": "x"})
+
+
+@pytest.mark.parametrize(("version", "validates"), [("2.85", False), ("2.86", True), (None, False)])
+def test_old_novas_validate_no_extra_specs(cloud: Cloud, version: str | None, validates: bool) -> None:
+    cloud.version(version)
+    assert cloud.open().validates_extra_specs is validates

@@ -35,8 +35,7 @@ class Command(commands.Command):
         for flavor in forgotten.staying:
             self.stdout.write(f"{flavor}: stays in the catalogue.")
         would = "would be " if dry_run else ""
-        installations = len(forgotten.leaving) + len(forgotten.staying)
         self.stdout.write(
-            f"{name}: {would}forgotten, with {counted(installations, 'installation')} "
+            f"{name}: {would}forgotten, with {counted(forgotten.installations, 'installation')} "
             f"and {counted(forgotten.replacements, 'open replacement')}."
         )

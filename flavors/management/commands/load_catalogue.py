@@ -22,7 +22,7 @@ class Command(commands.Command):
     help = (
         "Create and change flavors of the catalogue as a YAML document says: one of dump_catalogue, or of the "
         "Sovereign Cloud Stack (mandatory flavors become promoted, recommended ones public). All of them, or none when "
-        "one is wrong. No cloud is contacted."
+        "one is wrong. One node is asked whether Nova accepts new extra specs; no cloud is changed."
     )
     examples = ("./manage.py load_catalogue --dry-run catalogue.yaml",)
 

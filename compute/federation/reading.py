@@ -1,0 +1,95 @@
+"""The flavors of the federation's face: those that are promoted, read out of the catalogue."""
+
+from typing import Any
+
+from django.db.models import Q
+from rest_framework.exceptions import NotFound, ParseError
+
+from compute.wire.parameters import ListParameters
+from flavors.models import Flavor
+from flavors.permissions import PROMOTE
+from flavors.querysets import FlavorQuerySet
+
+
+def sees_all(user: Any) -> bool:
+    """Say whether *user* is here what an administrator is in Nova: sees all flavors, and may change them."""
+    return bool(user.has_perm(PROMOTE))
+
+
+def visible_flavors(user: Any) -> FlavorQuerySet:
+    """Return all to a manager, else those that are open to every project or to the caller's own."""
+    promoted = Flavor.objects.promoted()
+    return promoted if sees_all(user) else promoted.filter(_open_to(user))
+
+
+def list_flavors(*, user: Any, parameters: ListParameters) -> list[Flavor]:
+    """Return the page of the visible flavors that is asked for.
+
+    Raises:
+        ParseError: there is no flavor that the marker could be.
+
+    Cost: one query, two with a marker.
+    """
+    flavors = visible_flavors(user)
+    page = _after(flavors, parameters) if parameters.marker is not None else flavors
+    if parameters.least_ram is not None:
+        page = page.filter(ram__gte=parameters.least_ram)
+    if parameters.least_disk is not None:
+        page = page.filter(disk__gte=parameters.least_disk)
+    if parameters.is_public is not None:
+        page = page.filter(_open_to(user) if parameters.is_public else Q(is_public=False))
+    sign = "-" if parameters.descending else ""
+    # Ties are broken by the row, as Nova does.
+    return list(page.order_by(f"{sign}{parameters.sort_by}", f"{sign}pk")[: parameters.limit])
+
+
+def find_flavor(*, user: Any, flavorid: str) -> Flavor:
+    """Return the visible flavor of this id. Cost: one query.
+
+    Raises:
+        NotFound: there is none.
+    """
+    flavor = visible_flavors(user).filter(flavorid=flavorid).first()
+    if flavor is None:
+        raise NotFound(f"Flavor {flavorid} could not be found.")
+    return flavor
+
+
+def extra_spec_of(flavor: Flavor, key: str) -> str:
+    """Return the value of an extra spec.
+
+    Raises:
+        NotFound: the flavor has none of this key.
+    """
+    value: str | None = flavor.extra_specs.get(key)
+    if value is None:
+        raise NotFound(f"Flavor {flavor.flavorid} has no extra specs with key {key}.")
+    return value
+
+
+def access_list_of(flavor: Flavor) -> list[str]:
+    """Return the projects on a flavor's access list. Cost: one query.
+
+    Raises:
+        NotFound: it is open to every project, and so has none.
+    """
+    if flavor.is_public:
+        raise NotFound("Access list not available for public flavors.")
+    return list(flavor.grants.filter(revoked=False).values_list("project", flat=True))
+
+
+def _open_to(user: Any) -> Q:
+    """Return the filter of what anybody may use, and of what the project may that a caller's token is for."""
+    project = getattr(user, "project_id", None)
+    if not project:
+        return Q(is_public=True)
+    return Q(is_public=True) | Q(grants__project=project, grants__revoked=False)
+
+
+def _after(flavors: FlavorQuerySet, parameters: ListParameters) -> FlavorQuerySet:
+    last = flavors.filter(flavorid=parameters.marker).first()
+    if last is None:
+        raise ParseError(f"marker [{parameters.marker}] not found")
+    key, beyond = parameters.sort_by, "lt" if parameters.descending else "gt"
+    value = getattr(last, key)
+    return flavors.filter(Q(**{f"{key}__{beyond}": value}) | Q(**{key: value, f"pk__{beyond}": last.pk}))

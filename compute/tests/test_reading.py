@@ -1,0 +1,184 @@
+"""The promoted flavors, read as those of a Nova."""
+
+from typing import Any
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from compute.tests.client import ROOT, Nova
+from flavors.models import Flavor
+from flavors.tests.factories import make_flavor
+
+
+def links(id: str) -> list[dict[str, str]]:
+    return [
+        {"rel": "self", "href": f"{ROOT}/v2.1/flavors/{id}"},
+        {"rel": "bookmark", "href": f"{ROOT}/flavors/{id}"},
+    ]
+
+
+WHOLE = {
+    "id": "nano",
+    "name": "TestNano",
+    "ram": 512,
+    "disk": 10,
+    "vcpus": 2,
+    "swap": "",
+    "OS-FLV-EXT-DATA:ephemeral": 3,
+    "OS-FLV-DISABLED:disabled": False,
+    "os-flavor-access:is_public": True,
+    "rxtx_factor": 1.0,
+    "links": links("nano"),
+}
+
+
+def make_nano(**overrides: Any) -> Flavor:
+    values = {"flavorid": "nano", "vcpus": 2, "ram": 512, "ephemeral": 3, "description": "tiny"}
+    return make_flavor(**{**values, "extra_specs": {"hw:cpu_policy": "shared"}, **overrides})
+
+
+@pytest.mark.parametrize(
+    ("version", "more"),
+    [
+        ("2.1", {}),
+        ("2.54", {}),
+        ("2.55", {"description": "tiny"}),
+        ("2.60", {"description": "tiny"}),
+        ("2.61", {"description": "tiny", "extra_specs": {"hw:cpu_policy": "shared"}}),
+        ("2.75", {"description": "tiny", "extra_specs": {"hw:cpu_policy": "shared"}, "swap": 0}),
+        ("2.96", {"description": "tiny", "extra_specs": {"hw:cpu_policy": "shared"}, "swap": 0}),
+    ],
+)
+def test_a_flavor_has_the_members_of_its_microversion_and_no_others(
+    user: Nova, version: str, more: dict[str, object]
+) -> None:
+    make_nano()
+    assert user.at(version).get("/flavors/nano").body == {"flavor": {**WHOLE, **more}}
+    assert user.at(version).get("/flavors/detail").body == {"flavors": [{**WHOLE, **more}]}
+
+
+@pytest.mark.parametrize("version", ["2.1", "2.75"])
+def test_swap_is_told_where_there_is_some(user: Nova, version: str) -> None:
+    make_nano(swap=64)
+    assert user.at(version).get("/flavors/nano").body["flavor"]["swap"] == 64
+
+
+def test_the_brief_list(user: Nova) -> None:
+    make_nano(description="")
+    assert user.get("/flavors").body == {"flavors": [{"id": "nano", "name": "TestNano", "links": links("nano")}]}
+    (listed,) = user.at("2.55").get("/flavors").body["flavors"]
+    assert listed["description"] is None
+
+
+def test_only_promoted_flavors_are_there(user: Nova) -> None:
+    make_nano(promoted=False)
+    assert user.get("/flavors").body == {"flavors": []}
+    assert user.get("/flavors/nano").fault == ("itemNotFound", 404)
+
+
+def ids(answer: Any) -> list[str]:
+    assert answer.status == 200, answer.body
+    return [flavor["id"] for flavor in answer.body["flavors"]]
+
+
+@pytest.fixture
+def several(db: None) -> None:
+    make_flavor(flavorid="c", name="alpha", ram=100, disk=3, vcpus=1)
+    make_flavor(flavorid="a", name="gamma", ram=300, disk=1, vcpus=1)
+    make_flavor(flavorid="b", name="beta", ram=200, disk=2, vcpus=2)
+    private = make_flavor(flavorid="d", name="delta", ram=400, disk=4, vcpus=4, is_public=False)
+    private.grants.create(project="p1")
+    private.grants.create(project="p2", revoked=True)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", "abc"),
+        ("?sort_dir=desc", "cba"),
+        ("?sort_key=name", "cba"),
+        ("?sort_key=memory_mb", "cba"),
+        ("?sort_key=root_gb&sort_dir=desc", "cba"),
+        ("?sort_key=vcpus", "cab"),
+        ("?sort_key=vcpus&sort_dir=desc", "bac"),
+        ("?sort_key=id", "cab"),
+        ("?limit=2", "ab"),
+        ("?limit=0", ""),
+        ("?limit=5000", "abc"),
+        ("?marker=a", "bc"),
+        ("?marker=b&sort_dir=desc", "a"),
+        ("?marker=c&sort_key=vcpus", "ab"),
+        ("?marker=b&sort_key=name&limit=1", "a"),
+        ("?minRam=200", "ab"),
+        ("?minDisk=3", "c"),
+        ("?minDisk=-1", "abc"),
+        ("?is_public=None", "abcd"),
+        ("?is_public=none", "abcd"),
+        ("?is_public=False", "d"),
+        ("?is_public=no", "d"),
+        ("?is_public=True", "abc"),
+        ("?promoted=no", "abc"),
+    ],
+)
+def test_what_a_list_may_be_asked_for(admin: Nova, several: None, query: str, expected: str) -> None:
+    assert ids(admin.get(f"/flavors{query}")) == list(expected)
+    assert ids(admin.get(f"/flavors/detail{query}")) == list(expected)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=-1", "limit=x", "marker=nobody", "sort_key=shape", "sort_dir=up", "minRam=x", "minDisk=1.5", "is_public=x"],
+)
+def test_what_makes_no_sense_is_refused(admin: Nova, several: None, query: str) -> None:
+    assert admin.get(f"/flavors?{query}").fault == ("badRequest", 400)
+
+
+def test_unknown_parameters_are_refused_from_2_75_on(admin: Nova, several: None) -> None:
+    assert ids(admin.at("2.74").get("/flavors?shape=round")) == ["a", "b", "c"]
+    assert admin.at("2.75").get("/flavors?shape=round").fault == ("badRequest", 400)
+    assert ids(admin.at("2.75").get("/flavors?limit=1")) == ["a"]
+
+
+def test_full_pages_lead_to_the_next(admin: Nova, several: None) -> None:
+    first = admin.get("/flavors/detail?limit=2&is_public=None")
+    (link,) = first.body["flavors_links"]
+    assert link["rel"] == "next"
+    assert link["href"].startswith(f"{ROOT}/v2.1/flavors/detail?")
+    second = admin.get("/" + link["href"].removeprefix("http://testserver"))
+    assert ids(first) + ids(second) == ["a", "b", "c", "d"]
+    last = admin.get("/" + second.body["flavors_links"][0]["href"].removeprefix("http://testserver"))
+    assert last.body == {"flavors": []}
+    assert "flavors_links" not in admin.get("/flavors?limit=3&marker=a").body
+
+
+def test_flavors_that_are_not_public_are_for_managers(user: Nova, admin: Nova, several: None) -> None:
+    assert ids(user.get("/flavors?is_public=None")) == ["a", "b", "c"]
+    assert user.get("/flavors/d").fault == ("itemNotFound", 404)
+    assert user.get("/flavors/d/os-extra_specs").fault == ("itemNotFound", 404)
+    assert user.get("/flavors?marker=d").fault == ("badRequest", 400)
+    assert admin.get("/flavors/d").status == 200
+
+
+def test_the_access_list_is_for_managers(user: Nova, admin: Nova, several: None) -> None:
+    assert admin.get("/flavors/d/os-flavor-access").body == {"flavor_access": [{"flavor_id": "d", "tenant_id": "p1"}]}
+    assert admin.get("/flavors/a/os-flavor-access").fault == ("itemNotFound", 404)
+    # What somebody may is asked before whether there is such a flavor.
+    assert user.get("/flavors/nobody/os-flavor-access").fault == ("forbidden", 403)
+
+
+def test_extra_specs(user: Nova) -> None:
+    make_nano()
+    assert user.get("/flavors/nano/os-extra_specs").body == {"extra_specs": {"hw:cpu_policy": "shared"}}
+    assert user.get("/flavors/nano/os-extra_specs/hw:cpu_policy").body == {"hw:cpu_policy": "shared"}
+    assert user.get("/flavors/nano/os-extra_specs/other").fault == ("itemNotFound", 404)
+    assert user.get("/flavors/nobody/os-extra_specs").fault == ("itemNotFound", 404)
+
+
+def test_a_list_costs_the_same_queries_however_long(
+    user: Nova, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(5):
+        make_flavor(flavorid=f"f{number}", name=f"f{number}")
+    user.get("/flavors")  # remembers the password
+    with django_assert_num_queries(4):  # the account, its permissions and those of its groups, the flavors
+        assert len(ids(user.get("/flavors/detail"))) == 5

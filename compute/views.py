@@ -1,0 +1,38 @@
+"""Which versions there are, and what else clients of Nova ask for."""
+
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from compute.wire import versions
+from compute.wire.links import root_of
+from compute.wire.views import ComputeView
+
+
+class _ForEverybody(ComputeView):
+    """What is answered without a credential; one that is sent is not looked at, as Nova does not."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+
+    def head(self, request: Request, **where: str) -> Response:
+        """Answer as to GET, without the body."""
+        return self.get(request, **where)  # type: ignore[attr-defined,no-any-return]
+
+
+class VersionsView(_ForEverybody):
+    """The versions of the API."""
+
+    has_microversions = False
+
+    def get(self, request: Request, node: str | None = None) -> Response:
+        """List the one that there is."""
+        return Response(versions.all_versions(root_of(request, node)))
+
+
+class VersionView(_ForEverybody):
+    """The one version of the API."""
+
+    def get(self, request: Request, node: str | None = None) -> Response:
+        """Describe it."""
+        return Response(versions.the_version(root_of(request, node)))

@@ -1,0 +1,81 @@
+"""Nova's error bodies: `{"itemNotFound": {"code": 404, "message": "…"}}`.
+
+Source: `nova.api.openstack.wsgi.Fault`; of 401, `keystonemiddleware.auth_token`.
+"""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from flavorsync_project.api.handlers import as_api_exception, headers_of, message_of
+
+logger = logging.getLogger(__name__)
+
+NAMES: Mapping[int, str] = {
+    400: "badRequest",
+    403: "forbidden",
+    404: "itemNotFound",
+    405: "badMethod",
+    409: "conflictingRequest",
+    413: "overLimit",
+    429: "overLimit",
+    501: "notImplemented",
+    503: "serviceUnavailable",
+}
+OTHER = "computeFault"
+
+NOT_AUTHENTICATED = "The request you have made requires authentication."
+UNEXPECTED = "Unexpected API Error. The log of Flavor Sync says why."
+# What Nova answers where no route leads: it comes of WebOb, and is no JSON.
+NO_ROUTE = (
+    "<html>\n <head>\n  <title>404 Not Found</title>\n </head>\n <body>\n  <h1>404 Not Found</h1>\n"
+    "  The resource could not be found.<br /><br />\n\n\n\n </body>\n</html>"
+)
+
+
+class PolicyForbids(exceptions.PermissionDenied):
+    """403: the caller's roles do not allow it; *rule* is what Nova calls that."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(f"Policy doesn't allow {rule} to be performed.")
+
+
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
+    """Return the answer to whatever a view has raised; what nobody expects is logged, and told without saying what."""
+    known = as_api_exception(error)
+    if isinstance(known, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        return _unauthorized(known)
+    status, message = (500, UNEXPECTED) if known is None else (known.status_code, message_of(known.detail))
+    if status == HTTPStatus.BAD_GATEWAY:
+        logger.warning("%d %s", status, message)
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("%d %s", status, message, exc_info=error)
+    response = Response(fault(status, message), status, headers=headers_of(known) if known else None, exception=True)
+    # Or Django would write it down besides.
+    response._has_been_logged = status >= HTTPStatus.INTERNAL_SERVER_ERROR  # type: ignore[attr-defined]
+    return response
+
+
+def fault(status: int, message: str) -> dict[str, Any]:
+    """Return the body of an error."""
+    return {NAMES.get(status, OTHER): {"code": status, "message": message}}
+
+
+def no_route() -> HttpResponse:
+    """Return the answer to a path, or to a method of one, that Nova does not have."""
+    return HttpResponse(NO_ROUTE, status=404, content_type="text/html; charset=UTF-8")
+
+
+def _unauthorized(error: exceptions.APIException) -> Response:
+    """Return the answer as Keystone's middleware gives it, which says why only where a credential was refused."""
+    refused = isinstance(error, exceptions.AuthenticationFailed)
+    message = message_of(error.detail) if refused else NOT_AUTHENTICATED
+    body = {"error": {"code": 401, "title": "Unauthorized", "message": message}}
+    challenge = f'Keystone uri="{settings.KEYSTONE_URL}"' if settings.KEYSTONE_URL else 'Basic realm="Flavor Sync"'
+    return Response(body, 401, headers={"WWW-Authenticate": challenge}, exception=True)

@@ -1,0 +1,101 @@
+"""What may be asked of a list of flavors.
+
+Source: Compute API reference, "List Flavors With Details"; `nova.api.openstack.compute.schemas.flavors.index_query`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import QueryDict
+from rest_framework import serializers
+from rest_framework.exceptions import ParseError
+
+from compute.wire.microversions import STRICT_PARAMETERS, Microversion
+
+# Nova's default of [api]max_limit
+MOST = 1000
+SORT_KEYS: Mapping[str, str] = {
+    "created_at": "created_at",
+    "description": "description",
+    "disabled": "pk",
+    "ephemeral_gb": "ephemeral",
+    "flavorid": "flavorid",
+    "id": "pk",
+    "is_public": "is_public",
+    "memory_mb": "ram",
+    "name": "name",
+    "root_gb": "disk",
+    "rxtx_factor": "rxtx_factor",
+    "swap": "swap",
+    "updated_at": "updated_at",
+    "vcpu_weight": "pk",
+    "vcpus": "vcpus",
+}
+"""Nova's sort keys, and the members of the catalogue's flavors that they stand for; no flavor here is disabled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListParameters:
+    """Which flavors of a list, in which order, and how many; `is_public` None is all of them."""
+
+    limit: int
+    marker: str | None
+    sort_by: str
+    descending: bool
+    least_ram: int | None
+    least_disk: int | None
+    is_public: bool | None
+
+
+class _Number(serializers.IntegerField):
+    """A whole number, of so many digits that a database can compare it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, max_value=2**63 - 1, **options)
+
+
+class _Parameters(serializers.Serializer[Any]):
+    limit = _Number(min_value=0)
+    marker = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+    sort_key = serializers.ChoiceField(list(SORT_KEYS), required=False)
+    sort_dir = serializers.ChoiceField(["asc", "desc"], required=False)
+    minRam = _Number(min_value=-(2**63))  # noqa: N815 — Nova's name
+    minDisk = _Number(min_value=-(2**63))  # noqa: N815 — Nova's name
+    is_public = serializers.CharField(required=False, allow_blank=True)
+
+
+def parameters_of(query: QueryDict, version: Microversion, *, sees_all: bool) -> ListParameters:
+    """Return what is asked of a list; without *sees_all* `is_public` has no meaning, and it is of the public ones.
+
+    Raises:
+        ParseError, ValidationError: a value is none; from 2.75 on, also where a parameter is unknown.
+    """
+    # A credential may be in the query.
+    given = {name: value for name, value in query.items() if name != "access_token"}
+    fields = _Parameters(data=given)
+    if version >= STRICT_PARAMETERS and (unknown := given.keys() - fields.fields.keys()):
+        raise ParseError(f"Additional properties are not allowed ({', '.join(sorted(unknown))})")
+    fields.is_valid(raise_exception=True)
+    values = fields.validated_data
+    return ListParameters(
+        limit=min(values.get("limit", MOST), MOST),
+        marker=values.get("marker"),
+        sort_by=SORT_KEYS[values.get("sort_key", "flavorid")],
+        descending=values.get("sort_dir") == "desc",
+        least_ram=values.get("minRam"),
+        least_disk=values.get("minDisk"),
+        is_public=_is_public(values.get("is_public")) if sees_all else True,
+    )
+
+
+def _is_public(text: str | None) -> bool | None:
+    if text is None:
+        return True
+    if text.lower() == "none":
+        return None
+    values = {"true": True, "t": True, "yes": True, "y": True, "on": True, "1": True}
+    values |= {"false": False, "f": False, "no": False, "n": False, "off": False, "0": False}
+    if text.strip().lower() not in values:
+        raise ParseError(f"Invalid is_public filter [{text}]")
+    return values[text.strip().lower()]

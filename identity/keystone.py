@@ -1,0 +1,108 @@
+"""The central Keystone as an identity: what its answer about a token means.
+
+What the Identity API v3 says ("Validate and show information for token") and what a Keystone 30 was seen to do is
+followed throughout.
+"""
+
+from datetime import UTC, datetime
+
+from django.conf import settings
+
+from flavorsync_project.api.urls import keystone_v3
+from identity import mappings
+from identity.documents import Document, names, part, shown, text
+from identity.exchange import Answer
+from identity.mappings import Scope
+from identity.principals import TokenUser
+from identity.providers import Provider, refused
+from identity.roles import Role
+
+# A Fernet token is a version (128) and a time, in base64: all begin like this until the year 2106.
+FERNET = "gAAAA"
+WITH_ACCESS_RULES = "it is of an application credential with access rules, which would not be enforced here"
+
+
+class Keystone(Provider):
+    """The Keystone at `KEYSTONE_URL`, where `KEYSTONE_IDENTITY` has it say who is calling."""
+
+    name = "keystone"
+    title = "Keystone"
+
+    def is_configured(self) -> bool:
+        """Say whether `KEYSTONE_IDENTITY` and `KEYSTONE_URL` are set."""
+        return bool(settings.KEYSTONE_IDENTITY and settings.KEYSTONE_URL)
+
+    def has_the_form_of(self, token: str) -> bool:
+        """Say whether it looks like a Fernet token, which no other provider's does."""
+        return token.startswith(FERNET)
+
+    def configuration(self) -> str:
+        """Return where it is, and what its roles are here."""
+        return "\n".join(
+            [settings.KEYSTONE_URL, *settings.KEYSTONE_MANAGERS, "operators", *settings.KEYSTONE_OPERATORS]
+        )
+
+    def seconds_to_remember(self) -> int:
+        """Return `KEYSTONE_CACHE_SECONDS`."""
+        return int(settings.KEYSTONE_CACHE_SECONDS)
+
+    def identify(self, token: str) -> TokenUser:
+        """Return the user of the answer to `GET /v3/auth/tokens`, which the token itself may ask.
+
+        `OpenStack-Identity-Access-Rules` is not sent: it would promise to enforce the access rules of an application
+        credential. Without it Keystone does not know (404) a token of one that has any.
+
+        Raises: AuthenticationFailed for 400, 401, 403 and 404 in Keystone's own words, and for a token with access
+        rules; ServiceUnavailable for whatever is not Keystone's.
+        """
+        if not (token.isascii() and token.isprintable()):  # which no header could hold
+            raise refused()
+        answer = self.fetch(
+            f"{keystone_v3(settings.KEYSTONE_URL)}/auth/tokens?nocatalog",
+            headers={"X-Auth-Token": token, "X-Subject-Token": token},
+            verify=settings.OPENSTACK_VERIFY,
+        )
+        return self._user(self._judge(answer))
+
+    def _judge(self, answer: Answer) -> Document:
+        """Return what Keystone says of the token."""
+        document = answer.document or {}
+        # In its own words: a proxy, or a KEYSTONE_URL that leads elsewhere, does not know any token.
+        if answer.status in (400, 401, 403, 404) and "error" in document:
+            raise refused(f"it was revoked, or {WITH_ACCESS_RULES}" if answer.status == 404 else "")
+        token = part(document, "token")
+        if answer.status != 200 or not token:
+            raise self.unavailable(f"status {answer.status}, with a body that is {'' if token else 'not '}Keystone's")
+        if part(token, "application_credential").get("access_rules"):
+            raise refused(WITH_ACCESS_RULES)
+        return token
+
+    def _user(self, token: Document) -> TokenUser:
+        user = part(token, "user")
+        expires_at = _moment(text(token, "expires_at"))
+        if not text(user, "id").strip() or expires_at is None:
+            raise self.unavailable("200 without a user or an expiry")
+        held, scope = names(token, "roles"), Scope.of(token)
+        owned_nodes = mappings.owned_nodes(settings.KEYSTONE_OPERATORS, held, scope)
+        roles = {Role.INFRASTRUCTURE_OWNER.value} if owned_nodes else set()
+        if mappings.is_manager(settings.KEYSTONE_MANAGERS, held, scope):
+            roles.add(Role.INFRASTRUCTURE_MANAGER.value)
+        return TokenUser(
+            provider=self.name,
+            id=text(user, "id"),
+            username=shown(f"{text(user, 'name')}@{text(part(user, 'domain'), 'name')}"),
+            email="",
+            roles=frozenset(roles),
+            owned_nodes=owned_nodes,
+            expires_at=expires_at,
+            grants=tuple(shown(f"{role}@{scope}") for role in held),
+        )
+
+
+def _moment(value: str) -> datetime | None:
+    """Return a time as Keystone writes it, such as 2026-11-29T16:30:00.000000Z; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,68 @@
+"""`manage.py check_identity`: what somebody with this token may be here, and why not more."""
+
+import getpass
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+from rest_framework.exceptions import AuthenticationFailed
+
+from flavorsync_project.api.errors import ServiceUnavailable
+from flavorsync_project.console import commands
+from identity import tokens
+from identity.keystone import Keystone
+from identity.principals import TokenUser
+
+NOTHING_FITS = {
+    Keystone.name: "none: no entry of KEYSTONE_MANAGERS or KEYSTONE_OPERATORS fits what the token has",
+}
+
+
+class Command(commands.Command):
+    """Ask the identity providers about a token."""
+
+    help = (
+        "Ask the identity providers whose token this is, and say what that makes of its bearer here: who, with which "
+        "roles and nodes, until when; or why not. The token is read from the file, from standard input, or typed; "
+        "nothing that is remembered of it counts. Fails when it is not valid here."
+    )
+    examples = (
+        "./manage.py check_identity --token-file token.txt",
+        "openstack token issue -f value -c id | ./manage.py check_identity",
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare where the token is."""
+        parser.add_argument("--token-file", metavar="FILE", help="read the token from this file, not standard input")
+
+    def handle(self, *args: Any, token_file: str | None, **options: Any) -> None:
+        """Ask, and print a line for each thing that is known."""
+        try:
+            user = tokens.ask(_token(token_file))
+        except (AuthenticationFailed, ServiceUnavailable) as error:
+            raise CommandError(str(error.detail)) from None
+        for word, what in _lines(user):
+            self.stdout.write(f"{word:6} {what}")
+
+
+def _lines(user: TokenUser) -> Iterator[tuple[str, str]]:
+    yield "who", f"{user}, {user.id} of {tokens.PROVIDERS[user.provider].title}"
+    yield "has", ", ".join(user.grants) or "no role"
+    yield "roles", ", ".join(sorted(user.roles)) or NOTHING_FITS.get(user.provider, "none")
+    yield "nodes", ", ".join(sorted(user.owned_nodes)) or "none"
+    yield "until", user.expires_at.isoformat() if user.expires_at else "the provider does not tell"
+
+
+def _token(file: str | None) -> str:
+    if file is None and sys.stdin.isatty():
+        return getpass.getpass("Token: ").strip()
+    try:
+        text = sys.stdin.read() if file is None else Path(file).read_text(encoding="ascii")
+    except UnicodeDecodeError:
+        raise CommandError(f"The file {file} holds no token: it is not plain text.") from None
+    except OSError as error:
+        raise CommandError(f"The file {file} cannot be read: {error.strerror}.") from None
+    return text.strip()

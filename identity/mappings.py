@@ -1,0 +1,144 @@
+"""Which Keystone role in which scope is which role here: the entries of KEYSTONE_MANAGERS and KEYSTONE_OPERATORS.
+
+An entry is `ROLE@system`, `ROLE@project:NAME/DOMAIN` or `ROLE@project:ID`, where DOMAIN is a name or an id. In those of
+the operators `{node}` stands for the name of the node that whoever has the role operates. A role alone means nothing:
+whoever owns a cloud may give themselves any role in a project of their own.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+
+from identity.documents import Document, is_unicode, part, text
+
+NODE = "{node}"
+_ENTRY = re.compile(r"([^@]+)@(?:(system)|project:(?:(.+)/([^/]+)|([^/]+)))")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a Keystone token is for: the system, a project, or nothing that means anything here."""
+
+    is_system: bool = False
+    project_id: str = ""
+    project: str = ""
+    domain_id: str = ""
+    domain: str = ""
+
+    @classmethod
+    def of(cls, token: Document) -> "Scope":
+        """Return the scope of a token, as Keystone shows it."""
+        project = part(token, "project")
+        domain = part(project, "domain")
+        return cls(
+            is_system=part(token, "system").get("all") is True,
+            project_id=text(project, "id"),
+            project=text(project, "name"),
+            domain_id=text(domain, "id"),
+            domain=text(domain, "name"),
+        )
+
+    def __str__(self) -> str:
+        if self.is_system:
+            return "system"
+        return f"project:{self.project}/{self.domain}" if self.project_id else ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A role in a scope: the parts of one entry, "" for those that it does not have."""
+
+    role: str
+    is_system: bool = False
+    project: str = ""
+    domain: str = ""
+    project_id: str = ""
+
+    @classmethod
+    def read(cls, entry: str) -> "Entry":
+        """Return what an entry says.
+
+        Raises: ValueError, with what is wrong with it.
+        """
+        parts = _ENTRY.fullmatch(entry)
+        if not parts:
+            raise ValueError("it is not ROLE@system, ROLE@project:NAME/DOMAIN or ROLE@project:ID")
+        role, system, project, domain, project_id = (found or "" for found in parts.groups())
+        if NODE in project_id:
+            raise ValueError(f"the project {project_id} lacks its domain: {project_id}/DOMAIN")
+        return cls(role, bool(system), project, domain, project_id)
+
+    def match(self, role: str, scope: Scope) -> str | None:
+        """Return the node that `{node}` stands for where the role in the scope is this one, "" without; else None."""
+        if self.is_system or scope.is_system:
+            found = [_match(self.role, role)] if self.is_system and scope.is_system else [None]
+        elif self.project_id:
+            found = [_match(self.role, role), _match(self.project_id, scope.project_id)]
+        else:
+            domain = _match(self.domain, scope.domain)
+            found = [
+                _match(self.role, role),
+                _match(self.project, scope.project),
+                _match(self.domain, scope.domain_id) if domain is None else domain,
+            ]
+        return None if None in found else "".join(node for node in found if node)
+
+
+def read_manager(entry: str) -> Entry:
+    """Return what an entry of KEYSTONE_MANAGERS says.
+
+    Raises: ValueError, with what is wrong with it.
+    """
+    if NODE in entry:
+        raise ValueError(f"{NODE} means nothing there: a manager is one for all nodes")
+    return Entry.read(entry)
+
+
+def read_operator(entry: str) -> Entry:
+    """Return what an entry of KEYSTONE_OPERATORS says.
+
+    Raises: ValueError, with what is wrong with it.
+    """
+    if entry.count(NODE) != 1:
+        raise ValueError(f"it must name the node that the role is for, once, as {NODE}")
+    return Entry.read(entry)
+
+
+def is_manager(entries: Iterable[str], roles: Iterable[str], scope: Scope) -> bool:
+    """Say whether one of the roles in the scope makes a manager."""
+    roles = list(roles)
+    return any(entry.match(role, scope) is not None for entry in _managers(tuple(entries)) for role in roles)
+
+
+def owned_nodes(entries: Iterable[str], roles: Iterable[str], scope: Scope) -> frozenset[str]:
+    """Return the nodes that one of the roles in the scope makes an operator of."""
+    roles = list(roles)
+    found = {entry.match(role, scope) for entry in _operators(tuple(entries)) for role in roles}
+    return frozenset(node for node in found if node and is_unicode(node))
+
+
+@lru_cache
+def _managers(entries: tuple[str, ...]) -> list[Entry]:
+    return [read for entry in entries for read in _right(read_manager, entry)]
+
+
+@lru_cache
+def _operators(entries: tuple[str, ...]) -> list[Entry]:
+    return [read for entry in entries for read in _right(read_operator, entry)]
+
+
+def _right(read: Callable[[str], Entry], entry: str) -> Iterator[Entry]:
+    """Yield the entry, unless it is malformed: that grants nothing, and the check of the settings says so."""
+    with suppress(ValueError):
+        yield read(entry)
+
+
+def _match(pattern: str, value: str) -> str | None:
+    """Return what `{node}` stands for where the value is as the pattern says, "" where it has none; else None."""
+    before, placeholder, after = pattern.partition(NODE)
+    if not placeholder:
+        return "" if value == pattern else None
+    fits = value.startswith(before) and value.endswith(after) and len(value) > len(before) + len(after)
+    return value[len(before) : len(value) - len(after)] if fits else None

@@ -1,0 +1,120 @@
+"""Whose token is this? The identity providers are asked, and what they say is remembered for a while.
+
+No token is ever logged or kept: what is remembered is found by a digest.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from django.core.cache import cache
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from rest_framework.exceptions import AuthenticationFailed, Throttled
+
+from flavorsync_project.api.errors import ServiceUnavailable
+from flavorsync_project.api.request_id import RedactTokensFilter, note_secret
+from identity.keyrock import Keyrock
+from identity.keystone import Keystone
+from identity.metrics import VALIDATIONS, counted
+from identity.principals import TokenUser
+from identity.providers import Provider, refused
+from identity.throttling import TokenFailureThrottle
+
+logger = logging.getLogger(__name__)
+
+# Keyrock's tokens have 40 characters and Keystone's some 200; a JSON Web Token some thousand.
+MAX_TOKEN_CHARACTERS = 8_000
+
+PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (Keyrock(), Keystone())}
+
+
+def validate(token: str, *, address: str = "") -> TokenUser:
+    """Return the user who bears the token, and who calls from this address, if it is known.
+
+    None for a token found valid a while ago (`Provider.seconds_to_remember`, and never longer than it lives); else as
+    `ask`. Refusals are not remembered, since with its database down Keyrock refuses valid tokens, too; they are
+    counted for the address.
+
+    Raises: as `ask`; Throttled, unasked, after too many refusals. A remembered token gets in all the same.
+    """
+    _require_form(token)
+    key = _cache_key(token)
+    if remembered := cache.get(key):
+        user = TokenUser(**remembered)
+        VALIDATIONS.labels(user.provider, "remembered").inc()
+        return user
+    user = _ask_unless_too_many(token, address)
+    cache.set(key, asdict(user), _seconds_to_remember(user))
+    return user
+
+
+def ask(token: str) -> TokenUser:
+    """Return the user who bears the token, whatever is remembered of it.
+
+    With several providers the one that the token's form points to is asked first, then the others until one knows it.
+
+    Raises: AuthenticationFailed when the token is not valid here; ServiceUnavailable when it could be that of a
+    provider that did not answer, or not as it should.
+
+    Cost: one upstream call for each provider asked, two when a reused connection turns out to be broken.
+    """
+    _require_form(token)
+    note_secret(token)
+    errors: list[AuthenticationFailed | ServiceUnavailable] = []
+    for provider in _in_order(token):
+        try:
+            with counted(provider.name):
+                return provider.identify(token)
+        except (AuthenticationFailed, ServiceUnavailable) as error:
+            errors.append(error)
+    raise next((error for error in errors if isinstance(error, ServiceUnavailable)), errors[0])
+
+
+def hide_tokens_in_logs() -> None:
+    """Cut the token out of the URLs that urllib3 logs, whatever handlers a deployment may have."""
+    for name in ("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry"):
+        logging.getLogger(name).addFilter(RedactTokensFilter())
+
+
+def _ask_unless_too_many(token: str, address: str) -> TokenUser:
+    throttle = TokenFailureThrottle(address)
+    try:
+        throttle.check()
+        return ask(token)
+    except Throttled:
+        VALIDATIONS.labels(_in_order(token)[0].name, "throttled").inc()
+        raise
+    except AuthenticationFailed:
+        throttle.record_failure()
+        raise
+
+
+def _require_form(token: str) -> None:
+    if not token or len(token) > MAX_TOKEN_CHARACTERS:
+        raise refused()
+
+
+def _in_order(token: str) -> Sequence[Provider]:
+    """Return the providers that are configured, first the one that the token's form points to."""
+    configured = [provider for provider in PROVIDERS.values() if provider.is_configured()]
+    if not configured:
+        logger.error("Neither KEYROCK_URL nor KEYSTONE_IDENTITY is set: no token can be checked")
+        raise ServiceUnavailable(
+            "This service has no identity provider configured (KEYROCK_URL, KEYSTONE_IDENTITY): it cannot check tokens."
+        )
+    return sorted(configured, key=lambda provider: not provider.has_the_form_of(token))
+
+
+def _seconds_to_remember(user: TokenUser) -> float:
+    seconds = PROVIDERS[user.provider].seconds_to_remember()
+    if user.expires_at is None:
+        return seconds
+    return min(seconds, (user.expires_at - timezone.now()).total_seconds())
+
+
+def _cache_key(token: str) -> str:
+    """Return a digest of the token and of what else the outcome depends on."""
+    configuration = "\n\n".join(provider.configuration() for provider in PROVIDERS.values() if provider.is_configured())
+    digest = salted_hmac(f"identity.tokens\n{configuration}", token, algorithm="sha256").hexdigest()
+    return f"identity.tokens.{digest}"
