@@ -193,13 +193,15 @@ def test_each_page_says_where_it_is(admin_client: Client) -> None:
     flavor = make_flavor(name="a", flavorid="a")
     flavors = [reverse("admin:index"), reverse("admin:app_list", args=["flavors"]), FLAVORS]
     compare = reverse("admin:flavors_flavor_compare")
+    make_installation(flavor, "Crete")
+    promote = {"do": "promote", "flavorid": "a", "node": "Crete", "next": compare}
     change = reverse("admin:flavors_flavor_change", args=[flavor.pk])
     asked = {"_selected_action": [flavor.pk], "action": "install_flavors"}
     for answer, where in (
         (admin_client.get(MAP), flavors),
         (admin_client.get(cell(flavor, "Crete")), [*flavors, MAP]),
         (admin_client.get(compare), flavors),
-        (admin_client.post(compare + "change/", {"do": "promote", "next": compare}), [*flavors, compare]),
+        (admin_client.post(compare + "change/", promote), [*flavors, compare]),
         (admin_client.post(FLAVORS, asked), flavors),
         (admin_client.post(FLAVORS, asked | {"next": change}), [*flavors, change]),
         (admin_client.get(page_of(run)), [*flavors[:2], RUNS]),
