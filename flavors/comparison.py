@@ -11,6 +11,8 @@ State = SyncOutcome.State
 
 EXTRA_SPECS = "extra_specs"
 
+Dropped = Mapping[str, Collection[str]]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
@@ -38,11 +40,13 @@ class Difference:
 class Wanted:
     """A flavor of the catalogue as one node shall have it.
 
-    `recorded_as` is the id under which the catalogue knows the node to have it, "" when it does not.
+    `recorded_as` is the id under which the catalogue knows the node to have it, "" when it does not. `dropped` are the
+    values, by key, that its extra specs had in the catalogue before: a node that still has one had it from there.
     """
 
     flavor: Flavor
     recorded_as: str = ""
+    dropped: Dropped = field(default_factory=dict)
 
     @property
     def nova(self) -> NovaFlavor:
@@ -110,7 +114,9 @@ def compare(wanted: Wanted, node: NodeFlavors, *, exact: bool = False, of_others
     namesake = node.named(nova.name)
     if has is None:
         return _without_id(wanted, nova, namesake, node, exact=exact, of_others=of_others)
-    differences = differences_between(nova, has, exact=exact, descriptions=node.keeps_descriptions)
+    differences = differences_between(
+        nova, has, exact=exact, descriptions=node.keeps_descriptions, dropped=wanted.dropped
+    )
     return Finding(
         wanted=wanted,
         state=State.DIFFERENT if differences else State.IN_SYNC,
@@ -122,11 +128,17 @@ def compare(wanted: Wanted, node: NodeFlavors, *, exact: bool = False, of_others
 
 
 def differences_between(
-    wanted: NovaFlavor, has: NovaFlavor, *, exact: bool = False, descriptions: bool = True
+    wanted: NovaFlavor,
+    has: NovaFlavor,
+    *,
+    exact: bool = False,
+    descriptions: bool = True,
+    dropped: Dropped | None = None,
 ) -> tuple[Difference, ...]:
     """Return in what *has* is not as *wanted*, the ids apart: numbers and texts first, then extra specs by key.
 
-    Extra specs that Nova does not show (None) are taken for none: absent is not known to be equal.
+    Extra specs that Nova does not show (None) are taken for none: absent is not known to be equal. One that the
+    catalogue does not name is the node's own, unless its value is one that was *dropped*.
     """
     members = [member for member in NOVA_MEMBERS if descriptions or member != "description"]
     differences = [
@@ -135,7 +147,8 @@ def differences_between(
         if getattr(has, member) != getattr(wanted, member)
     ]
     ours, theirs = dict(wanted.extra_specs or {}), dict(has.extra_specs or {})
-    keys = ours.keys() | theirs.keys() if exact else ours.keys()
+    left_over = {key for key, values in (dropped or {}).items() if theirs.get(key) in values}
+    keys = ours.keys() | (theirs.keys() if exact else left_over)
     differences += [
         Difference(member=f"{EXTRA_SPECS}.{key}", node=theirs.get(key), catalogue=ours.get(key))
         for key in sorted(keys)

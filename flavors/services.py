@@ -1,6 +1,6 @@
 """What happens to the flavors of the catalogue."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -227,8 +227,8 @@ def record_unseen(*, flavor: Flavor, infrastructure: Infrastructure) -> None:
         raise Conflict(f"A node has a flavor of the id {flavor.flavorid} already.") from error
 
 
-def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavorid: str) -> None:
-    """Write down that a cloud's Nova has the flavor, and under which id.
+def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavorid: str, made: bool = False) -> None:
+    """Write down that a cloud's Nova has the flavor, under which id, and whether a synchronisation has *made* it.
 
     Raises:
         NotFound: somebody else has just deleted the flavor.
@@ -241,7 +241,7 @@ def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavo
     def write() -> None:
         if not Flavor.objects.select_for_update().filter(pk=flavor.pk).exists():
             raise _gone(flavor)
-        sightings.write([sightings.installed(flavor, infrastructure, flavorid=flavorid)])
+        sightings.write([sightings.installed(flavor, infrastructure, flavorid=flavorid, made=made)])
 
     try:
         write_certainly(write, is_written=lambda: _is_installed(flavor, [infrastructure], flavorid))
@@ -250,13 +250,18 @@ def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavo
 
 
 def record_repairs(
-    *, infrastructure: Infrastructure, installed: Mapping[Flavor, str], outcomes: Sequence[SyncOutcome]
+    *,
+    infrastructure: Infrastructure,
+    installed: Mapping[Flavor, str],
+    outcomes: Sequence[SyncOutcome],
+    made: Collection[Flavor] = (),
 ) -> None:
     """Write down what a synchronisation run has done in a cloud, and what its Nova has now; all of it or nothing.
 
     Args:
         installed: by flavor, its id there.
         outcomes: at least one, stored, of which the result, the reason and the seconds are written.
+        made: those of the flavors that were created there, and not found.
 
     Raises:
         IntegrityError: somebody else has just deleted one of the flavors, or another flavor of the catalogue
@@ -268,7 +273,10 @@ def record_repairs(
 
     def write() -> None:
         sightings.write(
-            [sightings.installed(flavor, infrastructure, flavorid=flavorid) for flavor, flavorid in installed.items()]
+            [
+                sightings.installed(flavor, infrastructure, flavorid=flavorid, made=flavor in made)
+                for flavor, flavorid in installed.items()
+            ]
         )
         _write_results(outcomes)
 

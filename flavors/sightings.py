@@ -43,7 +43,8 @@ class Seen:
     """What was seen of a flavor in a node.
 
     `flavorid` is the id there by which the catalogue is to know it from now on, or `NOT_KNOWN`; None leaves that as
-    it is. `id_there` is the id under which it was found, and `looked_for` the one under which it should be.
+    it is. `id_there` is the id under which it was found, and `looked_for` the one under which it should be. `made` is
+    whether a synchronisation has just created it there.
     """
 
     flavor: Flavor
@@ -53,6 +54,7 @@ class Seen:
     flavorid: str | None = None
     id_there: str = ""
     looked_for: str = ""
+    made: bool = False
 
     @property
     def key(self) -> Key:
@@ -65,10 +67,17 @@ class Seen:
         return row is None or self.flavorid is not None or told != (row.state, row.digest, row.differences)
 
 
-def installed(flavor: Flavor, infrastructure: Infrastructure, *, flavorid: str = "") -> Seen:
+def installed(flavor: Flavor, infrastructure: Infrastructure, *, flavorid: str = "", made: bool = False) -> Seen:
     """Return what is to be seen of a flavor that a node was just made to have, under its own id or another."""
     flavorid = flavorid or flavor.flavorid
-    return Seen(flavor=flavor, infrastructure=infrastructure, state=State.IN_SYNC, flavorid=flavorid, id_there=flavorid)
+    return Seen(
+        flavor=flavor,
+        infrastructure=infrastructure,
+        state=State.IN_SYNC,
+        flavorid=flavorid,
+        id_there=flavorid,
+        made=made,
+    )
 
 
 def found(finding: Finding, infrastructure: Infrastructure) -> Seen:
@@ -191,7 +200,8 @@ def write(seen: Collection[Seen], *, as_of: datetime | None = None) -> None:
         new = _not_of_others(new, rows, known)
     changed = [_row(each, rows.get(each.key), known.get(each.key), as_of or timezone.now()) for each in new]
     _write_rows(changed)
-    _write_installations(changed, known, {each.key for each in new if each.flavorid or each.id_there})
+    found_here = {each.key: each.made for each in new if each.flavorid or each.id_there}
+    _write_installations(changed, known, found_here)
 
 
 def forget(flavor: Flavor, infrastructures: Collection[Infrastructure]) -> None:
@@ -280,8 +290,13 @@ def _write_rows(rows: Sequence[Sighting]) -> None:
     )
 
 
-def _write_installations(rows: Sequence[Sighting], known: Mapping[Key, Installation], found: Collection[Key]) -> None:
-    """Have the nodes that have a flavor by the catalogue's knowledge be among its nodes, and no other ones."""
+def _write_installations(
+    rows: Sequence[Sighting], known: Mapping[Key, Installation], found: Mapping[Key, bool]
+) -> None:
+    """Have the nodes that have a flavor by the catalogue's knowledge be among its nodes, and no other ones.
+
+    *found* are those where it was found, and whether that is because it was just made there.
+    """
     gone, come = [], []
     for row in rows:
         key = (row.flavor_id, row.infrastructure_id)
@@ -297,6 +312,11 @@ def _write_installations(rows: Sequence[Sighting], known: Mapping[Key, Installat
         Installation.objects.filter(pk__in=gone).delete()
     if come:
         Installation.objects.bulk_create(
-            Installation(flavor_id=row.flavor_id, infrastructure_id=row.infrastructure_id, flavorid=row.flavorid)
+            Installation(
+                flavor_id=row.flavor_id,
+                infrastructure_id=row.infrastructure_id,
+                flavorid=row.flavorid,
+                made=found[row.flavor_id, row.infrastructure_id],
+            )
             for row in come
         )

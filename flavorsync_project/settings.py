@@ -245,6 +245,8 @@ if TASKS_REDIS_URL:
 COMPUTE_API: bool = ENVIRONMENT["COMPUTE_API"]
 # Where clients find /compute, when that is not where they say they have found it
 COMPUTE_PUBLIC_URL: str = ENVIRONMENT["COMPUTE_PUBLIC_URL"]
+# How long after the last change that came this way the flavors are brought to the nodes
+COMPUTE_SETTLE_SECONDS: float = ENVIRONMENT["COMPUTE_SETTLE_SECONDS"]
 
 
 # The API

@@ -21,6 +21,10 @@ from flavorsync_project.settings import *  # noqa: E402, F403
 # The real one takes a third of a second for each password, on purpose. Tests of the hashing name it themselves.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
+# Every test client is a service that starts, and would list all static files first: that takes four times as long as
+# to answer. This way they are looked up as they are asked for.
+WHITENOISE_AUTOREFRESH = True
+
 # In a file, as everywhere else: one in memory has one connection, and synchronisation runs have one per node.
 if "sqlite" in DATABASES["default"]["ENGINE"]:  # noqa: F405
     DATABASES["default"]["TEST"] = {"NAME": f"{tempfile.gettempdir()}/flavorsync-test-{os.getpid()}.sqlite3"}  # noqa: F405

@@ -112,7 +112,7 @@ class World:
     @contextmanager
     def fresh(self) -> Iterator[None]:
         """Undo afterwards whatever happens meanwhile; begin with nothing in the caches."""
-        for cache in caches.all(initialized_only=True):
+        for cache in caches.all():
             cache.clear()
         self.clouds[OWN].has(PRIVATE, PUBLIC, INSTALLED)
         self.clouds[FOREIGN].has(FOREIGN_PRIVATE, FOREIGN_PUBLIC)
