@@ -1,10 +1,12 @@
 """Installing where a node is known to have the flavor: the node is asked, and what it has is what is told and done."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from flavors import lifecycle
 from flavors.installing import Installed, install_flavor
@@ -15,10 +17,13 @@ from flavors.tests.drift import document_of
 from flavors.tests.factories import make_flavor, make_installation
 from flavors.tests.test_admin_actions import act, nodes
 from flavors.tests.test_lifecycle_unit import OPERATOR, OTHER
-from infrastructures.models import Infrastructure
+from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import CloudUnavailable, FlavorConflict
+from infrastructures.openstack.records import NovaFlavor
+from infrastructures.replacements import settle_replacements
+from infrastructures.services import open_nova
 from infrastructures.tests.cloud import Federation, RegisteredCloud
-from infrastructures.tests.factories import make_registered
+from infrastructures.tests.factories import make_registered, make_replacement
 from infrastructures.tests.shell import shell
 
 pytestmark = pytest.mark.django_db
@@ -139,6 +144,29 @@ def test_it_is_asked_for_by_the_id_that_it_has_there(flavor: Flavor, spain2: Reg
     (outcome,) = install_flavor(flavor=flavor, infrastructures=in_spain2())
     assert outcome.result is Installed.CREATED
     assert Installation.objects.get().flavorid == "42"
+
+
+@pytest.mark.parametrize("id", ["42", "a1b2"])
+def test_what_is_there_stays_though_its_deletion_may_still_come(
+    flavor: Flavor, spain2: RegisteredCloud, id: str
+) -> None:
+    """Whole, with the extra specs that are the node's own."""
+    Installation.objects.update(flavorid=id)
+    spain2.flavors[id] = document_of(flavor, id=id, extra_specs={"quota:vif": "1"})
+    (node,) = in_spain2()
+    make_replacement(
+        infrastructure=node,
+        flavorid=id,
+        old=None,
+        new=None,
+        goal=Replacement.Goal.NONE,
+        unsure_until=timezone.now() + timedelta(minutes=1),
+    )
+    (outcome,) = install_flavor(flavor=flavor, infrastructures=[node])
+    assert outcome.result is Installed.PRESENT
+    before = spain2.flavors.pop(id)
+    settle_replacements(infrastructure=node, nova=open_nova(node))
+    assert NovaFlavor.from_nova(spain2.flavors[id]) == NovaFlavor.from_nova(before)
 
 
 @pytest.mark.parametrize(
