@@ -134,4 +134,4 @@ def _hosts(node: NodeState) -> dict[str, Any] | None:
 
 def _written(moment: datetime | None) -> str | None:
     """Return a time as Nova writes it: in UTC, without saying so."""
-    return moment and f"{moment:%Y-%m-%dT%H:%M:%S.%f}"
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}" if moment else None
