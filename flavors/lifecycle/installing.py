@@ -15,6 +15,7 @@ from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import CloudError, FlavorConflict
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
+from infrastructures.replacements import journal
 from infrastructures.replacements.changes import creating_in_each_cloud
 
 
@@ -28,14 +29,19 @@ class Installed(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class _Attempt:
-    """What came of installing a flavor: how the cloud has it, under which id; or what it has instead, and the error."""
+    """What came of installing a flavor: how the cloud has it, and as what; or what it has instead, and the error."""
 
     came: Installed | None = None
-    flavorid: str = ""
+    has: NovaFlavor | None = None
     instead: State | None = None
     differences: Sequence[Difference] = ()
     id_there: str = ""
     error: CloudError | None = None
+
+    @property
+    def flavorid(self) -> str:
+        """Return the id under which the cloud has it, "" where it has not."""
+        return self.has.id if self.has else ""
 
     def as_seen(self, flavor: Flavor, infrastructure: Infrastructure) -> Seen | None:
         """Return what was seen, None where nothing was."""
@@ -78,9 +84,10 @@ def install_flavor(*, flavor: Flavor, infrastructures: Sequence[Infrastructure])
                 infrastructures,
                 wanted,
                 lambda nova, create: _attempt(nova, wanted, known.get(nova.region.name), create),
-                judge=lambda attempt: (attempt.flavorid == wanted.id, attempt.error),
+                judge=lambda attempt: (attempt.has if attempt.flavorid == wanted.id else None, attempt.error),
             )
             attempts = {each.infrastructure: each.result or _Attempt(error=each.error) for each in outcomes}
+            _have_stay(attempts, wanted)
             given.update(node for node, attempt in attempts.items() if attempt.came is Installed.CREATED)
             noted = {
                 node: attempt
@@ -98,6 +105,16 @@ def install_flavor(*, flavor: Flavor, infrastructures: Sequence[Infrastructure])
         Outcome(infrastructure=node, result=Installed.CREATED if node in given else attempt.came, error=attempt.error)
         for node, attempt in again_when_not_written(install).items()
     ]
+
+
+def _have_stay(attempts: Mapping[Infrastructure, _Attempt], wanted: NovaFlavor) -> None:
+    """Have what is there under other ids stay, though somebody's deletion of it may still come.
+
+    Cost: one query for each cloud where that is so.
+    """
+    for node, attempt in attempts.items():
+        if attempt.has and attempt.has.id != wanted.id:
+            journal.want([node], [attempt.has])
 
 
 def preview_installation(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> list[Outcome[Installed]]:
@@ -131,19 +148,19 @@ def _attempt(nova: Nova, wanted: NovaFlavor, known_as: str | None, create: Calla
             differences = differences_between(wanted, has, descriptions=nova.keeps_descriptions)
             state = State.DIFFERENT if differences else None
             return _Attempt(instead=state, differences=differences, id_there=has.id, error=error)
-        return _Attempt(came=Installed.ADOPTED, flavorid=has.id)
+        return _Attempt(came=Installed.ADOPTED, has=has)
     except CloudError as error:
         if known_as is None:
             raise
         return _Attempt(instead=State.MISSING, error=error)
-    return _Attempt(came=Installed.CREATED, flavorid=wanted.id)
+    return _Attempt(came=Installed.CREATED, has=wanted)
 
 
 def _compared(nova: Nova, wanted: NovaFlavor, has: NovaFlavor) -> _Attempt:
     """Say whether what Nova has under the known id is *wanted*; other extra specs are the cloud's own."""
     differences = differences_between(wanted, has, descriptions=nova.keeps_descriptions)
     if not differences:
-        return _Attempt(came=Installed.PRESENT, flavorid=has.id)
+        return _Attempt(came=Installed.PRESENT, has=has)
     error = _other_values(nova, has)
     return _Attempt(instead=State.DIFFERENT, differences=differences, id_there=has.id, error=error)
 

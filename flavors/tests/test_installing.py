@@ -1,10 +1,12 @@
 """Installing where a node is known to have the flavor: the node is asked, and what it has is what is told and done."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from flavors.catalogue.sightings import State
 from flavors.lifecycle import writing
@@ -13,11 +15,14 @@ from flavors.models import Flavor, Installation, Sighting
 from flavors.synchronisation import compare_nodes
 from flavors.tests.test_admin_actions import act, nodes
 from flavors.tests.test_lifecycle_unit import OPERATOR, OTHER
-from infrastructures.models import Infrastructure
+from infrastructures.clouds import open_nova
+from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import CloudUnavailable, FlavorConflict
+from infrastructures.openstack.records import NovaFlavor
+from infrastructures.replacements.replacing import settle_replacements
 from testing.cloud import Federation, RegisteredCloud
 from testing.flavors import document_of, make_flavor, make_installation
-from testing.infrastructures import make_registered
+from testing.infrastructures import make_registered, make_replacement
 from testing.shell import shell
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +143,29 @@ def test_it_is_asked_for_by_the_id_that_it_has_there(flavor: Flavor, spain2: Reg
     (outcome,) = install_flavor(flavor=flavor, infrastructures=in_spain2())
     assert outcome.result is Installed.CREATED
     assert Installation.objects.get().flavorid == "42"
+
+
+@pytest.mark.parametrize("id", ["42", "a1b2"])
+def test_what_is_there_stays_though_its_deletion_may_still_come(
+    flavor: Flavor, spain2: RegisteredCloud, id: str
+) -> None:
+    """Whole, with the extra specs that are the node's own."""
+    Installation.objects.update(flavorid=id)
+    spain2.flavors[id] = document_of(flavor, id=id, extra_specs={"quota:vif": "1"})
+    (node,) = in_spain2()
+    make_replacement(
+        infrastructure=node,
+        flavorid=id,
+        old=None,
+        new=None,
+        goal=Replacement.Goal.NONE,
+        unsure_until=timezone.now() + timedelta(minutes=1),
+    )
+    (outcome,) = install_flavor(flavor=flavor, infrastructures=[node])
+    assert outcome.result is Installed.PRESENT
+    before = spain2.flavors.pop(id)
+    settle_replacements(infrastructure=node, nova=open_nova(node))
+    assert NovaFlavor.from_nova(spain2.flavors[id]) == NovaFlavor.from_nova(before)
 
 
 @pytest.mark.parametrize(

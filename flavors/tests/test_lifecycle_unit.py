@@ -103,6 +103,8 @@ def watched(federation: Federation) -> Iterator[list[str]]:
             "infrastructures_replacement": "journal",
             "flavors_installation": "installation",
             "flavors_sighting": "sighting",
+            "flavors_droppedspec": "dropped spec",
+            "flavors_grant": "grant",
             "flavors_flavor": "flavor",
         }
         if verb in ("INSERT", "UPDATE", "DELETE"):
@@ -117,7 +119,8 @@ def watched(federation: Federation) -> Iterator[list[str]]:
 
 INSTALL = ["INSERT sighting", "INSERT installation"]
 PUT_IN = ["INSERT flavor", *INSTALL]
-TAKE_OUT = ["DELETE sighting", "DELETE installation", "DELETE sighting", "DELETE flavor"]
+TAKEN = ["sighting", "installation", "sighting", "dropped spec", "grant", "flavor"]
+TAKE_OUT = [f"DELETE {table}" for table in TAKEN]
 
 
 def written_down(*calls: str) -> list[str]:

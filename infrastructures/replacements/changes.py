@@ -118,13 +118,14 @@ def creating_in_each_cloud(
     flavor: NovaFlavor,
     work: Callable[[Nova, Callable[[], object]], T],
     *,
-    judge: Callable[[T], tuple[bool, CloudError | None]] = lambda result: (True, None),
+    judge: Callable[[T], tuple[NovaFlavor | None, CloudError | None]] | None = None,
 ) -> list[Outcome[T]]:
     """Do *work* in several clouds that may create a flavor there, and return what came of it in each.
 
     Args:
         work: is given each cloud's Nova, and what creates the flavor in it.
-        judge: whether the cloud has the flavor after a result of *work*, and the error that this holds.
+        judge: says of a result of *work* what the cloud has under the flavor's id and is to keep, and the error that
+            the result holds; without one each result means that it has the flavor.
 
     Raises:
         Conflict: another flavor must stand under this id in one of them; nothing was done.
@@ -137,7 +138,16 @@ def creating_in_each_cloud(
     def in_one(nova: Nova) -> T:
         return work(nova, lambda: _made(nova, flavor, by_name[nova.region.name]))
 
-    return _ended(entries, in_each_cloud(infrastructures, in_one), judge)
+    def judged(result: T) -> tuple[NovaFlavor | None, CloudError | None]:
+        return judge(result) if judge else (flavor, None)
+
+    outcomes = in_each_cloud(infrastructures, in_one)
+    for outcome in outcomes:
+        has = None if outcome.result is None else judged(outcome.result)[0]
+        entry = entries[outcome.infrastructure.pk]
+        if has and entry.record.goal == Replacement.Goal.NONE:
+            entry.record.new = has.as_json()  # what stood there already may have more than what was to be made
+    return _ended(entries, outcomes, lambda result: (judged(result)[0] is not None, judged(result)[1]))
 
 
 def delete_in_each_cloud(ids: Mapping[Infrastructure, str]) -> list[Outcome[bool]]:

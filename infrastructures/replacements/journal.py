@@ -6,7 +6,7 @@ clear. Where an answer is lost the row stays until the change can no longer be c
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,11 +35,12 @@ class Entry:
     record: Replacement
     before: Replacement | None = None
     makes: bool = False
+    doubt_before: datetime | None = field(init=False)
+    """Until when something sent earlier may still be carried out, None when nothing may: as of now, before Nova is
+    looked at. What that does not see may come to pass until the look is over."""
 
-    @property
-    def doubt_before(self) -> datetime | None:
-        """Return until when something sent earlier may still be carried out, None when nothing may."""
-        return _in_doubt_until(self.before)
+    def __post_init__(self) -> None:
+        self.doubt_before = _in_doubt_until(self.before)
 
     def may_have_made(self, flavor: NovaFlavor) -> bool:
         """Say whether an earlier creation that is still in doubt may have made a flavor with these values."""

@@ -296,7 +296,7 @@ def _settle(record: Replacement, nova: Nova) -> None:
     if record.goal != Goal.NONE:
         _met(entry, nova)
         logger.info("%s: the replacement of flavor %s is settled", nova.region.name, record.flavorid)
-    elif record.is_over and nova.doubt != Doubt.OPEN:
+    elif entry.doubt_before is None and nova.doubt != Doubt.OPEN:
         journal.close([entry])
 
 
@@ -320,7 +320,7 @@ def _bring_about(entry: Entry, nova: Nova, has: NovaFlavor | None) -> None:
 
 def _make_goal(record: Replacement, nova: Nova) -> None:
     wanted = _wanted(record)
-    if record.goal == Goal.NEW and record.old:
+    if record.goal == Goal.NEW and record.old and not record.is_met:
         try:
             _make(nova, wanted)
             return
