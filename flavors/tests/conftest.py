@@ -1,7 +1,7 @@
 """Fixtures of the catalogue's tests."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import pytest
@@ -17,7 +17,7 @@ from testing.flavors import make_flavor
 from testing.infrastructures import make_registered
 from testing.proxied import Clouds, proxied_clouds
 from testing.synchronising import NODES, Callers, judge, with_accounts, with_tokens
-from testing.wire import Api, Wire
+from testing.wire import Api, Json, Wire, Xml
 
 __all__ = ["_lab_settings", "api", "lab", "lab_without_clouds"]
 
@@ -83,8 +83,10 @@ def _own_signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-@pytest.fixture(params=[with_tokens, with_accounts])
-def callers(request: pytest.FixtureRequest, scripted: Federation, wire: Wire) -> Callers:
-    """Users of the IdM, and then local accounts, each in each of the two formats."""
-    gather: Callable[[Api], Callers] = request.param
-    return gather(Api(wire, {}))
+_GATHER: Mapping[str, Callable[[Api], Callers]] = {Json.media_type: with_tokens, Xml.media_type: with_accounts}
+
+
+@pytest.fixture
+def callers(scripted: Federation, wire: Wire) -> Callers:
+    """Users of the IdM, who speak JSON, and local accounts, who speak XML: neither depends on the other."""
+    return _GATHER[wire.media_type](Api(wire, {}))
