@@ -17,12 +17,13 @@ from django.db import transaction
 from django.utils import timezone
 from pytest_django import Settings
 
-from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
+from flavors.models import Flavor, Installation
 from flavors.permissions import PROMOTE
 from identity.models import User
 from identity.roles import Role
 from infrastructures.models import Infrastructure
 from infrastructures.registration import REGISTER
+from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from testing.accounts import APP_ID, KEYROCK_URL, PASSWORD, make_answer, make_organization, make_role
 from testing.cloud import Federation, RegisteredCloud, flavor_document, token_document
 from testing.infrastructures import make_registered
