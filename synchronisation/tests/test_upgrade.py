@@ -22,7 +22,8 @@ from synchronisation.running import create_run
 from synchronisation.tasks import carry_out_run, start_run
 from testing.cloud import Federation
 
-BEFORE = [("flavors", "0011_written_flavors"), ("synchronisation", None)]
+LAST_OF_FLAVORS = ("flavors", "0011_written_flavors")
+BEFORE = [LAST_OF_FLAVORS, ("synchronisation", None)]
 TASK = "flavors.tasks.carry_out_run"
 """What the release before wrote into the queue."""
 
@@ -35,25 +36,27 @@ def before() -> Iterator[Apps]:
     executor = MigrationExecutor(connection)
     executor.migrate(BEFORE)
     try:
-        yield executor.loader.project_state(BEFORE[:1]).apps
+        yield executor.loader.project_state(LAST_OF_FLAVORS).apps
     finally:
         call_command("migrate", verbosity=0)
 
 
+def _model(apps: Apps, label: str) -> Any:
+    return apps.get_model(label)
+
+
 def _a_run(apps: Apps) -> Any:
-    node = apps.get_model("infrastructures", "Infrastructure").objects.create(name="Mordor")
-    run = apps.get_model("flavors", "SyncRun").objects.create(
+    node = _model(apps, "infrastructures.Infrastructure").objects.create(name="Mordor")
+    run = _model(apps, "flavors.SyncRun").objects.create(
         requested_by="frodo", state="drift", finished_at=timezone.now(), flavorids=["tiny"]
     )
-    part = apps.get_model("flavors", "SyncNode").objects.create(
-        run=run, infrastructure=node, name="Mordor", state="done"
-    )
-    apps.get_model("flavors", "SyncOutcome").objects.create(
+    part = _model(apps, "flavors.SyncNode").objects.create(run=run, infrastructure=node, name="Mordor", state="done")
+    _model(apps, "flavors.SyncOutcome").objects.create(
         node=part, flavorid="tiny", name="m1.tiny", state="missing", action="create", result="failed", reason="no"
     )
     written = {"flavorid": "tiny", "written_by": "sam", "written_at": timezone.now(), "run": run}
-    apps.get_model("flavors", "WrittenFlavor").objects.create(**written)
-    apps.get_model("flavors", "Removal").objects.create(infrastructure=node, flavorid="old", was={})
+    _model(apps, "flavors.WrittenFlavor").objects.create(**written)
+    _model(apps, "flavors.Removal").objects.create(infrastructure=node, flavorid="old", was={})
     return run
 
 
@@ -74,7 +77,7 @@ def test_runs_are_kept_with_all_that_belongs_to_them(before: Apps) -> None:
         )
         assert (WrittenFlavor.objects.get().run, Removal.objects.get().flavorid) == (kept, "old")
         MigrationExecutor(connection).migrate(BEFORE)
-        assert before.get_model("flavors", "SyncRun").objects.get().pk == run.pk
+        assert _model(before, "flavors.SyncRun").objects.get().pk == run.pk
 
 
 @transactional
