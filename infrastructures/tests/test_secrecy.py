@@ -287,7 +287,7 @@ LOOKED_AT_ELSEWHERE = {
 
 
 def commands_of_ours() -> set[str]:
-    ours = {"flavorsync_project", "identity", "infrastructures", "flavors", "regions"}
+    ours = {"flavorsync_project", "identity", "infrastructures", "flavors", "synchronisation", "regions"}
     return {name for name, app in get_commands().items() if app in ours}
 
 
