@@ -5,10 +5,9 @@ from dataclasses import replace
 import pytest
 from pytest_django import Settings
 
-from infrastructures.journal import MOST_EARLIER
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import FlavorConflict, FlavorRefused
-from infrastructures.tests.factories import make_infrastructure
+from infrastructures.replacements.journal import MOST_EARLIER
 from infrastructures.tests.fake_nova import FakeNova, Fault
 from infrastructures.tests.test_lost_answers import (
     LATE,
@@ -21,6 +20,7 @@ from infrastructures.tests.test_lost_answers import (
     delete,
     lose,
 )
+from testing.infrastructures import make_infrastructure
 
 pytestmark = pytest.mark.django_db
 
