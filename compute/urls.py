@@ -11,6 +11,7 @@ _flavors = [
     path("flavors", federation.FlavorsView.as_view()),
     path("flavors/detail", federation.FlavorsDetailView.as_view()),
     path("flavors/<str:id>", federation.FlavorView.as_view()),
+    path("flavors/<str:id>/action", federation.ActionView.as_view()),
     path("flavors/<str:id>/os-extra_specs", federation.ExtraSpecsView.as_view()),
     path("flavors/<str:id>/os-extra_specs/<str:key>", federation.ExtraSpecView.as_view()),
     path("flavors/<str:id>/os-flavor-access", federation.AccessView.as_view()),

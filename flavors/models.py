@@ -165,6 +165,8 @@ class Installation(models.Model):
     infrastructure = models.ForeignKey(Infrastructure, on_delete=models.PROTECT, related_name="installations")
     flavorid = models.CharField("id there", max_length=255)
     installed_at = models.DateTimeField(default=timezone.now)
+    # Whether a synchronisation has created it there, and not found it; the old version's INSERT does not name it
+    made = models.BooleanField("made by a synchronisation", default=False, db_default=False)
 
     class Meta:
         ordering = ["installed_at", "pk"]
@@ -188,7 +190,7 @@ class Installation(models.Model):
 class CatalogueRevision(models.Model):
     """The one row that tells whether the catalogue has changed; the database itself writes it.
 
-    See `flavors.revision`.
+    See `flavors.lists.revision`.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
@@ -395,7 +397,7 @@ class SyncOutcome(models.Model):
 class Sighting(models.Model):
     """What was last seen of a flavor of the catalogue in a node: one row for each two, written when it changes.
 
-    All that tells what a node has is told by it; `flavors.sightings` writes it, and the `Installation` with it.
+    All that tells what a node has is told by it; `flavors.catalogue.sightings` writes it, with the `Installation`.
     `flavorid` is the id there by which the catalogue knows the flavor, also while it is missing; "" when it does
     not. `differences` are as in a `SyncOutcome`, and `digest` is of the catalogue's flavor as it was then: what was
     seen of another one holds no longer. A comparison that finds nothing new leaves `seen_at` as it is.
@@ -427,6 +429,85 @@ class Sighting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_state_display()} since {self.since:%Y-%m-%d %H:%M} UTC"
+
+
+class DroppedSpec(models.Model):
+    """A value that an extra spec of a flavor had in the catalogue, and has no longer.
+
+    It tells, in a node, what came from the catalogue and is to go, from what the node's operator has set.
+    """
+
+    flavor = models.ForeignKey(Flavor, on_delete=models.CASCADE, related_name="dropped_specs")
+    key = models.CharField(max_length=255)
+    value = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        ordering = ["key", "value"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["flavor", "key", "value"],
+                name="droppedspec_once",
+                violation_error_message="It is known already that the catalogue has dropped this value.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.flavor}: {self.key}={self.value}"
+
+
+class WrittenFlavor(models.Model):
+    """A flavor that was written and is to be brought to the nodes; `flavorid` may be that of a deleted one.
+
+    Once a `run` was started over it, it stays until that has ended well; a write since then has taken the run away.
+    """
+
+    flavorid = models.CharField("id", max_length=255)
+    written_by = models.CharField(max_length=255, blank=True)
+    written_at = models.DateTimeField()
+    run = models.ForeignKey(SyncRun, on_delete=models.SET_NULL, null=True, blank=True, related_name="written_flavors")
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["written_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["flavorid"],
+                name="writtenflavor_once",
+                violation_error_message="It is known already that this flavor was written.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.flavorid
+
+
+class Removal(models.Model):
+    """A flavor that was deleted from the catalogue and is to go from a node, where a synchronisation has made it.
+
+    `was` is the flavor as the node had it from us (`NovaFlavor.as_json`), and `dropped` the extra specs besides that
+    it may still have from before. `reason` is why it is there yet.
+    """
+
+    infrastructure = models.ForeignKey(Infrastructure, on_delete=models.CASCADE, related_name="removals")
+    flavorid = models.CharField("id there", max_length=255)
+    was = models.JSONField()
+    dropped = models.JSONField(default=list, blank=True)
+    requested_by = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["created_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["infrastructure", "flavorid"],
+                name="removal_once_per_node",
+                violation_error_message="The flavor is to go from this node already.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.flavorid} from {self.infrastructure}"
 
 
 class Grant(models.Model):

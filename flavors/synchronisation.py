@@ -23,13 +23,14 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from rest_framework.exceptions import APIException, NotFound
 
-from flavors import services, sightings
-from flavors.comparison import Finding, NodeFlavors, Wanted, compare, differences_between
+from flavors import removing
+from flavors.catalogue import recording, sightings
+from flavors.catalogue.comparison import Finding, NodeFlavors, Wanted, compare, differences_between
+from flavors.catalogue.dropping import dropped_values
 from flavors.models import NOVA_MEMBERS, Flavor, SyncNode, SyncOutcome, SyncRun
 from flavors.planning import DESTROYS, IN_PLACE, Step, fingerprint, plan, unreachable
 from flavorsync_project.api.errors import Conflict
-from infrastructures import journal
-from infrastructures.changes import alone_with, create_flavor, delete_flavor, keep_watching
+from infrastructures.clouds import CLOUDS_AT_ONCE, Outcome, in_each_cloud, open_nova, with_one_retry
 from infrastructures.commits import MayBeWritten, NotWritten, is_lost, write_certainly
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
@@ -42,8 +43,9 @@ from infrastructures.openstack.errors import (
 )
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.replacements import replace_flavor, settle_replacements
-from infrastructures.services import CLOUDS_AT_ONCE, in_each_cloud, open_nova, with_one_retry
+from infrastructures.replacements import journal
+from infrastructures.replacements.changes import alone_with, create_flavor, delete_flavor, keep_watching
+from infrastructures.replacements.replacing import replace_flavor, settle_replacements
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +87,7 @@ def compare_nodes(
 
     So is what was seen of all else that the catalogue knows these nodes to have.
 
-    Cost: two queries or three, and those of `record_findings`; in each node, side by side, what `read_node` costs,
+    Cost: three queries or four, and those of `record_findings`; in each node, side by side, what `read_node` costs,
     tried once more when the node fails.
     """
     expected = _expected_by_node(infrastructures, flavors)
@@ -105,6 +107,20 @@ def compare_nodes(
         seen[outcome.infrastructure] += _seen_besides(expected[outcome.infrastructure.pk], outcome.result)
     sightings.record_findings(seen, as_of=as_of)
     return compared
+
+
+def look_into(infrastructures: Sequence[Infrastructure]) -> list[Outcome[NodeFlavors]]:
+    """Return all flavors that nodes have right now; what that tells of the catalogue's is written down.
+
+    Cost: two queries or three, and those of `record_findings`; in each node, side by side, one upstream call per page
+    of Nova's.
+    """
+    expected = _expected_by_node(infrastructures, ())
+    as_of = timezone.now()
+    outcomes = in_each_cloud(infrastructures, lambda nova: read_node(nova, ()))
+    seen = {each.infrastructure: _seen_besides(expected[each.infrastructure.pk], each.result) for each in outcomes}
+    sightings.record_findings(seen, as_of=as_of)
+    return outcomes
 
 
 def read_node(nova: Nova, flavors: Collection[Flavor]) -> NodeFlavors:
@@ -153,10 +169,12 @@ def create_run(
     exact: bool = False,
     periodic: bool = False,
     confirmed: Collection[str] | None = None,
+    even_deleted: bool = False,
 ) -> SyncRun:
     """Write down a run over these nodes and the promoted flavors, or those of these ids; it waits to be carried out.
 
     Args:
+        even_deleted: whether *flavorids* may name flavors that are in the catalogue no longer.
         repairs: whether drift is repaired, and not only found.
         replaces: whether flavors whose numbers differ are replaced.
         exact: whether extra specs that the catalogue does not name are taken away.
@@ -169,7 +187,7 @@ def create_run(
 
     Cost: three queries, one more with *flavorids*.
     """
-    if flavorids:
+    if flavorids and not even_deleted:
         promoted_flavors(flavorids)
     chosen = list(infrastructures)
     run = SyncRun(
@@ -318,6 +336,7 @@ def _synchronise(run: SyncRun, node: SyncNode, listen: Listener, stopped: Event)
                 nova = with_one_retry(lambda: open_nova(infrastructure))
                 if run.repairs:
                     settle_replacements(infrastructure=infrastructure, nova=nova)
+                    removing.remove_deleted(infrastructure=infrastructure, nova=nova)
                 as_of = timezone.now()
                 has = with_one_retry(lambda: read_node(nova, flavors))
                 findings = _findings(expected.wanted, has, exact=run.exact)
@@ -500,8 +519,11 @@ class _Repair:
         if found:
             journal.want([self.infrastructure], found)
         try:
-            services.record_repairs(
-                infrastructure=self.infrastructure, installed=installed, outcomes=[outcome for _, outcome in taken]
+            recording.record_repairs(
+                infrastructure=self.infrastructure,
+                installed=installed,
+                outcomes=[outcome for _, outcome in taken],
+                made=[self._applied(step) for step, _ in taken if step.action == Action.CREATE],
             )
         except IntegrityError:
             for step, outcome in taken:
@@ -524,8 +546,11 @@ class _Repair:
         if not flavorid:
             return
         try:
-            services.record_installation(
-                flavor=self._applied(step), infrastructure=self.infrastructure, flavorid=flavorid
+            recording.record_installation(
+                flavor=self._applied(step),
+                infrastructure=self.infrastructure,
+                flavorid=flavorid,
+                made=step.action == Action.CREATE,
             )
         except (MayBeWritten, NotWritten):
             raise
@@ -569,9 +594,14 @@ class _Repair:
     def _update(self, finding: Finding) -> None:
         flavorid = self._id_of(finding)
         with alone_with(self.infrastructure, flavorid):
-            wanted, has = self._wanted_now(finding).as_nova(flavorid), finding.has or finding.wanted.nova
+            flavor, has = self._wanted_now(finding), finding.has or finding.wanted.nova
+            wanted = flavor.as_nova(flavorid)
             differences = differences_between(
-                wanted, has, exact=self.run.exact, descriptions=self.nova.keeps_descriptions
+                wanted,
+                has,
+                exact=self.run.exact,
+                descriptions=self.nova.keeps_descriptions,
+                dropped=dropped_values([flavor]).get(flavor.pk, {}),
             )
             if any(not difference.key and difference.member not in IN_PLACE for difference in differences):
                 raise Conflict(f"The flavor {wanted.id} has just been changed in the catalogue by somebody else.")
@@ -587,10 +617,13 @@ class _Repair:
     def _replace(self, finding: Finding) -> None:
         def changes(old: NovaFlavor) -> dict[str, Any]:
             """Keep what the node has by now and the catalogue does not name."""
-            wanted = self._wanted_now(finding).as_nova(old.id)
+            flavor = self._wanted_now(finding)
+            wanted = flavor.as_nova(old.id)
             if self.run.confirmed is not None and finding.has and old.row != finding.has.row:
                 raise Conflict(UNCONFIRMED)
-            kept = {} if self.run.exact else old.extra_specs or {}
+            dropped = dropped_values([flavor]).get(flavor.pk, {})
+            theirs = {} if self.run.exact else old.extra_specs or {}
+            kept = {key: value for key, value in theirs.items() if value not in dropped.get(key, ())}
             members = [member for member in NOVA_MEMBERS if self.nova.keeps_descriptions or member != "description"]
             values = {member: getattr(wanted, member) for member in members}
             return {**values, "extra_specs": {**kept, **(wanted.extra_specs or {})}}
@@ -629,9 +662,9 @@ class _Expected:
 def _expected_by_node(infrastructures: Collection[Infrastructure], flavors: Collection[Flavor]) -> dict[int, _Expected]:
     """Return, by the nodes' keys, what each shall have of these flavors, and what else it is known to have.
 
-    Cost: two queries; one more where other flavors are known.
+    Cost: three queries; one more where other flavors are known.
     """
-    recorded = sightings.known_ids(infrastructures)
+    recorded, dropped = sightings.known_ids(infrastructures), dropped_values(flavors)
     others = {flavor for flavor, _ in recorded} - {flavor.pk for flavor in flavors}
     published = Flavor.objects.published().in_bulk(others)
     besides: dict[int, list[Wanted]] = defaultdict(list)
@@ -640,7 +673,14 @@ def _expected_by_node(infrastructures: Collection[Infrastructure], flavors: Coll
             besides[node].append(Wanted(flavor=published[flavor], recorded_as=flavorid))
     return {
         node.pk: _Expected(
-            wanted=[Wanted(flavor=flavor, recorded_as=recorded.get((flavor.pk, node.pk), "")) for flavor in flavors],
+            wanted=[
+                Wanted(
+                    flavor=flavor,
+                    recorded_as=recorded.get((flavor.pk, node.pk), ""),
+                    dropped=dropped.get(flavor.pk, {}),
+                )
+                for flavor in flavors
+            ],
             besides=besides[node.pk],
         )
         for node in infrastructures

@@ -13,7 +13,7 @@ from django_tasks.exceptions import TaskResultDoesNotExist
 
 from flavors.models import SyncNode, SyncRun
 from flavors.synchronisation import MAX_ATTEMPTS, carry_out, create_run, left_alone
-from flavorsync_project.api.request_id import NO_REQUEST, current_request_id, traced
+from flavorsync_project.telemetry.request_id import NO_REQUEST, current_request_id, traced
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
 
@@ -44,6 +44,7 @@ def start_run(
     exact: bool = False,
     periodic: bool = False,
     confirmed: Collection[str] | None = None,
+    even_deleted: bool = False,
 ) -> SyncRun:
     """Write a run down, as `create_run` does, and put it into the queue.
 
@@ -61,6 +62,7 @@ def start_run(
         exact=exact,
         periodic=periodic,
         confirmed=confirmed,
+        even_deleted=even_deleted,
     )
     # A worker that is quick must find it; and one that the queue does not take is taken up later: whoever asked
     # for it has it all the same, and the scheduler alone is told.

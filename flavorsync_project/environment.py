@@ -273,6 +273,7 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "COMPUTE_API": Setting(BOOLEAN, "true"),
     "COMPUTE_PUBLIC_URL": Setting(SERVICE),
+    "COMPUTE_SETTLE_SECONDS": Setting(number(0, 3600), "5"),
     "SYNC_INTERVAL_MINUTES": Setting(whole(0, 525_600), "0"),
     "SYNC_REPAIR": Setting(BOOLEAN, "false"),
     "SYNC_RETENTION_DAYS": Setting(whole(0, 36_500), "90"),

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.timezone import localtime
 
 from infrastructures.models import Check, Infrastructure, Replacement
@@ -197,10 +197,15 @@ class InfrastructureAdmin(KeptByInstallations, OffersActions):
 
     @admin.display(description="flavors of the catalogue")
     def installed(self, infrastructure: Infrastructure) -> str:
-        """Return the flavors of the catalogue that it has, each with a link."""
+        """Return the flavors of the catalogue that it has, each with a link, and where it is told how each was seen."""
         names = infrastructure.installations.order_by("flavor__name").values_list("flavor_id", "flavor__name")
         links = [(reverse("admin:flavors_flavor_change", args=[key]), name) for key, name in names]
-        return format_html_join(", ", '<a href="{}">{}</a>', links) or "none"
+        return format_html(
+            '{} (<a href="{}?{}">as they were last seen</a>)',
+            format_html_join(", ", '<a href="{}">{}</a>', links) or "none",
+            reverse("admin:flavors_flavor_coverage"),
+            urlencode({"which": "public", "node": infrastructure.name}),
+        )
 
     @admin.display(description="operators")
     def operated_by(self, infrastructure: Infrastructure) -> str:

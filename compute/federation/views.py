@@ -2,24 +2,46 @@
 
 from typing import Any
 
+from django.http import HttpResponse
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from compute.federation import reading
+from compute.federation import reading, writing
+from compute.wire import bodies
 from compute.wire import flavors as wire
 from compute.wire.links import next_link, root_of
+from compute.wire.microversions import (
+    ACCESS_OF_PUBLIC_FLAVORS_REFUSED,
+    DESCRIPTIONS,
+    EXTRA_SPECS_ARE_VALIDATED,
+)
 from compute.wire.parameters import ListParameters, parameters_of
 from compute.wire.views import ComputeView
 from flavors.models import Flavor
 from flavors.permissions import PROMOTE
 
 
-class FlavorsView(ComputeView):
+class _FlavorsView(ComputeView):
+    """What is about whole flavors."""
+
+    def shown(self, flavor: Flavor) -> Response:
+        """Return a flavor, whole."""
+        return Response({"flavor": wire.whole(flavor.as_nova(), self.microversion, root_of(self.request))})
+
+
+class FlavorsView(_FlavorsView):
     """The flavors, each in brief."""
 
     def get(self, request: Request) -> Response:
         """List them by id and name."""
         return self.page(request, wire.COLLECTION, wire.brief)
+
+    def post(self, request: Request) -> Response:
+        """Create one."""
+        values = bodies.creation_of(request, self.microversion)
+        self.require(PROMOTE, "os_compute_api:os-flavor-manage:create")
+        return self.shown(writing.create_flavor(values=values, written_by=str(request.user)))
 
     def page(self, request: Request, collection: str, show: Any) -> Response:
         """Return the page of flavors that is asked for, each as *show* has it, and where the next one is."""
@@ -37,25 +59,64 @@ class FlavorsView(ComputeView):
 class FlavorsDetailView(FlavorsView):
     """The flavors, each whole."""
 
+    http_method_names = ["get", "head", "options"]
+
     def get(self, request: Request) -> Response:
         """List them with all their members."""
         return self.page(request, f"{wire.COLLECTION}/detail", wire.whole)
 
 
-class FlavorView(ComputeView):
+class FlavorView(_FlavorsView):
     """One flavor."""
 
     def get(self, request: Request, id: str) -> Response:
         """Show it."""
         return self.shown(reading.find_flavor(user=request.user, flavorid=id))
 
-    def shown(self, flavor: Flavor) -> Response:
-        """Return a flavor, whole."""
-        return Response({"flavor": wire.whole(flavor.as_nova(), self.microversion, root_of(self.request))})
+    def put(self, request: Request, id: str) -> HttpResponse:
+        """Change its description, which is all that can be; before microversion 2.55 there is no such method."""
+        if self.microversion < DESCRIPTIONS:
+            raise NotFound("The resource could not be found.")
+        values = bodies.update_of(request)
+        self.require(PROMOTE, "os_compute_api:os-flavor-manage:update")
+        return self.shown(
+            writing.describe_flavor(flavorid=id, description=values["description"], written_by=str(request.user))
+        )
+
+    def delete(self, request: Request, id: str) -> Response:
+        """Delete it."""
+        self.require(PROMOTE, "os_compute_api:os-flavor-manage:delete")
+        writing.delete_flavor(flavorid=id, written_by=str(request.user))
+        return Response(status=202)
+
+
+class ActionView(ComputeView):
+    """What is done with the access to a flavor."""
+
+    def post(self, request: Request, id: str) -> Response:
+        """Grant it to a project, or revoke it."""
+        action, project = bodies.action_of(request)
+        grants = action == "addTenantAccess"
+        rule = "add_tenant_access" if grants else "remove_tenant_access"
+        self.require(PROMOTE, f"os_compute_api:os-flavor-access:{rule}")
+        where = {"flavorid": id, "project": project, "written_by": str(request.user)}
+        if grants:
+            refuses_public = self.microversion >= ACCESS_OF_PUBLIC_FLAVORS_REFUSED
+            projects = writing.grant_access(**where, refuses_public=refuses_public)
+        else:
+            projects = writing.revoke_access(**where)
+        return Response(wire.access(id, projects))
 
 
 class ExtraSpecsView(ComputeView):
     """The extra specs of a flavor."""
+
+    def post(self, request: Request, id: str) -> Response:
+        """Set some, and leave the others alone."""
+        specs = bodies.extra_specs_of(request)
+        self.require(PROMOTE, "os_compute_api:os-flavor-extra-specs:create")
+        _set_extra_specs(self, id, specs)
+        return Response(request.data)
 
     def get(self, request: Request, id: str) -> Response:
         """List them."""
@@ -64,6 +125,19 @@ class ExtraSpecsView(ComputeView):
 
 class ExtraSpecView(ComputeView):
     """One extra spec of a flavor."""
+
+    def put(self, request: Request, id: str, key: str) -> Response:
+        """Set it."""
+        specs = bodies.extra_spec_of(request, key)
+        self.require(PROMOTE, "os_compute_api:os-flavor-extra-specs:update")
+        _set_extra_specs(self, id, specs)
+        return Response(request.data)
+
+    def delete(self, request: Request, id: str, key: str) -> Response:
+        """Take it away."""
+        self.require(PROMOTE, "os_compute_api:os-flavor-extra-specs:delete")
+        writing.unset_extra_spec(flavorid=id, key=key, written_by=str(request.user))
+        return Response()
 
     def get(self, request: Request, id: str, key: str) -> Response:
         """Show it."""
@@ -79,6 +153,15 @@ class AccessView(ComputeView):
         self.require(PROMOTE, "os_compute_api:os-flavor-access")
         flavor = reading.find_flavor(user=request.user, flavorid=id)
         return Response(wire.access(id, reading.access_list_of(flavor)))
+
+
+def _set_extra_specs(view: ComputeView, flavorid: str, specs: dict[str, str]) -> None:
+    writing.set_extra_specs(
+        flavorid=flavorid,
+        extra_specs=specs,
+        validated=view.microversion >= EXTRA_SPECS_ARE_VALIDATED,
+        written_by=str(view.request.user),
+    )
 
 
 def _links_onward(

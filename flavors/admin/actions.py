@@ -1,8 +1,10 @@
 """What the staff does with flavors: each is confirmed first, on a page that says what will happen, and reported."""
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 from django import forms
 from django.contrib import admin, messages
@@ -10,12 +12,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from rest_framework.exceptions import APIException
 
-from flavors import lifecycle, services
-from flavors.admin.plans import confirm_or_repair, start_and_show
+from flavors.admin.plans import confirm_or_repair, is_confirmed, start_and_show
 from flavors.admin.staff import at_work, nodes_of
-from flavors.installing import Installed
+from flavors.catalogue import services
+from flavors.lifecycle import writing
+from flavors.lifecycle.installing import Installed
+from flavors.lifecycle.together import PartlyDone
 from flavors.models import Flavor
-from flavors.together import PartlyDone
 from identity.principals import StaffMember
 from infrastructures.admin import origin
 from infrastructures.models import Infrastructure
@@ -59,9 +62,17 @@ class SynchronisationForm(NodesForm):
     exact = forms.BooleanField(required=False, label="Take extra specs away that the catalogue does not name")
 
 
+class Prospect(NamedTuple):
+    """What will happen to a flavor, and whether anything will."""
+
+    flavor: Flavor
+    applies: bool
+    text: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Undertaking:
-    """What is confirmed before it is done: `prospect` says what will happen to a flavor, and whether anything will."""
+    """What is confirmed before it is done: `prospect` says whether anything will happen to a flavor, and what."""
 
     name: str
     title: str
@@ -103,14 +114,14 @@ class Report:
 def confirm_or_carry_out(
     model_admin: "admin.ModelAdmin[Flavor]", request: HttpRequest, action: FlavorAction, flavors: Iterable[Flavor]
 ) -> HttpResponse | None:
-    """Show what will happen or, when that was confirmed, do it, report it, and go back where one came from."""
-    flavors = list(flavors)
-    confirmed = "confirmed" in request.POST
-    form = _nodes_form(request, bound=confirmed) if action.takes_nodes else None
-    if confirmed and (form is None or form.is_valid()):
-        _carry_out(model_admin, request, action, flavors, form).tell(request)
+    """Show what will happen or, when just that was confirmed, do it, report it, and go back where one came from."""
+    prospects = [Prospect(flavor, *action.prospect(flavor)) for flavor in flavors]
+    digest = _digest(prospects)
+    form = _nodes_form(request, bound="confirmed" in request.POST) if action.takes_nodes else None
+    if is_confirmed(request, digest) and (form is None or form.is_valid()):
+        _carry_out(model_admin, request, action, prospects, form).tell(request)
         return HttpResponseRedirect(origin(request)) if origin(request) else None
-    return _confirmation(model_admin, request, action, flavors, form)
+    return _confirmation(model_admin, request, action, prospects, form, digest=digest)
 
 
 def confirm_or_synchronise(
@@ -123,7 +134,8 @@ def confirm_or_synchronise(
     form = SynchronisationForm(request.POST if confirmed else None, nodes=nodes, initial={"nodes": nodes})
     promoted = [flavor for flavor in flavors if flavor.promoted]
     if not (confirmed and form.is_valid() and promoted):
-        return _confirmation(model_admin, request, SYNCHRONISE, flavors, form)
+        prospects = [Prospect(flavor, *_synchronisation(flavor)) for flavor in flavors]
+        return _confirmation(model_admin, request, SYNCHRONISE, prospects, form)
     if form.cleaned_data["only_compares"]:
         return start_and_show(model_admin, request, flavors=promoted, infrastructures=form.chosen)
     return confirm_or_repair(
@@ -142,21 +154,29 @@ def _confirmation(
     model_admin: "admin.ModelAdmin[Flavor]",
     request: HttpRequest,
     action: Undertaking,
-    flavors: Iterable[Flavor],
+    prospects: Sequence[Prospect],
     form: NodesForm | None,
+    *,
+    digest: str = "",
 ) -> HttpResponse:
-    prospects = [(flavor, *action.prospect(flavor)) for flavor in flavors]
     context = {
         **model_admin.admin_site.each_context(request),
         "title": action.title,
         "action": action,
         "opts": model_admin.opts,
         "prospects": prospects,
-        "applies": any(applies for _, applies, _ in prospects),
+        "applies": any(prospect.applies for prospect in prospects),
+        "digest": digest,
         "form": form,
         "origin": origin(request),
     }
     return TemplateResponse(request, "admin/flavors/flavor/confirm.html", context)
+
+
+def _digest(prospects: Iterable[Prospect]) -> str:
+    """Return what differs when anything else will happen, or to a flavor that is not as it was shown."""
+    told = sorted((each.flavor.pk, each.flavor.digest, each.applies, each.text) for each in prospects)
+    return sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _nodes_form(request: HttpRequest, *, bound: bool) -> NodesForm:
@@ -167,14 +187,13 @@ def _carry_out(
     model_admin: "admin.ModelAdmin[Flavor]",
     request: HttpRequest,
     action: FlavorAction,
-    flavors: Iterable[Flavor],
+    prospects: Iterable[Prospect],
     form: NodesForm | None,
 ) -> Report:
     staff, report = at_work(request), Report()
-    for flavor in flavors:
-        applies, prospect = action.prospect(flavor)
+    for flavor, applies, text in prospects:
         if not applies:
-            (report.done if action.holds(flavor) else report.failed).append(f"{flavor}: {prospect}")
+            (report.done if action.holds(flavor) else report.failed).append(f"{flavor}: {text}")
             continue
         try:
             done = action.do(staff, flavor, form)
@@ -226,7 +245,7 @@ def _promotion(flavor: Flavor) -> tuple[bool, str]:
 
 
 def _promote(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
-    lifecycle.update_flavor(user=staff, flavorid=flavor.flavorid, node=None, changes={"promoted": True})
+    writing.update_flavor(user=staff, flavorid=flavor.flavorid, node=None, changes={"promoted": True})
     return "promoted"
 
 
@@ -239,7 +258,7 @@ def _installation(flavor: Flavor) -> tuple[bool, str]:
 
 def _install(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
     names = [node.name for node in form.chosen] if form else []
-    outcomes = lifecycle.install(user=staff, flavor=flavor, nodes=names)
+    outcomes = writing.install(user=staff, flavor=flavor, nodes=names)
     added = [outcome.infrastructure.name for outcome in outcomes if outcome.result is not Installed.PRESENT]
     return f"installed in {', '.join(added)}" if added else "was in all of these nodes already"
 

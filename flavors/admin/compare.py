@@ -1,6 +1,6 @@
 """Two nodes side by side, and what can be done from there."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,18 +12,18 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST, require_safe
 from rest_framework.exceptions import APIException
 
-from flavors import lifecycle
 from flavors.admin.actions import sentence
+from flavors.admin.plans import is_confirmed
 from flavors.admin.staff import PROMOTE, VIEW, at_work, may_install, nodes_of
-from flavors.comparison import Difference
-from flavors.models import Installation
-from flavors.private import PrivateFlavor
+from flavors.catalogue.comparison import Difference
+from flavors.lifecycle import reading, writing
+from flavors.lifecycle.private import PrivateFlavor
+from flavors.models import Flavor, Installation
+from flavors.synchronisation import look_into
 from flavors.two_nodes import Pair, TwoNodes, side_by_side
 from infrastructures.admin import origin
 from infrastructures.models import Infrastructure
-from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.services import in_each_cloud
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Line:
 
     flavor: NovaFlavor
     node: Infrastructure
+    # Where it is published its id in the catalogue, which may be another one there
+    flavorid: str
     published: bool
     promoted: bool
     choices: tuple[Choice, ...]
@@ -64,8 +66,8 @@ VERBS = {
     "install": Verb(
         may_install,
         "Install {flavor} in {into}",
-        "It is created in the Nova of {into} as {node} has it, with all its properties. When it is there already, the "
-        "same, it stays; where another flavor has its id or its name, nothing changes.",
+        "It is created in the Nova of {into} like this, with all its properties. When it is there already, the same, "
+        "it stays; where another flavor has its id or its name, nothing changes.",
     ),
     "promote": Verb(
         lambda user: user.has_perm(PROMOTE),
@@ -92,7 +94,7 @@ class ComparisonPages:
     def comparison_view(self, request: HttpRequest) -> HttpResponse:
         """Show the flavors of two nodes side by side, as the nodes have them now.
 
-        Cost: three queries, two for the session; in each of the two nodes one upstream call.
+        Cost: two queries, two for the session, and as `look_into`.
         """
         if not request.user.has_perm(VIEW):
             raise PermissionDenied
@@ -107,7 +109,10 @@ class ComparisonPages:
         return TemplateResponse(request, "admin/flavors/flavor/compare.html", context)
 
     def change_one_view(self, request: HttpRequest) -> HttpResponse:
-        """Say what will happen to a flavor of a node or, when that was confirmed, do it and go back."""
+        """Say what will happen to a flavor of a node or, when just that was confirmed, do it and go back.
+
+        Cost: as `find_flavor`; and what is done then.
+        """
         asked = {name: request.POST.get(name, "") for name in ("do", "flavorid", "flavor", "node", "into")}
         verb = VERBS.get(asked["do"])
         if verb is None:
@@ -115,11 +120,23 @@ class ComparisonPages:
         if not verb.is_allowed(request.user):
             raise PermissionDenied
         back = origin(request) or reverse("admin:flavors_flavor_compare")
-        if "confirmed" in request.POST:
+        try:
+            flavor = reading.find_flavor(user=at_work(request), flavorid=asked["flavorid"], node=asked["node"])
+        except APIException as error:
+            messages.error(request, f"{asked['flavor']}: {sentence(error)}")
+            return HttpResponseRedirect(back)
+        digest = _digest(flavor)
+        if is_confirmed(request, digest):
             self._change(request, asked)
             return HttpResponseRedirect(back)
-        texts = {name: text.format(**asked) for name, text in (("title", verb.title), ("text", verb.explanation))}
-        context = {**self._page(request, texts["title"]), "explanation": texts["text"], "asked": asked, "origin": back}
+        context = {
+            **self._page(request, verb.title.format(**asked)),
+            "explanation": verb.explanation.format(**asked),
+            "asked": asked,
+            "flavor": flavor,
+            "digest": digest,
+            "origin": back,
+        }
         return TemplateResponse(request, "admin/flavors/flavor/confirm_one.html", context)
 
     def _change(self, request: HttpRequest, asked: Mapping[str, str]) -> None:
@@ -130,7 +147,7 @@ class ComparisonPages:
         }
         done = {"publish": "published", "install": f"installed in {asked['into']}", "promote": "promoted"}[asked["do"]]
         try:
-            changed = lifecycle.update_flavor(
+            changed = writing.update_flavor(
                 user=at_work(request), flavorid=asked["flavorid"], node=asked["node"], changes=changes[asked["do"]]
             )
         except APIException as error:
@@ -147,12 +164,17 @@ class ComparisonPages:
         return {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
 
 
+def _digest(flavor: Flavor | PrivateFlavor) -> str:
+    """Return what differs when the flavor is not as it was shown, or is another one."""
+    return flavor.digest if isinstance(flavor, Flavor) else Flavor.from_nova(flavor.nova_flavor).digest
+
+
 def _compared(request: HttpRequest, left: Infrastructure, right: Infrastructure) -> dict[str, Any]:
-    outcomes = in_each_cloud([left, right], Nova.list_flavors)
+    outcomes = look_into([left, right])
     errors = [str(outcome.error.detail) for outcome in outcomes if outcome.error]
     if errors:
         return {"errors": errors}
-    found = side_by_side(*(outcome.result or () for outcome in outcomes))
+    found = side_by_side(*(outcome.result.by_id.values() for outcome in outcomes if outcome.result))
     line = _Lines(request, left, right)
     return {"found": found, "sections": _sections(found, line), "left_node": left, "right_node": right}
 
@@ -192,10 +214,8 @@ class _Lines:
     def __init__(self, request: HttpRequest, left: Infrastructure, right: Infrastructure) -> None:
         self.left, self.right = left, right
         self._may = {name: verb.is_allowed(request.user) for name, verb in VERBS.items()}
-        installed: Iterable[tuple[int, str, bool, bool]] = Installation.objects.filter(
-            infrastructure__in=[left, right]
-        ).values_list("infrastructure_id", "flavorid", "flavor__public", "flavor__promoted")
-        self._known = {(node, flavorid): (public, promoted) for node, flavorid, public, promoted in installed}
+        installed = Installation.objects.filter(infrastructure__in=[left, right]).select_related("flavor")
+        self._known = {(each.infrastructure_id, each.flavorid): each.flavor for each in installed}
 
     def pair(self, pair: Pair) -> tuple[Line, Line, Sequence[Difference]]:
         """Return a line for each flavor of a pair, and how they differ.
@@ -215,7 +235,8 @@ class _Lines:
     def __call__(
         self, flavor: NovaFlavor, node: Infrastructure, *, into: Infrastructure | None = None, which: str = ""
     ) -> Line:
-        published, promoted = self._known.get((node.pk, flavor.id), (False, False))
+        known = self._known.get((node.pk, flavor.id))
+        published, promoted = bool(known and known.public), bool(known and known.promoted)
         choices = []
         if into and self._may["install"]:
             choices.append(Choice("install", f"Install in {into}", into.name))
@@ -223,4 +244,5 @@ class _Lines:
             choices.append(Choice("publish", f"Publish{which}"))
         if published and not promoted and self._may["promote"]:
             choices.append(Choice("promote", f"Promote{which}"))
-        return Line(flavor, node, published, promoted, tuple(choices))
+        flavorid = known.flavorid if known and published else flavor.id
+        return Line(flavor, node, flavorid, published, promoted, tuple(choices))

@@ -4,17 +4,20 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, F, Func, IntegerField, QuerySet, Subquery
+from django.db.models import Count, F, Func, IntegerField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.timezone import localtime
 
 from flavors.admin import actions
 from flavors.admin.compare import ComparisonPages
-from flavors.admin.coverage import CoveragePages
+from flavors.admin.coverage import LOOKS, CoveragePages
 from flavors.admin.staff import ADD, CHANGE, PROMOTE, may_install
-from flavors.extra_specs import refusals_of
-from flavors.models import Flavor, Installation
+from flavors.catalogue.extra_specs import refusals_of
+from flavors.coverage import CHANGED, RECORDED, state_now
+from flavors.models import Flavor, Installation, Sighting
 from flavors.units import readable_gib, readable_mib
 from flavors.validators import validate_extra_specs
 from infrastructures.admin import KeptByInstallations, OffersActions
@@ -27,7 +30,7 @@ class InstallationInline(admin.TabularInline):
     model = Installation
     extra = 0
     can_delete = False
-    readonly_fields = ["infrastructure", "flavorid", "installed_at"]
+    readonly_fields = ["infrastructure", "flavorid", "installed_at", "last_seen"]
     verbose_name_plural = "installed in"
 
     def has_add_permission(self, request: HttpRequest, obj: Flavor | None = None) -> bool:
@@ -35,9 +38,22 @@ class InstallationInline(admin.TabularInline):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Installation]:
-        """Read the names that a row shows in the same query."""
+        """Read the names that a row shows, and what was last seen, in the same query."""
         installations: QuerySet[Installation] = super().get_queryset(request)
-        return installations.select_related("flavor", "infrastructure")
+        seen = Sighting.objects.order_by().filter(flavor=OuterRef("flavor"), infrastructure=OuterRef("infrastructure"))
+        last = {f"seen_{member}": Subquery(seen.values(member)) for member in ("state", "digest", "since")}
+        return installations.select_related("flavor", "infrastructure").annotate(**last)
+
+    @admin.display(description="last seen")
+    def last_seen(self, installation: Any) -> str:
+        """Return what was last seen of it there, with a link to all that there is to say of it."""
+        state, since = RECORDED, ""
+        if installation.seen_state:
+            state = state_now(installation.seen_state, installation.seen_digest, installation.flavor.digest)
+        if state not in (RECORDED, CHANGED):
+            since = f" since {date_format(localtime(installation.seen_since), 'DATETIME_FORMAT')}"
+        url = reverse("admin:flavors_flavor_cell", args=[installation.flavor_id, installation.infrastructure_id])
+        return format_html('<a href="{}">{}{}</a>', url, LOOKS[state].words, since)
 
 
 class FlavorForm(forms.ModelForm[Flavor]):

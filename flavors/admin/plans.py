@@ -55,11 +55,9 @@ def confirm_or_repair(
     Nodes that cannot be asked are left out of it.
     """
     found = preview(infrastructures=nodes, flavors=flavors, replaces=replaces, exact=exact)
-    if found.nodes and request.POST.get("plan") == found.digest:
+    if found.nodes and is_confirmed(request, found.digest):
         options = {"repairs": True, "replaces": replaces, "exact": exact, "confirmed": found.confirmed}
         return start_and_show(model_admin, request, flavors=flavors, infrastructures=found.nodes, **options)
-    if "plan" in request.POST:
-        messages.warning(request, CHANGED)
     lines = sorted(_lines(found), key=lambda line: list(LOOKS).index(line.prospect.step.action))
     shown = [line for number, line in enumerate(lines) if number < LINES or line.prospect.step.action in DESTROYS]
     context = {
@@ -74,6 +72,14 @@ def confirm_or_repair(
         "back": back,
     }
     return TemplateResponse(request, "admin/flavors/flavor/plan.html", context)
+
+
+def is_confirmed(request: HttpRequest, digest: str) -> bool:
+    """Say whether just what has this *digest* was shown and confirmed; when it was something else, tell that."""
+    confirmed = request.POST.get("plan")
+    if confirmed not in (None, digest):
+        messages.warning(request, CHANGED)
+    return confirmed == digest
 
 
 def start_and_show(

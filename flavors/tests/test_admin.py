@@ -1,5 +1,7 @@
 """The catalogue in the admin site."""
 
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,10 +11,10 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from flavors.models import Flavor
-from flavors.tests.factories import make_flavor, make_installation
+from flavors.models import Flavor, Sighting, SyncOutcome
 from identity.models import User
 from infrastructures.models import Infrastructure
+from testing.flavors import make_flavor, make_infrastructure, make_installation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -117,6 +119,33 @@ def test_what_is_wrong_is_said_on_the_form(admin_client: Client, values: dict[st
     assert answer.status_code == 200
     assert member in answer.context["adminform"].errors
     assert Flavor.objects.count() == 1
+
+
+def test_what_was_last_seen_is_told_of_each_installation(admin_client: Client) -> None:
+    flavor = make_flavor(flavorid="42", name="m1.tiny")
+    seen = {"Spain2": SyncOutcome.State.IN_SYNC, "Mordor": SyncOutcome.State.DIFFERENT, "Rohan": None}
+    for node, state in seen.items():
+        make_installation(flavor, node)
+        if state:
+            since = datetime(2026, 11, 23, 9, tzinfo=UTC)
+            values = {"state": state, "digest": flavor.digest, "since": since, "seen_at": since}
+            Sighting.objects.create(flavor=flavor, infrastructure=make_infrastructure(node), **values)
+
+    def told() -> dict[str, str]:
+        page = admin_client.get(reverse("admin:flavors_flavor_change", args=[flavor.pk])).text
+        rows = re.findall(r"m1.tiny in (\w+)\s.*?field-last_seen.*?<a [^>]*>(.*?)</a>", page, re.DOTALL)
+        return dict(rows)
+
+    assert told() == {
+        "Spain2": "in sync since 2026-11-23 09:00 UTC",
+        "Mordor": "different since 2026-11-23 09:00 UTC",
+        "Rohan": "installed, not compared",
+    }
+    Flavor.objects.update(ram=7)
+    assert told() == {"Spain2": "changed since", "Mordor": "changed since", "Rohan": "installed, not compared"}
+    for node in ("Spain2", "Rohan"):
+        cloud = reverse("admin:infrastructures_infrastructure_change", args=[make_infrastructure(node).pk])
+        assert f"?which=public&amp;node={node}" in admin_client.get(cloud).text
 
 
 def test_installations_are_shown_and_neither_added_nor_deleted(admin_client: Client) -> None:

@@ -10,13 +10,13 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
+from flavors.admin.plans import CHANGED
 from flavors.models import Flavor
-from flavors.tests.drift import document_of
-from flavors.tests.factories import make_flavor, make_installation
 from flavors.tests.test_admin import VALUES, member_of_staff
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation, flavor_document
-from infrastructures.tests.factories import make_registered
+from testing.cloud import Federation, flavor_document
+from testing.flavors import document_of, make_flavor, make_installation
+from testing.infrastructures import make_registered
 
 pytestmark = pytest.mark.django_db
 
@@ -36,9 +36,20 @@ def federation() -> Iterator[Federation]:
 def act(client: Client, action: str, *flavors: Flavor, confirmed: bool = True, **values: Any) -> list[str]:
     """Do something with flavors and return what the next page says."""
     chosen = {"action": action, "_selected_action": [flavor.pk for flavor in flavors], **values}
-    answer = client.post(LIST, chosen | ({"confirmed": "yes"} if confirmed else {}))
+    answer = client.post(LIST, chosen)
     if confirmed:
+        answer = client.post(LIST, chosen | plan_of(answer))
         assert answer.status_code == 302
+    return said(answer)
+
+
+def plan_of(answer: Any) -> dict[str, str]:
+    """Return what confirms that which a page has shown."""
+    assert answer.status_code == 200
+    return {"confirmed": "yes", "plan": answer.context["digest"]}
+
+
+def said(answer: Any) -> list[str]:
     return [str(message) for message in get_messages(answer.wsgi_request)]
 
 
@@ -120,26 +131,41 @@ def test_each_node_that_failed_is_said_and_no_name_is_capitalised(admin_client: 
         make_registered(name)
     with Federation():  # in which nobody answers
         flavor = make_flavor(name="m1.small", flavorid="1")
-        chosen = {"action": "install_flavors", "_selected_action": [flavor.pk], "confirmed": "yes"}
-        page = admin_client.post(LIST, chosen | nodes("Isengard", "Lannion2"), follow=True).text
-    said = re.findall(r'<li class="error">(.*?)</li>', page)
-    assert said == [f"m1.small: {node}: its Keystone could not be reached." for node in ("Isengard", "Lannion2")]
+        chosen = {"action": "install_flavors", "_selected_action": [flavor.pk], **nodes("Isengard", "Lannion2")}
+        page = admin_client.post(LIST, chosen | plan_of(admin_client.post(LIST, chosen)), follow=True).text
+    told = re.findall(r'<li class="error">(.*?)</li>', page)
+    assert told == [f"m1.small: {node}: its Keystone could not be reached." for node in ("Isengard", "Lannion2")]
 
 
 def test_what_is_so_already_is_no_failure(admin_client: Client) -> None:
     """As it is none for the command."""
     flavor = make_flavor(name="m1.small")
-    for action, said in (("promote_flavors", "promoted"), ("publish_flavors", "public")):
-        chosen = {"action": action, "_selected_action": [flavor.pk], "confirmed": "yes"}
-        page = admin_client.post(LIST, chosen, follow=True).text
-        assert re.findall(r'<li class="(.*?)">(.*?)</li>', page) == [("success", f"m1.small: is {said} already")]
+    for action, what in (("promote_flavors", "promoted"), ("publish_flavors", "public")):
+        chosen = {"action": action, "_selected_action": [flavor.pk]}
+        page = admin_client.post(LIST, chosen | plan_of(admin_client.post(LIST, chosen)), follow=True).text
+        assert re.findall(r'<li class="(.*?)">(.*?)</li>', page) == [("success", f"m1.small: is {what} already")]
 
 
 def test_installing_takes_a_node(admin_client: Client, federation: Federation) -> None:
     flavor = make_flavor()
-    answer = admin_client.post(LIST, {"action": "install_flavors", "_selected_action": [flavor.pk], "confirmed": "yes"})
+    chosen = {"action": "install_flavors", "_selected_action": [flavor.pk]}
+    answer = admin_client.post(LIST, chosen | plan_of(confirmation(admin_client, "install_flavors", flavor)))
     assert "Choose at least one node." in answer.text
     assert federation.calls() == {}
+
+
+def test_nothing_is_done_that_was_not_shown(admin_client: Client, federation: Federation) -> None:
+    flavor = make_flavor(name="m1.small", flavorid="1", ram=512)
+    chosen = {"action": "install_flavors", "_selected_action": [flavor.pk], **nodes("Mordor")}
+    assert admin_client.post(LIST, chosen | {"confirmed": "yes"}).status_code == 200
+    shown = plan_of(admin_client.post(LIST, chosen))
+    flavor.ram = 1024
+    flavor.save()
+    again = admin_client.post(LIST, chosen | shown)
+    assert said(again) == [CHANGED]
+    assert "1 GiB" in again.text
+    assert federation.calls() == {}
+    assert said(admin_client.post(LIST, chosen | plan_of(again)))[-1] == "m1.small: installed in Mordor"
 
 
 # Who may do what
@@ -227,19 +253,19 @@ def test_an_operator_installs_in_their_own_nodes_alone(client: Client, federatio
     client.force_login(operator)
     answer = confirmation(client, "install_flavors", flavor)
     assert [node.name for node in answer.context["form"]["nodes"].field.queryset] == ["Spain2"]
-    forced = {"action": "install_flavors", "_selected_action": [flavor.pk], "confirmed": "yes", **nodes("Mordor")}
+    forced = {"action": "install_flavors", "_selected_action": [flavor.pk], **nodes("Mordor"), **plan_of(answer)}
     assert "is not one of the available choices" in client.post(LIST, forced).text
     assert act(client, "install_flavors", flavor, **nodes("Spain2")) == ["TestNano: installed in Spain2"]
     assert federation.clouds["Mordor"].flavors == {}
 
 
 def test_one_goes_back_where_one_came_from_but_nowhere_else(admin_client: Client) -> None:
-    values = {"action": "promote_flavors", "confirmed": "yes"}
     for next_url, location in [
         ("/admin/x/", "/admin/x/"),
         ("https://evil.example.org/", LIST),
         ("//evil.example", LIST),
     ]:
         flavor = make_flavor(name=next_url, promoted=False)
-        answer = admin_client.post(LIST, values | {"_selected_action": [flavor.pk], "next": next_url})
+        chosen = {"action": "promote_flavors", "_selected_action": [flavor.pk], "next": next_url}
+        answer = admin_client.post(LIST, chosen | plan_of(admin_client.post(LIST, chosen)))
         assert answer["Location"] == location

@@ -10,12 +10,14 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from flavors.models import Flavor
-from flavors.tests.factories import make_flavor, make_installation
+from flavors.admin.plans import CHANGED
+from flavors.models import Flavor, Sighting
 from flavors.tests.test_admin import member_of_staff
 from flavors.tests.test_admin_actions import federation
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation, flavor_document
+from testing.cloud import Federation, flavor_document
+from testing.flavors import document_of, make_flavor, make_installation
+from testing.shell import shell
 
 __all__ = ["federation"]
 
@@ -42,10 +44,17 @@ def sections(answer: Any) -> dict[str, list[str]]:
 
 
 def change(client: Client, do: str, flavor: str, node: str, **values: str) -> list[str]:
-    asked = {"do": do, "flavorid": flavor, "flavor": flavor, "node": node, "into": "", "confirmed": "yes"}
-    answer = client.post(CHANGE, asked | values)
+    """Have it shown what will happen, confirm it, and return what is said last."""
+    asked = {"do": do, "flavorid": flavor, "flavor": flavor, "node": node, "into": "", **values}
+    answer = client.post(CHANGE, asked)
+    if answer.status_code == 200:
+        answer = client.post(CHANGE, asked | {"plan": answer.context["digest"]})
     assert answer.status_code == 302
-    return [str(message) for message in get_messages(answer.wsgi_request)][-1:]
+    return said(answer)[-1:]
+
+
+def said(answer: Any) -> list[str]:
+    return [str(message) for message in get_messages(answer.wsgi_request)]
 
 
 def test_two_nodes_are_shown_side_by_side(
@@ -53,7 +62,7 @@ def test_two_nodes_are_shown_side_by_side(
 ) -> None:
     fill(federation)
     make_installation(make_flavor(flavorid="mine", name="mine"), "Mordor")
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(15):
         answer = admin_client.get(PAGE, BOTH)
     assert sections(answer) == {
         "Only in Mordor": ["mine"],
@@ -87,6 +96,7 @@ def test_a_private_flavor_is_installed_published_and_promoted(admin_client: Clie
     asked = {"do": "install", "flavorid": "mine", "flavor": "mine", "node": "Mordor", "into": "Spain2"}
     answer = admin_client.post(CHANGE, asked | {"next": f"{PAGE}?left=Mordor"})
     assert "Install mine in Spain2" in answer.text
+    assert "3 MiB" in answer.text
     assert "mine" not in federation.clouds["Spain2"].flavors
     assert change(admin_client, "install", "mine", "Mordor", into="Spain2") == ["mine: installed in Spain2"]
     assert federation.clouds["Spain2"].flavors["mine"]["ram"] == 3
@@ -155,6 +165,66 @@ def test_a_public_flavor_is_installed_in_the_other_node(admin_client: Client, fe
     assert flavor.nodes == ["Mordor", "Spain2"]
 
 
+@pytest.mark.parametrize("is_public", [True, False])
+def test_nothing_else_is_done_than_what_was_shown(
+    admin_client: Client, federation: Federation, is_public: bool
+) -> None:
+    theirs = federation.clouds["Mordor"].flavors["1"] = flavor_document(id="1", name="small", ram=1)
+    flavor = make_installation(make_flavor(flavorid="1", name="small", ram=1), "Mordor").flavor if is_public else None
+    asked = {"do": "install", "flavorid": "1", "flavor": "small", "node": "Mordor", "into": "Spain2"}
+    shown = admin_client.post(CHANGE, asked)
+    theirs["ram"] = 2
+    if flavor:
+        flavor.ram = 2
+        flavor.save()
+    again = admin_client.post(CHANGE, asked | {"plan": shown.context["digest"]})
+    assert (again.status_code, said(again)) == (200, [CHANGED])
+    assert "2 MiB" in again.text
+    assert federation.clouds["Spain2"].flavors == {}
+    assert admin_client.post(CHANGE, asked | {"plan": again.context["digest"]}).status_code == 302
+    assert federation.clouds["Spain2"].flavors["1"]["ram"] == 2
+
+
+def test_a_public_flavor_that_has_another_id_there_is_that_of_the_catalogue(
+    admin_client: Client, federation: Federation
+) -> None:
+    flavor = make_flavor(flavorid="1", name="small", promoted=False)
+    make_installation(flavor, "Mordor", flavorid="a1b2")
+    federation.clouds["Mordor"].flavors["a1b2"] = document_of(flavor, id="a1b2")
+    (line, _, _) = admin_client.get(PAGE, BOTH).context["sections"][0]["lines"][0]
+    assert change(admin_client, "install", line.flavorid, "Mordor", into="Spain2") == ["small: installed in Spain2"]
+    assert list(federation.clouds["Spain2"].flavors) == ["1"]
+    assert change(admin_client, "promote", line.flavorid, "Mordor") == ["small: promoted"]
+
+
+@pytest.mark.parametrize("look", ["the page", "the command"])
+def test_what_is_seen_of_the_catalogues_flavors_is_remembered(
+    admin_client: Client, federation: Federation, look: str
+) -> None:
+    for id in ("gone", "back", "other"):
+        flavor = make_installation(make_flavor(flavorid=id, name=id, promoted=False), "Mordor").flavor
+        if id != "gone":
+            federation.clouds["Mordor"].flavors[id] = document_of(flavor, ram=2 if id == "back" else 7)
+
+    def nodes() -> dict[str, list[str]]:
+        if look == "the page":
+            assert admin_client.get(PAGE, BOTH).status_code == 200
+        else:
+            assert shell("list_flavors", "--live").status == 0
+        return {flavor.flavorid: flavor.nodes for flavor in Flavor.objects.all()}
+
+    assert nodes() == {"gone": [], "back": ["Mordor"], "other": ["Mordor"]}
+    there = federation.clouds["Mordor"].flavors.pop("back")
+    assert nodes() == {"gone": [], "back": [], "other": ["Mordor"]}
+    federation.clouds["Mordor"].flavors["back"] = there
+    assert nodes() == {"gone": [], "back": ["Mordor"], "other": ["Mordor"]}
+    assert dict(Sighting.objects.values_list("flavor__flavorid", "state")) == {
+        "gone": "missing",
+        "back": "in_sync",
+        "other": "different",
+    }
+
+
 def test_a_refusal_is_said(admin_client: Client, federation: Federation) -> None:
     fill(federation)
     (said,) = change(admin_client, "install", "other", "Mordor", into="Spain2")
@@ -179,7 +249,7 @@ def test_a_viewer_is_offered_nothing_and_can_force_nothing(client: Client, feder
     answer = client.get(PAGE, BOTH)
     assert all(not line.choices for section in answer.context["sections"] for line, _, _ in section["lines"])
     for do in ("publish", "install", "promote"):
-        asked = {"do": do, "flavorid": "mine", "node": "Mordor", "into": "Spain2", "confirmed": "yes"}
+        asked = {"do": do, "flavorid": "mine", "node": "Mordor", "into": "Spain2", "plan": "x"}
         assert client.post(CHANGE, asked).status_code == 403
     assert not Flavor.objects.exists()
     assert "mine" not in federation.clouds["Spain2"].flavors
@@ -192,7 +262,7 @@ def test_who_may_not_promote_is_not_offered_it_and_cannot_force_it(client: Clien
     answer = client.get(PAGE, BOTH)
     (line, _, _) = answer.context["sections"][0]["lines"][0]
     assert [choice.verb for choice in line.choices] == ["install"]
-    asked = {"do": "promote", "flavorid": "1", "node": "Mordor", "confirmed": "yes"}
+    asked = {"do": "promote", "flavorid": "1", "node": "Mordor", "plan": "x"}
     assert client.post(CHANGE, asked).status_code == 403
     assert not Flavor.objects.promoted().exists()
 

@@ -12,12 +12,12 @@ from pytest_django import DjangoAssertNumQueries
 
 from flavors.coverage import State
 from flavors.models import Flavor, SyncNode, SyncOutcome, SyncRun
-from flavors.tests import sync
-from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
 from flavors.tests.test_admin import member_of_staff
 from flavors.tests.test_coverage import make_run
 from infrastructures.models import Infrastructure
-from infrastructures.tests.factories import make_registered
+from testing import synchronising as sync
+from testing.flavors import make_flavor, make_infrastructure, make_installation
+from testing.infrastructures import make_registered
 
 pytestmark = pytest.mark.django_db
 
@@ -193,13 +193,15 @@ def test_each_page_says_where_it_is(admin_client: Client) -> None:
     flavor = make_flavor(name="a", flavorid="a")
     flavors = [reverse("admin:index"), reverse("admin:app_list", args=["flavors"]), FLAVORS]
     compare = reverse("admin:flavors_flavor_compare")
+    make_installation(flavor, "Crete")
+    promote = {"do": "promote", "flavorid": "a", "node": "Crete", "next": compare}
     change = reverse("admin:flavors_flavor_change", args=[flavor.pk])
     asked = {"_selected_action": [flavor.pk], "action": "install_flavors"}
     for answer, where in (
         (admin_client.get(MAP), flavors),
         (admin_client.get(cell(flavor, "Crete")), [*flavors, MAP]),
         (admin_client.get(compare), flavors),
-        (admin_client.post(compare + "change/", {"do": "promote", "next": compare}), [*flavors, compare]),
+        (admin_client.post(compare + "change/", promote), [*flavors, compare]),
         (admin_client.post(FLAVORS, asked), flavors),
         (admin_client.post(FLAVORS, asked | {"next": change}), [*flavors, change]),
         (admin_client.get(page_of(run)), [*flavors[:2], RUNS]),

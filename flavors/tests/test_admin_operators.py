@@ -9,13 +9,13 @@ from django.test import Client
 from django.urls import reverse
 
 from flavors.models import Flavor
-from flavors.tests.factories import make_flavor
 from flavors.tests.test_admin_coverage import COMPARE_NOW, FLAVORS, MAP, RUNS, cell
-from identity.tests.factories import PASSWORD
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation, flavor_document
-from infrastructures.tests.factories import make_registered
-from infrastructures.tests.shell import shell
+from testing.accounts import PASSWORD
+from testing.cloud import Federation, flavor_document
+from testing.flavors import make_flavor
+from testing.infrastructures import make_registered
+from testing.shell import shell
 
 pytestmark = pytest.mark.django_db
 
@@ -60,7 +60,14 @@ def manager(federation: Federation, monkeypatch: pytest.MonkeyPatch) -> Client:
 def act(client: Client, action: str, flavor: Flavor, *nodes: str) -> Any:
     keys = list(Infrastructure.objects.filter(name__in=nodes).values_list("pk", flat=True))
     chosen = {"action": action, "_selected_action": [flavor.pk], "confirmed": "yes", "nodes": keys}
-    return client.post(FLAVORS, chosen)
+    return confirmed(client, FLAVORS, chosen)
+
+
+def confirmed(client: Client, url: str, asked: dict[str, Any]) -> Any:
+    """Return the answer to what was shown and confirmed, or what is said before that."""
+    answer = client.post(url, asked)
+    digest = (answer.context or {}).get("digest")
+    return client.post(url, asked | {"plan": digest}) if digest else answer
 
 
 def said(answer: Any) -> list[str]:
@@ -100,10 +107,10 @@ def test_an_owner_publishes_what_is_theirs(owner: Client, federation: Federation
     for name in ("Mordor", "Spain2"):
         federation.clouds[name].flavors[name] = flavor_document(id=name, name=name)
     change = reverse("admin:flavors_flavor_change_one")
-    asked = {"do": "publish", "flavorid": "Mordor", "flavor": "Mordor", "node": "Mordor", "confirmed": "yes"}
-    assert said(owner.post(change, asked)) == ["Mordor: published"]
+    asked = {"do": "publish", "flavorid": "Mordor", "flavor": "Mordor", "node": "Mordor"}
+    assert said(confirmed(owner, change, asked)) == ["Mordor: published"]
     asked |= {"flavorid": "Spain2", "flavor": "Spain2", "node": "Spain2"}
-    assert said(owner.post(change, asked))[-1] == "Spain2: The flavor Spain2 does not exist"
+    assert said(confirmed(owner, change, asked))[-1] == "Spain2: The flavor Spain2 does not exist"
     assert [flavor.name for flavor in Flavor.objects.published()] == ["Mordor"]
 
 

@@ -3,7 +3,8 @@
 import pytest
 from pytest_django import Settings
 
-from flavors.tests.federation import (
+from lab import Lab, seed
+from testing.federation import (
     FLAVORS,
     INFRASTRUCTURES,
     REGISTER,
@@ -21,9 +22,8 @@ from flavors.tests.federation import (
     with_keystone,
     with_tokens,
 )
-from flavors.tests.fixtures import keystone_alone
-from flavors.tests.wire import Api
-from lab import Lab, seed
+from testing.fixtures import keystone_alone
+from testing.wire import Api
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 

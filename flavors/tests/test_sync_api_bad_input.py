@@ -5,18 +5,14 @@ from typing import Any
 import pytest
 
 from flavors.models import SyncRun
-from flavors.tests.bad_input import RAW, Bad
-from flavors.tests.sync import RUNS, Callers, start
-from flavors.tests.wire import WIRES
+from testing.bad_input import SOME, Bad, not_refused
+from testing.synchronising import RUNS, Callers, start
+from testing.wire import WIRES
 
 pytestmark = pytest.mark.django_db
 
 # What is wrong with the form of a body, whatever it is about
-_FORM = {
-    name: bad
-    for name, bad in RAW.items()
-    if not {"flavor", "flavors", "colour", "ram", "name", "twice", "text", "urn:other", "1e999"} & set(bad.words)
-}
+_FORM = {name: bad for name, bad in SOME.items() if not {"flavor", "flavors", "colour", "twice"} & set(bad.words)}
 JSON, XML = "application/json", "application/xml"
 OTHERS: dict[str, Bad] = {
     "JSON: a flavor": Bad(b'{"flavor": {"name": "x"}}', 400, ("run", "object"), JSON),
@@ -37,12 +33,9 @@ OTHERS: dict[str, Bad] = {
 }
 
 
-@pytest.mark.parametrize("bad", [*_FORM.values(), *OTHERS.values()], ids=[*_FORM, *OTHERS])
-def test_a_body_that_cannot_be_read(callers: Callers, bad: Bad) -> None:
+def test_a_body_that_cannot_be_read(callers: Callers) -> None:
     """Whatever the format of the body, the answer is in the one asked for."""
-    answer = callers.manager.send("POST", RUNS, bad.body, content_type=bad.content_type)
-    assert answer.status == bad.status
-    assert [word for word in bad.words if word not in answer.message] == []
+    assert not_refused(callers.manager, "POST", RUNS, _FORM | OTHERS) == {}
     assert not SyncRun.objects.exists()
 
 
@@ -51,10 +44,10 @@ def test_an_empty_body(callers: Callers) -> None:
 
 
 @pytest.mark.parametrize("member", ["dry_run", "replace", "exact"])
-@pytest.mark.parametrize("value", ["yes", "", "True", 2, [1]])
-def test_a_wrong_boolean(callers: Callers, member: str, value: Any) -> None:
-    answer = start(callers.manager, **{member: value})
-    assert (answer.status, answer.message.startswith(f"{member}: must be true or false, not ")) == (400, True)
+def test_a_wrong_boolean(callers: Callers, member: str) -> None:
+    for value in ("yes", "", "True", 2, [1]):
+        answer = start(callers.manager, **{member: value})
+        assert (answer.status, answer.message.startswith(f"{member}: must be true or false, not ")) == (400, True)
     assert not SyncRun.objects.exists()
 
 

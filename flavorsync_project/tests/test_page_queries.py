@@ -20,11 +20,11 @@ from pytest_django import Settings
 
 from flavors.models import Flavor, Installation, Sighting, SyncNode, SyncOutcome, SyncRun
 from flavors.tasks import carry_out_run
-from flavors.tests.factories import make_flavor
 from identity.models import User
 from infrastructures.models import Check, Infrastructure
-from infrastructures.tests.cloud import Federation, flavor_document
-from infrastructures.tests.factories import make_registered, make_replacement
+from testing.cloud import Federation, flavor_document
+from testing.flavors import document_of, make_flavor
+from testing.infrastructures import make_registered, make_replacement
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -64,7 +64,7 @@ OF_ROWS = {
     "flavors_flavor_coverage": 9,
     "flavors_flavor_cell": 9,
     "flavors_flavor_compare": 3,
-    "two nodes": 4,
+    "two nodes": 12,
     "flavors_syncrun_changelist": 7,
     "flavors_syncrun_history": 5,
     "flavors_syncrun_change": 6,
@@ -88,8 +88,8 @@ OF_NONE = {
     "infrastructures_infrastructure: check_connections": 10,
     "infrastructures_replacement_change": 4,
     "flavors_flavor_add": 2,
-    "a draft: delete": 6,
-    "two nodes: install": 2,
+    "a draft: delete": 7,
+    "two nodes: install": 6,
 }
 BOUNDS = OF_ROWS | OF_NONE
 # Who is no superuser has their permissions looked up, and those of their groups.
@@ -142,6 +142,7 @@ def fill(count: int, federation: Federation) -> dict[str, Model]:
     )
     for ram, cloud in enumerate(federation.clouds.values(), start=1):
         documents = [flavor_document(id=f"own-{number}", name=f"own-{number}", ram=ram) for number in numbers]
+        documents += [document_of(flavor) for flavor in flavors]
         cloud.flavors = {document["id"]: document for document in documents}
     _see(nodes, Flavor.objects.all(), [{"member": "ram", "node": each, "catalogue": 1} for each in numbers])
     made = [flavors[0], nodes[0], *_people(numbers, nodes), _run(count, nodes, flavors), _task(numbers)]
@@ -232,7 +233,7 @@ def pages(made: dict[str, Model], user: User) -> Iterator[Page]:
         yield from _actions(model, type(row), user)
     compare = reverse("admin:flavors_flavor_compare")
     yield Page("two nodes", f"{compare}?left=node-00&right=node-01")
-    asked = {"do": "install", "flavorid": "own-0", "flavor": "own-0", "node": "node-00", "into": "node-01"}
+    asked = {"do": "install", "flavorid": "0", "flavor": "flavor-00", "node": "node-00", "into": "node-01"}
     yield Page("two nodes: install", f"{compare}change/", asked)
     draft = Flavor.objects.filter(public=False)[0]
     yield Page("a draft: delete", reverse("admin:flavors_flavor_delete", args=[draft.pk]))

@@ -22,7 +22,9 @@ from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
 from flavors.permissions import PROMOTE
 from identity.models import User
 from identity.roles import Role
-from identity.tests.factories import (
+from infrastructures.models import Infrastructure
+from infrastructures.registration import REGISTER
+from testing.accounts import (
     APP_ID,
     KEYROCK_URL,
     PASSWORD,
@@ -33,10 +35,8 @@ from identity.tests.factories import (
     make_project,
     make_role,
 )
-from infrastructures.models import Infrastructure
-from infrastructures.services import REGISTER
-from infrastructures.tests.cloud import Federation, RegisteredCloud, flavor_document, token_document
-from infrastructures.tests.factories import make_registered
+from testing.cloud import Federation, RegisteredCloud, flavor_document, token_document
+from testing.infrastructures import make_registered
 
 OWN, FOREIGN = "Mordor", "Rohan"
 UNREGISTERED = "Isengard"
@@ -145,7 +145,7 @@ class World:
     @contextmanager
     def fresh(self) -> Iterator[None]:
         """Undo afterwards whatever happens meanwhile; begin with nothing in the caches."""
-        for cache in caches.all(initialized_only=True):
+        for cache in caches.all():
             cache.clear()
         self.clouds[OWN].has(PRIVATE, PUBLIC, INSTALLED)
         self.clouds[FOREIGN].has(FOREIGN_PRIVATE, FOREIGN_PUBLIC)

@@ -10,8 +10,6 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from flavorsync_project.api.errors import Conflict
-from infrastructures import journal
-from infrastructures.changes import create_flavor, delete_flavor, keep_watching
 from infrastructures.locks import Locked
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import (
@@ -23,15 +21,12 @@ from infrastructures.openstack.errors import (
     Forbidden,
 )
 from infrastructures.openstack.records import Doubt, NovaFlavor
-from infrastructures.replacements import FEW, replace_flavor, settle_replacements
-from infrastructures.services import unregister_infrastructure
-from infrastructures.tests.factories import (
-    let_the_doubt_end,
-    make_infrastructure,
-    make_nova_flavor,
-    make_replacement,
-)
+from infrastructures.registration import unregister_infrastructure
+from infrastructures.replacements import journal
+from infrastructures.replacements.changes import create_flavor, delete_flavor, keep_watching
+from infrastructures.replacements.replacing import FEW, replace_flavor, settle_replacements
 from infrastructures.tests.fake_nova import FakeNova, Fault
+from testing.infrastructures import let_the_doubt_end, make_infrastructure, make_nova_flavor, make_replacement
 
 pytestmark = pytest.mark.django_db
 
@@ -132,6 +127,25 @@ def test_what_vanishes_unseen_is_made_again_by_the_first_look_after_the_time(spa
     nova.carry_out_late()
     let_the_doubt_end()
     assert_it_stays(nova, spain2, OLD)
+
+
+@pytest.mark.parametrize("lost", [0, 1], ids=["a creation", "a replacement"])
+def test_a_look_during_which_the_doubt_ends_does_not_end_it(
+    spain2: Infrastructure, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    """What is carried out in its last moment may come after the look."""
+    nova = FakeNova(*[OLD] * lost)
+    lose(nova, (lambda: change(nova, spain2)) if lost else (lambda: create(nova, spain2)), call=lost)
+    until = Replacement.objects.get().unsure_until
+    assert until
+    clock = [until - timedelta(seconds=1)]
+    monkeypatch.setattr(timezone, "now", lambda: clock[-1])
+    nova.before_call = lambda call: clock.append(until + timedelta(seconds=1))
+    contact(nova, spain2)
+    nova.carry_out_late()
+    contact(nova, spain2)
+    assert nova.flavors == ({"42": OLD} if lost else {})
+    assert not Replacement.objects.exists()
 
 
 def test_the_same_request_again_is_done_and_watched_as_long_as_the_first_is_in_doubt(spain2: Infrastructure) -> None:
@@ -319,6 +333,24 @@ def test_who_may_not_make_flavors_tries_it_once(spain2: Infrastructure) -> None:
     settle_replacements(infrastructure=spain2, nova=nova)
     assert nova.calls.count("create") == 1
     assert list(Replacement.objects.values_list("unsure_until", flat=True)) == [until, until]
+
+
+def test_who_does_not_see_a_flavor_does_not_have_what_was_done_undone(spain2: Infrastructure) -> None:
+    """A token that may make flavors and does not see private ones finds none, and its id taken."""
+    nova = FakeNova(OLD)
+    lose(nova, lambda: change(nova, spain2), call=1)
+    assert change(nova, spain2) == NEW
+
+    class Blind(FakeNova):
+        def get_whole_flavor(self, flavorid: str) -> NovaFlavor:
+            raise FlavorNotFound(self.region.name, "not for you")
+
+    blind = Blind()
+    blind.flavors = nova.flavors
+    still_open = settle_replacements(infrastructure=spain2, nova=blind)
+    assert [record.last_error for record in still_open] == ["Spain2: taken"]
+    assert nova.flavors == {"42": NEW}
+    assert_it_stays(nova, spain2, NEW)
 
 
 def test_names_of_what_is_watched_are_taken_and_those_it_had_are_free(spain2: Infrastructure) -> None:

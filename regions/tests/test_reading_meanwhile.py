@@ -8,14 +8,14 @@ import pytest
 from django.utils import timezone
 from requests import PreparedRequest
 
-from infrastructures import journal
+from infrastructures.clouds import region_of
 from infrastructures.models import Infrastructure, Replacement
-from infrastructures.openstack.errors import FlavorNotFound
-from infrastructures.reading import MAX_READS
-from infrastructures.services import region_of
-from infrastructures.tests.cloud import KEYSTONE, NOVA, TOKEN, Cloud, access_document, flavor_document
-from infrastructures.tests.factories import make_infrastructure, make_nova_flavor, make_replacement
+from infrastructures.openstack.errors import CloudUnavailable, FlavorNotFound
+from infrastructures.replacements import journal
+from infrastructures.replacements.reading import MAX_READS
 from regions import services
+from testing.cloud import KEYSTONE, NOVA, TOKEN, Cloud, access_document, flavor_document
+from testing.infrastructures import make_infrastructure, make_nova_flavor, make_replacement
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +46,15 @@ def test_a_flavor_that_stays_missing_is_not_found(cloud: Cloud) -> None:
     cloud.nova("GET", "/flavors/42", GONE)
     with pytest.raises(FlavorNotFound):
         services.get_flavor(**where(), flavorid="42")
+
+
+def test_a_flavor_that_cannot_be_made_again_yet_is_not_said_not_to_be(cloud: Cloud) -> None:
+    asked = where()
+    make_replacement(infrastructure=asked["infrastructure"])
+    cloud.nova("GET", "/flavors/42", GONE)
+    cloud.nova("POST", "/flavors", {"status_code": 503})
+    with pytest.raises(CloudUnavailable, match="flavor 42 is being replaced, and not there again yet"):
+        services.get_flavor(**asked, flavorid="42")
 
 
 def test_a_list_is_read_again_when_a_replacement_has_begun_meanwhile(cloud: Cloud) -> None:

@@ -6,13 +6,15 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from flavors.catalogue.comparison import NodeFlavors
 from flavors.models import Flavor, Installation
+from flavors.synchronisation import look_into
 from flavorsync_project.console import commands
+from flavorsync_project.console.printing import print_json, print_table, refusals_in_one_line, yes_or_no
 from flavorsync_project.console.words import counted
-from infrastructures.management.printing import print_json, print_table, refusals_in_one_line, yes_or_no
+from infrastructures.clouds import Outcome
 from infrastructures.models import Infrastructure
-from infrastructures.openstack.nova import Nova
-from infrastructures.services import Outcome, find_infrastructures, in_each_cloud
+from infrastructures.registration import find_infrastructures
 
 SIZES = ("vcpus", "ram", "disk", "swap")
 WHOLE = ("name", *SIZES, "ephemeral", "rxtx_factor", "is_public", "description", "extra_specs")
@@ -24,7 +26,8 @@ class Command(commands.Command):
 
     help = (
         "List the flavors of the catalogue and the nodes that have each; with --live ask the clouds that we hold "
-        "credentials for what they have, private flavors included, side by side. RAM and swap are in MiB, disk in GiB."
+        "credentials for what they have, private flavors included, side by side; what is seen of the catalogue's "
+        "flavors is remembered. RAM and swap are in MiB, disk in GiB."
     )
     examples = ("./manage.py list_flavors --live --node Spain2 --json",)
 
@@ -42,7 +45,7 @@ class Command(commands.Command):
         if not live:
             self._print([*HEADER, "PROMOTED", "PUBLIC", "NODES"], _catalogue(node, promoted), as_json=as_json)
             return
-        outcomes = in_each_cloud(named or Infrastructure.objects.with_credentials(), Nova.list_flavors)
+        outcomes = look_into(named or list(Infrastructure.objects.with_credentials()))
         rows = [row for row in _live(outcomes) if row["promoted"] or not promoted]
         self._print(["NODE", *HEADER, "PROMOTED", "PUBLIC"], rows, as_json=as_json)
         failed = [outcome.error for outcome in outcomes if outcome.error]
@@ -68,14 +71,14 @@ def _catalogue(node: str | None, promoted: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _live(outcomes: Iterable[Outcome[list[Any]]]) -> Iterator[dict[str, Any]]:
+def _live(outcomes: Iterable[Outcome[NodeFlavors]]) -> Iterator[dict[str, Any]]:
     """Yield what each cloud has; promoted and public is what the catalogue says to be there under that id."""
     installations = Installation.objects.select_related("flavor")
     known = {
         (installation.infrastructure_id, installation.flavorid): installation.flavor for installation in installations
     }
     for outcome in outcomes:
-        for flavor in outcome.result or ():
+        for flavor in outcome.result.by_id.values() if outcome.result else ():
             ours = known.get((outcome.infrastructure.pk, flavor.id))
             state = {"promoted": bool(ours and ours.promoted), "public": bool(ours and ours.public)}
             yield {"node": outcome.infrastructure.name, "id": flavor.id, **_values(flavor), **state}

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -13,14 +14,16 @@ from django.core.management.base import CommandError
 from django.db import Error, close_old_connections
 from redis.exceptions import RedisError
 
-from flavors import tasks
-from flavorsync_project.api.request_id import traced
+from flavors import delivery, tasks
 from flavorsync_project.console import commands
-from infrastructures.watching import settle_everywhere
+from flavorsync_project.telemetry.request_id import traced
+from infrastructures.replacements.watching import settle_everywhere
 
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LOOKS = 10.0
+# What was written is waited for by whoever has written it.
+SECONDS_BETWEEN_DELIVERIES = 1.0
 AWAY = (Error, RedisError)
 """What is raised when the database or the queue is away, and may come back."""
 
@@ -29,9 +32,9 @@ class Command(commands.Command):
     """Look again and again what is due, until it is stopped."""
 
     help = (
-        "Start the periodic synchronisation (SYNC_INTERVAL_MINUTES), put runs whose worker has died back into the "
-        "queue, delete old ones (SYNC_RETENTION_DAYS), and watch flavors whose change was not answered. "
-        "Several may run."
+        "Start the periodic synchronisation (SYNC_INTERVAL_MINUTES) and runs over what OpenStack clients have written "
+        "(COMPUTE_SETTLE_SECONDS), put runs whose worker has died back into the queue, delete old ones "
+        "(SYNC_RETENTION_DAYS), and watch flavors whose change was not answered. Several may run."
     )
     examples = ("./manage.py run_scheduler --once",)
 
@@ -56,15 +59,26 @@ class Command(commands.Command):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: sys.exit())
         while True:
-            close_old_connections()
-            with traced():
-                try:
-                    self._look()
-                except AWAY as error:
-                    logger.error("Nothing could be looked after: %s", error)
-            time.sleep(interval)
+            self._try(self._look)
+            ends_at = time.monotonic() + interval
+            while (left := ends_at - time.monotonic()) > 0:
+                time.sleep(min(left, SECONDS_BETWEEN_DELIVERIES))
+                self._try(self._deliver)
+
+    def _try(self, look: Callable[[], None]) -> None:
+        close_old_connections()
+        with traced():
+            try:
+                look()
+            except AWAY as error:
+                logger.error("Nothing could be looked after: %s", error)
+
+    def _deliver(self) -> None:
+        if run := delivery.start_when_due():
+            self.stdout.write(f"Run {run.pk} brings to the nodes what was written.")
 
     def _look(self) -> None:
+        self._deliver()
         for run in tasks.take_up_runs():
             self.stdout.write(f"Run {run.pk} was cut short and is taken up again.")
         if due := tasks.start_periodic_run():

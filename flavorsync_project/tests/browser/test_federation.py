@@ -66,7 +66,7 @@ def test_what_replacing_does_is_shown_before_it_is_done(visitor: Visitor, site: 
     page.get_by_label("Replace it where its numbers differ").check()
     page.get_by_role("button", name="Synchronise fiware.small in Mordor").click()
     row = page.get_by_role("row", name="fiware.small")
-    for text in ("delete and make again", "ram: 2048 instead of 1024", "none"):
+    for text in ("delete and make again", "ram: 1024 instead of 2048", "none"):
         expect(row).to_contain_text(text)
     assert_everybody_can_use(page, "plan")
     assert {flavor["ram"] for flavor in clouds.flavors("Mordor") if flavor["id"] == "fiware"} == {1024}

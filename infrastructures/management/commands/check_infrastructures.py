@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from flavorsync_project.console import commands
-from infrastructures.management.printing import print_json, print_table, refusals_in_one_line, yes_or_no
+from flavorsync_project.console.printing import print_json, print_table, refusals_in_one_line, yes_or_no
 from infrastructures.models import Check, Infrastructure
 from infrastructures.readiness import check_and_keep
-from infrastructures.services import find_infrastructures
+from infrastructures.registration import find_infrastructures
 
 
 class Command(commands.Command):
@@ -18,7 +18,8 @@ class Command(commands.Command):
     help = (
         "Ask each cloud, side by side, whether our credentials are accepted, where its Nova is, which microversion it "
         "is spoken to in, and whether our account may create and delete flavors there. Nothing is changed there; the "
-        "answers are kept for the admin site. "
+        "answers are kept for the admin site. What a cloud has of the catalogue's flavors is not looked at, since no "
+        "more than two of its flavors are read: ./manage.py sync_flavors --dry-run does that. "
         "Fails when one of them is not ready."
     )
     examples = ("./manage.py check_infrastructures Spain2 Mordor",)

@@ -1,0 +1,177 @@
+"""What a node has of the catalogue's flavors, compared value by value. No cloud and no database is asked here."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from flavors.models import NOVA_MEMBERS, Flavor, SyncOutcome
+from infrastructures.openstack.records import NovaFlavor
+
+State = SyncOutcome.State
+
+EXTRA_SPECS = "extra_specs"
+
+Dropped = Mapping[str, Collection[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A value that a node and the catalogue have otherwise.
+
+    `member` is one of `NOVA_MEMBERS`, or `extra_specs.KEY`; then None stands for no such extra spec.
+    """
+
+    member: str
+    node: object
+    catalogue: object
+
+    @property
+    def key(self) -> str | None:
+        """Return the key of the extra spec that it is about, or None."""
+        root, _, key = self.member.partition(".")
+        return key if root == EXTRA_SPECS else None
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as `SyncOutcome.differences` holds it."""
+        return {"member": self.member, "node": self.node, "catalogue": self.catalogue}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A flavor of the catalogue as one node shall have it.
+
+    `recorded_as` is the id under which the catalogue knows the node to have it, "" when it does not. `dropped` are the
+    values, by key, that its extra specs had in the catalogue before: a node that still has one had it from there.
+    """
+
+    flavor: Flavor
+    recorded_as: str = ""
+    dropped: Dropped = field(default_factory=dict)
+
+    @property
+    def nova(self) -> NovaFlavor:
+        """Return it as the node's Nova shall have it."""
+        return self.flavor.as_nova(self.recorded_as)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a node has of one flavor.
+
+    `has` is the flavor there that it is about: of the same id or, in the states OTHER_ID and
+    NAME_TAKEN, of the same name. `name_taken_by` is the id of another flavor there that has the name
+    which a different one should have.
+    """
+
+    wanted: Wanted
+    state: SyncOutcome.State
+    has: NovaFlavor | None = None
+    differences: tuple[Difference, ...] = ()
+    name_taken_by: str = ""
+    recorded: bool = False
+    """Whether the catalogue knows that the node has it, under this id."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeFlavors:
+    """All flavors that a node's Nova has, found by id, and by name in any case.
+
+    `keeps_descriptions` is False for a Nova before microversion 2.55, which has none to compare.
+    """
+
+    by_id: Mapping[str, NovaFlavor] = field(repr=False)
+    by_name: Mapping[str, NovaFlavor] = field(repr=False)
+    keeps_descriptions: bool = True
+
+    @classmethod
+    def of(cls, flavors: Iterable[NovaFlavor], *, keeps_descriptions: bool = True) -> Self:
+        """Return the flavors of one list, indexed."""
+        flavors = list(flavors)
+        return cls(
+            by_id={flavor.id: flavor for flavor in flavors},
+            by_name={flavor.name.lower(): flavor for flavor in flavors} | {flavor.name: flavor for flavor in flavors},
+            keeps_descriptions=keeps_descriptions,
+        )
+
+    def named(self, name: str) -> NovaFlavor | None:
+        """Return the flavor of this name or, without one, of this name in another case."""
+        return self.by_name.get(name) or self.by_name.get(name.lower())
+
+
+def compare(wanted: Wanted, node: NodeFlavors, *, exact: bool = False, of_others: Collection[str] = ()) -> Finding:
+    """Say what *node* has of a flavor.
+
+    The same id means the same flavor, whatever else differs; only without it the name is looked for.
+
+    Args:
+        exact: whether extra specs that the catalogue does not name are a difference, too.
+        of_others: the ids there of other flavors of the catalogue, none of which is this one, whatever its name.
+    """
+    nova, recorded_as = wanted.nova, wanted.recorded_as
+    if nova.id not in node.by_id and wanted.flavor.flavorid in node.by_id:
+        nova, recorded_as = wanted.flavor.as_nova(), ""
+    has = node.by_id.get(nova.id)
+    namesake = node.named(nova.name)
+    if has is None:
+        return _without_id(wanted, nova, namesake, node, exact=exact, of_others=of_others)
+    differences = differences_between(
+        nova, has, exact=exact, descriptions=node.keeps_descriptions, dropped=wanted.dropped
+    )
+    return Finding(
+        wanted=wanted,
+        state=State.DIFFERENT if differences else State.IN_SYNC,
+        has=has,
+        differences=differences,
+        name_taken_by=namesake.id if namesake and namesake.id != nova.id else "",
+        recorded=bool(recorded_as),
+    )
+
+
+def differences_between(
+    wanted: NovaFlavor,
+    has: NovaFlavor,
+    *,
+    exact: bool = False,
+    descriptions: bool = True,
+    dropped: Dropped | None = None,
+) -> tuple[Difference, ...]:
+    """Return in what *has* is not as *wanted*, the ids apart: numbers and texts first, then extra specs by key.
+
+    Extra specs that Nova does not show (None) are taken for none: absent is not known to be equal. One that the
+    catalogue does not name is the node's own, unless its value is one that was *dropped*.
+    """
+    members = [member for member in NOVA_MEMBERS if descriptions or member != "description"]
+    differences = [
+        Difference(member=member, node=getattr(has, member), catalogue=getattr(wanted, member))
+        for member in members
+        if getattr(has, member) != getattr(wanted, member)
+    ]
+    ours, theirs = dict(wanted.extra_specs or {}), dict(has.extra_specs or {})
+    left_over = {key for key, values in (dropped or {}).items() if theirs.get(key) in values}
+    keys = ours.keys() | (theirs.keys() if exact else left_over)
+    differences += [
+        Difference(member=f"{EXTRA_SPECS}.{key}", node=theirs.get(key), catalogue=ours.get(key))
+        for key in sorted(keys)
+        if theirs.get(key) != ours.get(key)
+    ]
+    return tuple(differences)
+
+
+def _without_id(
+    wanted: Wanted,
+    nova: NovaFlavor,
+    namesake: NovaFlavor | None,
+    node: NodeFlavors,
+    *,
+    exact: bool,
+    of_others: Collection[str],
+) -> Finding:
+    if namesake is None:
+        return Finding(wanted=wanted, state=State.MISSING)
+    differences = differences_between(nova, namesake, exact=exact, descriptions=node.keeps_descriptions)
+    return Finding(
+        wanted=wanted,
+        state=State.NAME_TAKEN if differences or namesake.id in of_others else State.OTHER_ID,
+        has=namesake,
+        differences=differences,
+    )
