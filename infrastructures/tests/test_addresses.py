@@ -16,9 +16,9 @@ from infrastructures.openstack.errors import CloudUnavailable, CloudUnreachable
 from infrastructures.openstack.keystone import checked
 from infrastructures.openstack.sessions import open_session
 from infrastructures.openstack.translation import translated
-from infrastructures.tests.factories import make_region
 from infrastructures.tests.server import Server, answers
 from infrastructures.validators import validate_cloud_url
+from testing.infrastructures import make_region
 
 NEAR = "must not lead to this machine or its link (INFRASTRUCTURE_URL_ALLOWLIST can name exceptions)"
 ADDRESSES = [
@@ -50,24 +50,23 @@ def url_of(host: str, rest: str = ":5000/v3") -> str:
     return f"http://[{host}]{rest}" if ":" in host else f"http://{host}{rest}"
 
 
-@pytest.mark.parametrize("address", ADDRESSES)
-def test_an_address_near_us_is_one_however_it_is_written(address: str) -> None:
-    assert is_near(address)
+def test_an_address_near_us_is_one_however_it_is_written() -> None:
+    assert [address for address in ADDRESSES if not is_near(address)] == []
 
 
-@pytest.mark.parametrize("host", ELSEWHERE)
-def test_any_other_is_not(host: str) -> None:
-    assert not is_near(host)
-    validate_cloud_url(url_of(host))
+def test_any_other_is_not() -> None:
+    assert [host for host in ELSEWHERE if is_near(host)] == []
+    for host in ELSEWHERE:
+        validate_cloud_url(url_of(host))
 
 
 @pytest.mark.parametrize("allowed", [[], ["*"], ["*", ".example.org"]])
-@pytest.mark.parametrize("host", [*ADDRESSES, *NAMES])
-def test_it_is_refused_unless_it_is_named(settings: Settings, host: str, allowed: list[str]) -> None:
+def test_it_is_refused_unless_it_is_named(settings: Settings, allowed: list[str]) -> None:
     settings.INFRASTRUCTURE_URL_ALLOWLIST = allowed
-    with pytest.raises(ValidationError) as caught:
-        validate_cloud_url(url_of(host))
-    assert caught.value.messages == [NEAR]
+    for host in [*ADDRESSES, *NAMES]:
+        with pytest.raises(ValidationError) as caught:
+            validate_cloud_url(url_of(host))
+        assert caught.value.messages == [NEAR], host
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from rest_framework.test import APIClient
 
 from identity.models import User
-from identity.tests.factories import APP_ID, KEYROCK_URL, make_account, make_answer, make_organization, make_role
 from infrastructures.models import Infrastructure
-from infrastructures.tests.factories import PASSWORD, make_infrastructure, make_registered, make_replacement
+from testing.accounts import APP_ID, KEYROCK_URL, make_account, make_answer, make_organization, make_role
+from testing.infrastructures import PASSWORD, make_infrastructure, make_registered, make_replacement
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -197,58 +197,48 @@ def test_a_member_that_is_missing_is_said(local: Caller, member: str) -> None:
     assert local.post(REQUIRED | {member: ""}) == (400, error(f"{member}: must not be empty"))
 
 
-@pytest.mark.parametrize(
-    ("member", "value", "message"),
-    [
-        *((member, "x" * 256, "must not be longer than 255 characters") for member in REQUIRED),
-        ("name", "a/b", "A name has no slash and no space at either end, and is not . or .."),
-        ("name", " a", "must not begin or end with a space"),
-        *(
-            (member, url, message)
-            for member in ("keystone_url", "nova_url")
-            for url, message in (
-                ("file:///etc/passwd", "must be an http or https URL"),
-                ("ftp://example.org", "must be an http or https URL"),
-                ("javascript:alert(1)", "must be an http or https URL"),
-                ("keystone", "must be an http or https URL"),
-                ("http://", "must be a URL with a host"),
-                ("http://user:word@example.org", "must hold no user name, query or fragment"),
-                ("http://example.org?x", "must hold no user name, query or fragment"),
-                ("http://elsewhere.example.net", "names a host that INFRASTRUCTURE_URL_ALLOWLIST does not allow"),
-            )
-        ),
-    ],
-)
-def test_a_malformed_value_is_said(local: Caller, settings: Settings, member: str, value: str, message: str) -> None:
+WRONG_URLS = {
+    "file:///etc/passwd": "must be an http or https URL",
+    "http://": "must be a URL with a host",
+    "http://user:word@example.org": "must hold no user name, query or fragment",
+    "http://elsewhere.example.net": "names a host that INFRASTRUCTURE_URL_ALLOWLIST does not allow",
+}
+MALFORMED = [
+    *((member, "x" * 256, "must not be longer than 255 characters") for member in REQUIRED),
+    ("name", "a/b", "A name has no slash and no space at either end, and is not . or .."),
+    ("name", " a", "must not begin or end with a space"),
+    *((member, *wrong) for member in ("keystone_url", "nova_url") for wrong in WRONG_URLS.items()),
+]
+
+
+def test_a_malformed_value_is_said(local: Caller, settings: Settings) -> None:
     settings.INFRASTRUCTURE_URL_ALLOWLIST = ["55.66.77.88", ".example.org", "example.org"]
-    assert local.post(REQUIRED | {member: value}) == (400, error(f"{member}: {message}"))
+    for member, value, message in MALFORMED:
+        assert local.post(REQUIRED | {member: value}) == (400, error(f"{member}: {message}"))
     assert not Infrastructure.objects.exists()
 
 
 @pytest.mark.parametrize("member", ["keystone_url", "nova_url"])
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "169.254.169.254", "[::1]", "2130706433", "[::ffff:a00:1]"])
-def test_this_machine_is_no_cloud(local: Caller, settings: Settings, member: str, host: str) -> None:
+def test_this_machine_is_no_cloud(local: Caller, settings: Settings, member: str) -> None:
+    """How else it can be written is tested of the addresses."""
     settings.INFRASTRUCTURE_URL_ALLOWLIST = []
-    answer = local.post(REQUIRED | {member: f"http://{host}:5000/v3"})
-    if host == "[::ffff:a00:1]":  # 10.0.0.1: a private network, where clouds are
-        assert answer == REGISTERED
-        return
     near = "must not lead to this machine or its link (INFRASTRUCTURE_URL_ALLOWLIST can name exceptions)"
-    assert answer == (400, error(f"{member}: {near}"))
+    for host in ("127.0.0.1", "localhost", "[::1]"):
+        assert local.post(REQUIRED | {member: f"http://{host}:5000/v3"}) == (400, error(f"{member}: {near}"))
     assert not Infrastructure.objects.exists()
+    # A private network, where clouds are
+    assert local.post(REQUIRED | {member: "http://[::ffff:a00:1]:5000/v3"}) == REGISTERED
 
 
-@pytest.mark.parametrize("value", [12345, True, None, ["a"], {"a": "b"}, 1.5])
 @pytest.mark.parametrize("member", WHOLE)
-def test_json_takes_strings_alone_and_never_repeats_them(
-    upstream: requests_mock.Mocker, member: str, value: Any
-) -> None:
+def test_json_takes_strings_alone_and_never_repeats_them(upstream: requests_mock.Mocker, member: str) -> None:
     operator = make_account()
     operator.user_permissions.add(Permission.objects.get(codename="register_infrastructure"))
-    status, body = Caller("json", LOCAL).post(WHOLE | {member: value})
-    assert status == 400
-    assert body["error"]["message"].startswith(f"{member}: must ")
-    assert "12345" not in str(body)
+    for value in (12345, True, None, ["a"], {"a": "b"}, 1.5):
+        status, body = Caller("json", LOCAL).post(WHOLE | {member: value})
+        assert status == 400
+        assert body["error"]["message"].startswith(f"{member}: must ")
+        assert "12345" not in str(body)
     assert not Infrastructure.objects.exists()
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from flavorsync_project.api.errors import Conflict
-from infrastructures.changes import create_flavor, delete_flavor
+from infrastructures.clouds import region_of
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import (
     CloudError,
@@ -24,23 +24,25 @@ from infrastructures.openstack.errors import (
     TokenRefused,
 )
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.replacements import replace_flavor, settle_replacements
-from infrastructures.services import region_of
-from infrastructures.tests.factories import (
+from infrastructures.replacements.changes import create_flavor, delete_flavor
+from infrastructures.replacements.replacing import replace_flavor, settle_replacements
+from infrastructures.tests.fake_nova import FakeNova, Fault
+from testing.holder import held_by_a_thread
+from testing.infrastructures import (
     let_the_doubt_end,
     make_infrastructure,
     make_nova_flavor,
     make_region,
     make_replacement,
 )
-from infrastructures.tests.fake_nova import FakeNova, Fault
-from infrastructures.tests.holder import held_by_a_thread
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 OLD = make_nova_flavor()
 NEW = make_nova_flavor(ram=8192)
 REFUSALS: list[type[CloudError]] = [Forbidden, FlavorConflict, FlavorRefused, TokenRefused]
+# A clear word, whichever, and none; every other order of all of them is looked for further down.
+FAILURES: list[type[CloudError]] = [FlavorRefused, CloudUnavailable]
 # The row, the extra specs and two grants.
 CREATION_STEPS = 4
 
@@ -152,7 +154,7 @@ def assert_nothing_is_lost(nova: FakeNova, infrastructure: Infrastructure) -> No
     assert not is_open()
 
 
-@pytest.mark.parametrize("error", [*REFUSALS, CloudUnavailable])
+@pytest.mark.parametrize("error", FAILURES)
 @pytest.mark.parametrize("step", range(CREATION_STEPS + 1))
 def test_a_failed_creation_puts_the_old_flavor_back(error: type[CloudError], step: int) -> None:
     infrastructure, nova = make_infrastructure(), FakeNova(OLD, faults={2: Fault(error, step)})
@@ -183,7 +185,7 @@ def test_a_deletion_without_an_answer_is_settled_by_what_became_of_it(steps: int
     assert nova.flavors == {"42": settled}
 
 
-@pytest.mark.parametrize("error", [*REFUSALS, CloudUnavailable])
+@pytest.mark.parametrize("error", FAILURES)
 @pytest.mark.parametrize("steps", range(CREATION_STEPS + 1))
 @pytest.mark.parametrize("call", range(3, 6))
 def test_what_cannot_be_put_back_stays_open_and_is_settled(call: int, steps: int, error: type[CloudError]) -> None:

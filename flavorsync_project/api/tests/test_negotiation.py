@@ -90,7 +90,6 @@ def test_a_body_is_read_by_its_media_type_whatever_its_parameters(content_type: 
     assert (response.status_code, response.json()) == (201, {"flavor": {"name": "tiny", "vcpus": 1}})
 
 
-@pytest.mark.parametrize("accept", [None, "", " ", "*/*", "*/*;q=0.1", "text/html, */*;q=0.8"])
 @pytest.mark.parametrize(
     ("content_type", "body", "expected"),
     [
@@ -104,13 +103,13 @@ def test_a_body_is_read_by_its_media_type_whatever_its_parameters(content_type: 
         ("application/xml", "", JSON),
     ],
 )
-def test_where_nothing_is_preferred_the_answer_is_as_the_body(
-    accept: str | None, content_type: str, body: str, expected: str
-) -> None:
-    headers = {} if accept is None else {"Accept": accept}
-    for path in ("/v1/echo", "/v1/nowhere", "/v1/protected"):
-        response = Client().generic("POST", path, body, content_type, headers=headers)
-        assert response["Content-Type"] == expected, (path, response.status_code)
+def test_where_nothing_is_preferred_the_answer_is_as_the_body(content_type: str, body: str, expected: str) -> None:
+    client = Client()
+    for accept in (None, "", " ", "*/*", "*/*;q=0.1", "text/html, */*;q=0.8"):
+        headers = {} if accept is None else {"Accept": accept}
+        for path in ("/v1/echo", "/v1/nowhere", "/v1/protected"):
+            response = client.generic("POST", path, body, content_type, headers=headers)
+            assert response["Content-Type"] == expected, (accept, path, response.status_code)
 
 
 @pytest.mark.parametrize(

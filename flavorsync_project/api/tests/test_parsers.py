@@ -2,6 +2,7 @@
 
 import encodings.aliases
 import io
+import itertools
 import json
 from typing import Any
 
@@ -128,23 +129,22 @@ REFUSED: list[tuple[str, str, str | bytes, str]] = [
 ]
 
 
-@pytest.mark.parametrize("accept", [JSON, XML, "text/xml"])
 @pytest.mark.parametrize(
     ("content_type", "body", "says"), [row[1:] for row in REFUSED], ids=[f"{row[1]}-{row[0]}" for row in REFUSED]
 )
 def test_it_is_refused_with_400_and_the_reason_in_the_format_asked_for(
-    content_type: str, body: str | bytes, says: str, accept: str
+    content_type: str, body: str | bytes, says: str
 ) -> None:
-    response = Client().generic("POST", "/v1/echo", body, content_type, headers={"Accept": accept})
-    assert response.status_code == 400
-    if accept == JSON:
-        assert response["Content-Type"] == JSON
-        document = response.json()
-        assert list(document) == ["error"]
-        assert says in document["error"]["message"]
-        assert len(document["error"]["message"]) < 300
-    else:
-        assert response["Content-Type"] == f"{accept}; charset=utf-8"
+    client = Client()
+    response = client.generic("POST", "/v1/echo", body, content_type, headers={"Accept": JSON})
+    assert (response.status_code, response["Content-Type"]) == (400, JSON)
+    document = response.json()
+    assert list(document) == ["error"]
+    assert says in document["error"]["message"]
+    assert len(document["error"]["message"]) < 300
+    for accept in (XML, "text/xml"):
+        response = client.generic("POST", "/v1/echo", body, content_type, headers={"Accept": accept})
+        assert (response.status_code, response["Content-Type"]) == (400, f"{accept}; charset=utf-8")
         assert says in _error_message(response.content)
 
 
@@ -349,15 +349,13 @@ def test_no_bytes_raise_anything_but_a_refusal(body: bytes) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize(
-    "encoding", sorted({*encodings.aliases.aliases.values(), "idna", "punycode", "undefined", "mbcs"})
-)
-def test_no_declared_encoding_raises_anything_but_a_refusal(encoding: str) -> None:
-    for media_type in (XML, f"{XML}; charset={encoding}"):
+def test_no_declared_encoding_raises_anything_but_a_refusal() -> None:
+    for encoding, declared in itertools.product(
+        {*encodings.aliases.aliases.values(), "idna", "punycode", "undefined", "mbcs"}, (XML, XML + "; charset={}")
+    ):
+        body = f'<?xml version="1.0" encoding="{encoding}"?><flavor><name>\xe9</name></flavor>'
         try:
-            document = parse_xml(
-                f'<?xml version="1.0" encoding="{encoding}"?><flavor><name>\xe9</name></flavor>', media_type
-            )
+            document = parse_xml(body, declared.format(encoding))
         except ParseError as error:
             assert "The body is" in str(error)  # noqa: PT017 — an answer is as good
         else:
