@@ -12,7 +12,6 @@ from flavors.catalogue.sightings import State
 from flavors.lifecycle import writing
 from flavors.lifecycle.installing import Installed, install_flavor
 from flavors.models import Flavor, Installation, Sighting
-from flavors.synchronisation import compare_nodes
 from flavors.tests.test_admin_actions import act, nodes
 from flavors.tests.test_lifecycle_unit import OPERATOR, OTHER
 from infrastructures.clouds import open_nova
@@ -20,6 +19,7 @@ from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import CloudUnavailable, FlavorConflict
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.replacements.replacing import settle_replacements
+from synchronisation.comparing import compare_nodes
 from testing.cloud import Federation, RegisteredCloud
 from testing.flavors import document_of, make_flavor, make_installation
 from testing.infrastructures import make_registered, make_replacement
@@ -184,6 +184,25 @@ def test_where_it_fails_what_was_seen_is_told(
         writing.update_flavor(user=OPERATOR, flavorid="42", node=None, changes={"nodes": ["Spain2"]})
     assert [kept.state for kept in Sighting.objects.all()] == ([state] if state else [])
     assert flavor.nodes == known
+
+
+@pytest.mark.parametrize(
+    ("has", "state", "nodes"),
+    [({}, "other_id", ["Spain2"]), ({"ram": 7}, "name_taken", []), ({"name": "M1.CUSTOM"}, "name_taken", [])],
+)
+def test_what_has_its_name_there_is_seen_as_a_comparison_sees_it(
+    flavor: Flavor, spain2: RegisteredCloud, has: dict[str, object], state: str, nodes: list[str]
+) -> None:
+    install_flavor(flavor=flavor, infrastructures=in_spain2())
+    spain2.flavors = {"theirs": document_of(flavor, id="theirs", **has)}
+    spain2.failing["POST /flavors"] = 409  # as Nova on MySQL, for which names that differ in case are one
+    for look in (
+        lambda: install_flavor(flavor=flavor, infrastructures=in_spain2()),
+        lambda: compare_nodes(infrastructures=in_spain2(), flavors=[flavor]),
+    ):
+        look()
+        seen = Sighting.objects.get(flavor=flavor)
+        assert (seen.state, bool(seen.differences), flavor.nodes) == (state, bool(has), nodes)
 
 
 def test_a_name_that_is_taken_there_is_told(flavor: Flavor, spain2: RegisteredCloud) -> None:
