@@ -65,7 +65,7 @@ OF_ROWS = {
     "flavors_flavor_coverage": 9,
     "flavors_flavor_cell": 9,
     "flavors_flavor_compare": 3,
-    "two nodes": 12,
+    "two nodes": 13,
     "synchronisation_syncrun_changelist": 7,
     "synchronisation_syncrun_history": 5,
     "synchronisation_syncrun_change": 6,
@@ -89,7 +89,7 @@ OF_NONE = {
     "infrastructures_infrastructure: check_connections": 10,
     "infrastructures_replacement_change": 4,
     "flavors_flavor_add": 2,
-    "a draft: delete": 7,
+    "a draft: delete": 8,
     "two nodes: install": 6,
 }
 BOUNDS = OF_ROWS | OF_NONE
