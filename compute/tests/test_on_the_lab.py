@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
-from compute.tests.client import Answer, Nova
+from compute.tests.client import Answer, Nova, give_managers_their_group
 from infrastructures.openstack.keystone import forget_session
 from lab import Lab
 from synchronisation.models import Removal, WrittenFlavor
@@ -30,6 +30,7 @@ def clouds(lab: Lab, _lab_settings: None, settings: Settings) -> Iterator[Lab]:
     settings.KEYSTONE_MANAGERS = ["admin@project:spain2/Default"]
     settings.COMPUTE_SETTLE_SECONDS = 0
     settings.KEYROCK_URL, settings.KEYROCK_APP_IDS = "", []
+    give_managers_their_group()
     for node in CLOUDS:
         forget_session(node)
         make_node(lab, node)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from compute.tests.client import give_managers_their_group
 from compute.tests.clients.environment import environment_of
 from infrastructures.openstack.keystone import forget_session
 from lab import Lab, seed
@@ -74,6 +75,7 @@ def openstack(
     monkeypatch.setenv("KEYSTONE_IDENTITY", "true")
     monkeypatch.setenv("KEYSTONE_MANAGERS", seed.KEYSTONE_MANAGERS)
     monkeypatch.setenv("COMPUTE_SETTLE_SECONDS", "0")
+    give_managers_their_group()
     for node in CLOUDS:
         forget_session(node)
         make_node(lab, node)
