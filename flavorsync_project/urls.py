@@ -24,6 +24,7 @@ api: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", pages.catalogue, name="catalogue"),
     path("admin/", admin.site.urls),
+    path("sign-in/", include("identity.urls")),
     path("health/live", monitoring.live, name="live"),
     path("health/ready", monitoring.ready, name="ready"),
     path("metrics", monitoring.metrics, name="metrics"),
