@@ -22,6 +22,9 @@ from identity.keyrock import Keyrock
 logger = logging.getLogger(__name__)
 
 SECONDS_OF_SKEW = 300
+# What comes of silence and of documents of another shape: requests' own errors are OSErrors, and Authlib looks into
+# what it is answered without asking first.
+STRANGE = (OSError, ValueError, AttributeError, LookupError, TypeError, RuntimeError)
 
 
 def is_configured() -> bool:
@@ -38,11 +41,11 @@ def redirect_to_idm(request: HttpRequest, *, back: str) -> HttpResponse:
     """
     try:
         answer: HttpResponse = _client().authorize_redirect(request, back)
-    except (OSError, ValueError) as error:  # requests' own errors are OSErrors
+    except STRANGE as error:
         reason = type(error).__name__
     else:
         return answer
-    raise Keyrock().unavailable(f"{reason} to its discovery")
+    raise Keyrock().unavailable(f"{reason} at its discovery")
 
 
 def token_of(request: HttpRequest) -> str:
@@ -58,18 +61,19 @@ def token_of(request: HttpRequest) -> str:
             request, timeout=settings.OPENSTACK_TIMEOUT, allow_redirects=False, leeway=SECONDS_OF_SKEW
         )
         token = document.get("access_token")
+        is_whole = "id_token" in document or not settings.KEYROCK_OIDC_DISCOVERY_URL
     except (OAuthError, JoseError) as error:
         # The words may be the visitor's: they are in the query of the page.
         logger.info("The sign-in with the IdM was refused: %s", type(error).__name__)
         raise AuthenticationFailed("The sign-in with the IdM did not succeed. Try again.") from None
-    except (OSError, ValueError, AttributeError) as error:
+    except STRANGE as error:
         reason = type(error).__name__
     else:
-        if isinstance(token, str) and token:
+        if isinstance(token, str) and token and is_whole:
             note_secret(token)
             return token
-        reason = "no access token"
-    raise Keyrock().unavailable(f"{reason} to a code")
+        reason = "a token is missing in the answer"
+    raise Keyrock().unavailable(f"{reason} at the exchange of a code")
 
 
 def _client() -> Any:
@@ -89,7 +93,7 @@ def _client() -> Any:
         client_kwargs={
             "code_challenge_method": "S256",
             "token_endpoint_auth_method": "client_secret_basic",
-            "timeout": settings.OPENSTACK_TIMEOUT,
+            "default_timeout": settings.OPENSTACK_TIMEOUT,
             **scope,
         },
         **where,
