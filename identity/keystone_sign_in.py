@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
+from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import AuthenticationFailed
 
 from flavorsync_project.api.urls import keystone_v3
@@ -24,6 +25,7 @@ MOST_SCOPES = 20
 _UNSCOPED = "unscoped"
 
 
+@sensitive_variables()
 def sign_in(*, username: str, domain: str, password: str, address: str) -> list[str]:
     """Return the tokens that may mean something here, of whoever has this name and password in a domain.
 
@@ -51,6 +53,7 @@ def sign_in(*, username: str, domain: str, password: str, address: str) -> list[
     return [_issue(own, scope) for scope in scopes] or [token]
 
 
+@sensitive_variables()
 def _issue(identity: Mapping[str, Any], scope: Mapping[str, Any] | str) -> str:
     answer = _ask("/auth/tokens?nocatalog", document={"auth": {"identity": identity, "scope": scope}})
     token = answer.headers.get("X-Subject-Token", "")

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
-from django.contrib.auth import get_user, login
+from django.contrib.auth import login
+from django.contrib.auth.middleware import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.http import HttpRequest
@@ -66,6 +67,7 @@ def whoever(request: HttpRequest) -> User | AnonymousUser:
         bearer = None
     if bearer is None or external_id(bearer) != user.external_id:
         request.session.flush()
+        request._cached_user = AnonymousUser()  # type: ignore[attr-defined]  # Django's own, which the access line reads
         return AnonymousUser()
     user.bearer = bearer
     user.is_staff = bool(bearer.roles)

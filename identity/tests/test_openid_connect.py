@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 ISSUER = KEYROCK_URL
 DISCOVERY = f"{KEYROCK_URL}/.well-known/openid-configuration"
-METADATA = {
+METADATA: dict[str, Any] = {
     "issuer": ISSUER,
     "authorization_endpoint": f"{KEYROCK_URL}/somewhere/authorize",
     "token_endpoint": f"{KEYROCK_URL}/somewhere/token",

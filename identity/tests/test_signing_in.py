@@ -117,7 +117,7 @@ def is_in(client: Client) -> bool:
 # With Keystone
 
 
-def test_a_manager_comes_in_as_who_they_are(keystone: KeystoneOfPeople) -> None:
+def test_a_manager_comes_in_as_who_they_are(keystone: KeystoneOfPeople, caplog: pytest.LogCaptureFixture) -> None:
     keystone.gives(FEDERATION, "flavor_manager", "member")
     client = Client()
     answer = sign_in(client)
@@ -129,6 +129,8 @@ def test_a_manager_comes_in_as_who_they_are(keystone: KeystoneOfPeople) -> None:
     assert user.has_perm("flavors.promote_flavor")
     assert not user.has_perm("identity.change_user")
     assert client.get("/admin/identity/user/").status_code == 403
+    lines = [record for record in caplog.records if record.name == "flavorsync.access"]
+    assert {getattr(record, "user", "") for record in lines[1:]} == {"frodo@Default"}
 
 
 def test_an_operator_sees_their_nodes_and_no_others(keystone: KeystoneOfPeople) -> None:
