@@ -7,10 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
 from identity.principals import TokenUser
+
+RIGHTS_ARE_ELSEWHERE = "Whoever an identity provider knows has the rights that it gives, no others."
 
 
 class User(AbstractUser):
@@ -28,9 +31,15 @@ class User(AbstractUser):
             models.CheckConstraint(
                 name="identity_user_known_elsewhere_has_no_rights_here",
                 condition=Q(external_id=None) | Q(is_staff=False, is_superuser=False),
-                violation_error_message="Whoever an identity provider knows has the rights that it gives, no others.",
+                violation_error_message=RIGHTS_ARE_ELSEWHERE,
             ),
         )
+
+    def clean(self) -> None:
+        """Refuse rights to a person of a provider's, also in forms, which leave out what they do not show."""
+        super().clean()
+        if self.external_id is not None and (self.is_staff or self.is_superuser):
+            raise ValidationError(RIGHTS_ARE_ELSEWHERE)
 
 
 class SignedIn(User):
