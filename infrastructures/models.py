@@ -15,7 +15,7 @@ from infrastructures.openstack.records import NovaFlavor
 from infrastructures.querysets import InfrastructureQuerySet, ReplacementQuerySet
 from infrastructures.validators import validate_cloud_url
 
-# Of a flavor that is changed more often while it is in doubt the oldest go: their requests are the first to come no more.
+# The oldest go, of a flavor that is changed more often while in doubt: requests for those are the first to be over.
 MOST_EARLIER = 20
 
 
