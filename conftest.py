@@ -18,7 +18,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("flavorsync")
 
-pytest_plugins = ["flavorsync_project.tests.tiers", "flavorsync_project.tests.workers"]
+pytest_plugins = ["testing.tiers", "testing.workers"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -24,8 +24,8 @@ def main() -> None:
     from django.conf import settings  # noqa: PLC0415
     from django.core.management import execute_from_command_line  # noqa: PLC0415
 
-    from flavorsync_project.api.request_id import traced  # noqa: PLC0415
     from flavorsync_project.environment import WrongSetting  # noqa: PLC0415
+    from flavorsync_project.telemetry.request_id import traced  # noqa: PLC0415
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flavorsync_project.settings")
     try:

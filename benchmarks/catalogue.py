@@ -12,7 +12,7 @@ django.setup()
 from django.db import connection, transaction  # noqa: E402
 
 from benchmarks.data import ACCOUNT, flavor_values  # noqa: E402
-from flavors import revision  # noqa: E402
+from flavors.lists import revision  # noqa: E402
 from flavors.models import Flavor, Installation  # noqa: E402
 from identity.models import User  # noqa: E402
 from infrastructures.models import Infrastructure  # noqa: E402

@@ -2,8 +2,10 @@
 
 from django.urls import include, path, re_path
 
+from compute.federation import surroundings
 from compute.federation import views as federation
-from compute.views import VersionView
+from compute.node.views import CarriedView
+from compute.views import VersionsView, VersionView
 from compute.wire.links import VERSION
 from compute.wire.views import NoRouteView
 
@@ -16,9 +18,37 @@ _flavors = [
     path("flavors/<str:id>/os-extra_specs/<str:key>", federation.ExtraSpecView.as_view()),
     path("flavors/<str:id>/os-flavor-access", federation.AccessView.as_view()),
 ]
+_besides = [
+    path("extensions", surroundings.ExtensionsView.as_view()),
+    path("limits", surroundings.LimitsView.as_view()),
+    path("servers", surroundings.ServersView.as_view()),
+    path("servers/detail", surroundings.ServersView.as_view()),
+    path("os-services", surroundings.ServicesView.as_view()),
+    path("os-availability-zone", surroundings.ZonesView.as_view()),
+    path("os-availability-zone/detail", surroundings.ZonesDetailView.as_view()),
+]
+
+# What Nova has a route for, and the methods of each.
+_CARRIED = {
+    "": ("get", "post"),
+    "/detail": ("get",),
+    "/[^/]+": ("get", "put", "delete"),
+    "/[^/]+/action": ("post",),
+    "/[^/]+/os-extra_specs": ("get", "post"),
+    "/[^/]+/os-extra_specs/[^/]+": ("get", "put", "delete"),
+    "/[^/]+/os-flavor-access": ("get",),
+}
+_carried = [
+    re_path(rf"^flavors(?P<path>{known})$", CarriedView.as_view(http_method_names=methods))
+    for known, methods in _CARRIED.items()
+]
 
 urlpatterns = [
     re_path(rf"^{VERSION}/?$", VersionView.as_view()),
-    path(f"{VERSION}/", include(_flavors)),
+    path(f"{VERSION}/", include([*_flavors, *_besides])),
+    # The list of versions is what a client looks for that takes the first `v2.1` of a path for the version.
+    re_path(r"^nodes/(?P<node>[^/]+)/?$", VersionsView.as_view()),
+    re_path(rf"^nodes/(?P<node>[^/]+)/{VERSION}/?$", VersionView.as_view()),
+    path(f"nodes/<str:node>/{VERSION}/", include(_carried)),
     re_path(r"^.*$", NoRouteView.as_view()),
 ]

@@ -11,6 +11,6 @@ class FlavorsConfig(AppConfig):
 
     def ready(self) -> None:
         """Have every migration end with all the triggers."""
-        from flavors.revision import install_after_migration  # noqa: PLC0415 — it needs the models
+        from flavors.lists.revision import install_after_migration  # noqa: PLC0415 — it needs the models
 
         post_migrate.connect(install_after_migration, sender=self)

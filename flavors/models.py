@@ -190,7 +190,7 @@ class Installation(models.Model):
 class CatalogueRevision(models.Model):
     """The one row that tells whether the catalogue has changed; the database itself writes it.
 
-    See `flavors.revision`.
+    See `flavors.lists.revision`.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
@@ -397,7 +397,7 @@ class SyncOutcome(models.Model):
 class Sighting(models.Model):
     """What was last seen of a flavor of the catalogue in a node: one row for each two, written when it changes.
 
-    All that tells what a node has is told by it; `flavors.sightings` writes it, and the `Installation` with it.
+    All that tells what a node has is told by it; `flavors.catalogue.sightings` writes it, with the `Installation`.
     `flavorid` is the id there by which the catalogue knows the flavor, also while it is missing; "" when it does
     not. `differences` are as in a `SyncOutcome`, and `digest` is of the catalogue's flavor as it was then: what was
     seen of another one holds no longer. A comparison that finds nothing new leaves `seen_at` as it is.

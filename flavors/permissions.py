@@ -5,7 +5,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from infrastructures.models import Infrastructure
-from infrastructures.services import REGISTER
+from infrastructures.registration import REGISTER
 
 PROMOTE = "flavors.promote_flavor"
 

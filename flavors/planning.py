@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from hashlib import sha256
 
-from flavors.comparison import Finding
+from flavors.catalogue.comparison import Finding
 from flavors.models import Flavor, SyncOutcome
 
 State = SyncOutcome.State

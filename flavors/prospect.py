@@ -8,10 +8,10 @@ from hashlib import sha256
 from flavors.models import Flavor, SyncOutcome
 from flavors.planning import DESTROYS, Step, fingerprint, plan
 from flavors.synchronisation import compare_nodes
+from infrastructures.clouds import in_each_cloud
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import CloudError, CredentialsRefused
 from infrastructures.openstack.nova import Nova
-from infrastructures.services import in_each_cloud
 
 Action = SyncOutcome.Action
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 
 from flavors.models import DroppedSpec, Flavor, Installation, Removal, SyncOutcome
 from flavorsync_project.api.errors import Conflict
-from infrastructures.changes import delete_flavor
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import CloudError, CloudUnavailable, FlavorNotFound
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
+from infrastructures.replacements.changes import delete_flavor
 
 logger = logging.getLogger(__name__)
 

@@ -23,14 +23,14 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from rest_framework.exceptions import APIException, NotFound
 
-from flavors import removing, services, sightings
-from flavors.comparison import Finding, NodeFlavors, Wanted, compare, differences_between
-from flavors.dropping import dropped_values
+from flavors import removing
+from flavors.catalogue import recording, sightings
+from flavors.catalogue.comparison import Finding, NodeFlavors, Wanted, compare, differences_between
+from flavors.catalogue.dropping import dropped_values
 from flavors.models import NOVA_MEMBERS, Flavor, SyncNode, SyncOutcome, SyncRun
 from flavors.planning import DESTROYS, IN_PLACE, Step, fingerprint, plan, unreachable
 from flavorsync_project.api.errors import Conflict
-from infrastructures import journal
-from infrastructures.changes import alone_with, create_flavor, delete_flavor, keep_watching
+from infrastructures.clouds import CLOUDS_AT_ONCE, Outcome, in_each_cloud, open_nova, with_one_retry
 from infrastructures.commits import MayBeWritten, NotWritten, is_lost, write_certainly
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
@@ -43,8 +43,9 @@ from infrastructures.openstack.errors import (
 )
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.replacements import replace_flavor, settle_replacements
-from infrastructures.services import CLOUDS_AT_ONCE, Outcome, in_each_cloud, open_nova, with_one_retry
+from infrastructures.replacements import journal
+from infrastructures.replacements.changes import alone_with, create_flavor, delete_flavor, keep_watching
+from infrastructures.replacements.replacing import replace_flavor, settle_replacements
 
 logger = logging.getLogger(__name__)
 
@@ -518,7 +519,7 @@ class _Repair:
         if found:
             journal.want([self.infrastructure], found)
         try:
-            services.record_repairs(
+            recording.record_repairs(
                 infrastructure=self.infrastructure,
                 installed=installed,
                 outcomes=[outcome for _, outcome in taken],
@@ -545,7 +546,7 @@ class _Repair:
         if not flavorid:
             return
         try:
-            services.record_installation(
+            recording.record_installation(
                 flavor=self._applied(step),
                 infrastructure=self.infrastructure,
                 flavorid=flavorid,

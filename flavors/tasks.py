@@ -13,7 +13,7 @@ from django_tasks.exceptions import TaskResultDoesNotExist
 
 from flavors.models import SyncNode, SyncRun
 from flavors.synchronisation import MAX_ATTEMPTS, carry_out, create_run, left_alone
-from flavorsync_project.api.request_id import NO_REQUEST, current_request_id, traced
+from flavorsync_project.telemetry.request_id import NO_REQUEST, current_request_id, traced
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
 

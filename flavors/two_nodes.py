@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from flavors.comparison import Difference, differences_between
+from flavors.catalogue.comparison import Difference, differences_between
 from infrastructures.openstack.records import NovaFlavor
 
 # What a server gets of a flavor, and what it is found by under another name

@@ -12,10 +12,12 @@ from rest_framework.permissions import IsAuthenticated, IsAuthenticatedOrReadOnl
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from flavors import lifecycle, listing, services
+from flavors.catalogue import services
+from flavors.lifecycle import reading, writing
+from flavors.lifecycle.private import PrivateFlavor
+from flavors.lists import listing
 from flavors.models import Flavor
 from flavors.permissions import ManagesPromotedFlavors
-from flavors.private import PrivateFlavor
 from flavors.querysets import FlavorQuerySet
 from flavors.serializers import (
     FLAVOR_DOCUMENT,
@@ -83,7 +85,7 @@ class FlavorViewSet(viewsets.GenericViewSet[Flavor]):
         A node that does not answer is left out, and named in the header `X-Flavor-Sync-Unreachable`.
         """
         promoted, public, node = _flag(request, "promoted"), _flag(request, "public"), _node(request)
-        listed = lifecycle.list_flavors(user=request.user, promoted=promoted, public=public, node=node)
+        listed = reading.list_flavors(user=request.user, promoted=promoted, public=public, node=node)
         if isinstance(listed.flavors, FlavorQuerySet):
             find = listed.flavors.all
             return listing.answer(self, request, find=find, filters=("catalogue", promoted, public, node))
@@ -103,7 +105,7 @@ class FlavorViewSet(viewsets.GenericViewSet[Flavor]):
         """Create a flavor in the caller's own nodes; private, unless it is to be published, too."""
         values = FlavorCreationSerializer(data=unwrap(request, "flavor"))
         values.is_valid(raise_exception=True)
-        return _answer(lifecycle.create_flavor(user=request.user, values=values.validated_data), status=201)
+        return _answer(writing.create_flavor(user=request.user, values=values.validated_data), status=201)
 
     @extend_schema(
         operation_id="show_flavor",
@@ -113,7 +115,7 @@ class FlavorViewSet(viewsets.GenericViewSet[Flavor]):
     )
     def retrieve(self, request: Request, id: str) -> Response:
         """Show one flavor of the catalogue, or a private one of the caller's own nodes."""
-        return _answer(lifecycle.find_flavor(user=request.user, flavorid=id, node=_node(request)))
+        return _answer(reading.find_flavor(user=request.user, flavorid=id, node=_node(request)))
 
     @extend_schema(
         operation_id="update_flavor",
@@ -128,7 +130,7 @@ class FlavorViewSet(viewsets.GenericViewSet[Flavor]):
         changes = FlavorUpdateSerializer(data=unwrap(request, "flavor"))
         changes.is_valid(raise_exception=True)
         return _answer(
-            lifecycle.update_flavor(user=request.user, flavorid=id, node=_node(request), changes=changes.validated_data)
+            writing.update_flavor(user=request.user, flavorid=id, node=_node(request), changes=changes.validated_data)
         )
 
     @extend_schema(
@@ -139,7 +141,7 @@ class FlavorViewSet(viewsets.GenericViewSet[Flavor]):
     )
     def destroy(self, request: Request, id: str) -> Response:
         """Remove a flavor from the nodes that the caller operates; it leaves the catalogue with its last node."""
-        lifecycle.delete_flavor(user=request.user, flavorid=id, node=_node(request))
+        writing.delete_flavor(user=request.user, flavorid=id, node=_node(request))
         return Response(status=204)
 
 

@@ -1,6 +1,6 @@
 """Flavor Sync's own top: settings, URLs, checks, monitoring."""
 
-from flavorsync_project.api.figures import share_figures
+from flavorsync_project.telemetry.figures import share_figures
 
 # Here, since any module may make figures when it is imported.
 share_figures()

@@ -24,8 +24,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from flavors.metrics import StateCollector
-from flavorsync_project.api.figures import FOLDER, forget_the_dead
 from flavorsync_project.models import Heartbeat
+from flavorsync_project.telemetry.figures import FOLDER, forget_the_dead
 
 logger = logging.getLogger(__name__)
 

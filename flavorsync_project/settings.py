@@ -68,8 +68,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "flavorsync_project.api.metrics.MetricsMiddleware",
-    "flavorsync_project.api.request_id.RequestIdMiddleware",
+    "flavorsync_project.telemetry.metrics.MetricsMiddleware",
+    "flavorsync_project.telemetry.request_id.RequestIdMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -375,12 +375,12 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "request_id": {"()": "flavorsync_project.api.request_id.RequestIdFilter"},
-        "redact": {"()": "flavorsync_project.api.request_id.RedactTokensFilter"},
+        "request_id": {"()": "flavorsync_project.telemetry.request_id.RequestIdFilter"},
+        "redact": {"()": "flavorsync_project.telemetry.redaction.RedactTokensFilter"},
     },
     "formatters": {
-        "line": {"()": "flavorsync_project.api.logs.LineFormatter"},
-        "json": {"()": "flavorsync_project.api.logs.JsonFormatter"},
+        "line": {"()": "flavorsync_project.telemetry.logs.LineFormatter"},
+        "json": {"()": "flavorsync_project.telemetry.logs.JsonFormatter"},
     },
     "handlers": {
         "console": {

@@ -12,7 +12,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, ParseError
 from rest_framework.request import Request
 
-from flavorsync_project.api.request_id import note_user
+from flavorsync_project.telemetry.request_id import note_user
 from identity import accounts, tokens
 from identity.keystone import Keystone
 from identity.models import User

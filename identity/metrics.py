@@ -7,7 +7,7 @@ from prometheus_client import Counter, Histogram
 from rest_framework.exceptions import AuthenticationFailed
 
 from flavorsync_project.api.errors import ServiceUnavailable
-from flavorsync_project.api.metrics import BUCKETS
+from flavorsync_project.telemetry.metrics import BUCKETS
 
 VALIDATIONS = Counter(
     "flavorsync_idm_validations",

@@ -13,7 +13,8 @@ from django.utils.crypto import salted_hmac
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 
 from flavorsync_project.api.errors import ServiceUnavailable
-from flavorsync_project.api.request_id import RedactTokensFilter, note_secret
+from flavorsync_project.telemetry.redaction import RedactTokensFilter
+from flavorsync_project.telemetry.request_id import note_secret
 from identity.keyrock import Keyrock
 from identity.keystone import Keystone
 from identity.metrics import VALIDATIONS, counted

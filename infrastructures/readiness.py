@@ -6,11 +6,11 @@ from dataclasses import dataclass, fields, replace
 from django.db import connection
 from django.utils import timezone
 
+from infrastructures.clouds import credentials_of, side_by_side
 from infrastructures.models import Check, Infrastructure
 from infrastructures.openstack.errors import CloudError
 from infrastructures.openstack.keystone import authenticate, compute_endpoint
 from infrastructures.openstack.nova import OperatorsNova
-from infrastructures.services import credentials_of, side_by_side
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from flavorsync_project.api.openapi import WITH_BODY, document, errors
 from flavorsync_project.api.serializers import unwrap, wrapped
-from infrastructures import services
+from infrastructures import registration
 from infrastructures.models import Infrastructure
 from infrastructures.serializers import (
     INFRASTRUCTURE_DOCUMENT,
@@ -38,7 +38,7 @@ class InfrastructureViewSet(viewsets.ViewSet):
         """
         values = InfrastructureRegistrationSerializer(data=unwrap(request, "infrastructure"))
         values.is_valid(raise_exception=True)
-        infrastructure = services.register_infrastructure(values=values.validated_data, registrant=request.user)
+        infrastructure = registration.register_infrastructure(values=values.validated_data, registrant=request.user)
         return Response({"infrastructure": InfrastructureSerializer(infrastructure).data}, status=201)
 
     @extend_schema(
@@ -54,5 +54,5 @@ class InfrastructureViewSet(viewsets.ViewSet):
             raise NotFound(f"The infrastructure {name} does not exist")
         if not Infrastructure.objects.operated_by(request.user).filter(pk=infrastructure.pk).exists():
             raise PermissionDenied(f"You do not operate the infrastructure {name}.")
-        services.unregister_infrastructure(infrastructure=infrastructure)
+        registration.unregister_infrastructure(infrastructure=infrastructure)
         return Response(status=204)

@@ -7,14 +7,14 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from flavors.sightings import record_change
-from infrastructures import changes, replacements
+from flavors.catalogue.sightings import record_change
+from infrastructures.clouds import region_of
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import FlavorNotFound
 from infrastructures.openstack.nova import CallersNova, Nova
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.reading import raise_if_missing_for_now, read_whole
-from infrastructures.services import region_of
+from infrastructures.replacements import changes, replacing
+from infrastructures.replacements.reading import raise_if_missing_for_now, read_whole
 
 
 def list_flavors(*, infrastructure: Infrastructure, token: str) -> list[NovaFlavor]:
@@ -30,7 +30,7 @@ def list_flavors(*, infrastructure: Infrastructure, token: str) -> list[NovaFlav
     lists = read_whole(
         [infrastructure],
         nova.list_flavors,
-        settle=lambda: replacements.settle_replacements(infrastructure=infrastructure, nova=nova),
+        settle=lambda: replacing.settle_replacements(infrastructure=infrastructure, nova=nova),
     )
     if len(lists) == 1:
         return lists[0]
@@ -52,7 +52,7 @@ def get_flavor(*, infrastructure: Infrastructure, token: str, flavorid: str) -> 
         return nova.get_flavor(flavorid)
     except FlavorNotFound:
         # A replacement that has begun meanwhile may have made it missing, for as long as we wait here.
-        replacements.settle_replacements(infrastructure=infrastructure, nova=nova)
+        replacing.settle_replacements(infrastructure=infrastructure, nova=nova)
     try:
         return nova.get_flavor(flavorid)
     except FlavorNotFound:
@@ -84,10 +84,10 @@ def update_flavor(
 ) -> NovaFlavor:
     """Give a flavor of the region other values, keeping all else; see `replace_flavor`.
 
-    Raises and cost: as `infrastructures.replacements.replace_flavor`, and one query, or as `record_change`.
+    Raises and cost: as `infrastructures.replacements.replacing.replace_flavor`, and one query, or as `record_change`.
     """
     nova = _contact(infrastructure, token)
-    changed = replacements.replace_flavor(
+    changed = replacing.replace_flavor(
         infrastructure=infrastructure, nova=nova, flavorid=flavorid, changes=changes, requested_by=requested_by
     )
     record_change(infrastructure=infrastructure, nova=nova, flavorid=flavorid, has=changed)
@@ -111,5 +111,5 @@ def delete_flavor(*, infrastructure: Infrastructure, token: str, flavorid: str) 
 
 def _contact(infrastructure: Infrastructure, token: str) -> Nova:
     nova = CallersNova(region_of(infrastructure), token)
-    replacements.settle_replacements(infrastructure=infrastructure, nova=nova)
+    replacing.settle_replacements(infrastructure=infrastructure, nova=nova)
     return nova

@@ -14,10 +14,10 @@ from flavorsync_project.api.errors import Unauthorized
 from flavorsync_project.api.openapi import KEYSTONE_TOKEN, WITH_BODY, document, errors, plain_text
 from flavorsync_project.api.pagination import MarkerPagination
 from flavorsync_project.api.serializers import unwrap, wrapped
+from infrastructures.clouds import region_of
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import TokenRefused
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.services import region_of
 from regions import services
 from regions.serializers import (
     RegionFlavorChangesSerializer,

@@ -12,9 +12,9 @@ from django.db.models.functions import Lower
 from rest_framework.exceptions import NotFound, ParseError
 
 from compute.federation.reading import extra_spec_of
+from flavors.catalogue.dropping import remember_dropped
+from flavors.catalogue.extra_specs import refusals_of
 from flavors.delivery import note_written
-from flavors.dropping import remember_dropped
-from flavors.extra_specs import refusals_of
 from flavors.models import Flavor, Grant
 from flavors.removing import note_removals
 from flavors.validators import validate_extra_specs

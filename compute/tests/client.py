@@ -12,7 +12,7 @@ from django.test import Client
 
 from flavors.permissions import PROMOTE
 from identity.models import User
-from identity.tests.factories import PASSWORD, make_account
+from testing.accounts import PASSWORD, make_account
 
 ROOT = "http://testserver/compute"
 FEDERATION = "/compute/v2.1"

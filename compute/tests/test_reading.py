@@ -7,7 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from compute.tests.client import ROOT, Nova
 from flavors.models import Flavor
-from flavors.tests.factories import make_flavor
+from testing.flavors import make_flavor
 
 
 def links(id: str) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ from pytest_django import Settings
 
 from compute.federation import reading
 from compute.tests.client import Nova
-from flavors.tests.factories import make_flavor
+from testing.flavors import make_flavor
 
 
 def test_without_a_credential_keystone_is_named(db: None, settings: Settings) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from compute.tests.client import Answer, Nova
 from flavors.models import Flavor, WrittenFlavor
-from flavors.tests.factories import make_flavor
+from testing.flavors import make_flavor
 
 NUMBERS = {"ram": 512, "vcpus": 1, "disk": 1}
 NEW = {"name": "new", **NUMBERS}

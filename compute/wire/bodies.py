@@ -3,6 +3,7 @@
 Source: `nova.api.openstack.compute.schemas.flavors`, `flavors_extraspecs` and `flavor_access`.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -146,6 +147,19 @@ def extra_spec_of(request: Request, key: str) -> dict[str, str]:
     if len(body) != 1 or key not in body:
         raise ParseError("Request body and URI mismatch")
     return _texts(body)
+
+
+def name_and_id_of(body: bytes) -> tuple[str, str]:
+    """Return the name and the id of the flavor that a body wants to be made, "" for what it does not say.
+
+    Whether it is well-formed is for Nova to say.
+    """
+    try:
+        flavor = json.loads(body)["flavor"]
+        name, id = flavor.get("name"), flavor.get("id")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return "", ""
+    return str(name or ""), "" if id is None else str(id)
 
 
 def _texts(specs: Mapping[str, Any]) -> dict[str, str]:

@@ -49,10 +49,10 @@ class PolicyForbids(exceptions.PermissionDenied):
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     """Return the answer to whatever a view has raised; what nobody expects is logged, and told without saying what."""
     known = as_api_exception(error)
-    if isinstance(known, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+    if known is not None and known.status_code == HTTPStatus.UNAUTHORIZED:
         return _unauthorized(known)
     status, message = (500, UNEXPECTED) if known is None else (known.status_code, message_of(known.detail))
-    if status == HTTPStatus.BAD_GATEWAY:
+    if status == HTTPStatus.BAD_GATEWAY:  # a cloud's failure, which is no fault of ours
         logger.warning("%d %s", status, message)
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%d %s", status, message, exc_info=error)
@@ -74,8 +74,8 @@ def no_route() -> HttpResponse:
 
 def _unauthorized(error: exceptions.APIException) -> Response:
     """Return the answer as Keystone's middleware gives it, which says why only where a credential was refused."""
-    refused = isinstance(error, exceptions.AuthenticationFailed)
-    message = message_of(error.detail) if refused else NOT_AUTHENTICATED
+    is_anonymous = isinstance(error, exceptions.NotAuthenticated)
+    message = NOT_AUTHENTICATED if is_anonymous else message_of(error.detail)
     body = {"error": {"code": 401, "title": "Unauthorized", "message": message}}
     challenge = f'Keystone uri="{settings.KEYSTONE_URL}"' if settings.KEYSTONE_URL else 'Basic realm="Flavor Sync"'
     return Response(body, 401, headers={"WWW-Authenticate": challenge}, exception=True)

@@ -13,8 +13,8 @@ import pytest
 
 from deploy.tests.load import NO_ANSWER, OPERATOR, Failure, Flavor, Record, make_clients
 from deploy.tests.stack import Stack, kill, running_stack
-from infrastructures.tests.proxy import NovaProxy, silent
 from lab import Lab, seed
+from testing.proxy import NovaProxy, silent
 
 pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.thorough]
 

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.tests.stack import SOURCES
 from flavorsync_project import settings
-from flavorsync_project.tests.source import setting_names
+from testing.source import setting_names
 
 DEPLOY = Path(__file__).resolve().parents[1]
 FIGURES = "/run/flavor-sync/metrics"

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from deploy.tests.stack import children_of
-from infrastructures.tests.cloud import token_document, version_document
+from testing.cloud import token_document, version_document
 
 pytestmark = pytest.mark.process
 

@@ -12,12 +12,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from rest_framework.exceptions import APIException
 
-from flavors import lifecycle, services
 from flavors.admin.plans import confirm_or_repair, is_confirmed, start_and_show
 from flavors.admin.staff import at_work, nodes_of
-from flavors.installing import Installed
+from flavors.catalogue import services
+from flavors.lifecycle import writing
+from flavors.lifecycle.installing import Installed
+from flavors.lifecycle.together import PartlyDone
 from flavors.models import Flavor
-from flavors.together import PartlyDone
 from identity.principals import StaffMember
 from infrastructures.admin import origin
 from infrastructures.models import Infrastructure
@@ -244,7 +245,7 @@ def _promotion(flavor: Flavor) -> tuple[bool, str]:
 
 
 def _promote(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
-    lifecycle.update_flavor(user=staff, flavorid=flavor.flavorid, node=None, changes={"promoted": True})
+    writing.update_flavor(user=staff, flavorid=flavor.flavorid, node=None, changes={"promoted": True})
     return "promoted"
 
 
@@ -257,7 +258,7 @@ def _installation(flavor: Flavor) -> tuple[bool, str]:
 
 def _install(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
     names = [node.name for node in form.chosen] if form else []
-    outcomes = lifecycle.install(user=staff, flavor=flavor, nodes=names)
+    outcomes = writing.install(user=staff, flavor=flavor, nodes=names)
     added = [outcome.infrastructure.name for outcome in outcomes if outcome.result is not Installed.PRESENT]
     return f"installed in {', '.join(added)}" if added else "was in all of these nodes already"
 

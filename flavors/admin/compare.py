@@ -12,13 +12,13 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST, require_safe
 from rest_framework.exceptions import APIException
 
-from flavors import lifecycle
 from flavors.admin.actions import sentence
 from flavors.admin.plans import is_confirmed
 from flavors.admin.staff import PROMOTE, VIEW, at_work, may_install, nodes_of
-from flavors.comparison import Difference
+from flavors.catalogue.comparison import Difference
+from flavors.lifecycle import reading, writing
+from flavors.lifecycle.private import PrivateFlavor
 from flavors.models import Flavor, Installation
-from flavors.private import PrivateFlavor
 from flavors.synchronisation import look_into
 from flavors.two_nodes import Pair, TwoNodes, side_by_side
 from infrastructures.admin import origin
@@ -121,7 +121,7 @@ class ComparisonPages:
             raise PermissionDenied
         back = origin(request) or reverse("admin:flavors_flavor_compare")
         try:
-            flavor = lifecycle.find_flavor(user=at_work(request), flavorid=asked["flavorid"], node=asked["node"])
+            flavor = reading.find_flavor(user=at_work(request), flavorid=asked["flavorid"], node=asked["node"])
         except APIException as error:
             messages.error(request, f"{asked['flavor']}: {sentence(error)}")
             return HttpResponseRedirect(back)
@@ -147,7 +147,7 @@ class ComparisonPages:
         }
         done = {"publish": "published", "install": f"installed in {asked['into']}", "promote": "promoted"}[asked["do"]]
         try:
-            changed = lifecycle.update_flavor(
+            changed = writing.update_flavor(
                 user=at_work(request), flavorid=asked["flavorid"], node=asked["node"], changes=changes[asked["do"]]
             )
         except APIException as error:

@@ -17,11 +17,11 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_POST, require_safe
 from rest_framework.exceptions import APIException
 
-from flavors import lifecycle
 from flavors.admin.actions import sentence
 from flavors.admin.plans import confirm_or_repair, page_of
 from flavors.admin.staff import PROMOTE, VIEW, at_work, may_install, nodes_of
 from flavors.coverage import CHANGED, RECORDED, UNRECORDED, Coverage, Row, State, cell, coverage
+from flavors.lifecycle import writing
 from flavors.models import Flavor
 from flavors.tasks import start_run
 from infrastructures.models import Infrastructure
@@ -164,7 +164,7 @@ class CoveragePages:
     def _install(self, request: HttpRequest, flavor: Flavor, node: Infrastructure) -> HttpResponse:
         changes = {"nodes": [node.name]}
         try:
-            lifecycle.update_flavor(user=at_work(request), flavorid=flavor.flavorid, node=None, changes=changes)
+            writing.update_flavor(user=at_work(request), flavorid=flavor.flavorid, node=None, changes=changes)
         except APIException as error:
             messages.error(request, f"{flavor}: {sentence(error)}")
         else:

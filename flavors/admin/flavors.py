@@ -15,8 +15,8 @@ from flavors.admin import actions
 from flavors.admin.compare import ComparisonPages
 from flavors.admin.coverage import LOOKS, CoveragePages
 from flavors.admin.staff import ADD, CHANGE, PROMOTE, may_install
+from flavors.catalogue.extra_specs import refusals_of
 from flavors.coverage import CHANGED, RECORDED, state_now
-from flavors.extra_specs import refusals_of
 from flavors.models import Flavor, Installation, Sighting
 from flavors.units import readable_gib, readable_mib
 from flavors.validators import validate_extra_specs

@@ -8,7 +8,7 @@ from flavors.permissions import PROMOTE
 from identity.principals import StaffMember
 from infrastructures.models import Infrastructure
 from infrastructures.querysets import InfrastructureQuerySet
-from infrastructures.services import REGISTER
+from infrastructures.registration import REGISTER
 
 VIEW = "flavors.view_flavor"
 ADD = "flavors.add_flavor"

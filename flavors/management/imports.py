@@ -1,6 +1,6 @@
 """What commands say of flavors that were taken into the catalogue."""
 
-from flavors.importing import Import, Taken
+from flavors.catalogue.importing import Import, Taken
 
 
 def as_document(taken: Import) -> dict[str, str]:

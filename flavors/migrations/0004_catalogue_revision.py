@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from flavors import revision
+from flavors.lists import revision
 
 
 def install(apps, schema_editor):

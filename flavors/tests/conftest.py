@@ -7,17 +7,17 @@ from functools import partial
 import pytest
 from pytest_django import Settings
 
-from flavors.tests.factories import make_flavor
-from flavors.tests.federation import CLOUDS, WIRES, Agree, assert_everything_agrees
-from flavors.tests.fixtures import _lab_settings, api, lab, lab_without_clouds
-from flavors.tests.proxied import Clouds, proxied_clouds
-from flavors.tests.sync import NODES, Callers, judge, with_accounts, with_tokens
-from flavors.tests.wire import Api, Json, Wire, Xml
-from identity.tests.factories import APP_ID, KEYROCK_URL
 from infrastructures.openstack.keystone import forget_session
-from infrastructures.tests.cloud import Federation
-from infrastructures.tests.factories import make_registered
 from lab import Lab
+from testing.accounts import APP_ID, KEYROCK_URL
+from testing.cloud import Federation
+from testing.federation import CLOUDS, WIRES, Agree, assert_everything_agrees
+from testing.fixtures import _lab_settings, api, lab, lab_without_clouds
+from testing.flavors import make_flavor
+from testing.infrastructures import make_registered
+from testing.proxied import Clouds, proxied_clouds
+from testing.synchronising import NODES, Callers, judge, with_accounts, with_tokens
+from testing.wire import Api, Json, Wire, Xml
 
 __all__ = ["_lab_settings", "api", "lab", "lab_without_clouds"]
 

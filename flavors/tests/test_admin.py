@@ -12,9 +12,9 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from flavors.models import Flavor, Sighting, SyncOutcome
-from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
 from identity.models import User
 from infrastructures.models import Infrastructure
+from testing.flavors import make_flavor, make_infrastructure, make_installation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

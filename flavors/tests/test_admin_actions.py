@@ -12,12 +12,11 @@ from django.urls import reverse
 
 from flavors.admin.plans import CHANGED
 from flavors.models import Flavor
-from flavors.tests.drift import document_of
-from flavors.tests.factories import make_flavor, make_installation
 from flavors.tests.test_admin import VALUES, member_of_staff
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation, flavor_document
-from infrastructures.tests.factories import make_registered
+from testing.cloud import Federation, flavor_document
+from testing.flavors import document_of, make_flavor, make_installation
+from testing.infrastructures import make_registered
 
 pytestmark = pytest.mark.django_db
 

@@ -12,13 +12,12 @@ from pytest_django import DjangoAssertNumQueries
 
 from flavors.admin.plans import CHANGED
 from flavors.models import Flavor, Sighting
-from flavors.tests.drift import document_of
-from flavors.tests.factories import make_flavor, make_installation
 from flavors.tests.test_admin import member_of_staff
 from flavors.tests.test_admin_actions import federation
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation, flavor_document
-from infrastructures.tests.shell import shell
+from testing.cloud import Federation, flavor_document
+from testing.flavors import document_of, make_flavor, make_installation
+from testing.shell import shell
 
 __all__ = ["federation"]
 

@@ -12,12 +12,12 @@ from pytest_django import DjangoAssertNumQueries
 
 from flavors.coverage import State
 from flavors.models import Flavor, SyncNode, SyncOutcome, SyncRun
-from flavors.tests import sync
-from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
 from flavors.tests.test_admin import member_of_staff
 from flavors.tests.test_coverage import make_run
 from infrastructures.models import Infrastructure
-from infrastructures.tests.factories import make_registered
+from testing import synchronising as sync
+from testing.flavors import make_flavor, make_infrastructure, make_installation
+from testing.infrastructures import make_registered
 
 pytestmark = pytest.mark.django_db
 

@@ -9,13 +9,13 @@ from django.test import Client
 from django.urls import reverse
 
 from flavors.models import Flavor
-from flavors.tests.factories import make_flavor
 from flavors.tests.test_admin_coverage import COMPARE_NOW, FLAVORS, MAP, RUNS, cell
-from identity.tests.factories import PASSWORD
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation, flavor_document
-from infrastructures.tests.factories import make_registered
-from infrastructures.tests.shell import shell
+from testing.accounts import PASSWORD
+from testing.cloud import Federation, flavor_document
+from testing.flavors import make_flavor
+from testing.infrastructures import make_registered
+from testing.shell import shell
 
 pytestmark = pytest.mark.django_db
 

@@ -13,12 +13,11 @@ from django.urls import reverse
 from flavors.admin.plans import CHANGED
 from flavors.models import Flavor, SyncOutcome, SyncRun
 from flavors.synchronisation import UNCONFIRMED, carry_out
-from flavors.tests.drift import document_of
-from flavors.tests.factories import make_flavor
 from flavors.tests.test_admin_coverage import FLAVORS, cell, page_of
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation, RegisteredCloud
-from infrastructures.tests.factories import make_registered
+from testing.cloud import Federation, RegisteredCloud
+from testing.flavors import document_of, make_flavor
+from testing.infrastructures import make_registered
 
 # The run's threads must see what the test has stored.
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -15,15 +15,15 @@ from pytest_django import Settings
 from flavors.coverage import CHANGED, State
 from flavors.models import Flavor, SyncRun
 from flavors.synchronisation import carry_out
-from flavors.tests.drift import document_of
-from flavors.tests.federation import FLAVORS, by_token, in_nova, make_node, refusal, with_accounts
-from flavors.tests.sync import STATUS, start
-from flavors.tests.wire import Api
 from flavorsync_project.tests.test_monitoring import TOKEN, read
 from infrastructures.models import Infrastructure
-from infrastructures.tests.shell import shell
 from lab import Lab
 from lab.client import send
+from testing.federation import FLAVORS, by_token, in_nova, make_node, refusal, with_accounts
+from testing.flavors import document_of
+from testing.shell import shell
+from testing.synchronising import STATUS, start
+from testing.wire import Api
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db(transaction=True)]
 

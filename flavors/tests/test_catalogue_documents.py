@@ -9,10 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flavors.documents import UnreadableDocument, read_document, write_document
+from flavors.catalogue.documents import UnreadableDocument, read_document, write_document
 from flavors.models import Flavor
-from flavors.tests.factories import make_flavor, make_installation
-from infrastructures.tests.shell import Answer, shell
+from testing.flavors import make_flavor, make_installation
+from testing.shell import Answer, shell
 
 WHOLE = {
     "flavorid": "42", "name": "m1.custom", "vcpus": 2, "ram": 4096, "disk": 20, "swap": 512, "ephemeral": 10,

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
+from testing.flavors import make_flavor, make_infrastructure, make_installation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

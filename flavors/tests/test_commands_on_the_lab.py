@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from flavors.models import Flavor
-from flavors.tests.factories import make_flavor
-from flavors.tests.federation import CLOUDS, SEEDED, Agree, in_nova, make_node, make_rich_flavor
-from infrastructures.tests.shell import shell
 from lab import Lab
+from testing.federation import CLOUDS, SEEDED, Agree, in_nova, make_node, make_rich_flavor
+from testing.flavors import make_flavor
+from testing.shell import shell
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db, pytest.mark.usefixtures("_lab_settings")]
 

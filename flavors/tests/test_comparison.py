@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flavors.comparison import Difference, Finding, NodeFlavors, Wanted, compare, differences_between
+from flavors.catalogue.comparison import Difference, Finding, NodeFlavors, Wanted, compare, differences_between
 from flavors.models import Flavor, SyncOutcome
 from infrastructures.openstack.records import NovaFlavor
 

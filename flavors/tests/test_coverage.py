@@ -8,12 +8,12 @@ import pytest
 from django.db import transaction
 from pytest_django import DjangoAssertNumQueries
 
-from flavors import services
+from flavors.catalogue import services
+from flavors.catalogue.sightings import Seen, write
 from flavors.coverage import CHANGED, RECORDED, UNRECORDED, State, cell, coverage
 from flavors.models import Flavor, SyncNode, SyncOutcome, SyncRun
-from flavors.sightings import Seen, write
-from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
 from infrastructures.models import Infrastructure
+from testing.flavors import make_flavor, make_infrastructure, make_installation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

@@ -8,8 +8,8 @@ from pytest_django import Settings
 
 from flavors.delivery import note_written, start_when_due
 from flavors.models import Removal, SyncNode, SyncRun, WrittenFlavor
-from flavors.tests.factories import make_flavor
-from infrastructures.tests.factories import make_infrastructure, make_nova_flavor, make_registered
+from testing.flavors import make_flavor
+from testing.infrastructures import make_infrastructure, make_nova_flavor, make_registered
 
 State = SyncRun.State
 

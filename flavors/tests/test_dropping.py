@@ -2,10 +2,10 @@
 
 import pytest
 
-from flavors.comparison import differences_between
-from flavors.dropping import dropped_values, remember_dropped
-from flavors.tests.factories import make_flavor
-from infrastructures.tests.factories import make_nova_flavor
+from flavors.catalogue.comparison import differences_between
+from flavors.catalogue.dropping import dropped_values, remember_dropped
+from testing.flavors import make_flavor
+from testing.infrastructures import make_nova_flavor
 
 
 @pytest.mark.parametrize(

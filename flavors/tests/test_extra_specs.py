@@ -10,15 +10,15 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from flavors.extra_specs import NODES_TO_TRY, refusals_of
+from flavors.catalogue.extra_specs import NODES_TO_TRY, refusals_of
 from flavors.models import Flavor
 from flavors.synchronisation import carry_out, create_run
-from flavors.tests.factories import make_flavor
 from flavors.tests.test_admin import VALUES
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation
-from infrastructures.tests.factories import make_registered
-from infrastructures.tests.shell import shell
+from testing.cloud import Federation
+from testing.flavors import make_flavor
+from testing.infrastructures import make_registered
+from testing.shell import shell
 
 pytestmark = pytest.mark.django_db
 

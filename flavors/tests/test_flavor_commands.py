@@ -6,12 +6,12 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from flavors.models import Flavor
-from flavors.tests.factories import make_flavor, make_installation
 from infrastructures.models import Infrastructure, Replacement
-from infrastructures.tests.cloud import Federation, RegisteredCloud, flavor_document
-from infrastructures.tests.factories import make_infrastructure, make_nova_flavor, make_registered, make_replacement
-from infrastructures.tests.holder import held_by_a_thread
-from infrastructures.tests.shell import shell
+from testing.cloud import Federation, RegisteredCloud, flavor_document
+from testing.flavors import make_flavor, make_installation
+from testing.holder import held_by_a_thread
+from testing.infrastructures import make_infrastructure, make_nova_flavor, make_registered, make_replacement
+from testing.shell import shell
 
 pytestmark = pytest.mark.django_db
 

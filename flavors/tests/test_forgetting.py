@@ -6,8 +6,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from flavors.models import Flavor, Installation
-from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
 from infrastructures.models import Infrastructure, Replacement
+from testing.flavors import make_flavor, make_infrastructure, make_installation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

@@ -12,9 +12,9 @@ import pytest
 from django.db.utils import ConnectionHandler, OperationalError
 
 from flavors.models import Flavor, Installation
-from flavors.tests.factories import make_flavor
 from infrastructures.models import Infrastructure
-from infrastructures.tests.shell import shell
+from testing.flavors import make_flavor
+from testing.shell import shell
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

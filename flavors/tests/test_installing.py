@@ -8,23 +8,22 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from flavors import lifecycle
-from flavors.installing import Installed, install_flavor
+from flavors.catalogue.sightings import State
+from flavors.lifecycle import writing
+from flavors.lifecycle.installing import Installed, install_flavor
 from flavors.models import Flavor, Installation, Sighting
-from flavors.sightings import State
 from flavors.synchronisation import compare_nodes
-from flavors.tests.drift import document_of
-from flavors.tests.factories import make_flavor, make_installation
 from flavors.tests.test_admin_actions import act, nodes
 from flavors.tests.test_lifecycle_unit import OPERATOR, OTHER
+from infrastructures.clouds import open_nova
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import CloudUnavailable, FlavorConflict
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.replacements import settle_replacements
-from infrastructures.services import open_nova
-from infrastructures.tests.cloud import Federation, RegisteredCloud
-from infrastructures.tests.factories import make_registered, make_replacement
-from infrastructures.tests.shell import shell
+from infrastructures.replacements.replacing import settle_replacements
+from testing.cloud import Federation, RegisteredCloud
+from testing.flavors import document_of, make_flavor, make_installation
+from testing.infrastructures import make_registered, make_replacement
+from testing.shell import shell
 
 pytestmark = pytest.mark.django_db
 
@@ -63,7 +62,7 @@ def by_page(client: Client, flavor: Flavor) -> str:
 
 
 def by_api(client: Client, flavor: Flavor) -> str:
-    changed = lifecycle.update_flavor(user=OPERATOR, flavorid="42", node=None, changes={"nodes": ["Spain2"]})
+    changed = writing.update_flavor(user=OPERATOR, flavorid="42", node=None, changes={"nodes": ["Spain2"]})
     return str(changed.nodes)
 
 
@@ -121,7 +120,7 @@ def test_what_is_there_with_other_values_is_a_conflict_and_known_from_then_on(
 ) -> None:
     spain2.flavors["42"] = document_of(flavor, ram=7)
     with pytest.raises(FlavorConflict, match=ELSE):
-        lifecycle.update_flavor(user=OPERATOR, flavorid="42", node=None, changes={"nodes": ["Spain2"]})
+        writing.update_flavor(user=OPERATOR, flavorid="42", node=None, changes={"nodes": ["Spain2"]})
     assert spain2.calls == [ASK]
     kept = Sighting.objects.get()
     assert (kept.state, kept.differences) == (State.DIFFERENT, [{"member": "ram", "node": 7, "catalogue": 2}])
@@ -182,7 +181,7 @@ def test_where_it_fails_what_was_seen_is_told(
 ) -> None:
     spain2.failing.update(fail)
     with pytest.raises(CloudUnavailable):
-        lifecycle.update_flavor(user=OPERATOR, flavorid="42", node=None, changes={"nodes": ["Spain2"]})
+        writing.update_flavor(user=OPERATOR, flavorid="42", node=None, changes={"nodes": ["Spain2"]})
     assert [kept.state for kept in Sighting.objects.all()] == ([state] if state else [])
     assert flavor.nodes == known
 
@@ -198,7 +197,7 @@ def test_a_node_of_somebody_else_that_is_known_to_have_it_is_not_asked(
 ) -> None:
     """Widgets send back whole flavors, with all their nodes."""
     rohan = OTHER.__class__(**{**vars(OTHER), "owned_nodes": frozenset(["Rohan"])})
-    changed: Any = lifecycle.update_flavor(user=rohan, flavorid="42", node=None, changes={"nodes": ["Spain2", "Rohan"]})
+    changed: Any = writing.update_flavor(user=rohan, flavorid="42", node=None, changes={"nodes": ["Spain2", "Rohan"]})
     assert changed.nodes == ["Spain2", "Rohan"]
     assert spain2.calls == []
 
@@ -209,6 +208,6 @@ def test_a_flavor_that_no_node_has_any_more_is_deleted_by_whoever_had_it(
     Flavor.objects.update(promoted=False)
     compare_nodes(infrastructures=in_spain2(), flavors=[flavor])
     assert flavor.nodes == []
-    lifecycle.delete_flavor(user=OPERATOR, flavorid="42", node=None)
+    writing.delete_flavor(user=OPERATOR, flavorid="42", node=None)
     assert spain2.calls[-1] == "DELETE /flavors/42"
     assert not Flavor.objects.exists()

@@ -10,8 +10,11 @@ import pytest
 from django.db import connection
 
 from flavors.models import Flavor
-from flavors.tests.factories import make_flavor
-from flavors.tests.federation import (
+from identity.models import User
+from infrastructures.models import Infrastructure
+from lab import Lab
+from testing import proxy as faults
+from testing.federation import (
     CLOUDS,
     FLAVORS,
     PROMOTE,
@@ -24,12 +27,9 @@ from flavors.tests.federation import (
     refusal,
     wire_flavor,
 )
-from flavors.tests.wire import Answer, Api
-from identity.models import User
-from infrastructures.models import Infrastructure
-from infrastructures.tests import proxy as faults
-from infrastructures.tests.proxy import NovaProxy
-from lab import Lab
+from testing.flavors import make_flavor
+from testing.proxy import NovaProxy
+from testing.wire import Answer, Api
 
 pytestmark = [
     pytest.mark.lab,

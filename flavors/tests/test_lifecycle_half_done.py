@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from rest_framework.exceptions import APIException
 
-from flavors import lifecycle
+from flavors.lifecycle import writing
+from flavors.lifecycle.together import PartlyDone
 from flavors.tests.test_lifecycle_unit import CLOUDS, OPERATOR, has, in_nova, recorded
-from flavors.together import PartlyDone
 from flavorsync_project.api.errors import Conflict
 from infrastructures.models import Replacement
-from infrastructures.tests.cloud import Federation
-from infrastructures.tests.factories import make_registered
+from testing.cloud import Federation
+from testing.infrastructures import make_registered
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +32,7 @@ def federation() -> Iterator[Federation]:
 
 
 def update(node: str | None = None, **changes: Any) -> Any:
-    return lifecycle.update_flavor(user=OPERATOR, flavorid="42", node=node, changes=changes)
+    return writing.update_flavor(user=OPERATOR, flavorid="42", node=node, changes=changes)
 
 
 def values(federation: Federation, member: str = "ram") -> dict[str, Any]:
@@ -116,10 +116,10 @@ def test_all_that_fail_are_named(federation: Federation) -> None:
 def test_a_deletion_is_finished_by_a_repeat(federation: Federation) -> None:
     federation.clouds["Rohan"].failing["DELETE /flavors/42"] = 403
     with pytest.raises(PartlyDone) as caught:
-        lifecycle.delete_flavor(user=OPERATOR, flavorid="42", node=None)
+        writing.delete_flavor(user=OPERATOR, flavorid="42", node=None)
     assert str(caught.value.detail) == f"Deleted in Mordor, but not in Rohan. {NO_PERMISSION}"
     federation.clouds["Rohan"].failing.clear()
-    lifecycle.delete_flavor(user=OPERATOR, flavorid="42", node=None)
+    writing.delete_flavor(user=OPERATOR, flavorid="42", node=None)
     assert has(federation) == {"Mordor": [], "Rohan": [], "Spain2": []}
 
 
@@ -139,7 +139,7 @@ def test_a_creation_that_cannot_be_taken_back_says_where_it_stays(federation: Fe
     federation.clouds["Rohan"].failing["POST /flavors"] = 409
     new = {"id": "new", "name": "new", "vcpus": 1, "ram": 1, "disk": 1, "nodes": list(CLOUDS)}
     with pytest.raises(APIException) as caught:
-        lifecycle.create_flavor(user=OPERATOR, values=new)
+        writing.create_flavor(user=OPERATOR, values=new)
     assert caught.value.status_code == 409
     assert str(caught.value.detail) == (
         "Rohan: as the test said It could not be taken back from Mordor, where it stays private."

@@ -5,19 +5,11 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from flavors.tests.factories import make_flavor, make_installation
-from flavors.tests.federation import (
-    INFRASTRUCTURES,
-    REGISTER,
-    by_account,
-    by_token,
-    make_node,
-    refusal,
-    register,
-)
-from flavors.tests.wire import Api
 from infrastructures.models import Infrastructure, Replacement
 from lab import Lab
+from testing.federation import INFRASTRUCTURES, REGISTER, by_account, by_token, make_node, refusal, register
+from testing.flavors import make_flavor, make_installation
+from testing.wire import Api
 
 pytestmark = pytest.mark.django_db
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from flavors.tests.factories import make_flavor, make_installation
-from flavors.tests.federation import (
+from lab import Lab
+from testing import proxy as faults
+from testing.federation import (
     CLOUDS,
     FLAVORS,
     REGISTER,
@@ -21,10 +22,9 @@ from flavors.tests.federation import (
     refusal,
     wire_flavor,
 )
-from flavors.tests.wire import Answer, Api
-from infrastructures.tests import proxy as faults
-from infrastructures.tests.proxy import NovaProxy
-from lab import Lab
+from testing.flavors import make_flavor, make_installation
+from testing.proxy import NovaProxy
+from testing.wire import Answer, Api
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 

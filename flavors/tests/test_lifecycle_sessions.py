@@ -5,21 +5,12 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from flavors.tests.federation import (
-    FLAVORS,
-    INFRASTRUCTURES,
-    SIZES,
-    by_token,
-    make_node,
-    refusal,
-    register,
-    registration,
-)
-from flavors.tests.wire import Answer, Api
+from infrastructures.clouds import credentials_of
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.keystone import session_of
-from infrastructures.services import credentials_of
 from lab import Lab, seed
+from testing.federation import FLAVORS, INFRASTRUCTURES, SIZES, by_token, make_node, refusal, register, registration
+from testing.wire import Answer, Api
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 

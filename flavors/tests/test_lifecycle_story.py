@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from flavors.tests.federation import (
+from lab import Lab, seed
+from testing.federation import (
     FLAVORS,
     INFRASTRUCTURES,
     REGISTER,
@@ -21,8 +22,7 @@ from flavors.tests.federation import (
     with_accounts,
     with_tokens,
 )
-from flavors.tests.wire import Api
-from lab import Lab, seed
+from testing.wire import Api
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 

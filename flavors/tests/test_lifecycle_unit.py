@@ -11,18 +11,18 @@ from django.db import connection, connections
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.exceptions import APIException
 
-from flavors import lifecycle
+from flavors.lifecycle import reading, writing
+from flavors.lifecycle.private import PrivateFlavor
+from flavors.lifecycle.together import PartlyDone
 from flavors.models import Flavor
-from flavors.private import PrivateFlavor
-from flavors.tests.factories import make_flavor, make_installation
-from flavors.together import PartlyDone
 from flavorsync_project.api.errors import Conflict
 from identity.principals import TokenUser
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import CloudUnavailable
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.tests.cloud import Federation, RegisteredCloud, flavor_document
-from infrastructures.tests.factories import make_registered, make_replacement
+from testing.cloud import Federation, RegisteredCloud, flavor_document
+from testing.flavors import make_flavor, make_installation
+from testing.infrastructures import make_registered, make_replacement
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -71,15 +71,15 @@ def recorded() -> dict[str, list[str]]:
 
 
 def update(node: str | None = None, **changes: Any) -> Any:
-    return lifecycle.update_flavor(user=OPERATOR, flavorid="42", node=node, changes=changes)
+    return writing.update_flavor(user=OPERATOR, flavorid="42", node=node, changes=changes)
 
 
 def create(**values: Any) -> Any:
-    return lifecycle.create_flavor(user=OPERATOR, values={"id": "42", "name": "m1.custom", **SIZES, **values})
+    return writing.create_flavor(user=OPERATOR, values={"id": "42", "name": "m1.custom", **SIZES, **values})
 
 
 def delete(node: str | None = None) -> None:
-    lifecycle.delete_flavor(user=OPERATOR, flavorid="42", node=node)
+    writing.delete_flavor(user=OPERATOR, flavorid="42", node=node)
 
 
 # What is done first
@@ -169,8 +169,8 @@ def test_what_is_asked_of_nova_is_written_down_and_what_it_did_is_recorded(
         lambda: update(nodes=list(CLOUDS)),
         lambda: update(nodes=["Rohan", "Spain2"], promoted=None),
         delete,
-        lambda: lifecycle.list_flavors(user=OPERATOR, promoted=None, public=None, node=None),
-        lambda: lifecycle.update_flavor(
+        lambda: reading.list_flavors(user=OPERATOR, promoted=None, public=None, node=None),
+        lambda: writing.update_flavor(
             user=OPERATOR, flavorid="own", node=None, changes={"ram": 1, "public": True, "nodes": ["Spain2"]}
         ),
     ],
@@ -332,7 +332,7 @@ def listed(
 ) -> Any:
     return [
         (flavor.flavorid, flavor.nodes)
-        for flavor in lifecycle.list_flavors(user=user, promoted=promoted, public=public, node=node).flavors
+        for flavor in reading.list_flavors(user=user, promoted=promoted, public=public, node=node).flavors
     ]
 
 
@@ -418,7 +418,7 @@ def test_filters(federation: Federation, user: Any) -> None:
 
 def test_a_private_flavor_reads_like_one_of_the_catalogue(federation: Federation) -> None:
     federation.clouds["Mordor"].flavors["42"] = in_nova()
-    (flavor,) = lifecycle.list_flavors(user=OPERATOR, promoted=None, public=None, node=None).flavors
+    (flavor,) = reading.list_flavors(user=OPERATOR, promoted=None, public=None, node=None).flavors
     assert isinstance(flavor, PrivateFlavor)
     assert {member: getattr(flavor, member) for member in FLAVOR} == FLAVOR
     assert (flavor.public, flavor.nodes) == (False, ["Mordor"])
@@ -434,7 +434,7 @@ def test_one_takes_as_many_queries_whatever_its_nodes(
     for number in range(rows):
         make_installation(flavor, f"Node {number}")
     with django_assert_num_queries(3):
-        found = lifecycle.find_flavor(user=OPERATOR, flavorid="42", node=None)
+        found = reading.find_flavor(user=OPERATOR, flavorid="42", node=None)
         assert len(found.nodes) == rows
 
 
@@ -469,14 +469,14 @@ def cut_short_in(federation: Federation, name: str) -> None:
 def test_a_flavor_that_cannot_be_made_again_yet_is_not_said_not_to_be(federation: Federation) -> None:
     cut_short_in(federation, "Mordor")
     with pytest.raises(CloudUnavailable, match="Mordor: flavor 42 is being replaced, and not there again yet"):
-        lifecycle.find_flavor(user=OPERATOR, flavorid="42", node=None)
+        reading.find_flavor(user=OPERATOR, flavorid="42", node=None)
 
 
 @pytest.mark.parametrize(
     "act",
     [
         lambda: update(ram=16384),
-        lambda: lifecycle.delete_flavor(user=OPERATOR, flavorid="42", node=None),
+        lambda: writing.delete_flavor(user=OPERATOR, flavorid="42", node=None),
     ],
     ids=["resize", "delete"],
 )

@@ -11,14 +11,14 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIRequestFactory
 
-from flavors import listing
+from flavors.lists import listing
 from flavors.models import Flavor
 from flavors.querysets import FlavorQuerySet
 from flavors.serializers import FlavorSerializer
-from flavors.tests.factories import make_flavor, make_installation
 from flavors.views import PromotedFlavorViewSet
 from identity.models import User
 from infrastructures.models import Infrastructure
+from testing.flavors import make_flavor, make_installation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

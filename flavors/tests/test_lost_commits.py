@@ -8,20 +8,21 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from flavors import lifecycle, services
+from flavors.catalogue import services
+from flavors.lifecycle import writing
 from flavors.models import Flavor, Installation, SyncRun
 from flavors.synchronisation import carry_out, create_run
 from flavors.tasks import start_run
-from flavors.tests.factories import make_flavor, make_installation
 from flavors.tests.test_lifecycle_unit import CLOUDS, FLAVOR, OPERATOR, has, in_nova, recorded
 from identity.models import User
 from infrastructures.commits import MayBeWritten
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import FlavorConflict
-from infrastructures.services import register_infrastructure, unregister_infrastructure
-from infrastructures.tests.cloud import Federation
-from infrastructures.tests.factories import make_registered
-from infrastructures.tests.lost_commits import LostCommits, lost_commits
+from infrastructures.registration import register_infrastructure, unregister_infrastructure
+from testing.cloud import Federation
+from testing.flavors import make_flavor, make_installation
+from testing.infrastructures import make_registered
+from testing.lost_commits import LostCommits, lost_commits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -46,16 +47,16 @@ def commits(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 def update(**changes: Any) -> Any:
-    return lifecycle.update_flavor(user=OPERATOR, flavorid="42", node=None, changes=changes)
+    return writing.update_flavor(user=OPERATOR, flavorid="42", node=None, changes=changes)
 
 
 def create() -> Any:
     values = {"id": "42", "name": "m1.custom", "vcpus": 1, "ram": 512, "disk": 1, "public": True}
-    return lifecycle.create_flavor(user=OPERATOR, values={**values, "nodes": ["Mordor", "Rohan"]})
+    return writing.create_flavor(user=OPERATOR, values={**values, "nodes": ["Mordor", "Rohan"]})
 
 
 def delete() -> None:
-    lifecycle.delete_flavor(user=OPERATOR, flavorid="42", node=None)
+    writing.delete_flavor(user=OPERATOR, flavorid="42", node=None)
 
 
 Act = tuple[str, Callable[[], Any], list[str]]

@@ -7,17 +7,17 @@ import pytest
 from django.core.management.base import CommandError
 from django.db import Error, connection, connections
 
+from flavors.catalogue.recording import forget_installations, record_installation
 from flavors.models import Flavor, Installation, SyncRun
-from flavors.services import forget_installations, record_installation
 from flavors.synchronisation import carry_out, create_run
 from flavors.tasks import carry_out_run
-from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
 from infrastructures.commits import again_when_not_written
 from infrastructures.locks import exclusive
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation
-from infrastructures.tests.factories import make_registered
-from infrastructures.tests.shell import run
+from testing.cloud import Federation
+from testing.flavors import make_flavor, make_infrastructure, make_installation
+from testing.infrastructures import make_registered
+from testing.shell import run
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -1,6 +1,6 @@
 """How much is kept in memory."""
 
-from flavors.memory import OVERHEAD, Memory
+from flavors.lists.memory import OVERHEAD, Memory
 
 
 def memory(*, values: int) -> Memory[str]:

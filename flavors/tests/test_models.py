@@ -13,7 +13,7 @@ from django.db.utils import DataError, OperationalError
 from pytest_django import DjangoAssertNumQueries
 
 from flavors.models import Flavor, Installation
-from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
+from testing.flavors import make_flavor, make_infrastructure, make_installation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

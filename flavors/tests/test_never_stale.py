@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flavors.tests.process import ROOT, a_database
+from testing.process import ROOT, a_database
 
 pytestmark = [pytest.mark.process, pytest.mark.django_db, pytest.mark.database]
 

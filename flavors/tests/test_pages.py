@@ -7,11 +7,11 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
+from flavors.lifecycle.private import PrivateFlavor
 from flavors.models import Flavor
-from flavors.private import PrivateFlavor
 from flavors.views import FlavorPagination
 from infrastructures.models import Infrastructure
-from infrastructures.tests.factories import make_nova_flavor
+from testing.infrastructures import make_nova_flavor
 
 
 def private(node: str, **values: Any) -> PrivateFlavor:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flavors.comparison import Difference, Finding, Wanted
+from flavors.catalogue.comparison import Difference, Finding, Wanted
 from flavors.models import Flavor, SyncOutcome
 from flavors.planning import Step, plan
 from infrastructures.openstack.records import NovaFlavor

@@ -5,21 +5,11 @@ from typing import Any
 import pytest
 
 from flavors.models import Flavor
-from flavors.tests.bad_input import (
-    IS_MISSED,
-    JSON_VALUES,
-    RAW,
-    SOME,
-    VALUES,
-    missed,
-    not_named,
-    not_refused,
-    written,
-)
-from flavors.tests.factories import make_flavor
-from flavors.tests.fixtures import MANAGER
-from flavors.tests.wire import WIRES, Api
 from lab import Lab
+from testing.bad_input import IS_MISSED, JSON_VALUES, RAW, SOME, VALUES, missed, not_named, not_refused, written
+from testing.fixtures import MANAGER
+from testing.flavors import make_flavor
+from testing.wire import WIRES, Api
 
 pytestmark = pytest.mark.django_db
 

@@ -7,11 +7,11 @@ import pytest
 from django.contrib.auth.models import Permission
 
 from flavors.models import Flavor
-from flavors.tests.factories import make_flavor, make_installation, wire_flavor
-from flavors.tests.fixtures import BASIC, MANAGER, OWNER
-from flavors.tests.wire import NO_ROLE, NO_TOKEN, Api
 from identity.models import User
 from lab import Lab, seed
+from testing.fixtures import BASIC, MANAGER, OWNER
+from testing.flavors import make_flavor, make_installation, wire_flavor
+from testing.wire import NO_ROLE, NO_TOKEN, Api
 
 pytestmark = pytest.mark.django_db
 

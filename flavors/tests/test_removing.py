@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
+from flavors.catalogue.recording import record_installation, record_repairs
 from flavors.models import Flavor, Installation, Removal, SyncNode, SyncOutcome, SyncRun
 from flavors.removing import note_removals, remove_deleted
-from flavors.services import record_installation, record_repairs
-from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import CloudUnavailable, Forbidden
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.tests.fake_nova import FakeNova, Fault
+from testing.flavors import make_flavor, make_infrastructure, make_installation
 
 pytestmark = pytest.mark.django_db
 

@@ -7,11 +7,11 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, close_old_connections, connection, transaction
 
-from flavors import revision
+from flavors.lists import revision
+from flavors.lists.revision import current_revision
 from flavors.models import CatalogueRevision, Flavor, Installation
-from flavors.revision import current_revision
-from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
 from infrastructures.models import Infrastructure
+from testing.flavors import make_flavor, make_infrastructure, make_installation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

@@ -14,10 +14,10 @@ from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.exceptions import NotFound
 
+from flavors.catalogue.services import change_promoted_flavor, create_promoted_flavor, delete_promoted_flavor
 from flavors.models import Flavor, Installation
-from flavors.services import change_promoted_flavor, create_promoted_flavor, delete_promoted_flavor
-from flavors.tests.factories import make_flavor, make_installation
 from flavorsync_project.api.errors import Conflict, MethodNotAllowedHere
+from testing.flavors import make_flavor, make_installation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

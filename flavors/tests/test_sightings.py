@@ -11,18 +11,18 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from flavors import services, sightings
+from flavors.catalogue import recording, services, sightings
+from flavors.catalogue.sightings import State
 from flavors.models import Flavor, Installation, Sighting, SyncRun
-from flavors.sightings import State
 from flavors.synchronisation import carry_out, create_run
-from flavors.tests.drift import document_of
-from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
-from flavors.tests.queries import Execute
+from infrastructures.clouds import open_nova
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.services import open_nova, unregister_infrastructure
-from infrastructures.tests.cloud import Federation, RegisteredCloud
-from infrastructures.tests.factories import make_registered, make_replacement
+from infrastructures.registration import unregister_infrastructure
+from testing.cloud import Federation, RegisteredCloud
+from testing.flavors import document_of, make_flavor, make_infrastructure, make_installation
+from testing.infrastructures import make_registered, make_replacement
+from testing.queries import Execute
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -149,7 +149,7 @@ def test_what_is_missing_while_it_is_being_replaced_is_not_taken_for_gone(
 def test_what_was_done_since_a_node_was_asked_is_not_written_over(mordor: RegisteredCloud, tiny: Flavor) -> None:
     def install(call: str) -> None:
         if call == LIST:
-            services.record_installations(flavor=tiny, infrastructures=[make_infrastructure("Mordor")])
+            recording.record_installations(flavor=tiny, infrastructures=[make_infrastructure("Mordor")])
 
     mordor.before_call = install  # the list is without it, and the flavor installed before the list is looked at
     run()
@@ -241,8 +241,8 @@ def test_what_we_take_out_of_a_node_is_known_to_be_missing_where_it_is_promoted(
     for promoted in (True, False):
         flavor = make_flavor(flavorid=f"f{promoted}", name=f"f{promoted}", promoted=promoted)
         nodes = [make_infrastructure(name) for name in ("Mordor", "Spain2")]
-        services.record_installations(flavor=flavor, infrastructures=nodes)
-        services.forget_installations(flavor=flavor, infrastructures=nodes[:1])
+        recording.record_installations(flavor=flavor, infrastructures=nodes)
+        recording.forget_installations(flavor=flavor, infrastructures=nodes[:1])
         assert flavor.nodes == ["Spain2"]
     found = set(Sighting.objects.values_list("flavor__flavorid", "infrastructure__name", "state", "flavorid"))
     assert found == {
@@ -256,7 +256,7 @@ def test_what_is_only_said_to_be_there_was_not_seen() -> None:
     flavor, node = make_flavor(flavorid="tiny"), make_infrastructure("Mordor")
     now = timezone.now()
     write(flavor, node, State.MISSING, as_of=now)
-    services.record_unseen(flavor=flavor, infrastructure=node)
+    recording.record_unseen(flavor=flavor, infrastructure=node)
     assert flavor.nodes == ["Mordor"]
     assert not Sighting.objects.exists()
 

@@ -6,17 +6,16 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from flavors.catalogue.sightings import State
 from flavors.models import Flavor, Installation, Sighting, SyncRun
 from flavors.prospect import preview
-from flavors.sightings import State
 from flavors.synchronisation import carry_out, compare_nodes, create_run
-from flavors.tests.drift import document_of
-from flavors.tests.factories import make_flavor, make_installation
-from flavors.tests.queries import counting_in_new_connections
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation, RegisteredCloud
-from infrastructures.tests.factories import make_registered
-from infrastructures.tests.shell import shell
+from testing.cloud import Federation, RegisteredCloud
+from testing.flavors import document_of, make_flavor, make_installation
+from testing.infrastructures import make_registered
+from testing.queries import counting_in_new_connections
+from testing.shell import shell
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,12 +13,12 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from flavors.models import Installation, SyncNode, SyncOutcome, SyncRun
 from flavors.tasks import carry_out_run
-from flavors.tests.factories import make_flavor, make_installation
-from flavors.tests.sync import NODES, RUNS, STATUS, Callers, an_outcome, compared, in_nova, make_run, promote, start
-from flavors.tests.wire import Answer, Api
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation
-from infrastructures.tests.factories import make_infrastructure
+from testing.cloud import Federation
+from testing.flavors import make_flavor, make_installation
+from testing.infrastructures import make_infrastructure
+from testing.synchronising import NODES, RUNS, STATUS, Callers, an_outcome, compared, in_nova, make_run, promote, start
+from testing.wire import Answer, Api
 
 pytestmark = pytest.mark.django_db
 

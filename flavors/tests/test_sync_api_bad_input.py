@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from flavors.models import SyncRun
-from flavors.tests.bad_input import SOME, Bad, not_refused
-from flavors.tests.sync import RUNS, Callers, start
-from flavors.tests.wire import WIRES
+from testing.bad_input import SOME, Bad, not_refused
+from testing.synchronising import RUNS, Callers, start
+from testing.wire import WIRES
 
 pytestmark = pytest.mark.django_db
 

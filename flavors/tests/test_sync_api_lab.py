@@ -7,14 +7,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from flavors.models import Flavor
-from flavors.tests.drift import document_of
-from flavors.tests.factories import make_flavor
-from flavors.tests.federation import CLOUDS, in_nova, make_node, with_accounts
-from flavors.tests.process import Process, url_of_this_database
-from flavors.tests.sync import RUNS, STATUS, start
-from flavors.tests.wire import Answer, Api
 from lab import Lab
 from lab.client import send
+from testing.federation import CLOUDS, in_nova, make_node, with_accounts
+from testing.flavors import document_of, make_flavor
+from testing.process import Process, url_of_this_database
+from testing.synchronising import RUNS, STATUS, start
+from testing.wire import Answer, Api
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db(transaction=True)]
 

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from flavors.models import SyncRun
-from flavors.tests.sync import NODES, RUNS, STATUS, Callers, an_outcome, compared, make_run, promote, start
-from flavors.tests.wire import Answer, Api
 from identity.models import User
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation
-from infrastructures.tests.factories import make_infrastructure
+from testing.cloud import Federation
+from testing.infrastructures import make_infrastructure
+from testing.synchronising import NODES, RUNS, STATUS, Callers, an_outcome, compared, make_run, promote, start
+from testing.wire import Answer, Api
 
 pytestmark = pytest.mark.django_db
 

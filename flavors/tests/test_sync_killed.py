@@ -15,14 +15,13 @@ import pytest
 
 from flavors.models import Flavor, Installation, SyncNode, SyncRun
 from flavors.tasks import start_run
-from flavors.tests.drift import document_of
-from flavors.tests.factories import make_flavor
-from flavors.tests.federation import CLOUDS, SEEDED, Whole, in_nova
-from flavors.tests.proxied import SOON, Clouds, until
-from infrastructures.tests.factories import half_way
-from infrastructures.tests.proxy import Exchange, after, before, forwarded, hanging_up
-from infrastructures.tests.shell import run
 from lab.client import send
+from testing.federation import CLOUDS, SEEDED, Whole, in_nova
+from testing.flavors import document_of, make_flavor
+from testing.infrastructures import half_way
+from testing.proxied import SOON, Clouds, until
+from testing.proxy import Exchange, after, before, forwarded, hanging_up
+from testing.shell import run
 
 logger = logging.getLogger(__name__)
 

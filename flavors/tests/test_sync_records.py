@@ -9,12 +9,11 @@ from django.db import OperationalError, connection
 from flavors import synchronisation
 from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
 from flavors.synchronisation import carry_out, create_run
-from flavors.tests.drift import document_of
-from flavors.tests.factories import make_flavor, make_installation
-from flavors.tests.queries import Execute, counting_in_new_connections, wrapped_in_new_connections
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation, RegisteredCloud
-from infrastructures.tests.factories import make_registered
+from testing.cloud import Federation, RegisteredCloud
+from testing.flavors import document_of, make_flavor, make_installation
+from testing.infrastructures import make_registered
+from testing.queries import Execute, counting_in_new_connections, wrapped_in_new_connections
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,12 +8,12 @@ from django_tasks_db.models import DBTaskResult
 
 from flavors.models import SyncRun
 from flavors.tasks import start_run
-from flavors.tests.federation import PROMOTE, WIRES, by_account
-from flavors.tests.sync import start
-from flavors.tests.wire import Api
-from flavorsync_project.api.request_id import HEADER, RequestIdFilter, traced
+from flavorsync_project.telemetry.request_id import HEADER, RequestIdFilter, traced
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation
+from testing.cloud import Federation
+from testing.federation import PROMOTE, WIRES, by_account
+from testing.synchronising import start
+from testing.wire import Api
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("_own_signals")]
 

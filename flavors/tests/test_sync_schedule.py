@@ -18,12 +18,12 @@ from redis.exceptions import RedisError
 from flavors.models import SyncNode, SyncOutcome, SyncRun
 from flavors.synchronisation import MAX_ATTEMPTS, carry_out, create_run
 from flavors.tasks import SECONDS_TO_BE_QUEUED, start_periodic_run, start_run
-from flavors.tests.factories import make_flavor
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation
-from infrastructures.tests.factories import make_infrastructure, make_registered
-from infrastructures.tests.holder import held_by_a_thread
-from infrastructures.tests.shell import run
+from testing.cloud import Federation
+from testing.flavors import make_flavor
+from testing.holder import held_by_a_thread
+from testing.infrastructures import make_infrastructure, make_registered
+from testing.shell import run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

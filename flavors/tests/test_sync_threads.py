@@ -12,13 +12,14 @@ from django.db import Error, connection, connections
 from flavors.models import Installation, SyncNode, SyncRun
 from flavors.synchronisation import carry_out, create_run
 from flavors.tasks import carry_out_run
-from flavors.tests.factories import make_flavor
+from infrastructures.clouds import CLOUDS_AT_ONCE
 from infrastructures.models import Infrastructure
-from infrastructures.services import CLOUDS_AT_ONCE, unregister_infrastructure
-from infrastructures.tests.cloud import Federation
-from infrastructures.tests.factories import make_registered
-from infrastructures.tests.holder import held_by_a_thread
-from infrastructures.tests.shell import run
+from infrastructures.registration import unregister_infrastructure
+from testing.cloud import Federation
+from testing.flavors import make_flavor
+from testing.holder import held_by_a_thread
+from testing.infrastructures import make_registered
+from testing.shell import run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,13 +11,12 @@ from django.db import OperationalError, connection
 from flavors.models import Flavor, SyncNode, SyncOutcome, SyncRun
 from flavors.planning import fingerprint, plan
 from flavors.synchronisation import UNCONFIRMED, carry_out, compare_nodes, create_run
-from flavors.tests.drift import document_of
-from flavors.tests.factories import make_flavor
-from flavors.tests.proxied import until
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation, RegisteredCloud
-from infrastructures.tests.factories import make_registered
-from infrastructures.tests.holder import held_by_a_thread
+from testing.cloud import Federation, RegisteredCloud
+from testing.flavors import document_of, make_flavor
+from testing.holder import held_by_a_thread
+from testing.infrastructures import make_registered
+from testing.proxied import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -22,11 +22,11 @@ from pytest_django import Settings
 
 from flavors.models import SyncNode, SyncRun
 from flavors.synchronisation import MAX_ATTEMPTS
-from flavors.tests.factories import make_flavor
-from flavors.tests.federation import CLOUDS
-from flavors.tests.proxied import SOON, Clouds, until
-from flavorsync_project.api.figures import FOLDER
-from infrastructures.tests.proxy import Exchange, before, forwarded, hanging_up
+from flavorsync_project.telemetry.figures import FOLDER
+from testing.federation import CLOUDS
+from testing.flavors import make_flavor
+from testing.proxied import SOON, Clouds, until
+from testing.proxy import Exchange, before, forwarded, hanging_up
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db(transaction=True)]
 

@@ -20,13 +20,12 @@ from django.test.utils import CaptureQueriesContext
 from flavors import synchronisation
 from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
 from flavors.synchronisation import carry_out, compare_nodes, create_run, promoted_flavors
-from flavors.tests.drift import document_of
-from flavors.tests.factories import make_flavor, make_installation
 from flavorsync_project.api.errors import Conflict
-from infrastructures import services
+from infrastructures import clouds
 from infrastructures.models import Infrastructure, Replacement
-from infrastructures.tests.cloud import Federation, RegisteredCloud
-from infrastructures.tests.factories import make_registered, make_replacement
+from testing.cloud import Federation, RegisteredCloud
+from testing.flavors import document_of, make_flavor, make_installation
+from testing.infrastructures import make_registered, make_replacement
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,7 +38,7 @@ Told = dict[tuple[str, str], tuple[str, str, str]]
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "SECONDS_BEFORE_RETRY", (0, 0))
+    monkeypatch.setattr(clouds, "SECONDS_BEFORE_RETRY", (0, 0))
 
 
 @pytest.fixture

@@ -11,13 +11,12 @@ from django.core.management import call_command
 
 from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
 from flavors.synchronisation import carry_out, create_run
-from flavors.tests.drift import document_of
-from flavors.tests.factories import make_flavor, make_installation
-from flavors.tests.federation import CLOUDS, SEEDED, in_nova, make_node
 from infrastructures.models import Infrastructure, Replacement
-from infrastructures.tests.proxy import NovaProxy, before, forwarded
 from lab import Lab
 from lab.client import send
+from testing.federation import CLOUDS, SEEDED, in_nova, make_node
+from testing.flavors import document_of, make_flavor, make_installation
+from testing.proxy import NovaProxy, before, forwarded
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db(transaction=True)]
 

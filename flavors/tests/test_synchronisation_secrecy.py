@@ -8,11 +8,11 @@ from django.core.management import call_command
 
 from flavors.models import SyncNode, SyncOutcome, SyncRun
 from flavors.tasks import start_run
-from flavors.tests.factories import make_flavor
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation
-from infrastructures.tests.factories import make_registered
 from infrastructures.tests.test_secrecy import SENTINEL, Said, found_in, logs
+from testing.cloud import Federation
+from testing.flavors import make_flavor
+from testing.infrastructures import make_registered
 
 __all__ = ["logs"]
 

@@ -5,13 +5,13 @@ from urllib.parse import unquote
 
 import pytest
 
-from flavors.tests.factories import make_flavor
-from flavors.tests.federation import FLAVORS, REGISTER, by_account, refusal
-from flavors.tests.wire import Api, Wire
 from identity.models import User
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation, flavor_document
-from infrastructures.tests.factories import make_registered
+from testing.cloud import Federation, flavor_document
+from testing.federation import FLAVORS, REGISTER, by_account, refusal
+from testing.flavors import make_flavor
+from testing.infrastructures import make_registered
+from testing.wire import Api, Wire
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +47,7 @@ def test_it_is_left_out_and_named(ada: Api, caplog: pytest.LogCaptureFixture) ->
     assert ids(ada) == ["Mordor", "Spain2", "pub"]
     assert ada.get(FLAVORS).headers[HEADER] == "Rohan"
     assert ids(ada, "?public=false") == ["Mordor", "Spain2"]
-    (line, *_) = [record for record in caplog.records if record.name == "flavors.private"]
+    (line, *_) = [record for record in caplog.records if record.name == "flavors.lifecycle.private"]
     assert line.levelno == logging.WARNING
     assert line.getMessage() == "Left out of a list: Rohan: its Keystone could not be reached."
 

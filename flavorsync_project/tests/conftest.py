@@ -9,7 +9,7 @@ from django.db import close_old_connections, connections
 from pytest_django import DjangoDbBlocker, Settings
 
 from flavorsync_project.tests.world import World, set_up
-from infrastructures.tests.cloud import Federation
+from testing.cloud import Federation
 
 
 @pytest.fixture

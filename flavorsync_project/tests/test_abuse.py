@@ -25,12 +25,12 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.modes import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from flavors.tests.federation import WIRES
-from flavors.tests.wire import Wire, read_answer
 from flavorsync_project.api.parsers import XMLParser
 from flavorsync_project.tests import world as there_is
 from flavorsync_project.tests.world import ACTORS, KEYSTONE_TOKENS, World
 from flavorsync_project.wsgi import application
+from testing.federation import WIRES
+from testing.wire import Wire, read_answer
 
 pytestmark = pytest.mark.timeout(900)
 

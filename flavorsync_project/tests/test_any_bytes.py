@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from flavors.tests.federation import WIRES
-from flavors.tests.wire import read_answer
 from flavorsync_project.tests.world import KEYSTONE_TOKENS, OWN, World
 from flavorsync_project.wsgi import application
+from testing.federation import WIRES
+from testing.wire import read_answer
 
 # Headers and paths as WSGI has them: bytes, as Latin-1 (PEP 3333). Servers let no line break through.
 LATIN_1 = st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"))

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from rest_framework.test import APIClient
 
-from flavorsync_project.tests.source import ROOT
+from testing.source import ROOT
 
 # The index is described in a sentence, the synchronisation on a page of its own.
 ELSEWHERE = {("get", "/v1")}

@@ -18,11 +18,11 @@ from flavors.serializers import (
 )
 from flavorsync_project.api.parsers import JSONParser, XMLParser
 from flavorsync_project.api.renderers import JSONRenderer, XMLRenderer
-from flavorsync_project.tests.source import ROOT
 from identity import tokens
-from identity.tests.factories import APP_ID, KEYROCK_URL
 from infrastructures.serializers import InfrastructureRegistrationSerializer, InfrastructureSerializer
 from regions.serializers import RegionSerializer
+from testing.accounts import APP_ID, KEYROCK_URL
+from testing.source import ROOT
 
 EXAMPLES = ROOT / "docs" / "examples"
 

@@ -10,9 +10,9 @@ import yaml
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
-from flavors.tests.federation import WIRES
-from flavors.tests.wire import Api, Wire
 from flavorsync_project.tests.world import ACTORS, FOREIGN, KEYSTONE_TOKENS, OWN, PUBLIC, UNREGISTERED, World
+from testing.federation import WIRES
+from testing.wire import Api, Wire
 
 # Of the flavors `private` and `public` are in the node that `owner` and `operator` operate, Mordor;
 # `foreign-private` and `foreign-public` in Rohan, which neither does; `installed` is promoted and in

@@ -18,7 +18,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from flavorsync_project import cache as module
-from identity.tests.factories import PASSWORD, make_account
+from testing.accounts import PASSWORD, make_account
 
 pytestmark = [
     pytest.mark.process,

@@ -12,7 +12,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from flavorsync_project.settings import _development_secret
-from flavorsync_project.tests.source import ROOT, setting_names
+from testing.source import ROOT, setting_names
 
 pytestmark = pytest.mark.process
 

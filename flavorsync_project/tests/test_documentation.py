@@ -8,7 +8,7 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from flavorsync_project.environment import SETTINGS
-from flavorsync_project.tests.source import ROOT, setting_names
+from testing.source import ROOT, setting_names
 
 PROJECT_APPS = {"flavorsync_project", "identity", "infrastructures", "flavors", "regions"}
 

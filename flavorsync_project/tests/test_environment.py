@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flavorsync_project.environment import SETTINGS, WrongSetting, load, read
-from flavorsync_project.tests.source import ROOT
+from testing.source import ROOT
 
 KEY, TOKEN = base64.urlsafe_b64encode(b"k" * 32).decode(), "a-token-that-is-long-enough"
 BOOLEANS = {"COMPUTE_API", "DEBUG", "HTTPS", "KEYSTONE_IDENTITY", "SYNC_REPAIR"}

@@ -14,11 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
 
 from flavors.models import Flavor, SyncOutcome, SyncRun
-from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
 from flavors.tests.test_coverage import NOON, make_run
-from flavorsync_project.api.metrics import REQUESTS
 from flavorsync_project.api.tests import site
-from infrastructures.tests.factories import make_replacement
+from flavorsync_project.telemetry.metrics import REQUESTS
+from testing.flavors import make_flavor, make_infrastructure, make_installation
+from testing.infrastructures import make_replacement
 
 TOKEN = "a-token-for-the-metrics"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

@@ -11,8 +11,8 @@ from flavors.models import SyncRun
 from flavorsync_project.tests.world import OWN, PRIVATE, UNREGISTERED, World
 from identity.models import User
 from identity.roles import Role
-from identity.tests.factories import KEYROCK_URL, make_answer, make_organization
 from infrastructures.models import Infrastructure
+from testing.accounts import KEYROCK_URL, make_answer, make_organization
 
 NAMES = {
     "long": "x" * 300,

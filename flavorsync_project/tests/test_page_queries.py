@@ -20,12 +20,11 @@ from pytest_django import Settings
 
 from flavors.models import Flavor, Installation, Sighting, SyncNode, SyncOutcome, SyncRun
 from flavors.tasks import carry_out_run
-from flavors.tests.drift import document_of
-from flavors.tests.factories import make_flavor
 from identity.models import User
 from infrastructures.models import Check, Infrastructure
-from infrastructures.tests.cloud import Federation, flavor_document
-from infrastructures.tests.factories import make_registered, make_replacement
+from testing.cloud import Federation, flavor_document
+from testing.flavors import document_of, make_flavor
+from testing.infrastructures import make_registered, make_replacement
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

@@ -3,7 +3,7 @@
 import ast
 import re
 
-from flavorsync_project.tests.source import ROOT
+from testing.source import ROOT
 
 PAGE = ROOT / "docs" / "threat-model.md"
 FILE = re.compile(r"`([\w/]+/test_\w+\.py)")

@@ -8,9 +8,9 @@ from rest_framework.test import APIClient
 
 from flavorsync_project.tests.world import ACTORS, UNREGISTERED, OpenCloud, set_up
 from infrastructures.models import Infrastructure
-from infrastructures.services import unregister_infrastructure
-from infrastructures.tests.cloud import Federation
-from infrastructures.tests.factories import make_registered
+from infrastructures.registration import unregister_infrastructure
+from testing.cloud import Federation
+from testing.infrastructures import make_registered
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

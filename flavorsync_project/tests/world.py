@@ -21,11 +21,11 @@ from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
 from flavors.permissions import PROMOTE
 from identity.models import User
 from identity.roles import Role
-from identity.tests.factories import APP_ID, KEYROCK_URL, PASSWORD, make_answer, make_organization, make_role
 from infrastructures.models import Infrastructure
-from infrastructures.services import REGISTER
-from infrastructures.tests.cloud import Federation, RegisteredCloud, flavor_document, token_document
-from infrastructures.tests.factories import make_registered
+from infrastructures.registration import REGISTER
+from testing.accounts import APP_ID, KEYROCK_URL, PASSWORD, make_answer, make_organization, make_role
+from testing.cloud import Federation, RegisteredCloud, flavor_document, token_document
+from testing.infrastructures import make_registered
 
 OWN, FOREIGN = "Mordor", "Rohan"
 UNREGISTERED = "Isengard"

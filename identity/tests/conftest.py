@@ -6,8 +6,8 @@ import pytest
 from pytest_django import Settings
 
 from identity import exchange
-from identity.tests.factories import APP_ID, KEYROCK_URL
 from identity.tests.server import IdmServer
+from testing.accounts import APP_ID, KEYROCK_URL
 
 
 @pytest.fixture(autouse=True)

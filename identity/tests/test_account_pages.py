@@ -8,7 +8,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from identity.models import User
-from identity.tests.factories import make_account
+from testing.accounts import make_account
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ import requests_mock
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from identity.tests.factories import KEYROCK_URL, PASSWORD, make_account, make_answer
+from testing.accounts import KEYROCK_URL, PASSWORD, make_account, make_answer
 
 pytestmark = pytest.mark.django_db
 

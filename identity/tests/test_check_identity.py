@@ -8,7 +8,7 @@ import requests_mock
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from identity.tests.factories import (
+from testing.accounts import (
     FERNET,
     KEYROCK_URL,
     KEYSTONE_URL,

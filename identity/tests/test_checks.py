@@ -4,7 +4,7 @@ import pytest
 from django.core import checks
 from pytest_django import Settings
 
-from identity.tests.factories import KEYSTONE_URL, MANAGERS, OPERATORS
+from testing.accounts import KEYSTONE_URL, MANAGERS, OPERATORS
 
 
 def found(*, deploy: bool) -> set[str]:

@@ -6,7 +6,7 @@ import pytest
 import requests_mock
 from rest_framework.test import APIClient
 
-from identity.tests.factories import KEYROCK_URL, make_answer
+from testing.accounts import KEYROCK_URL, make_answer
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from flavorsync_project.api.errors import ServiceUnavailable
 from identity import tokens
-from identity.tests.factories import APP_ID, KEYROCK_URL, make_answer, make_role
+from testing.accounts import APP_ID, KEYROCK_URL, make_answer, make_role
 
 OTHER_APP_ID = "e1e1e1e1-0000-4000-8000-000000000000"
 

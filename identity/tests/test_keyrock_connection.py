@@ -11,8 +11,8 @@ from rest_framework.exceptions import AuthenticationFailed
 from flavorsync_project.api.errors import ServiceUnavailable
 from identity import tokens
 from identity.tests import server as idm
-from identity.tests.factories import make_answer
 from identity.tests.server import IdmServer
+from testing.accounts import make_answer
 
 VALID = idm.answer(make_answer())
 REFUSED = idm.answer("Invalid token: access token has expired", status="401 Unauthorized")

@@ -10,7 +10,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from flavorsync_project.api.errors import ServiceUnavailable
 from identity import tokens
-from identity.tests.factories import APP_ID, KEYROCK_URL, make_answer, make_organization
+from testing.accounts import APP_ID, KEYROCK_URL, make_answer, make_organization
 
 TOKEN = "sentinel-0123456789abcdef"
 

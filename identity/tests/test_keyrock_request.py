@@ -7,7 +7,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from flavorsync_project.api.errors import ServiceUnavailable
 from identity import tokens
-from identity.tests.factories import APP_ID, KEYROCK_URL, make_answer
+from testing.accounts import APP_ID, KEYROCK_URL, make_answer
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 from flavorsync_project.api.errors import ServiceUnavailable
 from identity import tokens
 from identity.principals import TokenUser
-from identity.tests.factories import (
+from testing.accounts import (
     FERNET,
     KEYSTONE_URL,
     MANAGERS,

@@ -8,8 +8,8 @@ from django.core.cache import cache
 from pytest_django import DjangoAssertNumQueries, Settings
 from rest_framework.test import APIClient
 
-from identity.tests.factories import PASSWORD, make_account
 from identity.tests.hashers import CountingHasher
+from testing.accounts import PASSWORD, make_account
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from identity.mappings import Scope, is_manager, owned_nodes, read_manager, read_operator
-from identity.tests.factories import make_project
+from testing.accounts import make_project
 
 SYSTEM = Scope.of({"system": {"all": True}})
 FEDERATION = Scope.of({"project": make_project()})

@@ -7,8 +7,8 @@ from rest_framework.exceptions import APIException
 
 from identity import tokens
 from identity.tests import server as idm
-from identity.tests.factories import make_answer
 from identity.tests.server import IdmServer
+from testing.accounts import make_answer
 
 OUTCOMES = ("valid", "remembered", "refused", "unavailable", "throttled")
 

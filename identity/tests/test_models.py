@@ -7,7 +7,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.core.management import call_command
 
 from identity.models import User
-from identity.tests.factories import make_account
+from testing.accounts import make_account
 
 
 def test_local_accounts_are_djangos_users() -> None:

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from identity.keyrock import user_of
 from identity.principals import TokenUser
 from identity.roles import Role
-from identity.tests.factories import make_answer, make_organization, make_role
+from testing.accounts import make_answer, make_organization, make_role
 
 MANAGER, OWNER = Role.INFRASTRUCTURE_MANAGER.value, Role.INFRASTRUCTURE_OWNER.value
 

@@ -14,8 +14,8 @@ from rest_framework.test import APIClient
 
 from identity import tokens
 from identity.tests import server as idm
-from identity.tests.factories import make_account, make_answer
 from identity.tests.server import IdmServer
+from testing.accounts import make_account, make_answer
 
 SENTINEL = "sentinel-0123456789abcdef"
 

@@ -8,7 +8,7 @@ from django.test import Client
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from identity.tests.factories import PASSWORD, make_account
+from testing.accounts import PASSWORD, make_account
 
 pytestmark = pytest.mark.django_db
 

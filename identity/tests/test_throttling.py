@@ -7,8 +7,8 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 from rest_framework.throttling import SimpleRateThrottle
 
-from identity.tests.factories import PASSWORD, make_account
 from identity.tests.hashers import CountingHasher
+from testing.accounts import PASSWORD, make_account
 
 pytestmark = pytest.mark.django_db
 

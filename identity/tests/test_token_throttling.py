@@ -9,7 +9,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 from rest_framework.throttling import SimpleRateThrottle
 
-from identity.tests.factories import KEYROCK_URL, PASSWORD, make_account, make_answer
+from testing.accounts import KEYROCK_URL, PASSWORD, make_account, make_answer
 
 VALID = "the-right-one"
 

@@ -7,14 +7,7 @@ import requests_mock
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from identity.tests.factories import (
-    FERNET,
-    KEYROCK_URL,
-    KEYSTONE_URL,
-    keystone_error,
-    make_answer,
-    make_keystone_token,
-)
+from testing.accounts import FERNET, KEYROCK_URL, KEYSTONE_URL, keystone_error, make_answer, make_keystone_token
 
 KEYROCKS = "b3c1f2a0d4e5968778695a4b3c2d1e0f12345678"
 ANSWERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 
-from flavorsync_project.api.request_id import HEADER, NO_REQUEST, current_request_id, note_upstream
+from flavorsync_project.telemetry.request_id import HEADER, NO_REQUEST, current_request_id, note_upstream
 from infrastructures.addresses import NEAR
 from infrastructures.openstack.bounds import service_at
 from infrastructures.openstack.breaker import guarded

@@ -14,8 +14,8 @@ from keystoneauth1.access import AccessInfo, AccessInfoV3
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
-from flavorsync_project.api.request_id import note_secret
 from flavorsync_project.api.urls import keystone_v3
+from flavorsync_project.telemetry.request_id import note_secret
 from infrastructures.addresses import believe
 from infrastructures.openstack import shapes
 from infrastructures.openstack.bounds import ENDPOINT_LENGTH, ENDPOINTS

@@ -38,7 +38,7 @@ from infrastructures.openstack.errors import (
     TokenRefused,
 )
 from infrastructures.openstack.keystone import checked, compute_endpoint, forget_token, open_token, session_of
-from infrastructures.openstack.records import Credentials, Doubt, NovaFlavor, Region
+from infrastructures.openstack.records import Carried, Credentials, Doubt, NovaFlavor, Region
 from infrastructures.openstack.sessions import open_session
 from infrastructures.openstack.translation import translated
 
@@ -53,7 +53,8 @@ MICROVERSION_SECONDS = 3600
 # Of the time-out, so that a caller waits no longer than that in all: what a request that writes may take, and then
 # each look at what became of it, of which there are two.
 WRITING_SHARE, LOOKING_SHARE = 1 / 2, 1 / 4
-ACCEPTED = 202
+ACCEPTED, UNAUTHORIZED = 202, 401
+READING = ("GET", "HEAD")
 DESCRIPTION_VERSION = APIVersion("2.55")
 # From the next one on Nova validates the extra specs that it knows whenever some are set, which takes it five times as
 # long: they are set at this one, and validated once for all nodes (`check_extra_specs`).
@@ -81,6 +82,7 @@ class Nova:
         self._timeout = float(settings.OPENSTACK_TIMEOUT)
         with self._about_no_flavor(), self._answering():
             self._version = _negotiated_version(session, endpoint)
+        self._session, self._endpoint = session, endpoint.rstrip("/")
         self._client = Client(self._version, session=session, endpoint_override=endpoint)
         unvalidated = min(self._version, LAST_UNVALIDATED_VERSION)
         self._unvalidated_client = Client(unvalidated, session=session, endpoint_override=endpoint)
@@ -349,6 +351,32 @@ class Nova:
         """
         with self.place():
             self._delete(flavorid)
+
+    def carry(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes) -> Carried:
+        """Return what Nova answers to a request about flavors that is somebody else's, whatever it is.
+
+        Args:
+            path: below the endpoint, with its query, as it is to be sent.
+            headers: besides the token's and our own.
+
+        Raises:
+            TokenRefused: Nova does not accept the token.
+            CloudUnavailable: it did not answer, or refused in other words than its own.
+
+        Cost: one upstream call.
+        """
+        with self._answering() if method in READING else self._changing():
+            answer = self._session.request(
+                f"{self._endpoint}{path}",
+                method,
+                headers={"Accept": "application/json", **headers},
+                data=body or None,
+                timeout=self._timeout,
+                raise_exc=False,
+            )
+            if answer.status_code == UNAUTHORIZED:
+                raise TokenRefused(self.region.name, "its Nova does not accept the token.")
+        return Carried(status=answer.status_code, headers=answer.headers, body=answer.content)
 
     def _delete(self, flavorid: str) -> None:
         before = self.doubt

@@ -153,6 +153,15 @@ class NovaFlavor:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Carried:
+    """What a Nova has answered to a request that was carried to it: status, headers and body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 def _unless_hidden(value: object, default: float) -> object:
     """Return *default* for what Nova does not tell: it is absent, null, or "" where policy or age hide it."""
     return default if value is None or value == "" else value

@@ -9,8 +9,8 @@ from collections.abc import Collection
 
 import requests
 
-from flavorsync_project.api.logs import one_line
-from flavorsync_project.api.request_id import without_secrets
+from flavorsync_project.telemetry.logs import one_line
+from flavorsync_project.telemetry.redaction import without_secrets
 from infrastructures.openstack.bounds import KEYSTONE, MESSAGE_LENGTH, NOVA, service_at
 from infrastructures.openstack.errors import CloudUnavailable
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from infrastructures.tests.cloud import Cloud
+from testing.cloud import Cloud
 
 
 @pytest.fixture

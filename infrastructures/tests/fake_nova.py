@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from infrastructures.openstack.errors import CloudError, CloudUnavailable, FlavorConflict, FlavorNotFound
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import Doubt, NovaFlavor
-from infrastructures.tests.factories import make_region
+from testing.infrastructures import make_region
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from infrastructures.openstack.errors import CloudUnavailable, CloudUnreachable
 from infrastructures.openstack.keystone import checked
 from infrastructures.openstack.sessions import open_session
 from infrastructures.openstack.translation import translated
-from infrastructures.tests.factories import make_region
 from infrastructures.tests.server import Server, answers
 from infrastructures.validators import validate_cloud_url
+from testing.infrastructures import make_region
 
 NEAR = "must not lead to this machine or its link (INFRASTRUCTURE_URL_ALLOWLIST can name exceptions)"
 ADDRESSES = [

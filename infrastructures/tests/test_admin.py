@@ -14,11 +14,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from identity.models import User
+from infrastructures.clouds import open_nova
 from infrastructures.models import Check, Infrastructure
 from infrastructures.openstack.errors import CredentialsRefused
-from infrastructures.services import open_nova
-from infrastructures.tests.cloud import Federation
-from infrastructures.tests.factories import PASSWORD, make_infrastructure, make_registered, make_replacement
+from testing.cloud import Federation
+from testing.infrastructures import PASSWORD, make_infrastructure, make_registered, make_replacement
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

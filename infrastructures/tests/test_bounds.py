@@ -14,17 +14,9 @@ from infrastructures.openstack import bounds, sessions
 from infrastructures.openstack.errors import CloudAnswersTooMuch, CloudError, CloudTimedOut
 from infrastructures.openstack.keystone import authenticate, open_token, session_of
 from infrastructures.openstack.sessions import open_session
-from infrastructures.tests.cloud import (
-    KEYSTONE,
-    NOVA,
-    TOKEN,
-    Cloud,
-    flavor_document,
-    issued,
-    token_document,
-)
-from infrastructures.tests.factories import make_credentials, make_region
 from infrastructures.tests.server import Server, answers
+from testing.cloud import KEYSTONE, NOVA, TOKEN, Cloud, flavor_document, issued, token_document
+from testing.infrastructures import make_credentials, make_region
 
 MIB = 1024 * 1024
 DETAIL = "/flavors/detail"

@@ -9,9 +9,9 @@ from django.contrib.auth.models import Group
 from rest_framework.test import APIClient
 
 from identity.models import User
-from identity.tests.factories import PASSWORD, make_account
-from infrastructures.tests.factories import make_infrastructure
-from infrastructures.tests.shell import Terminal, shell
+from testing.accounts import PASSWORD, make_account
+from testing.infrastructures import make_infrastructure
+from testing.shell import Terminal, shell
 
 pytestmark = pytest.mark.django_db
 

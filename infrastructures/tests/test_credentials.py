@@ -9,20 +9,15 @@ from django.db.models.signals import pre_delete
 from pytest_django import Settings
 
 from flavorsync_project.api.errors import Conflict
+from infrastructures.clouds import credentials_of, open_nova
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import CredentialsRefused
 from infrastructures.openstack.records import Credentials, Region
-from infrastructures.replacements import replace_flavor
-from infrastructures.services import credentials_of, open_nova, unregister_infrastructure
-from infrastructures.tests.cloud import Federation, flavor_document
-from infrastructures.tests.factories import (
-    PASSWORD,
-    a_registered,
-    make_infrastructure,
-    make_nova_flavor,
-    make_registered,
-)
+from infrastructures.registration import unregister_infrastructure
+from infrastructures.replacements.replacing import replace_flavor
 from infrastructures.tests.fake_nova import FakeNova
+from testing.cloud import Federation, flavor_document
+from testing.infrastructures import PASSWORD, a_registered, make_infrastructure, make_nova_flavor, make_registered
 
 CENTRAL = "https://central.example.org"
 

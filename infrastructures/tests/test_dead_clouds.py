@@ -9,6 +9,7 @@ import requests
 from django.db.models.signals import post_save
 from pytest_django import Settings
 
+from infrastructures.clouds import in_each_cloud, open_nova
 from infrastructures.models import Replacement
 from infrastructures.openstack import breaker
 from infrastructures.openstack.breaker import forget_failures, guarded
@@ -16,10 +17,9 @@ from infrastructures.openstack.errors import CloudError, CloudNotAsked, CloudUna
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.sessions import open_session
 from infrastructures.openstack.translation import translated
-from infrastructures.replacements import replace_flavor, settle_replacements
-from infrastructures.services import in_each_cloud, open_nova
-from infrastructures.tests.cloud import NOVA, Cloud, Federation, assert_fit_for_strangers, flavor_document
-from infrastructures.tests.factories import a_registered, let_the_doubt_end, make_registered
+from infrastructures.replacements.replacing import replace_flavor, settle_replacements
+from testing.cloud import NOVA, Cloud, Federation, assert_fit_for_strangers, flavor_document
+from testing.infrastructures import a_registered, let_the_doubt_end, make_registered
 
 LIST = "/flavors/detail"
 DEAD: list[Mapping[str, Any]] = [

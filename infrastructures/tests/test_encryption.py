@@ -7,10 +7,10 @@ from cryptography.fernet import Fernet
 from django.db import connection
 from pytest_django import Settings
 
+from infrastructures.clouds import credentials_of, in_each_cloud, open_nova
 from infrastructures.encryption import Undecryptable, decrypt, encrypt, rotate
 from infrastructures.openstack.errors import CredentialsMissing
-from infrastructures.services import credentials_of, in_each_cloud, open_nova
-from infrastructures.tests.factories import PASSWORD, a_registered, make_infrastructure, make_registered
+from testing.infrastructures import PASSWORD, a_registered, make_infrastructure, make_registered
 
 OLD, NEW, OTHER = (Fernet.generate_key().decode() for _ in range(3))
 

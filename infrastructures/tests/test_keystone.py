@@ -11,8 +11,8 @@ from django.core.cache import caches
 
 from infrastructures.openstack.errors import CloudUnavailable, TokenRefused
 from infrastructures.openstack.keystone import open_token
-from infrastructures.tests.cloud import ENDPOINTS, NOVA, TOKEN, Cloud, assert_fit_for_strangers, token_document
-from infrastructures.tests.factories import make_region
+from testing.cloud import ENDPOINTS, NOVA, TOKEN, Cloud, assert_fit_for_strangers, token_document
+from testing.infrastructures import make_region
 
 VALIDATE = "GET /auth/tokens"
 UNSCOPED = {"json": token_document(project=None), "headers": {"X-Subject-Token": "unscoped"}}

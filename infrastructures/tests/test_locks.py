@@ -13,9 +13,9 @@ from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from flavorsync_project.tests.source import ROOT
 from infrastructures.locks import Locked, exclusive
-from infrastructures.tests.holder import held_by_a_thread
+from testing.holder import held_by_a_thread
+from testing.source import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

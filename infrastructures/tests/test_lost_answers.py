@@ -10,8 +10,6 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from flavorsync_project.api.errors import Conflict
-from infrastructures import journal
-from infrastructures.changes import create_flavor, delete_flavor, keep_watching
 from infrastructures.locks import Locked
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import (
@@ -23,15 +21,12 @@ from infrastructures.openstack.errors import (
     Forbidden,
 )
 from infrastructures.openstack.records import Doubt, NovaFlavor
-from infrastructures.replacements import FEW, replace_flavor, settle_replacements
-from infrastructures.services import unregister_infrastructure
-from infrastructures.tests.factories import (
-    let_the_doubt_end,
-    make_infrastructure,
-    make_nova_flavor,
-    make_replacement,
-)
+from infrastructures.registration import unregister_infrastructure
+from infrastructures.replacements import journal
+from infrastructures.replacements.changes import create_flavor, delete_flavor, keep_watching
+from infrastructures.replacements.replacing import FEW, replace_flavor, settle_replacements
 from infrastructures.tests.fake_nova import FakeNova, Fault
+from testing.infrastructures import let_the_doubt_end, make_infrastructure, make_nova_flavor, make_replacement
 
 pytestmark = pytest.mark.django_db
 

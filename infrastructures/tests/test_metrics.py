@@ -11,8 +11,8 @@ from pytest_django import Settings
 from infrastructures.openstack.errors import CloudError
 from infrastructures.openstack.metrics import kind_of
 from infrastructures.openstack.nova import CallersNova
-from infrastructures.tests.cloud import TOKEN, Cloud
-from infrastructures.tests.factories import make_nova_flavor, make_region
+from testing.cloud import TOKEN, Cloud
+from testing.infrastructures import make_nova_flavor, make_region
 
 LIST = "/flavors/detail"
 

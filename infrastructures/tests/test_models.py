@@ -12,13 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from infrastructures.models import Infrastructure, Replacement
-from infrastructures.tests.factories import (
-    PASSWORD,
-    a_registered,
-    make_infrastructure,
-    make_registered,
-    make_replacement,
-)
+from testing.infrastructures import PASSWORD, a_registered, make_infrastructure, make_registered, make_replacement
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

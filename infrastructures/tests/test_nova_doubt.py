@@ -15,8 +15,8 @@ from infrastructures.openstack.errors import (
 )
 from infrastructures.openstack.nova import MAX_CREATIONS, Nova
 from infrastructures.openstack.records import Doubt
-from infrastructures.tests.cloud import Cloud, access_document, flavor_document
-from infrastructures.tests.factories import make_nova_flavor
+from testing.cloud import Cloud, access_document, flavor_document
+from testing.infrastructures import make_nova_flavor
 
 LOST: dict[str, Any] = {"exc": requests.exceptions.ReadTimeout}
 NEVER_CONNECTED: dict[str, Any] = {

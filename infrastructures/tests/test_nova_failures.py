@@ -19,8 +19,8 @@ from infrastructures.openstack.errors import (
     TokenRefused,
 )
 from infrastructures.openstack.nova import Nova
-from infrastructures.tests.cloud import TOKEN, Cloud, assert_fit_for_strangers
-from infrastructures.tests.factories import make_nova_flavor
+from testing.cloud import TOKEN, Cloud, assert_fit_for_strangers
+from testing.infrastructures import make_nova_flavor
 
 CALLS: dict[str, Callable[[Nova], object]] = {
     "list": lambda nova: nova.list_flavors(),

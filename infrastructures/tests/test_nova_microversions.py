@@ -7,16 +7,8 @@ from pytest_django import Settings
 
 from infrastructures.openstack.errors import CloudUnavailable
 from infrastructures.openstack.nova import CallersNova
-from infrastructures.tests.cloud import (
-    KEYSTONE,
-    NOVA,
-    TOKEN,
-    Cloud,
-    assert_fit_for_strangers,
-    token_document,
-    version_document,
-)
-from infrastructures.tests.factories import make_region
+from testing.cloud import KEYSTONE, NOVA, TOKEN, Cloud, assert_fit_for_strangers, token_document, version_document
+from testing.infrastructures import make_region
 
 LIST = "/flavors/detail?is_public=None"
 

@@ -7,8 +7,8 @@ import requests
 
 from infrastructures.openstack.errors import CloudUnavailable, FlavorNotFound, Forbidden
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.tests.cloud import Cloud, access_document, assert_fit_for_strangers, flavor_document
-from infrastructures.tests.factories import make_nova_flavor
+from testing.cloud import Cloud, access_document, assert_fit_for_strangers, flavor_document
+from testing.infrastructures import make_nova_flavor
 
 LIST = "/flavors/detail?is_public=None"
 BROKEN: dict[str, Any] = {"exc": requests.exceptions.ConnectionError}

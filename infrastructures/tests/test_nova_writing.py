@@ -15,8 +15,8 @@ from infrastructures.openstack.errors import (
     Forbidden,
     TokenRefused,
 )
-from infrastructures.tests.cloud import NOVA, Cloud, access_document, flavor_document
-from infrastructures.tests.factories import make_nova_flavor
+from testing.cloud import NOVA, Cloud, access_document, flavor_document
+from testing.infrastructures import make_nova_flavor
 
 CREATED = {"json": {"flavor": flavor_document(extra_specs={})}}
 LOST: dict[str, Any] = {"exc": requests.exceptions.ReadTimeout}

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
+from infrastructures.clouds import credentials_of
 from infrastructures.models import Check, Infrastructure
 from infrastructures.openstack import keystone
 from infrastructures.openstack.nova import OperatorsNova
 from infrastructures.readiness import Readiness, check_infrastructures
-from infrastructures.services import credentials_of
-from infrastructures.tests.cloud import Federation, RegisteredCloud, flavor_document, token_document
-from infrastructures.tests.factories import a_registered, make_infrastructure, make_registered
-from infrastructures.tests.shell import shell
+from testing.cloud import Federation, RegisteredCloud, flavor_document, token_document
+from testing.infrastructures import a_registered, make_infrastructure, make_registered
+from testing.shell import shell
 
 pytestmark = pytest.mark.django_db
 

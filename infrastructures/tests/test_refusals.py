@@ -11,13 +11,13 @@ import pytest
 import requests
 from django.conf import settings as django_settings
 
-from flavorsync_project.api.request_id import traced
+from flavorsync_project.telemetry.request_id import traced
 from infrastructures.openstack.errors import CloudError, CloudUnavailable, FlavorConflict, FlavorRefused
 from infrastructures.openstack.keystone import open_token
 from infrastructures.openstack.nova import OperatorsNova
 from infrastructures.openstack.refusals import clipped
-from infrastructures.tests.cloud import TOKEN, Cloud, fault, flavor_document, issued
-from infrastructures.tests.factories import PASSWORD, make_credentials, make_nova_flavor, make_region
+from testing.cloud import TOKEN, Cloud, fault, flavor_document, issued
+from testing.infrastructures import PASSWORD, make_credentials, make_nova_flavor, make_region
 
 NOT_OPENSTACK = "Spain2: its Nova did not answer as OpenStack does."
 INTERNAL = "no route to billing.internal"

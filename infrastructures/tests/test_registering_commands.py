@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from identity.tests.factories import make_account
 from infrastructures.addresses import NEAR
 from infrastructures.models import Infrastructure
-from infrastructures.tests.factories import PASSWORD, make_infrastructure, make_registered, make_replacement
-from infrastructures.tests.shell import Terminal, ended, run, shell
+from testing.accounts import make_account
+from testing.infrastructures import PASSWORD, make_infrastructure, make_registered, make_replacement
+from testing.shell import Terminal, ended, run, shell
 
 pytestmark = pytest.mark.django_db
 

@@ -13,9 +13,9 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from rest_framework.test import APIClient
 
 from identity.models import User
-from identity.tests.factories import APP_ID, KEYROCK_URL, make_account, make_answer, make_organization, make_role
 from infrastructures.models import Infrastructure
-from infrastructures.tests.factories import PASSWORD, make_infrastructure, make_registered, make_replacement
+from testing.accounts import APP_ID, KEYROCK_URL, make_account, make_answer, make_organization, make_role
+from testing.infrastructures import PASSWORD, make_infrastructure, make_registered, make_replacement
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from flavorsync_project.api.errors import Conflict
-from infrastructures.changes import create_flavor, delete_flavor
+from infrastructures.clouds import region_of
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import (
     CloudError,
@@ -24,17 +24,17 @@ from infrastructures.openstack.errors import (
     TokenRefused,
 )
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.replacements import replace_flavor, settle_replacements
-from infrastructures.services import region_of
-from infrastructures.tests.factories import (
+from infrastructures.replacements.changes import create_flavor, delete_flavor
+from infrastructures.replacements.replacing import replace_flavor, settle_replacements
+from infrastructures.tests.fake_nova import FakeNova, Fault
+from testing.holder import held_by_a_thread
+from testing.infrastructures import (
     let_the_doubt_end,
     make_infrastructure,
     make_nova_flavor,
     make_region,
     make_replacement,
 )
-from infrastructures.tests.fake_nova import FakeNova, Fault
-from infrastructures.tests.holder import held_by_a_thread
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

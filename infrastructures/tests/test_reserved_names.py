@@ -6,11 +6,11 @@ import pytest
 from django.db import connection
 
 from flavorsync_project.api.errors import Conflict
-from infrastructures.changes import create_flavor, delete_flavor
 from infrastructures.models import Infrastructure, Replacement
-from infrastructures.replacements import replace_flavor
-from infrastructures.tests.factories import make_infrastructure, make_nova_flavor, make_replacement
+from infrastructures.replacements.changes import create_flavor, delete_flavor
+from infrastructures.replacements.replacing import replace_flavor
 from infrastructures.tests.fake_nova import FakeNova
+from testing.infrastructures import make_infrastructure, make_nova_flavor, make_replacement
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from infrastructures.models import Infrastructure
-from infrastructures.tests.factories import make_infrastructure, make_registered
+from testing.infrastructures import make_infrastructure, make_registered
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

@@ -27,14 +27,14 @@ from pytest_django import Settings
 from rest_framework.exceptions import APIException
 from rest_framework.test import APIClient
 
-from identity.tests.factories import PASSWORD as ACCOUNT_PASSWORD
-from identity.tests.factories import make_account
+from infrastructures.clouds import credentials_of, in_each_cloud, open_nova
 from infrastructures.models import Infrastructure
 from infrastructures.openstack import keystone, sessions
 from infrastructures.openstack.errors import CredentialsRefused
-from infrastructures.services import credentials_of, in_each_cloud, open_nova
-from infrastructures.tests.cloud import Federation, RegisteredCloud, flavor_document, token_document, version_document
-from infrastructures.tests.factories import a_registered, make_registered, make_replacement
+from testing.accounts import PASSWORD as ACCOUNT_PASSWORD
+from testing.accounts import make_account
+from testing.cloud import Federation, RegisteredCloud, flavor_document, token_document, version_document
+from testing.infrastructures import a_registered, make_registered, make_replacement
 
 pytestmark = pytest.mark.django_db
 
@@ -445,7 +445,7 @@ def test_this_file_would_find_it(logs: tuple[io.StringIO, Said]) -> None:
     for text in (f"before {SENTINEL} after", json.dumps({"password": SENTINEL}), quote(SENTINEL), str([NUMBER])):
         assert found_in(text)
     assert not found_in("nothing")
-    for name in ("keystoneauth.session", "novaclient", "urllib3.connectionpool", "infrastructures.services", "new"):
+    for name in ("keystoneauth.session", "novaclient", "urllib3.connectionpool", "infrastructures.registration", "new"):
         before = logs[0].tell()
         logging.getLogger(name).debug("a body: %r", SENTINEL)
         assert found_in(logs[0].getvalue()[before:])

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from infrastructures.openstack.errors import CloudUnavailable, Forbidden
-from infrastructures.tests.cloud import Cloud
+from testing.cloud import Cloud
 
 FIRST = "/servers?all_tenants=1&flavor=a+b"
 

@@ -16,8 +16,8 @@ from infrastructures.openstack import bounds, sessions
 from infrastructures.openstack.errors import CloudAnswersTooMuch, CloudUnavailable, CloudUnreachable
 from infrastructures.openstack.sessions import open_session
 from infrastructures.openstack.translation import translated
-from infrastructures.tests.cloud import fault
 from infrastructures.tests.server import Behaviour, Server, answers, drips, floods, head, is_silent, sends
+from testing.cloud import fault
 
 LONG = head("Content-Length: 1000000")
 CHUNKED = head("Transfer-Encoding: chunked")

@@ -21,7 +21,7 @@ from infrastructures.openstack.errors import (
 )
 from infrastructures.openstack.keystone import forget_session, session_of
 from infrastructures.openstack.nova import CallersNova, OperatorsNova
-from infrastructures.tests.cloud import (
+from testing.cloud import (
     KEYSTONE,
     NOVA,
     TOKEN,
@@ -31,7 +31,7 @@ from infrastructures.tests.cloud import (
     issued,
     token_document,
 )
-from infrastructures.tests.factories import PASSWORD, make_credentials, make_nova_flavor, make_region
+from testing.infrastructures import PASSWORD, make_credentials, make_nova_flavor, make_region
 
 AUTHENTICATE, VERSION, LIST, GET = "POST /auth/tokens", "GET /", "GET /flavors/detail?is_public=None", "GET /flavors/42"
 REFUSED = {"status_code": 401, "json": {"error": {"message": f"not {PASSWORD} at https://keystone.example.org"}}}

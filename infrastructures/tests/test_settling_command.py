@@ -12,9 +12,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from infrastructures.models import Replacement
-from infrastructures.tests.cloud import KEYSTONE, TOKEN, Cloud, access_document, flavor_document
-from infrastructures.tests.factories import make_infrastructure, make_replacement
-from infrastructures.tests.shell import Terminal, ended, run
+from testing.cloud import KEYSTONE, TOKEN, Cloud, access_document, flavor_document
+from testing.infrastructures import make_infrastructure, make_replacement
+from testing.shell import Terminal, ended, run
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from infrastructures.openstack.errors import CloudUnavailable
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.tests.cloud import Cloud, access_document, flavor_document
+from testing.cloud import Cloud, access_document, flavor_document
 
 NO_NUMBERS: list[Any] = [None, True, "5", "", 1.5, 5.0, [5], {"a": 5}, -1, 2**31, 10**400, float("nan"), float("inf")]
 NO_TEXTS: list[Any] = [

@@ -11,12 +11,12 @@ import pytest
 from django.db import connections
 from django.http import HttpRequest, HttpResponse
 
-from flavorsync_project.api.request_id import HEADER, RequestIdFilter, RequestIdMiddleware
+from flavorsync_project.telemetry.request_id import HEADER, RequestIdFilter, RequestIdMiddleware
+from infrastructures.clouds import CLOUDS_AT_ONCE, in_each_cloud
 from infrastructures.openstack.errors import CloudUnavailable, CredentialsMissing, FlavorNotFound
 from infrastructures.openstack.nova import Nova
-from infrastructures.services import CLOUDS_AT_ONCE, in_each_cloud
-from infrastructures.tests.cloud import Federation, flavor_document
-from infrastructures.tests.factories import a_registered, make_registered
+from testing.cloud import Federation, flavor_document
+from testing.infrastructures import a_registered, make_registered
 
 logger = logging.getLogger(__name__)
 

@@ -8,17 +8,17 @@ from threading import Event
 import pytest
 from pytest_django import Settings
 
+from infrastructures.clouds import open_nova
 from infrastructures.models import Replacement
 from infrastructures.openstack import bulkhead, sessions
 from infrastructures.openstack.bulkhead import place_in
 from infrastructures.openstack.errors import CloudNotAsked, CloudUnavailable
 from infrastructures.openstack.sessions import open_session
 from infrastructures.openstack.translation import translated
-from infrastructures.replacements import replace_flavor
-from infrastructures.services import open_nova
-from infrastructures.tests.cloud import Federation, flavor_document
-from infrastructures.tests.factories import make_registered
+from infrastructures.replacements.replacing import replace_flavor
 from infrastructures.tests.server import Server, answers, is_silent
+from testing.cloud import Federation, flavor_document
+from testing.infrastructures import make_registered
 
 WAIT = 20
 """Seconds after which something that should happen has not."""

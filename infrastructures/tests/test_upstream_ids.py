@@ -8,13 +8,13 @@ from uuid import uuid4
 import pytest
 from django.http import HttpRequest, HttpResponse
 
-from flavorsync_project.api.request_id import HEADER, RequestIdFilter, RequestIdMiddleware
+from flavorsync_project.telemetry.request_id import HEADER, RequestIdFilter, RequestIdMiddleware
+from infrastructures.clouds import in_each_cloud
 from infrastructures.openstack.calls import upstream_id
 from infrastructures.openstack.errors import CloudError
 from infrastructures.openstack.nova import CallersNova, Nova
-from infrastructures.services import in_each_cloud
-from infrastructures.tests.cloud import TOKEN, Cloud, Federation, flavor_document
-from infrastructures.tests.factories import a_registered, make_region
+from testing.cloud import TOKEN, Cloud, Federation, flavor_document
+from testing.infrastructures import a_registered, make_region
 
 AN_ID = "req-7f9c1d7e-5e0f-4ac9-9d5e-3f1c5d1f6a10"
 

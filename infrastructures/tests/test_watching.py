@@ -12,22 +12,22 @@ import requests
 from django.db import connection
 from django.utils import timezone
 
-from infrastructures.changes import lock_of
 from infrastructures.locks import exclusive
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.replacements import settle_replacements
-from infrastructures.tests.cloud import Federation, RegisteredCloud, flavor_document
-from infrastructures.tests.factories import (
+from infrastructures.replacements.changes import lock_of
+from infrastructures.replacements.replacing import settle_replacements
+from infrastructures.replacements.watching import settle_everywhere
+from infrastructures.tests.fake_nova import FakeNova
+from testing.cloud import Federation, RegisteredCloud, flavor_document
+from testing.infrastructures import (
     let_the_doubt_end,
     make_infrastructure,
     make_nova_flavor,
     make_registered,
     make_replacement,
 )
-from infrastructures.tests.fake_nova import FakeNova
-from infrastructures.tests.shell import run
-from infrastructures.watching import settle_everywhere
+from testing.shell import run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

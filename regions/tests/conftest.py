@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from flavors.tests.factories import make_infrastructure
-from flavors.tests.fixtures import BASIC, _lab_settings, api, lab, lab_without_clouds, wire
-from flavors.tests.process import Process, a_database
-from flavors.tests.wire import Api
-from infrastructures.tests.proxy import NovaProxy
 from lab import Lab
 from regions.tests.clouds import Cloud, Tokens
+from testing.fixtures import BASIC, _lab_settings, api, lab, lab_without_clouds, wire
+from testing.flavors import make_infrastructure
+from testing.process import Process, a_database
+from testing.proxy import NovaProxy
+from testing.wire import Api
 
 __all__ = ["_lab_settings", "api", "lab", "lab_without_clouds", "wire"]
 

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from flavors.tests.fixtures import BASIC
-from flavors.tests.process import MAY_TAKE_SECONDS, Process
-from flavors.tests.wire import Answer, Wire
-from infrastructures.tests import proxy as faults
-from infrastructures.tests.proxy import FLAVORS, NovaProxy
 from regions.tests.clouds import Cloud, Tokens, Whole
+from testing import proxy as faults
+from testing.fixtures import BASIC
+from testing.process import MAY_TAKE_SECONDS, Process
+from testing.proxy import FLAVORS, NovaProxy
+from testing.wire import Answer, Wire
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db, pytest.mark.database]
 

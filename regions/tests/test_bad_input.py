@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from flavors.tests.bad_input import IS_MISSED, JSON_VALUES, SOME, VALUES, missed, not_named, not_refused
-from flavors.tests.wire import WIRES, Api
 from lab import Lab
 from regions.tests.clouds import Tokens
+from testing.bad_input import IS_MISSED, JSON_VALUES, SOME, VALUES, missed, not_named, not_refused
+from testing.wire import WIRES, Api
 
 pytestmark = pytest.mark.django_db
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import pytest
 from django.test import Client
 
-from flavors.tests.factories import make_flavor
-from flavors.tests.factories import wire_flavor as promoted_flavor
-from flavors.tests.fixtures import BASIC, MANAGER
-from flavors.tests.wire import NO_TOKEN, WIRES, Api, read_answer
 from identity.models import User
 from lab import Lab, seed
 from regions.tests.clouds import Tokens
+from testing.fixtures import BASIC, MANAGER
+from testing.flavors import make_flavor
+from testing.flavors import wire_flavor as promoted_flavor
+from testing.wire import NO_TOKEN, WIRES, Api, read_answer
 
 pytestmark = pytest.mark.django_db
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from flavors.tests.factories import make_flavor
-from flavors.tests.fixtures import MANAGER
-from flavors.tests.wire import Api
 from regions.tests.clouds import Cloud
 from regions.tests.test_common_rules_contract import PASSWORD, basic_credentials
+from testing.fixtures import MANAGER
+from testing.flavors import make_flavor
+from testing.wire import Api
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import requests
 
-from flavors.tests.fixtures import BASIC
-from flavors.tests.process import Process
-from flavors.tests.wire import Wire
-from infrastructures.tests import proxy as faults
-from infrastructures.tests.proxy import ACTION, EXTRA_SPECS, FLAVOR, FLAVORS, Fault, NovaProxy
 from regions.tests.clouds import Cloud, Tokens, Whole
+from testing import proxy as faults
+from testing.fixtures import BASIC
+from testing.process import Process
+from testing.proxy import ACTION, EXTRA_SPECS, FLAVOR, FLAVORS, Fault, NovaProxy
+from testing.wire import Wire
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db, pytest.mark.database]
 

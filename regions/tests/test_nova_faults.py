@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from flavors.tests.wire import Answer, Api
 from infrastructures.models import Replacement
-from infrastructures.tests import proxy as faults
-from infrastructures.tests.factories import half_way, let_the_doubt_end
-from infrastructures.tests.proxy import ACCESS, ACTION, EXTRA_SPECS, FLAVOR, FLAVORS, Fault, NovaProxy
 from lab import Lab
 from regions.tests.clouds import Cloud, Tokens, Whole
+from testing import proxy as faults
+from testing.infrastructures import half_way, let_the_doubt_end
+from testing.proxy import ACCESS, ACTION, EXTRA_SPECS, FLAVOR, FLAVORS, Fault, NovaProxy
+from testing.wire import Answer, Api
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 

@@ -8,9 +8,9 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from identity import exchange
-from identity.tests.factories import make_project, make_role
-from infrastructures.tests.cloud import ENDPOINTS, KEYSTONE, NOVA, TOKEN, Cloud, flavor_document, token_document
-from infrastructures.tests.factories import make_infrastructure
+from testing.accounts import make_project, make_role
+from testing.cloud import ENDPOINTS, KEYSTONE, NOVA, TOKEN, Cloud, flavor_document, token_document
+from testing.infrastructures import make_infrastructure
 
 pytestmark = pytest.mark.django_db
 OTHERS_KEYSTONE = "https://keystone.mordor.example.org/v3"

@@ -8,14 +8,14 @@ import pytest
 from django.utils import timezone
 from requests import PreparedRequest
 
-from infrastructures import journal
+from infrastructures.clouds import region_of
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import CloudUnavailable, FlavorNotFound
-from infrastructures.reading import MAX_READS
-from infrastructures.services import region_of
-from infrastructures.tests.cloud import KEYSTONE, NOVA, TOKEN, Cloud, access_document, flavor_document
-from infrastructures.tests.factories import make_infrastructure, make_nova_flavor, make_replacement
+from infrastructures.replacements import journal
+from infrastructures.replacements.reading import MAX_READS
 from regions import services
+from testing.cloud import KEYSTONE, NOVA, TOKEN, Cloud, access_document, flavor_document
+from testing.infrastructures import make_infrastructure, make_nova_flavor, make_replacement
 
 pytestmark = pytest.mark.django_db
 

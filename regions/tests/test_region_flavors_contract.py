@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import requests
 
-from flavors.tests.fixtures import BASIC
-from flavors.tests.wire import NO_TOKEN, Api
 from infrastructures.models import Replacement
 from lab import Lab, seed
 from regions.tests.clouds import Cloud, Tokens
+from testing.fixtures import BASIC
+from testing.wire import NO_TOKEN, Api
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 

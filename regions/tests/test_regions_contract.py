@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from flavors.tests.factories import make_infrastructure
-from flavors.tests.fixtures import BASIC, MANAGER, OWNER
-from flavors.tests.wire import NO_TOKEN, Api
 from lab import Lab, seed
+from testing.fixtures import BASIC, MANAGER, OWNER
+from testing.flavors import make_infrastructure
+from testing.wire import NO_TOKEN, Api
 
 pytestmark = pytest.mark.django_db
 

@@ -15,14 +15,14 @@ from django.conf import settings as django_settings
 from django.core.signals import got_request_exception
 from pytest_django import Settings
 
-from flavors.tests.factories import make_infrastructure
-from flavors.tests.wire import Answer, Api
 from identity.models import User
 from infrastructures.models import Replacement
-from infrastructures.tests import proxy as faults
-from infrastructures.tests.proxy import FLAVORS, NovaProxy
 from lab import seed
 from regions.tests.clouds import Cloud
+from testing import proxy as faults
+from testing.flavors import make_infrastructure
+from testing.proxy import FLAVORS, NovaProxy
+from testing.wire import Answer, Api
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 

@@ -6,16 +6,16 @@ import pytest
 from django.core.cache import caches
 from pytest_django import Settings
 
-from flavors.tests.factories import make_infrastructure
-from flavors.tests.fixtures import BASIC
-from flavors.tests.wire import Api
 from infrastructures.models import Replacement
 from infrastructures.openstack.breaker import forget_failures
-from infrastructures.tests import proxy as faults
-from infrastructures.tests.factories import half_way
-from infrastructures.tests.proxy import EXTRA_SPECS, FLAVORS, NovaProxy
 from lab import Lab
 from regions.tests.clouds import Cloud, Tokens
+from testing import proxy as faults
+from testing.fixtures import BASIC
+from testing.flavors import make_infrastructure
+from testing.infrastructures import half_way
+from testing.proxy import EXTRA_SPECS, FLAVORS, NovaProxy
+from testing.wire import Api
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 

@@ -8,11 +8,11 @@ import requests
 from django.db import connection, transaction
 from requests.adapters import HTTPAdapter
 
-from flavors.tests.fixtures import BASIC
-from flavors.tests.wire import Api
-from infrastructures.tests import proxy as faults
-from infrastructures.tests.proxy import FLAVORS, NovaProxy
 from regions.tests.clouds import Cloud, Tokens
+from testing import proxy as faults
+from testing.fixtures import BASIC
+from testing.proxy import FLAVORS, NovaProxy
+from testing.wire import Api
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db(transaction=True)]
 

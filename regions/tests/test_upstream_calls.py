@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from flavors.tests.factories import make_infrastructure
-from flavors.tests.fixtures import BASIC
-from flavors.tests.wire import Api
 from infrastructures.models import Replacement
 from lab import Lab
 from regions.tests.clouds import Cloud, Tokens
+from testing.fixtures import BASIC
+from testing.flavors import make_infrastructure
+from testing.wire import Api
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from flavors.tests.wire import Api
-from infrastructures.tests import proxy as faults
-from infrastructures.tests.proxy import Exchange, NovaProxy
+from testing import proxy as faults
+from testing.proxy import Exchange, NovaProxy
+from testing.wire import Api
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 

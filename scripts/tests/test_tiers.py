@@ -48,7 +48,7 @@ def project(tmp_path: Path) -> Path:
 
 def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the project's tests with the plugin."""
-    return run_project(project, "flavorsync_project.tests.tiers", *arguments)
+    return run_project(project, "testing.tiers", *arguments)
 
 
 def passed(project: Path, *arguments: str) -> list[str]:

@@ -9,7 +9,7 @@ from scripts.tests.project import make_project, run_project
 
 pytestmark = pytest.mark.process
 
-PLUGIN = "flavorsync_project.tests.workers"
+PLUGIN = "testing.workers"
 TWO = ["-n", "2", "--dist", "loadscope"]
 TESTS = """
 import logging, os

@@ -3,10 +3,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from flavors.documents import document_of, write_document
+from flavors.catalogue.documents import document_of, write_document
 from flavors.models import Flavor
 from flavorsync_project.console import commands
-from infrastructures.management.printing import print_json
+from flavorsync_project.console.printing import print_json
 
 
 class Command(commands.Command):

@@ -3,11 +3,11 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from flavors.services import forget_infrastructure
+from flavors.catalogue.recording import forget_infrastructure
 from flavorsync_project.console import commands
+from flavorsync_project.console.printing import refusals_in_one_line
 from flavorsync_project.console.words import counted
-from infrastructures.management.printing import refusals_in_one_line
-from infrastructures.services import find_infrastructures
+from infrastructures.registration import find_infrastructures
 
 
 class Command(commands.Command):

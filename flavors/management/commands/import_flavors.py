@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from flavors.importing import Import, Taken, import_flavors
+from flavors.catalogue.importing import Import, Taken, import_flavors
 from flavors.management.imports import as_document, in_words
 from flavorsync_project.console import commands
-from infrastructures.management.printing import print_json, refusals_in_one_line
-from infrastructures.services import find_infrastructures
+from flavorsync_project.console.printing import print_json, refusals_in_one_line
+from infrastructures.registration import find_infrastructures
 
 
 class Command(commands.Command):

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from flavors.legacy import Came, Outcome, UnreadableDatabase, import_legacy_database, read_legacy_database
+from flavors.catalogue.legacy import Came, Outcome, UnreadableDatabase, import_legacy_database, read_legacy_database
 from flavorsync_project.console import commands
 from flavorsync_project.console.commands import UsageError
-from infrastructures.management.printing import print_json
+from flavorsync_project.console.printing import print_json
 
 URL_VARIABLE = "LEGACY_DATABASE_URL"
 

@@ -5,13 +5,14 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from flavors.installing import Installed, install_flavor, preview_installation
-from flavors.services import find_in_catalogue
+from flavors.catalogue.services import find_in_catalogue
+from flavors.lifecycle.installing import Installed, install_flavor, preview_installation
 from flavorsync_project.console import commands
+from flavorsync_project.console.printing import print_json, refusals_in_one_line
 from flavorsync_project.console.words import counted
-from infrastructures.management.printing import print_json, refusals_in_one_line
+from infrastructures.clouds import Outcome
 from infrastructures.models import Infrastructure
-from infrastructures.services import Outcome, find_infrastructures
+from infrastructures.registration import find_infrastructures
 
 FAILED = "failed"
 

@@ -6,14 +6,15 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from flavors.comparison import NodeFlavors
+from flavors.catalogue.comparison import NodeFlavors
 from flavors.models import Flavor, Installation
 from flavors.synchronisation import look_into
 from flavorsync_project.console import commands
+from flavorsync_project.console.printing import print_json, print_table, refusals_in_one_line, yes_or_no
 from flavorsync_project.console.words import counted
-from infrastructures.management.printing import print_json, print_table, refusals_in_one_line, yes_or_no
+from infrastructures.clouds import Outcome
 from infrastructures.models import Infrastructure
-from infrastructures.services import Outcome, find_infrastructures
+from infrastructures.registration import find_infrastructures
 
 SIZES = ("vcpus", "ram", "disk", "swap")
 WHOLE = ("name", *SIZES, "ephemeral", "rxtx_factor", "is_public", "description", "extra_specs")

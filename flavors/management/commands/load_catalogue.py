@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from flavors.documents import UnreadableDocument, read_document
-from flavors.loading import Action, Change, load_catalogue
+from flavors.catalogue.documents import UnreadableDocument, read_document
+from flavors.catalogue.loading import Action, Change, load_catalogue
 from flavorsync_project.console import commands
-from infrastructures.management.printing import print_json
+from flavorsync_project.console.printing import print_json
 
 WORDS: dict[Action, str] = {"create": "created", "update": "updated", "keep": "kept"}
 

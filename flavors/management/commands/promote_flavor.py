@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management.base import CommandError
 from rest_framework.exceptions import APIException
 
-from flavors.services import find_in_catalogue, promote
+from flavors.catalogue.services import find_in_catalogue, promote
 from flavorsync_project.console import commands
-from infrastructures.management.printing import print_json
+from flavorsync_project.console.printing import print_json
 
 
 class Command(commands.Command):

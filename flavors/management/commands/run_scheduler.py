@@ -15,9 +15,9 @@ from django.db import Error, close_old_connections
 from redis.exceptions import RedisError
 
 from flavors import delivery, tasks
-from flavorsync_project.api.request_id import traced
 from flavorsync_project.console import commands
-from infrastructures.watching import settle_everywhere
+from flavorsync_project.telemetry.request_id import traced
+from infrastructures.replacements.watching import settle_everywhere
 
 logger = logging.getLogger(__name__)
 

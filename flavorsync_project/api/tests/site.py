@@ -21,7 +21,6 @@ from rest_framework.views import APIView
 
 from flavorsync_project.api import errors
 from flavorsync_project.api.metadata import NoMetadata
-from flavorsync_project.api.request_id import current_request_id
 from flavorsync_project.api.serializers import (
     MAX_INTEGER,
     FlavorIdField,
@@ -32,6 +31,7 @@ from flavorsync_project.api.serializers import (
     StrictIntegerField,
     unwrap,
 )
+from flavorsync_project.telemetry.request_id import current_request_id
 
 
 class GatewayError(APIException):

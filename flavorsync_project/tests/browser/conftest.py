@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from pytest_django import DjangoDbBlocker
 
-from flavors.tests.fixtures import lab
-from flavors.tests.process import Process, a_database
 from flavorsync_project.tests.browser.site import AXE, Site, Visitor, visiting
 from lab import Lab
+from testing.fixtures import lab
+from testing.process import Process, a_database
 
 __all__ = ["lab"]
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
-from flavors.tests.process import ROOT, Process
+from testing.process import ROOT, Process
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 # Where to keep a picture of every page that is looked at, and at which widths; nowhere unless it is asked for.

@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from flavorsync_project.console import commands
-from infrastructures.management.printing import print_json, print_table, refusals_in_one_line, yes_or_no
+from flavorsync_project.console.printing import print_json, print_table, refusals_in_one_line, yes_or_no
 from infrastructures.models import Check, Infrastructure
 from infrastructures.readiness import check_and_keep
-from infrastructures.services import find_infrastructures
+from infrastructures.registration import find_infrastructures
 
 
 class Command(commands.Command):

@@ -6,10 +6,10 @@ from typing import Any
 
 from flavorsync_project.console import commands
 from flavorsync_project.console.commands import UsageError
+from flavorsync_project.console.passwords import add_password_argument, find_password, read_password
+from flavorsync_project.console.printing import print_json, refusals_in_one_line
 from identity.models import User
-from infrastructures.management.passwords import add_password_argument, find_password, read_password
-from infrastructures.management.printing import print_json, refusals_in_one_line
-from infrastructures.services import ensure_operator, find_infrastructures
+from infrastructures.registration import ensure_operator, find_infrastructures
 
 PASSWORD_VARIABLE = "OPERATOR_PASSWORD"  # noqa: S105 — the name of a variable
 

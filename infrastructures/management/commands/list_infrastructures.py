@@ -4,8 +4,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from flavorsync_project.console import commands
+from flavorsync_project.console.printing import print_json, print_table, yes_or_no
 from flavorsync_project.console.words import counted
-from infrastructures.management.printing import print_json, print_table, yes_or_no
 from infrastructures.models import Infrastructure
 
 

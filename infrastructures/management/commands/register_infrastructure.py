@@ -7,10 +7,10 @@ from django.conf import settings
 
 from flavorsync_project.console import commands
 from flavorsync_project.console.commands import UsageError
+from flavorsync_project.console.passwords import add_password_argument, read_password
+from flavorsync_project.console.printing import print_json, refusals_in_one_line
 from identity.accounts import find_accounts
-from infrastructures.management.passwords import add_password_argument, read_password
-from infrastructures.management.printing import print_json, refusals_in_one_line
-from infrastructures.services import ensure_infrastructure
+from infrastructures.registration import ensure_infrastructure
 
 PASSWORD_VARIABLE = "OS_PASSWORD"  # noqa: S105 — the name of a variable, as the openstack client calls it
 CREDENTIALS = ("username", "tenant")

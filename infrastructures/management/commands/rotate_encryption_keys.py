@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 from flavorsync_project.console import commands
 from flavorsync_project.console.words import counted
 from infrastructures.encryption import Undecryptable
-from infrastructures.services import rotate_encryption_keys
+from infrastructures.registration import rotate_encryption_keys
 
 
 class Command(commands.Command):

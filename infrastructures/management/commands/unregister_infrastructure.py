@@ -4,8 +4,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from flavorsync_project.console import commands
-from infrastructures.management.printing import print_json, refusals_in_one_line
-from infrastructures.services import find_infrastructures, unregister_infrastructure
+from flavorsync_project.console.printing import print_json, refusals_in_one_line
+from infrastructures.registration import find_infrastructures, unregister_infrastructure
 
 
 class Command(commands.Command):

@@ -1,0 +1,114 @@
+"""Requests about flavors, carried to the Nova of a node and back.
+
+They are somebody's who does not know of Flavor Sync, and Nova answers them. What is written down here is what keeps the
+flavors of the node whole: replacements that were cut short are settled first, nobody else changes the flavor
+meanwhile, and what the node has afterwards is known to the catalogue.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+from compute.wire.bodies import name_and_id_of
+from flavors.sightings import record_change
+from infrastructures import changes
+from infrastructures.models import Infrastructure
+from infrastructures.openstack.nova import READING, Nova
+from infrastructures.openstack.records import Carried
+from infrastructures.replacements import settle_replacements
+
+# What a client says that Nova is to hear; of the answer, what it is to hear of Nova.
+REQUEST_HEADERS = ("Content-Type", "OpenStack-API-Version", "X-OpenStack-Nova-API-Version")
+SUCCESS = range(200, 300)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """A request to be carried: `path` is below `/flavors` and begins with a slash, or is empty."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def flavorid(self) -> str:
+        """Return the id of the flavor that it is about, "" where that is none yet, or several."""
+        first = self.path.lstrip("/").partition("/")[0]
+        return "" if first == "detail" else first
+
+    @property
+    def deletes(self) -> bool:
+        """Say whether it deletes a flavor."""
+        return self.method == "DELETE" and self.path == f"/{self.flavorid}"
+
+    @property
+    def url(self) -> str:
+        """Return the path and the query as Nova is to be sent them."""
+        return f"/flavors{quote(self.path)}{'?' if self.query else ''}{self.query}"
+
+
+def carry(errand: Errand, *, infrastructure: Infrastructure, nova: Nova) -> Carried:
+    """Have the node's Nova answer, and return what it says.
+
+    Raises:
+        Conflict: somebody else is changing the flavor right now, or its id or name is that of one being replaced.
+        CloudError: Nova does not accept the token, or did not answer.
+
+    Cost: one upstream call and one query; for a change two more calls and some seven queries.
+    """
+    settle_replacements(infrastructure=infrastructure, nova=nova)
+    if errand.method in READING:
+        return _carried(errand, nova)
+    if errand.deletes:
+        return _delete(errand, infrastructure, nova)
+    return _change(errand, infrastructure, nova)
+
+
+def _carried(errand: Errand, nova: Nova) -> Carried:
+    return nova.carry(errand.method, errand.url, headers=errand.headers, body=errand.body)
+
+
+def _delete(errand: Errand, infrastructure: Infrastructure, nova: Nova) -> Carried:
+    """Delete the flavor as everybody here does, so that nobody makes it again who watches it."""
+    changes.delete_flavor(infrastructure=infrastructure, nova=nova, flavorid=errand.flavorid)
+    record_change(infrastructure=infrastructure, nova=nova, flavorid=errand.flavorid, has=None)
+    return Carried(status=202, headers={}, body=b"")
+
+
+def _change(errand: Errand, infrastructure: Infrastructure, nova: Nova) -> Carried:
+    with _alone(errand, infrastructure):
+        answer = _carried(errand, nova)
+        flavorid = errand.flavorid or _created_id(answer)
+        if flavorid and answer.status in SUCCESS:
+            changes.keep_watching(infrastructure=infrastructure, nova=nova, flavorid=flavorid)
+    if flavorid and answer.status in SUCCESS:
+        has = nova.find_flavor(flavorid)
+        record_change(infrastructure=infrastructure, nova=nova, flavorid=flavorid, has=has)
+    return answer
+
+
+@contextmanager
+def _alone(errand: Errand, infrastructure: Infrastructure) -> Iterator[None]:
+    """Be alone with the flavor that is changed, or with the name and id of the one that is made."""
+    if errand.flavorid:
+        with changes.alone_with(infrastructure, errand.flavorid):
+            yield
+        return
+    name, flavorid = name_and_id_of(errand.body)
+    # Without an id Nova makes one up, which nobody else can know.
+    with changes.alone_with(infrastructure, flavorid or str(uuid4()), name=name):
+        yield
+
+
+def _created_id(answer: Carried) -> str:
+    try:
+        document: Any = json.loads(answer.body)
+        return str(document["flavor"]["id"])
+    except (ValueError, LookupError, TypeError):
+        return ""

@@ -1,0 +1,71 @@
+"""The face of a node: its own Nova, for clients that find it here."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+
+from compute.node.carrying import REQUEST_HEADERS, Errand, carry
+from compute.node.links import with_links_to
+from compute.wire.errors import PolicyForbids
+from compute.wire.links import root_of
+from compute.wire.microversions import HEADER, OLD_HEADER
+from compute.wire.views import ComputeView
+from infrastructures.models import Infrastructure
+from infrastructures.openstack.nova import CallersNova, Nova
+from infrastructures.services import open_nova, region_of
+
+RULE = "flavor_sync:node"
+# Of what Nova says besides the body
+ANSWER_HEADERS = (HEADER, OLD_HEADER, "Vary")
+
+
+class CarriedView(ComputeView):
+    """Whatever is about flavors, carried to the node's Nova and back; in which microversion is between those two."""
+
+    has_microversions = False
+
+    def carry(self, request: Request, node: str, path: str) -> HttpResponse:
+        """Return what the node's Nova answers, with its links made to lead here."""
+        infrastructure = Infrastructure.objects.filter(name=node).first()
+        if infrastructure is None:
+            raise NotFound(f"The node {node} does not exist.")
+        answer = carry(_errand(request, path), infrastructure=infrastructure, nova=_open(request, infrastructure))
+        body = with_links_to(root_of(request, node), answer.body)
+        response = HttpResponse(body, status=answer.status, content_type="application/json")
+        for name in ANSWER_HEADERS:
+            if value := answer.headers.get(name):
+                response[name] = value
+        return response
+
+    get = post = put = delete = carry
+
+
+def _errand(request: Request, path: str) -> Errand:
+    """Return what is to be carried; not who asks for it, which is nobody's business there."""
+    query = request._request.GET.copy()
+    query.pop("access_token", None)
+    return Errand(
+        method=request.method or "",
+        path=path,
+        query=query.urlencode(),
+        headers={name: request.headers[name] for name in REQUEST_HEADERS if name in request.headers},
+        body=request._request.body,
+    )
+
+
+def _open(request: Request, infrastructure: Infrastructure) -> Nova:
+    """Enter the node with the caller's own Keystone token, or for its operators with what is stored.
+
+    Raises:
+        PolicyForbids: the caller has no token for this node, and does not operate it.
+        CloudError: the node does not let them in, or did not answer.
+    """
+    region = region_of(infrastructure)
+    token: Any = request.auth
+    if token and region.is_central:
+        return CallersNova(region, token)
+    if Infrastructure.objects.operated_by(request.user).filter(pk=infrastructure.pk).exists():
+        return open_nova(infrastructure)
+    raise PolicyForbids(RULE)

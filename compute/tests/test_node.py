@@ -1,0 +1,177 @@
+"""The face of a node: its own Nova, reached with what is stored for it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from compute.tests.client import ROOT, Nova, a_user, basic
+from flavors.models import Flavor, Installation, Sighting
+from flavors.tests.factories import make_flavor
+from identity.models import User
+from identity.tests.factories import make_account
+from infrastructures.changes import alone_with
+from infrastructures.models import Infrastructure
+from infrastructures.tests.cloud import Federation, RegisteredCloud, flavor_document
+from infrastructures.tests.factories import make_registered
+
+FACE = "/compute/nodes/Spain2/v2.1"
+
+
+@pytest.fixture
+def federation(db: None) -> Iterator[Federation]:
+    """One cloud that is registered and has a flavor."""
+    with Federation() as federation:
+        federation.add("Spain2", flavor_document())
+        make_registered("Spain2")
+        yield federation
+
+
+@pytest.fixture
+def spain2(federation: Federation) -> RegisteredCloud:
+    """The cloud."""
+    return federation.clouds["Spain2"]
+
+
+@pytest.fixture
+def operator(federation: Federation) -> Nova:
+    """A client of the operator of Spain2, before its face."""
+    account = make_account("operator")
+    Infrastructure.objects.get().operators.add(account)
+    return Nova(basic(account), FACE)
+
+
+def sent_last(federation: Federation) -> Any:
+    """Return the last request that any cloud was sent."""
+    return federation.http.last_request
+
+
+def test_the_versions_are_at_the_nodes_parent() -> None:
+    """A client that takes the first `v2.1` of a path for the version looks there."""
+    for path in ("//compute/nodes/dev1", "//compute/nodes/dev1/"):
+        (version,) = Nova().get(path).body["versions"]
+        assert version["links"] == [{"rel": "self", "href": f"{ROOT}/nodes/dev1/v2.1/"}]
+    assert Nova().get("//compute/nodes/a%20b/v2.1/").body["version"]["links"][0]["href"].endswith("/nodes/a%20b/v2.1/")
+
+
+def test_what_nova_says_is_said_here_but_for_links(operator: Nova) -> None:
+    flavor = operator.get("/flavors/42").body["flavor"]
+    links = [{"rel": "self", "href": f"http://testserver{FACE}/flavors/42"}]
+    assert flavor == {**flavor_document(), "links": links}
+    assert operator.get("/flavors/detail").body == {"flavors": [flavor]}
+
+
+def test_the_microversion_is_the_clients(operator: Nova, federation: Federation) -> None:
+    operator.at("2.37").get("/flavors/42")
+    assert sent_last(federation).headers["OpenStack-API-Version"] == "compute 2.37"
+    operator.get("/flavors/42")
+    assert "OpenStack-API-Version" not in sent_last(federation).headers
+
+
+def test_parameters_are_carried(operator: Nova, federation: Federation) -> None:
+    operator.get("/flavors/detail?is_public=None&limit=2&marker=a%20b")
+    assert sent_last(federation).query == "is_public=None&limit=2&marker=a+b"
+
+
+def test_whoever_calls_is_not_told_to_the_node(operator: Nova, federation: Federation) -> None:
+    operator.having(Cookie="secret=1").get("/flavors/42")
+    sent = sent_last(federation).headers
+    assert sent["X-Auth-Token"] == "token-of-Spain2"
+    assert "Authorization" not in sent
+    assert "Cookie" not in sent
+
+
+def test_a_flavor_is_made_and_its_extra_specs_set_and_unset(operator: Nova, spain2: RegisteredCloud) -> None:
+    values: dict[str, Any] = {"id": "n", "name": "n", "ram": 1, "vcpus": 1, "disk": 1}
+    assert operator.at("2.61").post("/flavors", {"flavor": values}).status == 200
+    assert operator.at("2.61").post("/flavors/n/os-extra_specs", {"extra_specs": {"a": "1", "b": "2"}}).status == 200
+    assert operator.delete("/flavors/n/os-extra_specs/a").status == 200
+    assert spain2.flavors["n"]["extra_specs"] == {"b": "2"}
+    assert operator.at("2.55").put("/flavors/n", {"flavor": {"description": "new"}}).status == 200
+    assert spain2.flavors["n"]["description"] == "new"
+
+
+def test_a_refusal_is_novas_own(operator: Nova, spain2: RegisteredCloud) -> None:
+    values: dict[str, Any] = {"id": "42", "name": "n", "ram": 1, "vcpus": 1, "disk": 1}
+    answer = operator.post("/flavors", {"flavor": values})
+    assert answer.status == 409
+    assert answer.body["conflictingRequest"]["message"] == "Flavor n already exists."
+    assert operator.get("/flavors/nobody").fault == ("itemNotFound", 404)
+
+
+def test_a_flavor_is_deleted(operator: Nova, spain2: RegisteredCloud) -> None:
+    answer = operator.delete("/flavors/42")
+    assert (answer.status, answer.body) == (202, None)
+    assert not spain2.flavors
+    assert operator.delete("/flavors/42").fault == ("itemNotFound", 404)
+
+
+def test_a_change_is_known_to_the_catalogue(operator: Nova, spain2: RegisteredCloud) -> None:
+    flavor = make_flavor(flavorid="42", name="m1.custom", extra_specs={"hw:cpu_policy": "shared"})
+    operator.at("2.61").post("/flavors/42/os-extra_specs", {"extra_specs": {"hw:cpu_policy": "dedicated"}})
+    sighting = Sighting.objects.get(flavor=flavor)
+    assert {"member": "extra_specs.hw:cpu_policy", "node": "dedicated", "catalogue": "shared"} in sighting.differences
+    operator.delete("/flavors/42")
+    assert Sighting.objects.get(flavor=flavor).state == "missing"
+
+
+def test_a_created_flavor_is_known_to_the_catalogue(operator: Nova) -> None:
+    flavor = make_flavor(flavorid="nano", ram=64)
+    values = {"id": "nano", "name": "TestNano", "vcpus": 1, "ram": 64, "disk": 10, "rxtx_factor": 1.0, "swap": 0}
+    operator.at("2.61").post("/flavors", {"flavor": values})
+    assert Sighting.objects.get(flavor=flavor).state == "in_sync"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_changes_what_somebody_else_is_changing(operator: Nova) -> None:
+    with alone_with(Infrastructure.objects.get(), "42"):
+        answer = operator.post("/flavors/42/os-extra_specs", {"extra_specs": {"a": "1"}})
+    assert answer.fault == ("conflictingRequest", 409)
+
+
+def test_others_have_no_business_in_the_node(federation: Federation, spain2: RegisteredCloud) -> None:
+    user = Nova(a_user().headers, FACE)
+    for method, path in (("GET", "/flavors"), ("DELETE", "/flavors/42"), ("GET", "/flavors/nobody")):
+        assert user.send(method, path).fault == ("forbidden", 403)
+    assert Nova(path=FACE).get("/flavors").status == 401
+    assert spain2.calls == []
+
+
+def test_a_node_that_there_is_not(operator: Nova) -> None:
+    assert operator.get("//compute/nodes/Nowhere/v2.1/flavors").fault == ("itemNotFound", 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PATCH", "/flavors/42"), ("HEAD", "/flavors"), ("POST", "/flavors/42"), ("GET", "/servers"), ("PUT", "/flavors")],
+)
+def test_only_what_is_about_flavors_is_carried(operator: Nova, spain2: RegisteredCloud, method: str, path: str) -> None:
+    assert operator.send(method, path).status == 404
+    assert spain2.calls == []
+
+
+def test_a_node_that_does_not_answer(operator: Nova, federation: Federation) -> None:
+    make_registered("Mordor").operators.add(User.objects.get(username="operator"))
+    assert operator.get("//compute/nodes/Mordor/v2.1/flavors").fault == ("computeFault", 502)
+
+
+def test_a_body_that_is_too_large_is_refused(operator: Nova, spain2: RegisteredCloud) -> None:
+    answer = operator.send("POST", "/flavors", b" " * (1024 * 1024 + 1))
+    assert answer.fault == ("overLimit", 413)
+    assert spain2.calls == []
+
+
+def test_a_list_costs_one_call(operator: Nova, spain2: RegisteredCloud) -> None:
+    operator.get("/flavors/detail")
+    spain2.calls.clear()
+    operator.get("/flavors/detail")
+    assert spain2.calls == ["GET /flavors/detail"]
+
+
+def test_v1_has_no_part_in_it(operator: Nova) -> None:
+    """What was written here is no flavor of the catalogue."""
+    operator.post("/flavors", {"flavor": {"id": "n", "name": "n", "ram": 1, "vcpus": 1, "disk": 1}})
+    assert not Flavor.objects.exists()
+    assert not Installation.objects.exists()
+    assert Client().get("/v1/flavors").json() == {"flavors": []}

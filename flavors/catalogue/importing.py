@@ -1,0 +1,164 @@
+"""Taking what a cloud already has into the catalogue. The cloud is read, and nothing is changed in it."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.core.exceptions import ValidationError
+from django.db.models import Value
+from django.db.models.functions import Lower
+from rest_framework.exceptions import NotFound
+
+from flavors.catalogue import recording, services
+from flavors.models import NOVA_MEMBERS, Flavor, Installation
+from flavorsync_project.api.errors import Conflict, reasons
+from infrastructures.clouds import open_nova
+from infrastructures.models import Infrastructure
+from infrastructures.openstack.errors import FlavorNotFound
+from infrastructures.openstack.nova import Nova
+from infrastructures.openstack.records import NovaFlavor
+from infrastructures.replacements import journal
+from infrastructures.replacements.changes import alone_with
+
+
+class Taken(StrEnum):
+    """What came of a flavor that was to be taken into the catalogue."""
+
+    PUBLISHED = "published"
+    """It is new in the catalogue."""
+    ADOPTED = "adopted"
+    """The catalogue had it, with the same values, and now says that this cloud has it, too."""
+    KNOWN = "known"
+    """The catalogue said so before."""
+    LEFT_OUT = "left out"
+    """It was not asked for by its name, and is not open to every project of the cloud."""
+    REFUSED = "refused"
+    """It could not be taken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    """What came of one flavor, and why where that needs saying."""
+
+    flavorid: str
+    name: str
+    outcome: Taken
+    reason: str = ""
+
+
+def import_flavors(
+    *, infrastructure: Infrastructure, wanted: Collection[str] = (), promote: bool = False, dry_run: bool = False
+) -> Iterator[Import]:
+    """Take flavors that a cloud has into the catalogue, one after the other, and yield what came of each.
+
+    Args:
+        wanted: their ids or names; by default all that are open to every project of the cloud.
+        promote: mark those that are taken, or were before, as flavors that every node should have.
+        dry_run: only tell, as far as one list shows.
+
+    Raises:
+        CloudError: the cloud could not be asked.
+
+    Cost: one upstream call per page of Nova's list, and one to three per flavor that is taken; some five
+    queries per flavor.
+    """
+    nova = open_nova(infrastructure)
+    for flavor in _chosen(nova.list_flavors(), wanted):
+        if isinstance(flavor, str):
+            yield Import(
+                flavorid="", name=flavor, outcome=Taken.REFUSED, reason=f"{infrastructure} has no such flavor."
+            )
+        else:
+            yield _import(infrastructure, nova, flavor, is_named=bool(wanted), promote=promote, dry_run=dry_run)
+
+
+def _chosen(flavors: list[NovaFlavor], wanted: Collection[str]) -> Iterator[NovaFlavor | str]:
+    """Yield the flavors that are wanted, and the names that none has."""
+    if not wanted:
+        yield from flavors
+        return
+    for name in dict.fromkeys(wanted):
+        by_id = (flavor for flavor in flavors if flavor.id == name)
+        by_name = (flavor for flavor in flavors if flavor.name == name)
+        yield next(by_id, None) or next(by_name, None) or name
+
+
+def _import(
+    infrastructure: Infrastructure, nova: Nova, flavor: NovaFlavor, *, is_named: bool, promote: bool, dry_run: bool
+) -> Import:
+    outcome, reason = Taken.REFUSED, ""
+    if not (is_named or flavor.is_public):
+        outcome, reason = Taken.LEFT_OUT, "it is not open to every project of the cloud; name it to take it."
+    else:
+        try:
+            if dry_run:
+                outcome = _preview(infrastructure, flavor, promote=promote)
+            else:
+                outcome = _take(infrastructure, nova, flavor, promote=promote)
+        except ValidationError as error:
+            reason = "; ".join(reasons(error))
+        except (Conflict, NotFound, FlavorNotFound) as error:
+            reason = str(error.detail)
+    return Import(flavorid=flavor.id, name=flavor.name, outcome=outcome, reason=reason)
+
+
+def _preview(infrastructure: Infrastructure, flavor: NovaFlavor, *, promote: bool) -> Taken:
+    if _installed(infrastructure, flavor.id):
+        return Taken.KNOWN
+    if _same_in_catalogue(flavor):
+        return Taken.ADOPTED
+    Flavor.from_nova(flavor, public=True, promoted=promote).clean_fields()
+    return Taken.PUBLISHED
+
+
+def _take(infrastructure: Infrastructure, nova: Nova, listed: NovaFlavor, *, promote: bool) -> Taken:
+    """Take the flavor as it is when nobody else can change it any more."""
+    with alone_with(infrastructure, listed.id, name=listed.name):
+        outcome, flavor = Taken.KNOWN, _installed(infrastructure, listed.id)
+        if flavor is None:
+            outcome, flavor = _record(infrastructure, nova, listed, promote=promote)
+    if promote and not flavor.promoted:
+        services.promote(flavor=flavor)
+    return outcome
+
+
+def _record(infrastructure: Infrastructure, nova: Nova, listed: NovaFlavor, *, promote: bool) -> tuple[Taken, Flavor]:
+    flavor = nova.get_whole_flavor(listed.id)
+    if flavor.row != listed.row:
+        raise Conflict(f"{infrastructure}: the flavor {listed.id} has just been changed by somebody else.")
+    same = _same_in_catalogue(flavor)
+    journal.want([infrastructure], [flavor])
+    if same:
+        recording.record_installations(flavor=same, infrastructures=[infrastructure])
+        return Taken.ADOPTED, same
+    new = Flavor.from_nova(flavor, public=True, promoted=promote)
+    services.publish(flavor=new, infrastructures=[infrastructure])
+    return Taken.PUBLISHED, new
+
+
+def _installed(infrastructure: Infrastructure, flavorid: str) -> Flavor | None:
+    """Return the flavor of the catalogue that this cloud is said to have under this id."""
+    installations = Installation.objects.select_related("flavor")
+    installation = installations.filter(infrastructure=infrastructure, flavorid=flavorid).first()
+    return installation.flavor if installation else None
+
+
+def _same_in_catalogue(flavor: NovaFlavor) -> Flavor | None:
+    """Return the catalogue's flavor of this id, which has the same values; None when id and name are free.
+
+    Raises:
+        Conflict: the id or the name, in any case, is that of another flavor.
+    """
+    known = Flavor.objects.filter(flavorid=flavor.id).first()
+    if known is None:
+        other = Flavor.objects.filter(name_key=Lower(Value(flavor.name))).first()
+        if other:
+            raise Conflict(f"the catalogue has a flavor named {other.name} under the id {other.flavorid}.")
+        return None
+    has = known.as_nova()
+    if not has.equals(flavor):
+        differing = [member for member in NOVA_MEMBERS if getattr(has, member) != getattr(flavor, member)]
+        if (has.extra_specs or {}) != (flavor.extra_specs or {}):
+            differing.append("extra_specs")
+        raise Conflict(f"the catalogue has it with another {', '.join(differing)}.")
+    return known

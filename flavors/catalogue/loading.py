@@ -1,0 +1,138 @@
+"""Making the catalogue what a document says. No cloud is changed: the synchronisation does that."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Value
+from django.db.models.functions import Lower
+
+from flavors.catalogue.documents import Entry, UnreadableDocument
+from flavors.catalogue.extra_specs import ExtraSpecs, refusals_of
+from flavors.models import Flavor
+
+Action = Literal["create", "update", "keep"]
+REQUIRED = ("name", "vcpus", "ram", "disk")
+STATES = ("public", "promoted")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What a document does to a flavor of the catalogue; `members` is from what to what, by name."""
+
+    flavorid: str
+    name: str
+    action: Action
+    members: Mapping[str, tuple[Any, Any]]
+
+
+def load_catalogue(*, entries: Iterable[Entry], dry_run: bool = False) -> list[Change]:
+    """Create and change flavors of the catalogue as a document says: all of them, or none.
+
+    An entry is about the flavor of its id, or else of its name in any case. What it does not say stays, or is as
+    Nova has it by default; a new flavor is public. What is installed somewhere and not promoted keeps its values:
+    the synchronisation would never bring the others there. New extra specs are ones that Nova accepts, as far as
+    a node could be asked.
+
+    Args:
+        dry_run: only tell.
+
+    Raises:
+        UnreadableDocument: some entries cannot be taken. Nothing is changed then.
+
+    Cost: four to six queries for each entry, in two transactions, and between them what `refusals_of` costs.
+    """
+    entries = list(entries)
+    changes = _apply_all(entries, dry_run=True)
+    _require_accepted(entries, changes)
+    return changes if dry_run else _apply_all(entries, dry_run=False)
+
+
+def _apply_all(entries: Sequence[Entry], *, dry_run: bool) -> list[Change]:
+    changes, problems = [], []
+    with transaction.atomic():
+        for entry in entries:
+            try:
+                with transaction.atomic():
+                    changes.append(_apply(entry))
+            except UnreadableDocument as error:
+                problems += error.problems
+        transaction.set_rollback(bool(problems) or dry_run)
+    if problems:
+        raise UnreadableDocument(problems)
+    return changes
+
+
+def _require_accepted(entries: Sequence[Entry], changes: Sequence[Change]) -> None:
+    wanted: list[ExtraSpecs] = [change.members.get("extra_specs", (None, {}))[1] for change in changes]
+    refusals = zip(entries, refusals_of(wanted), strict=True)
+    if problems := [entry.problem("extra_specs", refusal) for entry, refusal in refusals if refusal]:
+        raise UnreadableDocument(problems)
+
+
+def _apply(entry: Entry) -> Change:
+    values = dict(entry.values)
+    if values.get("promoted"):
+        values.setdefault("public", True)
+    known = _find(values)
+    if known is None:
+        return _create(entry, {"public": True, **values})
+    members = {
+        member: (getattr(known, member), value) for member, value in values.items() if getattr(known, member) != value
+    }
+    if members:
+        _require_changeable(entry, known, members)
+        for member, (_, value) in members.items():
+            setattr(known, member, value)
+        _save(entry, known, update_fields=[*members, "updated_at"])
+    return Change(flavorid=known.flavorid, name=known.name, action="update" if members else "keep", members=members)
+
+
+def _create(entry: Entry, values: Mapping[str, Any]) -> Change:
+    missing = [entry.problem(member, "is required for a new flavor") for member in REQUIRED if member not in values]
+    if missing:
+        raise UnreadableDocument(missing)
+    flavor = Flavor(**values)
+    _save(entry, flavor)
+    members = {member: (None, value) for member, value in values.items()}
+    return Change(flavorid=flavor.flavorid, name=flavor.name, action="create", members=members)
+
+
+def _find(values: Mapping[str, Any]) -> Flavor | None:
+    if "flavorid" in values:
+        return Flavor.objects.filter(flavorid=values["flavorid"]).first()
+    return Flavor.objects.filter(name_key=Lower(Value(values["name"]))).first()
+
+
+def _require_changeable(entry: Entry, known: Flavor, members: Mapping[str, tuple[Any, Any]]) -> None:
+    problems = [
+        entry.problem(member, f"a {member} flavor stays {member}")
+        for member in STATES
+        if members.get(member) == (True, False)
+    ]
+    others = [member for member in members if member not in STATES]
+    promoted = members["promoted"][1] if "promoted" in members else known.promoted
+    if others and not promoted and known.nodes:
+        where = ", ".join(known.nodes)
+        problems += [
+            entry.problem(member, f"cannot change: installed in {where}, and not promoted") for member in others
+        ]
+    if problems:
+        raise UnreadableDocument(problems)
+
+
+def _save(entry: Entry, flavor: Flavor, **options: Any) -> None:
+    try:
+        flavor.full_clean()
+        flavor.save(**options)
+    except ValidationError as error:
+        messages = error.message_dict
+        raise UnreadableDocument(
+            f"{entry.label}: {text}" if member == "__all__" else entry.problem(member, text)
+            for member, texts in messages.items()
+            for text in texts
+        ) from error
+    except IntegrityError as error:
+        raise UnreadableDocument([f"{entry.label}: its name or id has just been taken by another flavor"]) from error

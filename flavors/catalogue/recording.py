@@ -1,0 +1,231 @@
+"""Writing down which nodes have which flavors, and forgetting it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
+from rest_framework.exceptions import NotFound
+
+from flavors.catalogue import sightings
+from flavors.catalogue.sightings import Seen
+from flavors.models import Flavor, Installation, Sighting, SyncOutcome
+from flavorsync_project.api.errors import Conflict
+from infrastructures.commits import write_certainly, write_once
+from infrastructures.models import Infrastructure, Replacement
+from infrastructures.registration import unregister_infrastructure
+
+
+def record_installations(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
+    """Write down that these clouds' Novas have the flavor now, under its own id.
+
+    Raises and cost: as `record_seen`.
+    """
+    record_seen(flavor=flavor, seen=[sightings.installed(flavor, infrastructure) for infrastructure in infrastructures])
+
+
+def record_seen(*, flavor: Flavor, seen: Sequence[Seen]) -> None:
+    """Write down what was just seen of the flavor in clouds, by whoever has brought it there or has tried to.
+
+    Raises:
+        NotFound: somebody else has just deleted the flavor.
+        Conflict: another flavor of the catalogue has this id there.
+        NotWritten, MayBeWritten: as `write_once`.
+
+    Cost: one query, and those of `sightings.write`, in one transaction.
+    """
+    wanted = {(each.infrastructure.pk, each.flavorid) for each in seen if each.flavorid}
+
+    def write() -> None:
+        if not Flavor.objects.select_for_update().filter(pk=flavor.pk).exists():
+            raise gone(flavor)
+        sightings.write(seen)
+
+    def is_written() -> bool:
+        recorded = Installation.objects.select_for_update().filter(flavor=flavor)
+        return bool(wanted) and wanted <= set(recorded.values_list("infrastructure", "flavorid"))
+
+    try:
+        write_once(write, is_written=is_written)
+    except IntegrityError as error:
+        raise Conflict(f"A node has a flavor of the id {flavor.flavorid} already.") from error
+
+
+def record_unseen(*, flavor: Flavor, infrastructure: Infrastructure) -> None:
+    """Write down that a cloud is said to have the flavor, under its own id, when nobody has looked.
+
+    Raises:
+        Conflict: another flavor of the catalogue has this id there.
+
+    Cost: two queries, in one transaction.
+    """
+
+    def write() -> None:
+        Sighting.objects.filter(flavor=flavor, infrastructure=infrastructure).delete()
+        Installation.objects.create(flavor=flavor, infrastructure=infrastructure, flavorid=flavor.flavorid)
+
+    try:
+        write_certainly(write, is_written=lambda: _is_installed(flavor, [infrastructure], flavor.flavorid))
+    except IntegrityError as error:
+        raise Conflict(f"A node has a flavor of the id {flavor.flavorid} already.") from error
+
+
+def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavorid: str, made: bool = False) -> None:
+    """Write down that a cloud's Nova has the flavor, under which id, and whether a synchronisation has *made* it.
+
+    Raises:
+        NotFound: somebody else has just deleted the flavor.
+        Conflict: another flavor of the catalogue has this id there.
+        MayBeWritten: the database is away.
+
+    Cost: three queries or four, in one transaction.
+    """
+
+    def write() -> None:
+        if not Flavor.objects.select_for_update().filter(pk=flavor.pk).exists():
+            raise gone(flavor)
+        sightings.write([sightings.installed(flavor, infrastructure, flavorid=flavorid, made=made)])
+
+    try:
+        write_certainly(write, is_written=lambda: _is_installed(flavor, [infrastructure], flavorid))
+    except IntegrityError as error:
+        raise Conflict(f"{infrastructure} has another flavor of the catalogue under the id {flavorid}.") from error
+
+
+def record_repairs(
+    *,
+    infrastructure: Infrastructure,
+    installed: Mapping[Flavor, str],
+    outcomes: Sequence[SyncOutcome],
+    made: Collection[Flavor] = (),
+) -> None:
+    """Write down what a synchronisation run has done in a cloud, and what its Nova has now; all of it or nothing.
+
+    Args:
+        installed: by flavor, its id there.
+        outcomes: at least one, stored, of which the result, the reason and the seconds are written.
+        made: those of the flavors that were created there, and not found.
+
+    Raises:
+        IntegrityError: somebody else has just deleted one of the flavors, or another flavor of the catalogue
+            has its id there; `record_installation` says which.
+        MayBeWritten: the database is away.
+
+    Cost: three queries, in one transaction; one more for each flavor that is recorded there under another id.
+    """
+
+    def write() -> None:
+        sightings.write(
+            [
+                sightings.installed(flavor, infrastructure, flavorid=flavorid, made=flavor in made)
+                for flavor, flavorid in installed.items()
+            ]
+        )
+        _write_results(outcomes)
+
+    write_certainly(write, is_written=lambda: _has_results(outcomes))
+
+
+def forget_installations(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
+    """Write down that these Novas no longer have the flavor, which leaves the catalogue with its last node.
+
+    A promoted flavor stays.
+
+    Raises:
+        NotWritten, MayBeWritten: as `write_once`.
+
+    Cost: some six queries, in one transaction.
+    """
+
+    def write() -> None:
+        locked = Flavor.objects.select_for_update().filter(pk=flavor.pk).first()
+        if locked is None:
+            return
+        sightings.forget(locked, infrastructures)
+        if not locked.promoted and not locked.installations.exists():
+            locked.delete()
+
+    def is_written() -> bool:
+        known = sightings.known_ids(infrastructures)
+        return not any((flavor.pk, infrastructure.pk) in known for infrastructure in infrastructures)
+
+    write_once(write, is_written=is_written)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forgotten:
+    """What went with a cloud: its flavors that left the catalogue, those that stay, and how many of what else."""
+
+    leaving: tuple[Flavor, ...]
+    staying: tuple[Flavor, ...]
+    installations: int
+    replacements: int
+
+
+def forget_infrastructure(*, infrastructure: Infrastructure, dry_run: bool = False) -> Forgotten:
+    """Forget a cloud that is gone for good, with what was installed or being replaced there; all of it or nothing.
+
+    A flavor that no other cloud has leaves the catalogue, unless it is promoted. The cloud is not contacted.
+
+    Raises:
+        Conflict: a flavor is being installed there this very moment.
+
+    Cost: some fifteen queries, in one transaction; four with *dry_run*.
+    """
+    with transaction.atomic():
+        installations = Installation.objects.filter(infrastructure=infrastructure)
+        # Of those that were seen to be missing there, what no node has
+        missing = Sighting.objects.filter(infrastructure=infrastructure, flavor__promoted=False)
+        missing = missing.exclude(flavor__in=Installation.objects.values("flavor"))
+        known = Q(pk__in=installations.values("flavor")) | Q(pk__in=missing.values("flavor"))
+        flavors = list(Flavor.objects.select_for_update().filter(known).with_nodes())
+        leaving = tuple(
+            flavor for flavor in flavors if not flavor.promoted and not {*flavor.nodes} - {infrastructure.name}
+        )
+        replacements = Replacement.objects.filter(infrastructure=infrastructure)
+        forgotten = Forgotten(
+            leaving=leaving,
+            staying=tuple(flavor for flavor in flavors if flavor not in leaving),
+            installations=installations.count(),
+            replacements=replacements.count(),
+        )
+        if not dry_run:
+            installations.delete()
+            Flavor.objects.filter(pk__in=[flavor.pk for flavor in leaving]).delete()
+            replacements.delete()
+            unregister_infrastructure(infrastructure=infrastructure)
+    return forgotten
+
+
+def _has_results(outcomes: Sequence[SyncOutcome]) -> bool:
+    """Say whether the first of them is written down, and so whatever was with it."""
+    first = outcomes[0]
+    return SyncOutcome.objects.select_for_update().filter(pk=first.pk, result=first.result).exists()
+
+
+def _is_installed(flavor: Flavor, infrastructures: Sequence[Infrastructure], flavorid: str) -> bool:
+    recorded = Installation.objects.select_for_update().filter(
+        flavor=flavor, infrastructure__in=infrastructures, flavorid=flavorid
+    )
+    return len(recorded.values_list("pk")) == len(infrastructures)
+
+
+def install_in(flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
+    """Write down that these clouds' Novas have the flavor, within the transaction that makes it."""
+    sightings.write([sightings.installed(flavor, infrastructure) for infrastructure in infrastructures])
+
+
+def _write_results(outcomes: Sequence[SyncOutcome]) -> None:
+    """Write what came of each; one statement for all of them costs a fraction of an UPDATE for each."""
+    SyncOutcome.objects.bulk_create(
+        outcomes,
+        update_conflicts=True,
+        update_fields=["result", "reason", "seconds"],
+        # MySQL's own form of it names no columns.
+        unique_fields=["pk"] if connection.features.supports_update_conflicts_with_target else None,
+    )
+
+
+def gone(flavor: Flavor) -> NotFound:
+    """Return the error that tells that a flavor was deleted meanwhile."""
+    return NotFound(f"The flavor {flavor.flavorid} does not exist")

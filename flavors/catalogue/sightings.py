@@ -1,0 +1,322 @@
+"""What was last seen of the catalogue's flavors in nodes, written down: all that tells what a node has is told by it.
+
+A comparison writes what is another thing than before; whoever changes a node writes what it has then. The
+`Installation`, by which a node is among those of a flavor, goes and comes with it, in the same transaction.
+"""
+
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import Error, IntegrityError, connection
+from django.db.models import Q
+from django.utils import timezone
+
+from flavors.catalogue.comparison import Finding, differences_between
+from flavors.models import Flavor, Installation, Sighting, SyncOutcome
+from infrastructures.commits import MAX_ATTEMPTS, write_certainly
+from infrastructures.models import Infrastructure, Replacement
+from infrastructures.openstack.nova import Nova
+from infrastructures.openstack.records import NovaFlavor
+
+logger = logging.getLogger(__name__)
+
+State = SyncOutcome.State
+
+# What was found where the flavor itself is not
+ABSENT = (State.MISSING, State.NAME_TAKEN)
+# What was found by the flavor's id
+BY_ID = (State.IN_SYNC, State.DIFFERENT)
+
+# The id by which the catalogue knows a flavor in a node that it does not know to have it
+NOT_KNOWN = ""
+
+Key = tuple[int, int]
+"""A flavor's key, and an infrastructure's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What was seen of a flavor in a node.
+
+    `flavorid` is the id there by which the catalogue is to know it from now on, or `NOT_KNOWN`; None leaves that as
+    it is. `id_there` is the id under which it was found, and `looked_for` the one under which it should be. `made` is
+    whether a synchronisation has just created it there.
+    """
+
+    flavor: Flavor
+    infrastructure: Infrastructure
+    state: SyncOutcome.State
+    differences: Sequence[Mapping[str, object]] = ()
+    flavorid: str | None = None
+    id_there: str = ""
+    looked_for: str = ""
+    made: bool = False
+
+    @property
+    def key(self) -> Key:
+        """Return what the row of it is found by."""
+        return self.flavor.pk, self.infrastructure.pk
+
+    def tells_something_new(self, row: Sighting | None) -> bool:
+        """Say whether *row* does not say so already."""
+        told = (self.state, self.flavor.digest, list(self.differences))
+        return row is None or self.flavorid is not None or told != (row.state, row.digest, row.differences)
+
+
+def installed(flavor: Flavor, infrastructure: Infrastructure, *, flavorid: str = "", made: bool = False) -> Seen:
+    """Return what is to be seen of a flavor that a node was just made to have, under its own id or another."""
+    flavorid = flavorid or flavor.flavorid
+    return Seen(
+        flavor=flavor,
+        infrastructure=infrastructure,
+        state=State.IN_SYNC,
+        flavorid=flavorid,
+        id_there=flavorid,
+        made=made,
+    )
+
+
+def found(finding: Finding, infrastructure: Infrastructure) -> Seen:
+    """Return what a comparison has seen."""
+    return Seen(
+        flavor=finding.wanted.flavor,
+        infrastructure=infrastructure,
+        state=finding.state,
+        differences=[difference.as_json() for difference in finding.differences],
+        id_there=finding.has.id if finding.has and finding.state in BY_ID else "",
+        looked_for=finding.wanted.nova.id,
+    )
+
+
+def known_ids(infrastructures: Collection[Infrastructure]) -> dict[Key, str]:
+    """Return the ids by which the catalogue knows its flavors in these nodes, those that are missing there included.
+
+    In the order of installation, then those that are missing. An id that has become another flavor's is not theirs
+    any more. Cost: two queries.
+    """
+    known: dict[Key, str] = {}
+    taken: set[tuple[int, str]] = set()
+    installations = Installation.objects.filter(infrastructure__in=infrastructures)
+    for flavor, infrastructure, flavorid in installations.values_list("flavor_id", "infrastructure_id", "flavorid"):
+        known[flavor, infrastructure] = flavorid
+        taken.add((infrastructure, flavorid))
+    missing = Sighting.objects.filter(infrastructure__in=infrastructures, state__in=ABSENT)
+    remembered = missing.exclude(flavorid=NOT_KNOWN)
+    for flavor, infrastructure, flavorid in remembered.values_list("flavor_id", "infrastructure_id", "flavorid"):
+        if (infrastructure, flavorid) not in taken:
+            known.setdefault((flavor, infrastructure), flavorid)
+    return known
+
+
+def record_findings(findings: Mapping[Infrastructure, Iterable[Finding]], *, as_of: datetime) -> None:
+    """Write down what a comparison has seen in nodes that were asked at *as_of*.
+
+    Raises:
+        MayBeWritten: the database is away.
+
+    Cost: as `write`, in one transaction.
+    """
+    seen = [found(finding, node) for node, of_node in findings.items() for finding in of_node]
+    for attempt in range(MAX_ATTEMPTS):
+        try:
+            write_certainly(partial(write, seen, as_of=as_of), is_written=partial(_is_told, seen))
+            return
+        except IntegrityError:  # a flavor or a node has gone meanwhile, or somebody else has just written the same
+            if attempt == MAX_ATTEMPTS - 1:
+                raise
+        flavors = Flavor.objects.in_bulk({each.flavor.pk for each in seen})
+        nodes = Infrastructure.objects.in_bulk({each.infrastructure.pk for each in seen})
+        seen = [each for each in seen if each.flavor.pk in flavors and each.infrastructure.pk in nodes]
+
+
+def record_change(*, infrastructure: Infrastructure, nova: Nova, flavorid: str, has: NovaFlavor | None) -> None:
+    """Write down what a node has under this id, None for nothing, now that somebody has changed it there through us.
+
+    Where that cannot be written down the change is done all the same, and the next comparison tells of it.
+
+    Cost: one query; where it is about a flavor of the catalogue two more, and those of `write`.
+    """
+    try:
+        seen = _changed(infrastructure, nova, flavorid, has)
+        if seen:
+            write_certainly(partial(write, seen), is_written=partial(_is_told, seen))
+    except Error as error:
+        logger.warning("%s: what was done with flavor %s is not written down: %s", infrastructure, flavorid, error)
+
+
+def _changed(infrastructure: Infrastructure, nova: Nova, flavorid: str, has: NovaFlavor | None) -> list[Seen]:
+    here = {"infrastructure": infrastructure, "flavorid": flavorid}
+    known_here = Q(pk__in=Installation.objects.filter(**here).values("flavor")) | Q(
+        pk__in=Sighting.objects.filter(**here).values("flavor")
+    )
+    flavors = list(Flavor.objects.filter(Q(promoted=True, flavorid=flavorid) | known_here))
+    known = known_ids([infrastructure]) if flavors else {}
+    return [
+        _now(flavor, infrastructure, nova, has)
+        for flavor in flavors
+        if known.get((flavor.pk, infrastructure.pk), flavorid) == flavorid
+    ]
+
+
+def _now(flavor: Flavor, infrastructure: Infrastructure, nova: Nova, has: NovaFlavor | None) -> Seen:
+    if has is None:
+        return Seen(flavor=flavor, infrastructure=infrastructure, state=State.MISSING)
+    differences = differences_between(flavor.as_nova(), has, descriptions=nova.keeps_descriptions)
+    return Seen(
+        flavor=flavor,
+        infrastructure=infrastructure,
+        state=State.DIFFERENT if differences else State.IN_SYNC,
+        differences=[difference.as_json() for difference in differences],
+        id_there=has.id,
+    )
+
+
+def write(seen: Collection[Seen], *, as_of: datetime | None = None) -> None:
+    """Write down what was seen; to be called in a transaction.
+
+    Args:
+        as_of: when the nodes were asked. What was written after that knows better, and what is missing because it is
+            being replaced is not taken for gone. None: these nodes were just changed, by whoever calls.
+
+    Raises:
+        IntegrityError: a flavor or a node is gone by now, or another flavor of the catalogue has the id there.
+
+    Cost: one query; where there is something new two more, and up to three that write; one more for each flavor that
+    has another id there than it had.
+    """
+    rows = {(row.flavor_id, row.infrastructure_id): row for row in _of(Sighting, seen)}
+    new = [each for each in seen if each.tells_something_new(rows.get(each.key))]
+    if as_of is not None:
+        new = [each for each in new if each.key not in rows or rows[each.key].seen_at < as_of]
+        new = _not_being_replaced(new)
+    if not new:
+        return
+    known = {(each.flavor_id, each.infrastructure_id): each for each in _of(Installation, new)}
+    if as_of is not None:
+        new = _not_of_others(new, rows, known)
+    changed = [_row(each, rows.get(each.key), known.get(each.key), as_of or timezone.now()) for each in new]
+    _write_rows(changed)
+    found_here = {each.key: each.made for each in new if each.flavorid or each.id_there}
+    _write_installations(changed, known, found_here)
+
+
+def forget(flavor: Flavor, infrastructures: Collection[Infrastructure]) -> None:
+    """Write down that a flavor was taken out of these nodes by us; to be called in a transaction.
+
+    Of a promoted one it is known from then on that they lack it. Cost: two queries, or as `write`.
+    """
+    if flavor.promoted:
+        write(
+            [
+                Seen(flavor=flavor, infrastructure=each, state=State.MISSING, flavorid=NOT_KNOWN)
+                for each in infrastructures
+            ]
+        )
+        return
+    Sighting.objects.filter(flavor=flavor, infrastructure__in=infrastructures).delete()
+    Installation.objects.filter(flavor=flavor, infrastructure__in=infrastructures).delete()
+
+
+def _of(model: Any, seen: Iterable[Seen]) -> Any:
+    """Return the rows of these flavors in these nodes, which nobody else changes before the transaction ends."""
+    flavors, infrastructures = {each.flavor.pk for each in seen}, {each.infrastructure.pk for each in seen}
+    return model.objects.select_for_update().filter(flavor__in=flavors, infrastructure__in=infrastructures)
+
+
+def _is_told(seen: Collection[Seen]) -> bool:
+    rows = {(row.flavor_id, row.infrastructure_id): row for row in _of(Sighting, seen)}
+    return not any(each.tells_something_new(rows.get(each.key)) for each in seen)
+
+
+def _not_being_replaced(seen: Sequence[Seen]) -> list[Seen]:
+    """Leave out what is missing only until its replacement is done. Cost: one query where anything is missing."""
+    missing = {each.infrastructure.pk for each in seen if each.state in ABSENT}
+    if not missing:
+        return list(seen)
+    open_ones = set(Replacement.objects.filter(infrastructure__in=missing).values_list("infrastructure_id", "flavorid"))
+    return [
+        each for each in seen if each.state not in ABSENT or (each.infrastructure.pk, each.looked_for) not in open_ones
+    ]
+
+
+def _not_of_others(seen: Sequence[Seen], rows: Mapping[Key, Sighting], known: Mapping[Key, Installation]) -> list[Seen]:
+    """Have no flavor come back under an id that is another one's there by now. Cost: one query where one comes back."""
+    back = [each for each in seen if each.id_there and each.key not in known and each.key in rows]
+    if not back:
+        return list(seen)
+    ids = Installation.objects.filter(infrastructure__in={each.infrastructure.pk for each in back})
+    taken = set(ids.values_list("infrastructure_id", "flavorid"))
+    return [
+        replace(each, id_there="") if (each.infrastructure.pk, each.id_there) in taken and each in back else each
+        for each in seen
+    ]
+
+
+def _row(seen: Seen, row: Sighting | None, known: Installation | None, now: datetime) -> Sighting:
+    return Sighting(
+        flavor=seen.flavor,
+        infrastructure=seen.infrastructure,
+        state=seen.state,
+        differences=list(seen.differences),
+        digest=seen.flavor.digest,
+        flavorid=_known_by(seen, row, known),
+        since=row.since if row and row.state == seen.state else now,
+        seen_at=now,
+    )
+
+
+def _known_by(seen: Seen, row: Sighting | None, known: Installation | None) -> str:
+    if seen.flavorid is not None:
+        return seen.flavorid
+    if known:
+        return known.flavorid
+    # It is there again, be it under its own id.
+    return (seen.id_there or row.flavorid) if row and row.flavorid else NOT_KNOWN
+
+
+def _write_rows(rows: Sequence[Sighting]) -> None:
+    Sighting.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        update_fields=["state", "differences", "digest", "flavorid", "since", "seen_at"],
+        # MySQL's own form of it names no columns.
+        unique_fields=["flavor", "infrastructure"]
+        if connection.features.supports_update_conflicts_with_target
+        else None,
+    )
+
+
+def _write_installations(
+    rows: Sequence[Sighting], known: Mapping[Key, Installation], found: Mapping[Key, bool]
+) -> None:
+    """Have the nodes that have a flavor by the catalogue's knowledge be among its nodes, and no other ones.
+
+    *found* are those where it was found, and whether that is because it was just made there.
+    """
+    gone, come = [], []
+    for row in rows:
+        key = (row.flavor_id, row.infrastructure_id)
+        installation = known.get(key)
+        is_there = bool(row.flavorid) and row.state not in ABSENT
+        if installation and not is_there:
+            gone.append(installation.pk)
+        elif installation and installation.flavorid != row.flavorid:
+            Installation.objects.filter(pk=installation.pk).update(flavorid=row.flavorid)
+        elif not installation and is_there and key in found:
+            come.append(row)
+    if gone:
+        Installation.objects.filter(pk__in=gone).delete()
+    if come:
+        Installation.objects.bulk_create(
+            Installation(
+                flavor_id=row.flavor_id,
+                infrastructure_id=row.infrastructure_id,
+                flavorid=row.flavorid,
+                made=found[row.flavor_id, row.infrastructure_id],
+            )
+            for row in come
+        )

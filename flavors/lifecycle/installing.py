@@ -1,0 +1,188 @@
+"""Flavors of the catalogue made to exist in clouds, each asked for what it has, and what it had written down."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flavors.catalogue import recording, sightings
+from flavors.catalogue.comparison import Difference, differences_between
+from flavors.catalogue.sightings import Seen, State
+from flavors.lifecycle.together import alone_in, taken_back
+from flavors.models import Flavor
+from infrastructures.clouds import Outcome, in_each_cloud
+from infrastructures.commits import again_when_not_written
+from infrastructures.models import Infrastructure
+from infrastructures.openstack.errors import CloudError, FlavorConflict
+from infrastructures.openstack.nova import Nova
+from infrastructures.openstack.records import NovaFlavor
+from infrastructures.replacements import journal
+from infrastructures.replacements.changes import creating_in_each_cloud
+
+
+class Installed(StrEnum):
+    """How a cloud comes to have a flavor."""
+
+    CREATED = "created"
+    ADOPTED = "adopted"
+    PRESENT = "already installed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Attempt:
+    """What came of installing a flavor: how the cloud has it, and as what; or what it has instead, and the error."""
+
+    came: Installed | None = None
+    has: NovaFlavor | None = None
+    instead: State | None = None
+    differences: Sequence[Difference] = ()
+    id_there: str = ""
+    error: CloudError | None = None
+
+    @property
+    def flavorid(self) -> str:
+        """Return the id under which the cloud has it, "" where it has not."""
+        return self.has.id if self.has else ""
+
+    def as_seen(self, flavor: Flavor, infrastructure: Infrastructure) -> Seen | None:
+        """Return what was seen, None where nothing was."""
+        if self.came:
+            return sightings.installed(flavor, infrastructure, flavorid=self.flavorid)
+        if self.instead is None:
+            return None
+        differences = [difference.as_json() for difference in self.differences]
+        return Seen(
+            flavor=flavor,
+            infrastructure=infrastructure,
+            state=self.instead,
+            differences=differences,
+            id_there=self.id_there,
+        )
+
+
+def install_flavor(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> list[Outcome[Installed]]:
+    """Make a flavor of the catalogue exist in these clouds; one that is there with the same values is adopted.
+
+    A cloud that is known to have it is asked, too. Who may do this is for the caller to know. Where it fails, the
+    other clouds have it all the same.
+
+    Returns:
+        How each cloud comes to have it, or the error.
+
+    Raises:
+        Conflict: somebody else is changing the flavor right now in one of them; nothing was done.
+        NotFound: somebody else has just deleted the flavor; nothing is left of it.
+
+    Cost: in each cloud one to three upstream calls, one where it is there, side by side; some eight queries.
+    """
+    wanted = flavor.as_nova()
+    given: set[Infrastructure] = set()
+
+    def install() -> dict[Infrastructure, _Attempt]:
+        with alone_in(infrastructures, wanted.id, name=wanted.name):
+            known = _known_ids(flavor, infrastructures)
+            outcomes = creating_in_each_cloud(
+                infrastructures,
+                wanted,
+                lambda nova, create: _attempt(nova, wanted, known.get(nova.region.name), create),
+                judge=lambda attempt: (attempt.has if attempt.flavorid == wanted.id else None, attempt.error),
+            )
+            attempts = {each.infrastructure: each.result or _Attempt(error=each.error) for each in outcomes}
+            _have_stay(attempts, wanted)
+            given.update(node for node, attempt in attempts.items() if attempt.came is Installed.CREATED)
+            noted = {
+                node: attempt
+                for node, attempt in attempts.items()
+                if attempt.came or flavor.promoted or node.name in known
+            }
+            with taken_back(wanted.id, given):
+                recording.record_seen(
+                    flavor=flavor,
+                    seen=[seen for node, attempt in noted.items() if (seen := attempt.as_seen(flavor, node))],
+                )
+        return attempts
+
+    return [
+        Outcome(infrastructure=node, result=Installed.CREATED if node in given else attempt.came, error=attempt.error)
+        for node, attempt in again_when_not_written(install).items()
+    ]
+
+
+def _have_stay(attempts: Mapping[Infrastructure, _Attempt], wanted: NovaFlavor) -> None:
+    """Have what is there under other ids stay, though somebody's deletion of it may still come.
+
+    Cost: one query for each cloud where that is so.
+    """
+    for node, attempt in attempts.items():
+        if attempt.has and attempt.has.id != wanted.id:
+            journal.want([node], [attempt.has])
+
+
+def preview_installation(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> list[Outcome[Installed]]:
+    """Return what `install_flavor` would, as far as reading shows; nothing is changed.
+
+    Cost: in each cloud one upstream call, side by side; two queries.
+    """
+    wanted, known = flavor.as_nova(), _known_ids(flavor, infrastructures)
+    return in_each_cloud(infrastructures, lambda nova: _foreseen(nova, wanted, known.get(nova.region.name)))
+
+
+def _known_ids(flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> Mapping[str, str]:
+    """Return the ids by which the catalogue knows the flavor in these clouds, by their names. Cost: two queries."""
+    known = sightings.known_ids(infrastructures)
+    return {node.name: known[flavor.pk, node.pk] for node in infrastructures if (flavor.pk, node.pk) in known}
+
+
+def _attempt(nova: Nova, wanted: NovaFlavor, known_as: str | None, create: Callable[[], object]) -> _Attempt:
+    """Make Nova have *wanted*, unless it has it already under the id by which the catalogue knows it there."""
+    has = nova.find_flavor(known_as) if known_as else None
+    if has:
+        return _compared(nova, wanted, has)
+    try:
+        create()
+    except FlavorConflict as error:
+        has = nova.find_flavor(wanted.id)
+        if has is None:
+            return _Attempt(instead=State.NAME_TAKEN, error=error)
+        if not has.equals(wanted):
+            # To a comparison it may be in sync: other extra specs are the cloud's own.
+            differences = differences_between(wanted, has, descriptions=nova.keeps_descriptions)
+            state = State.DIFFERENT if differences else None
+            return _Attempt(instead=state, differences=differences, id_there=has.id, error=error)
+        return _Attempt(came=Installed.ADOPTED, has=has)
+    except CloudError as error:
+        if known_as is None:
+            raise
+        return _Attempt(instead=State.MISSING, error=error)
+    return _Attempt(came=Installed.CREATED, has=wanted)
+
+
+def _compared(nova: Nova, wanted: NovaFlavor, has: NovaFlavor) -> _Attempt:
+    """Say whether what Nova has under the known id is *wanted*; other extra specs are the cloud's own."""
+    differences = differences_between(wanted, has, descriptions=nova.keeps_descriptions)
+    if not differences:
+        return _Attempt(came=Installed.PRESENT, has=has)
+    error = _other_values(nova, has)
+    return _Attempt(instead=State.DIFFERENT, differences=differences, id_there=has.id, error=error)
+
+
+def _foreseen(nova: Nova, wanted: NovaFlavor, known_as: str | None) -> Installed:
+    """Say how Nova would come to have *wanted*; raise `FlavorConflict` where it would not."""
+    flavors = nova.list_flavors()
+    known = next((has for has in flavors if has.id == known_as), None)
+    if known:
+        attempt = _compared(nova, wanted, nova.with_extra_specs(known))
+        if attempt.error:
+            raise attempt.error
+        return Installed.PRESENT
+    for has in flavors:
+        if has.id == wanted.id and not has.equals(wanted):
+            raise _other_values(nova, has)
+        if has.id == wanted.id:
+            return Installed.ADOPTED
+        if has.name.lower() == wanted.name.lower():
+            raise FlavorConflict(nova.region.name, f"there is already a flavor named {wanted.name}.")
+    return Installed.CREATED
+
+
+def _other_values(nova: Nova, has: NovaFlavor) -> FlavorConflict:
+    return FlavorConflict(nova.region.name, f"there is already a flavor of the id {has.id}, with other values.")

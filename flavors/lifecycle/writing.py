@@ -1,0 +1,279 @@
+"""A flavor's way from one cloud's Nova into the catalogue and into other clouds, and out again.
+
+A private flavor lives in Novas alone; publishing puts it into the catalogue. Nova comes first, then
+the record; what Nova was given for a request that then fails is taken back.
+"""
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from rest_framework.exceptions import PermissionDenied, ValidationError
+
+from flavors.catalogue import recording, services, sightings
+from flavors.lifecycle.installing import Installed, install_flavor
+from flavors.lifecycle.private import (
+    PrivateFlavor,
+    can_be_finished,
+    find_private,
+    require_settled,
+    require_unpublished,
+    resized,
+    still_the_same,
+)
+from flavors.lifecycle.reading import find_in_catalogue
+from flavors.lifecycle.rights import (
+    chosen_nodes,
+    named_nodes,
+    operated_nodes,
+    require_operator,
+    require_own,
+    require_promotable,
+    unprivileged,
+)
+from flavors.lifecycle.together import alone_in, raise_first, raise_partly, taken_back
+from flavors.models import Flavor
+from flavors.permissions import PROMOTE
+from flavorsync_project.api.errors import Conflict
+from infrastructures.clouds import Outcome
+from infrastructures.commits import again_when_not_written, read_certainly
+from infrastructures.models import Infrastructure
+from infrastructures.openstack.records import NovaFlavor
+from infrastructures.replacements import journal
+from infrastructures.replacements.changes import create_in_each_cloud, delete_in_each_cloud
+
+SIZES = ("name", "vcpus", "ram", "disk", "swap")
+
+
+def create_flavor(*, user: Any, values: Mapping[str, Any]) -> Flavor | PrivateFlavor:
+    """Create a flavor in nodes that *user* operates, in all of them or in none; published when `public`.
+
+    Args:
+        values: the members of a flavor; without `nodes` it is the one node that *user* operates.
+
+    Raises:
+        PermissionDenied: *user* is no operator, or not of one of the nodes.
+        ValidationError: `nodes` is missing, or `promoted` without `public`.
+        Conflict, CloudError: the catalogue's or a cloud's refusal.
+
+    Cost: one to three upstream calls in each node, side by side.
+    """
+    require_operator(user)
+    public, promoted = bool(values.get("public")), bool(values.get("promoted"))
+    if promoted:
+        require_promotable(user, public=public)
+    infrastructures = chosen_nodes(user, values.get("nodes") or [])
+    wanted = NovaFlavor(
+        id=values.get("id") or str(uuid.uuid4()), **{member: values[member] for member in SIZES if member in values}
+    )
+    if public:
+        services.require_free(name=wanted.name, flavorid=wanted.id)
+    given: set[Infrastructure] = set()
+
+    def create() -> None:
+        with alone_in(infrastructures, wanted.id, name=wanted.name):
+            outcomes = create_in_each_cloud(infrastructures, wanted, adopts=bool(given))
+            given.update(outcome.infrastructure for outcome in outcomes if not outcome.error)
+            with taken_back(wanted.id, given):
+                raise_first(outcomes)
+                if public:
+                    _publish(wanted, infrastructures, promoted=promoted)
+
+    again_when_not_written(create)
+    return _published(wanted) if public else PrivateFlavor(wanted, tuple(infrastructures))
+
+
+def update_flavor(*, user: Any, flavorid: str, node: str | None, changes: Mapping[str, Any]) -> Flavor | PrivateFlavor:
+    """Publish, promote, install or resize a flavor, or several of these, in the order that makes sense.
+
+    Raises:
+        Unauthorized: promoting without the privilege.
+        PermissionDenied: the flavor or a node is not the user's to change.
+        NotFound: there is no such flavor that *user* may see.
+        ValidationError: promoting what is not public.
+        Conflict, CloudError, PartlyDone: the catalogue's or a cloud's refusal.
+
+    Cost: as `find_flavor`; and some upstream calls in each node that is changed, side by side.
+    """
+    if changes.get("promoted") and changes.get("public") is False:
+        raise ValidationError({"promoted": ["a flavor cannot be promoted and not public"]})
+    if changes.get("promoted") and not user.has_perm(PROMOTE) and not _is_promoted(flavorid):
+        raise unprivileged()
+    if not user.has_perm(PROMOTE):
+        require_operator(user)
+    found = _find_to_change(user, flavorid, node)
+    if isinstance(found, Flavor):
+        return _update_published(user, found, changes)
+    return _update_private(user, found, changes)
+
+
+def delete_flavor(*, user: Any, flavorid: str, node: str | None) -> None:
+    """Remove a flavor from the nodes that *user* operates, or from one of them.
+
+    A flavor of the catalogue leaves it with its last node, unless it is promoted.
+
+    Raises:
+        PermissionDenied: *user* does not operate a node that has it.
+        NotFound: there is no such flavor that *user* may see.
+        Conflict: private flavors of this id differ, and `node` does not tell which is meant.
+        PartlyDone: some of the nodes failed; it is gone from the others.
+
+    Cost: as `find_flavor`; and one upstream call in each of the nodes, side by side.
+    """
+    require_operator(user)
+    found = _find_to_change(user, flavorid, node)
+    if isinstance(found, Flavor):
+        _delete_published(user, found, node)
+    else:
+        _delete_private(found)
+
+
+# A published flavor
+
+
+def _update_published(user: Any, flavor: Flavor, changes: Mapping[str, Any]) -> Flavor:
+    operated = {infrastructure.name for infrastructure in operated_nodes(user)}
+    is_theirs = not operated.isdisjoint(flavor.nodes)
+    takes_back = changes.get("public") is False or (flavor.promoted and changes.get("promoted") is False)
+    resizes = any(member in changes and changes[member] != getattr(flavor, member) for member in SIZES)
+    if (takes_back or resizes) and not is_theirs and not user.has_perm(PROMOTE):
+        raise PermissionDenied(f"You do not operate a node that has the flavor {flavor.flavorid}.")
+    if takes_back:
+        raise Conflict("A published flavor stays public, and a promoted one promoted.")
+    if resizes:
+        raise Conflict("A published flavor keeps its name and sizes.")
+    # Somebody else's node that is known to have it holds what was asked for; one's own is asked.
+    nodes = [name for name in changes.get("nodes") or () if name not in flavor.nodes or name in operated]
+    if nodes:
+        install(user=user, flavor=flavor, nodes=nodes)
+    if changes.get("promoted"):
+        services.promote(flavor=flavor)
+    return Flavor.objects.with_nodes().get(pk=flavor.pk)
+
+
+def install(*, user: Any, flavor: Flavor, nodes: Sequence[str]) -> list[Outcome[Installed]]:
+    """Install a flavor of the catalogue in nodes that *user* operates, and return how each comes to have it.
+
+    Raises:
+        Conflict: there is no node of one of the names.
+        PermissionDenied: one of them is not the user's.
+        NotFound, CloudError, PartlyDone: as `install_flavor`, and a cloud's refusal.
+    """
+    outcomes = install_flavor(flavor=flavor, infrastructures=named_nodes(user, nodes))
+    raise_partly(outcomes, verb="Installed")
+    return outcomes
+
+
+def _delete_published(user: Any, flavor: Flavor, node: str | None) -> None:
+    """Delete it in the nodes that have it, and in those that have had it: what was last seen may not be so any more."""
+    infrastructures = _known_in(flavor, operated_nodes(user, node))
+    if not infrastructures:
+        where = f"the node {node}" if node else "a node that has it"
+        raise PermissionDenied(f"You do not operate {where}.")
+
+    def delete() -> list[Outcome[bool]]:
+        with ExitStack() as locks:
+            for infrastructure, flavorid in _known_in(flavor, infrastructures).items():
+                locks.enter_context(alone_in([infrastructure], flavorid))
+            known = _known_in(flavor, infrastructures)
+            outcomes = delete_in_each_cloud(known)
+            gone = [outcome.infrastructure for outcome in outcomes if not outcome.error]
+            recording.forget_installations(flavor=flavor, infrastructures=gone)
+        return outcomes
+
+    raise_partly(again_when_not_written(delete), verb="Deleted")
+
+
+def _known_in(flavor: Flavor, infrastructures: Collection[Infrastructure]) -> dict[Infrastructure, str]:
+    """Return the ids by which the flavor is known in these clouds by now: until it is locked there, that may change."""
+    by_key = {infrastructure.pk: infrastructure for infrastructure in infrastructures}
+    known = sightings.known_ids(infrastructures)
+    return {by_key[node]: flavorid for (which, node), flavorid in known.items() if which == flavor.pk}
+
+
+# A private flavor
+
+
+def _delete_private(variants: Sequence[PrivateFlavor]) -> None:
+    if len(variants) > 1:
+        raise _ambiguous(variants)
+    (flavor,) = variants
+    with alone_in(flavor.infrastructures, flavor.id):
+        require_unpublished(flavor)
+        outcomes = delete_in_each_cloud(dict.fromkeys(flavor.infrastructures, flavor.id))
+    raise_partly(outcomes, verb="Deleted")
+
+
+def _update_private(user: Any, variants: Sequence[PrivateFlavor], changes: Mapping[str, Any]) -> Flavor | PrivateFlavor:
+    promoted, public = bool(changes.get("promoted")), bool(changes.get("public"))
+    if promoted:
+        require_promotable(user, public=public)
+    sizes = {member: changes[member] for member in SIZES if member in changes}
+    if len(variants) > 1 and not can_be_finished(variants, sizes):
+        raise _ambiguous(variants)
+    there = {name for variant in variants for name in variant.nodes}
+    added = named_nodes(user, [name for name in changes.get("nodes") or () if name not in there])
+    if public:
+        services.require_free(name=sizes.get("name", variants[0].name), flavorid=variants[0].id)
+    flavor = resized(user, variants, sizes)
+    if not (added or public):
+        return flavor
+    infrastructures = [*flavor.infrastructures, *added]
+    given: set[Infrastructure] = set()
+
+    def install_and_publish() -> NovaFlavor:
+        with alone_in(infrastructures, flavor.id, name=flavor.name):
+            wanted = still_the_same(flavor)
+            outcomes = create_in_each_cloud(added, wanted, adopts=True)
+            given.update(outcome.infrastructure for outcome in outcomes if outcome.result)
+            raise_partly(outcomes, verb="Installed")
+            if public:
+                with taken_back(flavor.id, given):
+                    _publish(wanted, infrastructures, promoted=promoted)
+            return wanted
+
+    wanted = again_when_not_written(install_and_publish)
+    return _published(wanted) if public else PrivateFlavor(wanted, tuple(infrastructures))
+
+
+def _publish(wanted: NovaFlavor, infrastructures: Sequence[Infrastructure], *, promoted: bool) -> None:
+    flavor = Flavor.from_nova(wanted, public=True, promoted=promoted)
+    journal.want(infrastructures, [wanted])
+    services.publish(flavor=flavor, infrastructures=infrastructures)
+
+
+def _published(wanted: NovaFlavor) -> Flavor:
+    """Return what was just published; nothing is undone any more when this fails."""
+    return read_certainly(lambda: Flavor.objects.with_nodes().get(flavorid=wanted.id))
+
+
+# Finding
+
+
+def _find_to_change(user: Any, flavorid: str, node: str | None) -> Flavor | list[PrivateFlavor]:
+    """Return what `_find` does, for somebody who wants to change it.
+
+    Raises:
+        NotFound: there is none that *user* may see.
+        PermissionDenied: everybody sees it, but *node* has it not and is somebody else's.
+        CloudUnavailable: in one of the nodes it is missing only for now, and would be left as it was.
+    """
+    flavor = find_in_catalogue(flavorid, node)
+    if flavor:
+        return flavor
+    if node and Flavor.objects.published().filter(flavorid=flavorid).exists():
+        require_own(user, node)
+    operated = operated_nodes(user, node)
+    variants = find_private(operated, flavorid)
+    require_settled(variants, operated)
+    return variants
+
+
+def _ambiguous(variants: Sequence[Flavor | PrivateFlavor]) -> Conflict:
+    nodes = ", ".join(name for variant in variants for name in variant.nodes)
+    return Conflict(f"The flavor {variants[0].flavorid} differs between {nodes}: name one with ?node=")
+
+
+def _is_promoted(flavorid: str) -> bool:
+    return Flavor.objects.promoted().filter(flavorid=flavorid).exists()

@@ -1,0 +1,221 @@
+"""Registering clouds, and their operators."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max, ProtectedError
+from rest_framework.exceptions import NotFound, PermissionDenied
+
+from flavorsync_project.api.errors import Conflict
+from identity.accounts import create_account, give_roles
+from identity.models import User
+from identity.roles import Role
+from infrastructures.commits import write_certainly
+from infrastructures.encryption import Undecryptable, rotate
+from infrastructures.models import Infrastructure, Replacement
+from infrastructures.openstack.keystone import forget_session
+
+REGISTER = "infrastructures.register_infrastructure"
+
+
+def register_infrastructure(*, values: Mapping[str, Any], registrant: Any) -> Infrastructure:
+    """Register a cloud with the credentials to enter it; whoever registers it becomes its operator.
+
+    The cloud is not contacted.
+
+    Args:
+        values: by the contract's members, `password` in clear.
+        registrant: a local account, or a user of the IdM who owns the node of this name.
+
+    Raises:
+        PermissionDenied: the registrant may not register it.
+        Conflict: the name is taken.
+        ValidationError: a value is malformed, or INFRASTRUCTURE_URL_ALLOWLIST does not allow a host.
+
+    Cost: some five queries.
+    """
+    _require_right_to_register(registrant, values["name"])
+    infrastructure = _built(values)
+    infrastructure.registered_by = str(registrant)
+    infrastructure.clean_fields()
+    _save_new(infrastructure, operators=() if registrant.pk is None else (registrant,))
+    return infrastructure
+
+
+def ensure_infrastructure(*, values: Mapping[str, Any], operators: Collection[Any] = ()) -> tuple[Infrastructure, bool]:
+    """Make a cloud known, with or without credentials, unless it is just so; return it and whether it is new.
+
+    The cloud is not contacted. Who may do this is for the caller to know.
+
+    Args:
+        values: by member, `password` in clear; without credentials its users reach it with their own tokens.
+        operators: local accounts.
+
+    Raises:
+        Conflict: it is known with other values, or without one of the operators.
+        ValidationError: a value is malformed, or the credentials are not whole.
+
+    Cost: two queries when it was known before, else some six.
+    """
+    known = Infrastructure.objects.filter(name=values["name"]).first()
+    if known:
+        _require_same(known, values, operators)
+        return known, False
+    infrastructure = _built(values)
+    infrastructure.full_clean()
+    _save_new(infrastructure, operators=operators)
+    return infrastructure, True
+
+
+def find_infrastructures(names: Collection[str]) -> list[Infrastructure]:
+    """Return the clouds of these names, each once, by name.
+
+    Raises:
+        NotFound: there is no cloud of one of the names.
+
+    Cost: one query.
+    """
+    infrastructures = list(Infrastructure.objects.filter(name__in=names)) if names else []
+    if missing := sorted(set(names) - {infrastructure.name for infrastructure in infrastructures}):
+        raise NotFound(f"There is no node {', '.join(missing)}.")
+    return infrastructures
+
+
+def ensure_operator(
+    *, username: str, password: str | None, infrastructures: Collection[Infrastructure], is_manager: bool
+) -> tuple[User, bool]:
+    """Make a local account that operates these clouds, or let the one there is; return it and whether it is new.
+
+    It may register clouds of its own, too, and as a manager promote flavors, and it may sign in to the pages, which
+    show it what its roles may do. Nothing is ever taken from it.
+
+    Args:
+        password: None where the account is known to be there.
+
+    Raises:
+        Conflict: the account has another password, or the group of a role is gone.
+        ValidationError: the name is malformed, or AUTH_PASSWORD_VALIDATORS refuse the password.
+
+    Cost: some ten queries, in one transaction.
+    """
+    roles = [Role.INFRASTRUCTURE_OWNER, *([Role.INFRASTRUCTURE_MANAGER] if is_manager else [])]
+    with transaction.atomic():
+        account = User.objects.filter(username=username).first()
+        created = account is None
+        if account is None:
+            account = create_account(username=username, password=password or "", roles=roles)
+        else:
+            if password is not None and not account.check_password(password):
+                raise Conflict(f"There is already an account {username}, with another password.")
+            give_roles(account=account, roles=roles)
+        account.is_staff = True
+        account.save(update_fields=["is_staff"])
+        account.infrastructures.add(*infrastructures)
+    return account, created
+
+
+def _built(values: Mapping[str, Any]) -> Infrastructure:
+    members = dict(values)
+    infrastructure = Infrastructure()
+    infrastructure.set_password(members.pop("password", ""))
+    for member, value in members.items():
+        setattr(infrastructure, member, value)
+    return infrastructure
+
+
+def _save_new(infrastructure: Infrastructure, *, operators: Collection[Any]) -> None:
+    def write() -> None:
+        infrastructure.save()
+        if operators:
+            infrastructure.operators.add(*operators)
+
+    try:
+        write_certainly(write, is_written=lambda: _is_registered(infrastructure))
+    except IntegrityError as error:
+        known = Infrastructure.objects.filter(name_key=infrastructure.name.lower()).first() or infrastructure
+        raise Conflict(f"There is already an infrastructure named {known.name}.") from error
+
+
+def _is_registered(infrastructure: Infrastructure) -> bool:
+    """Say whether the row is there that *infrastructure* was to become: its key was given to it alone."""
+    known = Infrastructure.objects.select_for_update().filter(pk=infrastructure.pk, name=infrastructure.name)
+    return known.exists()
+
+
+def _require_same(known: Infrastructure, values: Mapping[str, Any], operators: Collection[Any]) -> None:
+    """Raise `Conflict` that names the members in which a cloud is not as *values* say."""
+    members = {**values, "password": values.get("password", "")}
+    differing = [member for member, value in members.items() if _known_value(known, member) != value]
+    if differing:
+        raise Conflict(f"{known} is already registered with another {', '.join(differing)}.")
+    if missing := set(operators) - set(known.operators.all()):
+        names = ", ".join(sorted(str(operator) for operator in missing))
+        raise Conflict(f"{known} is already registered without the operator {names}.")
+
+
+def _known_value(known: Infrastructure, member: str) -> Any:
+    if member != "password":
+        return getattr(known, member)
+    try:
+        return known.get_password()
+    except Undecryptable:
+        return None
+
+
+def unregister_infrastructure(*, infrastructure: Infrastructure) -> None:
+    """Forget a cloud and our credentials for it. The cloud is not contacted.
+
+    What is written down of deletions goes with it: nothing is wanted of those any more.
+
+    Raises:
+        Conflict: a flavor of the catalogue is installed there, or one is being replaced or watched.
+
+    Cost: some eight queries, in one transaction.
+    """
+    key = infrastructure.pk
+
+    def write() -> None:
+        Infrastructure.objects.select_for_update().filter(pk=key).first()  # no run over it comes in between
+        Replacement.objects.wanting_nothing().filter(infrastructure=key).delete()
+        Infrastructure.objects.filter(pk=key).delete()
+
+    try:
+        write_certainly(write, is_written=lambda: not _is_registered(infrastructure))
+    except (ProtectedError, IntegrityError) as error:  # the latter when the flavor comes this very moment
+        raise Conflict(f"{infrastructure} cannot go: {_why_it_stays(key)}") from error
+    forget_session(infrastructure.name)
+
+
+def _why_it_stays(key: int) -> str:
+    """Return what of its flavors keeps a cloud registered, as a sentence. Cost: one query."""
+    watched = Replacement.objects.filter(infrastructure=key, is_met=True, unsure_until__isnull=False)
+    until = watched.aggregate(last=Max("unsure_until"))["last"]
+    if until is None:
+        return "a flavor of the catalogue is installed there, or is being replaced."
+    return (
+        "a flavor of the catalogue is installed there, or is being replaced, "
+        f"or is watched until {until:%Y-%m-%d %H:%M} UTC since the answer to a change of it was lost."
+    )
+
+
+def rotate_encryption_keys() -> int:
+    """Encrypt every stored password anew by the first of FIELD_ENCRYPTION_KEYS; return how many there are.
+
+    Raises:
+        Undecryptable: one of them can be read with none of the keys. Nothing is changed then.
+
+    Cost: one query, and one per password, in one transaction.
+    """
+    with transaction.atomic():
+        infrastructures = list(Infrastructure.objects.with_credentials().select_for_update())
+        for infrastructure in infrastructures:
+            infrastructure.encrypted_password = rotate(infrastructure.encrypted_password)
+            infrastructure.save(update_fields=["encrypted_password"])
+    return len(infrastructures)
+
+
+def _require_right_to_register(registrant: Any, name: str) -> None:
+    owned_nodes = getattr(registrant, "owned_nodes", None)
+    if not registrant.has_perm(REGISTER) or (owned_nodes is not None and name not in owned_nodes):
+        raise PermissionDenied(f"You may not register the node {name}.")

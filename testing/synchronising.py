@@ -1,0 +1,111 @@
+"""A scripted federation for tests of the synchronisation's API: its people, its clouds, and runs."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from flavors.models import Flavor, SyncNode, SyncOutcome, SyncRun
+from identity.models import User
+from identity.roles import Role
+from infrastructures.models import Infrastructure
+from testing.accounts import make_answer, make_organization, make_role
+from testing.federation import PROMOTE, REGISTER, by_account
+from testing.flavors import document_of, make_flavor
+from testing.wire import Answer, Api
+
+STATUS = "/v1/sync/status"
+RUNS = "/v1/sync/runs"
+NODES = ("Mordor", "Rohan", "Spain2")
+
+
+@dataclass(frozen=True)
+class Callers:
+    """The API, for each who may or may not synchronise; `mordor` and `spain2` operate these nodes, `landless` none."""
+
+    nobody: Api
+    basic: Api
+    manager: Api
+    mordor: Api
+    spain2: Api
+    landless: Api
+
+
+_IDM_USERS: Mapping[str, dict[str, Any]] = {
+    "basic": {},
+    "manager": {"roles": [make_role(Role.INFRASTRUCTURE_MANAGER)]},
+    "mordor": {"organizations": [make_organization("Mordor FIDASH", Role.INFRASTRUCTURE_OWNER)]},
+    "spain2": {"organizations": [make_organization("Spain2", Role.INFRASTRUCTURE_OWNER)]},
+    "landless": {"organizations": [make_organization("Shire", Role.INFRASTRUCTURE_OWNER)]},
+}
+_PERMISSIONS = {"basic": (), "manager": (PROMOTE,), "mordor": (), "spain2": (REGISTER,), "landless": (REGISTER,)}
+
+
+def judge(request: Any, context: Any) -> str:
+    """Answer about a token as Keyrock does."""
+    (token,) = request.qs["access_token"]
+    return json.dumps(make_answer(username=token, **_IDM_USERS[token]))
+
+
+def with_tokens(api: Api) -> Callers:
+    """Return users of the IdM."""
+    return Callers(nobody=api, **{who: api.having({"X-Auth-Token": who}) for who in _IDM_USERS})
+
+
+def with_accounts(api: Api) -> Callers:
+    """Return local accounts that may do the same."""
+    callers = Callers(nobody=api, **{who: api.having(by_account(who, *may)) for who, may in _PERMISSIONS.items()})
+    for who, node in (("mordor", "Mordor"), ("spain2", "Spain2")):
+        Infrastructure.objects.get(name=node).operators.add(User.objects.get(username=who))
+    return callers
+
+
+def start(api: Api, **members: object) -> Answer:
+    """Send a POST of a run."""
+    return api.send("POST", RUNS, api.wire.write({"run": members}))
+
+
+def promote(flavorid: str, **overrides: Any) -> Flavor:
+    """Return a stored promoted flavor that is called like its id."""
+    return make_flavor(flavorid=flavorid, name=flavorid, **overrides)
+
+
+def in_nova(id: str, **overrides: Any) -> dict[str, Any]:
+    """Return what `promote(id)` is like in a Nova that has it."""
+    return document_of(Flavor(flavorid=id, name=id, vcpus=1, ram=2, disk=10), **overrides)
+
+
+def make_run(*nodes: str, **overrides: Any) -> SyncRun:
+    """Return a stored run over these nodes, which it has not begun with."""
+    run = SyncRun.objects.create(**{"requested_by": "sauron", "repairs": True, **overrides})
+    for name in nodes:
+        SyncNode.objects.create(run=run, infrastructure=Infrastructure.objects.filter(name=name).first(), name=name)
+    return run
+
+
+def compared(run: SyncRun, node: str, *outcomes: SyncOutcome, ended: bool = False) -> None:
+    """Have a run found this in a node; *ended*: and have done with it."""
+    part = run.nodes.get(name=node)
+    part.started_at = part.compared_at = timezone.now()
+    part.state = SyncNode.State.RUNNING
+    if ended:
+        part.state, part.finished_at = SyncNode.State.DONE, timezone.now()
+    part.save()
+    for outcome in outcomes:
+        outcome.node = part
+        outcome.save()
+
+
+def an_outcome(id: str, **overrides: Any) -> SyncOutcome:
+    """Return what a run found of `promote(id)` and did about it, not stored: by default it was there."""
+    return SyncOutcome(
+        **{
+            "flavorid": id,
+            "name": id,
+            "state": SyncOutcome.State.IN_SYNC,
+            "action": SyncOutcome.Action.NOTHING,
+            **overrides,
+        }
+    )
