@@ -14,12 +14,12 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from compute.wire.bodies import name_and_id_of
-from flavors.sightings import record_change
-from infrastructures import changes
+from flavors.catalogue.sightings import record_change
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.nova import READING, Nova
 from infrastructures.openstack.records import Carried
-from infrastructures.replacements import settle_replacements
+from infrastructures.replacements import changes
+from infrastructures.replacements.replacing import settle_replacements
 
 # What a client says that Nova is to hear; of the answer, what it is to hear of Nova.
 REQUEST_HEADERS = ("Content-Type", "OpenStack-API-Version", "X-OpenStack-Nova-API-Version")

@@ -12,9 +12,9 @@ from compute.wire.errors import PolicyForbids
 from compute.wire.links import root_of
 from compute.wire.microversions import HEADER, OLD_HEADER
 from compute.wire.views import ComputeView
+from infrastructures.clouds import open_nova, region_of
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.nova import CallersNova, Nova
-from infrastructures.services import open_nova, region_of
 
 RULE = "flavor_sync:node"
 # Of what Nova says besides the body

@@ -8,13 +8,13 @@ from django.test import Client
 
 from compute.tests.client import ROOT, Nova, a_user, basic
 from flavors.models import Flavor, Installation, Sighting
-from flavors.tests.factories import make_flavor
 from identity.models import User
-from identity.tests.factories import make_account
-from infrastructures.changes import alone_with
 from infrastructures.models import Infrastructure
-from infrastructures.tests.cloud import Federation, RegisteredCloud, flavor_document
-from infrastructures.tests.factories import make_registered
+from infrastructures.replacements.changes import alone_with
+from testing.accounts import make_account
+from testing.cloud import Federation, RegisteredCloud, flavor_document
+from testing.flavors import make_flavor
+from testing.infrastructures import make_registered
 
 FACE = "/compute/nodes/Spain2/v2.1"
 

@@ -10,10 +10,10 @@ from pytest_django import Settings
 from compute.tests.client import Answer, Nova
 from flavors.models import Removal, WrittenFlavor
 from flavors.tests.conftest import _own_signals
-from flavors.tests.federation import CLOUDS, SEEDED, in_nova, make_node
-from flavors.tests.fixtures import _lab_settings, lab
 from infrastructures.openstack.keystone import forget_session
 from lab import Lab
+from testing.federation import CLOUDS, SEEDED, in_nova, make_node
+from testing.fixtures import _lab_settings, lab
 
 __all__ = ["_lab_settings", "_own_signals", "lab"]
 

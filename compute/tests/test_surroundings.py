@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from compute.tests.client import Nova
 from flavors.models import Flavor, Sighting, SyncNode, SyncRun
-from flavors.tests.factories import make_flavor, make_infrastructure
+from testing.flavors import make_flavor, make_infrastructure
 
 
 @pytest.mark.parametrize("path", ["/servers", "/servers/detail"])
