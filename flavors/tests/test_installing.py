@@ -186,6 +186,25 @@ def test_where_it_fails_what_was_seen_is_told(
     assert flavor.nodes == known
 
 
+@pytest.mark.parametrize(
+    ("has", "state", "nodes"),
+    [({}, "other_id", ["Spain2"]), ({"ram": 7}, "name_taken", []), ({"name": "M1.CUSTOM"}, "name_taken", [])],
+)
+def test_what_has_its_name_there_is_seen_as_a_comparison_sees_it(
+    flavor: Flavor, spain2: RegisteredCloud, has: dict[str, object], state: str, nodes: list[str]
+) -> None:
+    install_flavor(flavor=flavor, infrastructures=in_spain2())
+    spain2.flavors = {"theirs": document_of(flavor, id="theirs", **has)}
+    spain2.failing["POST /flavors"] = 409  # as Nova on MySQL, for which names that differ in case are one
+    for look in (
+        lambda: install_flavor(flavor=flavor, infrastructures=in_spain2()),
+        lambda: compare_nodes(infrastructures=in_spain2(), flavors=[flavor]),
+    ):
+        look()
+        seen = Sighting.objects.get(flavor=flavor)
+        assert (seen.state, bool(seen.differences), flavor.nodes) == (state, bool(has), nodes)
+
+
 def test_a_name_that_is_taken_there_is_told(flavor: Flavor, spain2: RegisteredCloud) -> None:
     spain2.flavors["else"] = document_of(flavor, id="else", ram=7)
     assert shell("install_flavor", "42", "--node", "Spain2").status == 1
