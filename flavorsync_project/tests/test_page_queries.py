@@ -64,7 +64,7 @@ OF_ROWS = {
     "flavors_flavor_coverage": 9,
     "flavors_flavor_cell": 9,
     "flavors_flavor_compare": 3,
-    "two nodes": 12,
+    "two nodes": 13,
     "flavors_syncrun_changelist": 7,
     "flavors_syncrun_history": 5,
     "flavors_syncrun_change": 6,
@@ -88,7 +88,7 @@ OF_NONE = {
     "infrastructures_infrastructure: check_connections": 10,
     "infrastructures_replacement_change": 4,
     "flavors_flavor_add": 2,
-    "a draft: delete": 7,
+    "a draft: delete": 8,
     "two nodes: install": 6,
 }
 BOUNDS = OF_ROWS | OF_NONE
