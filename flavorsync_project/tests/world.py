@@ -18,12 +18,13 @@ from django.db import transaction
 from django.utils import timezone
 from pytest_django import Settings
 
-from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
+from flavors.models import Flavor, Installation
 from flavors.permissions import PROMOTE
 from identity.models import User
 from identity.roles import Role
 from infrastructures.models import Infrastructure
 from infrastructures.registration import REGISTER
+from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from testing.accounts import (
     APP_ID,
     KEYROCK_URL,

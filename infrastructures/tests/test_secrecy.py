@@ -279,7 +279,7 @@ COMMANDS: dict[str, list[list[str]]] = {
 }
 LOOKED_AT_ELSEWHERE = {
     "prepare",  # makes the database, before there is any password
-    # These use database connections of their own: flavors/tests/test_synchronisation_secrecy.py
+    # These use database connections of their own: synchronisation/tests/test_synchronisation_secrecy.py
     "run_scheduler",
     "run_worker",
     "sync_flavors",
@@ -287,7 +287,7 @@ LOOKED_AT_ELSEWHERE = {
 
 
 def commands_of_ours() -> set[str]:
-    ours = {"flavorsync_project", "identity", "infrastructures", "flavors", "regions"}
+    ours = {"flavorsync_project", "identity", "infrastructures", "flavors", "synchronisation", "regions"}
     return {name for name, app in get_commands().items() if app in ours}
 
 
