@@ -23,6 +23,8 @@ api: list[URLPattern | URLResolver] = [
     re_path(r"^docs/?$", SpectacularSwaggerSplitView.as_view(), name="docs"),
 ]
 
+index = IndexView.as_view(collections=("flavors", "promotedflavors", "infrastructures", "regions", "sync/runs"))
+
 urlpatterns = [
     path("", pages.catalogue, name="catalogue"),
     # Where the runs' pages were in the release before
@@ -32,8 +34,8 @@ urlpatterns = [
     path("health/live", monitoring.live, name="live"),
     path("health/ready", monitoring.ready, name="ready"),
     path("metrics", monitoring.metrics, name="metrics"),
-    re_path(r"^v1/?$", IndexView.as_view(), name="index"),
-    re_path(r"^api/v1/?$", IndexView.as_view()),
+    re_path(r"^v1/?$", index, name="index"),
+    re_path(r"^api/v1/?$", index),
     path("api/v1/", include(api)),
     path("v1/", include(api)),
 ]

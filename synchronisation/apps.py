@@ -14,7 +14,7 @@ class SynchronisationConfig(AppConfig):
     name = "synchronisation"
 
     def ready(self) -> None:
-        """Have what the release before has put into the queue be found and carried out."""
-        from synchronisation import tasks  # noqa: PLC0415 — it needs the models
+        """Register the documents; have what the release before has put into the queue be found and carried out."""
+        from synchronisation import tasks, vocabulary  # noqa: F401, PLC0415 — they need the models
 
         sys.modules.setdefault(TASKS_WERE_IN, tasks)

@@ -278,6 +278,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "unregister_infrastructure": [["Mordor"], ["x"]],
 }
 LOOKED_AT_ELSEWHERE = {
+    "check_identity",  # is given a token of somebody's, and asks no cloud
     "prepare",  # makes the database, before there is any password
     # These use database connections of their own: synchronisation/tests/test_synchronisation_secrecy.py
     "run_scheduler",
