@@ -25,9 +25,10 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
-from flavors.models import Flavor, Sighting, SyncNode, SyncOutcome, SyncRun  # noqa: E402
+from flavors.models import Flavor, Sighting  # noqa: E402
 from identity.models import User  # noqa: E402
 from infrastructures.models import Infrastructure  # noqa: E402
+from synchronisation.models import SyncNode, SyncOutcome, SyncRun  # noqa: E402
 
 State, Action = SyncOutcome.State, SyncOutcome.Action
 # What a node has of its flavors: most are as they should be, and in each node others are not.

@@ -9,8 +9,8 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flavorsync_project.settings")
 django.setup(set_prefix=False)
 
-from flavors.synchronisation import carry_out, create_run  # noqa: E402
 from infrastructures.models import Infrastructure  # noqa: E402
+from synchronisation.running import carry_out, create_run  # noqa: E402
 
 
 def main() -> None:

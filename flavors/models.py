@@ -3,7 +3,6 @@
 import json
 import uuid
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Self
 
@@ -12,7 +11,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from flavors.querysets import FlavorQuerySet, SyncNodeQuerySet, SyncRunQuerySet
+from flavors.querysets import FlavorQuerySet
 from flavors.validators import validate_extra_specs, validate_flavorid, validate_name, validate_rxtx_factor
 from flavorsync_project.api.serializers import MAX_INTEGER
 from infrastructures.models import Infrastructure
@@ -203,140 +202,13 @@ class CatalogueRevision(models.Model):
         return self.value
 
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How much of a run is done; a flavor counts once for each node."""
+class Sighting(models.Model):
+    """What was last seen of a flavor of the catalogue in a node: one row for each two, written when it changes.
 
-    nodes: int
-    nodes_done: int
-    flavors: int
-    flavors_done: int
-
-
-class SyncRun(models.Model):
-    """One comparison of the catalogue with what nodes have and, when it `repairs`, the repair.
-
-    Without `flavorids` it is about every promoted flavor. `replaces` lets it replace flavors whose
-    numbers differ, `exact` takes extra specs away that the catalogue does not name.
-    """
-
-    class State(models.TextChoices):
-        """How far it has come, and what the nodes are like in the end; PARTLY_DONE is when not all of it failed."""
-
-        WAITING = "waiting", "waiting"
-        RUNNING = "running", "running"
-        IN_SYNC = "in_sync", "in sync"
-        DRIFT = "drift", "drift found"
-        PARTLY_DONE = "partly_done", "partly done"
-        FAILED = "failed", "failed"
-
-    requested_by = models.CharField(max_length=255, blank=True)
-    repairs = models.BooleanField(default=False)
-    replaces = models.BooleanField(default=False)
-    exact = models.BooleanField(default=False)
-    flavorids = models.JSONField("flavor ids", default=list, blank=True)
-    # The fingerprints of what was shown before it was started, beside which it changes nothing; null: nobody was asked
-    confirmed = models.JSONField(null=True, blank=True, editable=False)
-    periodic = models.BooleanField(default=False)
-    state = models.CharField(max_length=11, choices=State.choices, default=State.WAITING)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    task_id = models.CharField(max_length=64, blank=True, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-
-    objects = SyncRunQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-created_at", "-pk"]
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(state__in=["waiting", "running"], finished_at=None)
-                | ~models.Q(state__in=["waiting", "running"]) & models.Q(finished_at__isnull=False),
-                name="syncrun_finished_when_ended",
-                violation_error_message="A run has an end when it is neither waiting nor running.",
-            ),
-        ]
-        indexes = [models.Index(fields=["state", "created_at"], name="syncrun_by_state")]
-        verbose_name = "synchronisation run"
-
-    def __str__(self) -> str:
-        return f"Run {self.pk} of {self.created_at:%Y-%m-%d %H:%M} UTC"
-
-    @property
-    def progress(self) -> Progress:
-        """Return how much is done in its nodes, or in those that `in_full()` has fetched.
-
-        Until a node is compared, its flavors are those that are promoted now. One query while there
-        is such a node; without `in_full()` one more, and one for each node.
-        """
-        nodes = list(self.nodes.all())
-        found = [(node, list(node.outcomes.all())) for node in nodes]
-        expected = sum(1 for node, outcomes in found if not (outcomes or node.compared_at or node.finished_at))
-        if expected:
-            expected *= len(self.flavorids) or Flavor.objects.promoted().count()
-        return Progress(
-            nodes=len(nodes),
-            nodes_done=sum(1 for node in nodes if node.finished_at),
-            flavors=expected + sum(len(outcomes) for _, outcomes in found),
-            flavors_done=sum(
-                1
-                for node, outcomes in found
-                for outcome in outcomes
-                if node.finished_at or not (self.repairs and outcome.result == SyncOutcome.Result.PLANNED)
-            ),
-        )
-
-
-class SyncNode(models.Model):
-    """A node's part of a synchronisation run; it outlives the node's registration."""
-
-    class State(models.TextChoices):
-        """How far the run has come in this node; FAILED when the node could not be compared."""
-
-        WAITING = "waiting", "waiting"
-        RUNNING = "running", "running"
-        DONE = "done", "done"
-        FAILED = "failed", "failed"
-
-    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="nodes")
-    infrastructure = models.ForeignKey(
-        Infrastructure, on_delete=models.SET_NULL, null=True, related_name="synchronisations"
-    )
-    name = models.CharField(max_length=255)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
-    error = models.TextField(blank=True)
-    # Whether it could not be asked at all; the old version's INSERT does not name it
-    unreachable = models.BooleanField(default=False, db_default=False)
-    started_at = models.DateTimeField(null=True, blank=True)
-    compared_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-
-    objects = SyncNodeQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["name", "pk"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["run", "name"],
-                name="syncnode_once_per_run",
-                violation_error_message="The node is in this run already.",
-            ),
-        ]
-        indexes = [models.Index(fields=["infrastructure", "compared_at"], name="syncnode_by_age")]
-        verbose_name = "node of a synchronisation run"
-        verbose_name_plural = "nodes of synchronisation runs"
-
-    def __str__(self) -> str:
-        return f"{self.name} in run {self.run_id}"
-
-
-class SyncOutcome(models.Model):
-    """What a run found of one flavor in one node, what it planned, and what came of it.
-
-    `differences` is a list of objects with the keys `member` (a member of `NovaFlavor`; an extra
-    spec is `extra_specs.KEY`), `node` and `catalogue`; null where that one has no such extra spec.
-    `servers` is how many servers in the node use the flavor, counted before it is replaced.
+    All that tells what a node has is told by it; `flavors.catalogue.sightings` writes it, with the `Installation`.
+    `flavorid` is the id there by which the catalogue knows the flavor, also while it is missing; "" when it does
+    not. `differences` are as in a `SyncOutcome`, and `digest` is of the catalogue's flavor as it was then: what was
+    seen of another one holds no longer. A comparison that finds nothing new leaves `seen_at` as it is.
     """
 
     class State(models.TextChoices):
@@ -349,63 +221,9 @@ class SyncOutcome(models.Model):
         NAME_TAKEN = "name_taken", "name taken"
         UNREACHABLE = "unreachable", "unreachable"
 
-    class Action(models.TextChoices):
-        """What brings the node in sync; CANNOT when only a person can."""
-
-        NOTHING = "nothing", "nothing"
-        CREATE = "create", "create"
-        UPDATE = "update", "update in place"
-        REPLACE = "replace", "replace"
-        ADOPT = "adopt", "adopt"
-        CANNOT = "cannot", "cannot"
-
-    class Result(models.TextChoices):
-        """What came of the action."""
-
-        NONE = "", "nothing to do"
-        PLANNED = "planned", "planned"
-        DONE = "done", "done"
-        FAILED = "failed", "failed"
-
-    node = models.ForeignKey(SyncNode, on_delete=models.CASCADE, related_name="outcomes")
-    flavorid = models.CharField("flavor id", max_length=255)
-    name = models.CharField(max_length=255)
-    state = models.CharField(max_length=11, choices=State.choices)
-    differences = models.JSONField(default=list, blank=True)
-    action = models.CharField(max_length=7, choices=Action.choices)
-    reason = models.TextField(blank=True)
-    servers = models.PositiveIntegerField(null=True, blank=True)
-    result = models.CharField(max_length=7, choices=Result.choices, default=Result.NONE, blank=True)
-    seconds = models.FloatField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["name", "flavorid", "pk"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["node", "flavorid"],
-                name="syncoutcome_once_per_node",
-                violation_error_message="The flavor has an outcome in this node already.",
-            ),
-        ]
-        verbose_name = "outcome of a synchronisation run"
-        verbose_name_plural = "outcomes of synchronisation runs"
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.get_state_display()}"
-
-
-class Sighting(models.Model):
-    """What was last seen of a flavor of the catalogue in a node: one row for each two, written when it changes.
-
-    All that tells what a node has is told by it; `flavors.catalogue.sightings` writes it, with the `Installation`.
-    `flavorid` is the id there by which the catalogue knows the flavor, also while it is missing; "" when it does
-    not. `differences` are as in a `SyncOutcome`, and `digest` is of the catalogue's flavor as it was then: what was
-    seen of another one holds no longer. A comparison that finds nothing new leaves `seen_at` as it is.
-    """
-
     flavor = models.ForeignKey(Flavor, on_delete=models.CASCADE, related_name="sightings")
     infrastructure = models.ForeignKey(Infrastructure, on_delete=models.CASCADE, related_name="sightings")
-    state = models.CharField(max_length=11, choices=SyncOutcome.State.choices)
+    state = models.CharField(max_length=11, choices=State.choices)
     differences = models.JSONField(default=list, blank=True)
     digest = models.CharField(max_length=32, blank=True)
     flavorid = models.CharField("id there", max_length=255, blank=True)
@@ -453,61 +271,6 @@ class DroppedSpec(models.Model):
 
     def __str__(self) -> str:
         return f"{self.flavor}: {self.key}={self.value}"
-
-
-class WrittenFlavor(models.Model):
-    """A flavor that was written and is to be brought to the nodes; `flavorid` may be that of a deleted one.
-
-    Once a `run` was started over it, it stays until that has ended well; a write since then has taken the run away.
-    """
-
-    flavorid = models.CharField("id", max_length=255)
-    written_by = models.CharField(max_length=255, blank=True)
-    written_at = models.DateTimeField()
-    run = models.ForeignKey(SyncRun, on_delete=models.SET_NULL, null=True, blank=True, related_name="written_flavors")
-    attempts = models.PositiveSmallIntegerField(default=0)
-
-    class Meta:
-        ordering = ["written_at", "pk"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["flavorid"],
-                name="writtenflavor_once",
-                violation_error_message="It is known already that this flavor was written.",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.flavorid
-
-
-class Removal(models.Model):
-    """A flavor that was deleted from the catalogue and is to go from a node, where a synchronisation has made it.
-
-    `was` is the flavor as the node had it from us (`NovaFlavor.as_json`), and `dropped` the extra specs besides that
-    it may still have from before. `reason` is why it is there yet.
-    """
-
-    infrastructure = models.ForeignKey(Infrastructure, on_delete=models.CASCADE, related_name="removals")
-    flavorid = models.CharField("id there", max_length=255)
-    was = models.JSONField()
-    dropped = models.JSONField(default=list, blank=True)
-    requested_by = models.CharField(max_length=255, blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
-    reason = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ["created_at", "pk"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["infrastructure", "flavorid"],
-                name="removal_once_per_node",
-                violation_error_message="The flavor is to go from this node already.",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.flavorid} from {self.infrastructure}"
 
 
 class Grant(models.Model):

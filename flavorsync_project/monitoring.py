@@ -23,9 +23,9 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from flavors.metrics import StateCollector
 from flavorsync_project.models import Heartbeat
 from flavorsync_project.telemetry.figures import FOLDER, forget_the_dead
+from synchronisation.metrics import StateCollector
 
 logger = logging.getLogger(__name__)
 

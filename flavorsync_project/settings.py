@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "identity",
     "infrastructures",
     "flavors",
+    "synchronisation",
     "regions",
     "compute",
 ]
@@ -314,9 +315,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
-        "RunState": "flavors.models.SyncRun.State",
-        "NodeState": "flavors.models.SyncNode.State",
-        "OutcomeState": "flavors.models.SyncOutcome.State",
+        "RunState": "synchronisation.models.SyncRun.State",
+        "NodeState": "synchronisation.models.SyncNode.State",
+        "OutcomeState": "synchronisation.models.SyncOutcome.State",
     },
     "PREPROCESSING_HOOKS": ["flavorsync_project.api.openapi.canonical_paths"],
     "POSTPROCESSING_HOOKS": [

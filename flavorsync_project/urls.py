@@ -6,6 +6,7 @@ The face for OpenStack clients is under /compute, unless COMPUTE_API says no.
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from compute.views import VersionsView
@@ -16,19 +17,25 @@ from flavorsync_project.api.views import DescriptionView, IndexView
 api: list[URLPattern | URLResolver] = [
     path("", include("infrastructures.urls")),
     path("", include("flavors.urls")),
+    path("", include("synchronisation.urls")),
     path("", include("regions.urls")),
     re_path(r"^schema/?$", DescriptionView.as_view(), name="schema"),
     re_path(r"^docs/?$", SpectacularSwaggerSplitView.as_view(), name="docs"),
 ]
 
+index = IndexView.as_view(collections=("flavors", "promotedflavors", "infrastructures", "regions", "sync/runs"))
+
 urlpatterns = [
     path("", pages.catalogue, name="catalogue"),
+    # Where the runs' pages were in the release before
+    path("admin/flavors/syncrun/<path:rest>", RedirectView.as_view(url="/admin/synchronisation/syncrun/%(rest)s")),
+    path("admin/flavors/syncrun/", RedirectView.as_view(pattern_name="admin:synchronisation_syncrun_changelist")),
     path("admin/", admin.site.urls),
     path("health/live", monitoring.live, name="live"),
     path("health/ready", monitoring.ready, name="ready"),
     path("metrics", monitoring.metrics, name="metrics"),
-    re_path(r"^v1/?$", IndexView.as_view(), name="index"),
-    re_path(r"^api/v1/?$", IndexView.as_view()),
+    re_path(r"^v1/?$", index, name="index"),
+    re_path(r"^api/v1/?$", index),
     path("api/v1/", include(api)),
     path("v1/", include(api)),
 ]

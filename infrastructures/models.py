@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import RegexValidator
@@ -188,6 +189,10 @@ class Replacement(models.Model):
     flavorid = models.CharField("flavor id", max_length=255)
     old = models.JSONField(null=True, blank=True)
     new = models.JSONField(null=True, blank=True)
+    # Null is none: the code of before, which may still run while this is migrated, knows nothing of it.
+    earlier = models.JSONField(
+        null=True, blank=True, help_text="Flavors that were wanted before, and may still be made by a late request."
+    )
     goal = models.CharField(max_length=3, choices=Goal.choices, default=Goal.NEW)
     unsure_until = models.DateTimeField(
         "watched until",
@@ -242,6 +247,17 @@ class Replacement(models.Model):
         return None if stored is None else NovaFlavor.from_json(stored)
 
     @property
+    def others(self) -> list[NovaFlavor]:
+        """Return all that Nova may have and shall not: `other`, and what requests of earlier changes may still make."""
+        other = self.other
+        return [*([other] if other else []), *map(NovaFlavor.from_json, self.earlier or ())]
+
+    @property
+    def versions(self) -> list[dict[str, Any]]:
+        """Return all flavors that are written down here, as they are stored."""
+        return [stored for stored in (self.new, self.old, *(self.earlier or ())) if stored]
+
+    @property
     def is_half_way(self) -> bool:
         """Say whether Nova may have something else than what is wanted, or nothing."""
         return self.goal != self.Goal.NONE and not self.is_met
@@ -272,4 +288,7 @@ class Replacement(models.Model):
 
     def want(self, flavor: NovaFlavor) -> None:
         """Put another flavor in the place of the one that is wanted. Saving is the caller's."""
+        wanted = self.wanted
+        if wanted and wanted.row != flavor.row:
+            self.earlier = [wanted.as_json(), *(self.earlier or ())]
         setattr(self, "new" if self.goal == self.Goal.NEW else "old", flavor.as_json())

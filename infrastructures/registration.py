@@ -171,7 +171,7 @@ def unregister_infrastructure(*, infrastructure: Infrastructure) -> None:
     Raises:
         Conflict: a flavor of the catalogue is installed there, or one is being replaced or watched.
 
-    Cost: some eight queries, in one transaction.
+    Cost: some nine queries, in one transaction.
     """
     key = infrastructure.pk
 

@@ -184,6 +184,9 @@ class Lab:
             "KEYROCK_URL": self.idm_url,
             "KEYROCK_APP_IDS": seed.IDM_APPLICATION,
             "KEYSTONE_URL": self.keystone_url,
+            "KEYSTONE_IDENTITY": "true",
+            "KEYSTONE_MANAGERS": seed.KEYSTONE_MANAGERS,
+            "KEYSTONE_OPERATORS": seed.KEYSTONE_OPERATORS,
             "MORDOR_KEYSTONE_URL": self.mordor_keystone_url,
             "INFRASTRUCTURE_URL_ALLOWLIST": "*,127.0.0.1",  # this machine, where no cloud may be otherwise
             **{f"IDM_TOKEN_{_variable(name)}": seed.idm_token(name) for name in idm_tokens},
@@ -200,7 +203,7 @@ class Lab:
             LabError: there is no such user, or Keystone refused.
         """
         known = _user(user)
-        return self._keystone(known.keystone).token(user, project=known.project)
+        return self._keystone(known.keystone).token(user, project=known.project, project_domain=known.project_domain)
 
     def unscoped_token(self, user: str) -> str:
         """Issue a token for a seeded user that is scoped to nothing.

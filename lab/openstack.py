@@ -20,7 +20,7 @@ class Keystone:
 
     url: str
 
-    def token(self, user: str, *, project: str | None) -> str:
+    def token(self, user: str, *, project: str | None, project_domain: str = seed.DEFAULT_DOMAIN) -> str:
         """Issue a token: scoped to a project, or to nothing when that is `None`.
 
         Raises:
@@ -28,7 +28,7 @@ class Keystone:
         """
         scope: object = "unscoped"
         if project:
-            scope = {"project": {"name": project, "domain": _DEFAULT_DOMAIN}}
+            scope = {"project": {"name": project, "domain": {"name": project_domain}}}
         login = {"name": user, "domain": _DEFAULT_DOMAIN, "password": seed.PASSWORD}
         identity = {"methods": ["password"], "password": {"user": login}}
         body = {"auth": {"identity": identity, "scope": scope}}
@@ -153,15 +153,16 @@ def _seed_catalogue(administrator: KeystoneAdministrator, compute_urls: Mapping[
 
 
 def _seed_users(administrator: KeystoneAdministrator, keystone: seed.Identity) -> None:
-    roles = {role["name"]: role["id"] for role in administrator.list("role")}
     nova = seed.User("nova", "service", "admin", keystone)
     for user in (nova, *(user for user in seed.USERS if user.keystone == keystone)):
-        project = administrator.ensure("project", {"name": user.project, "domain_id": "default"})
+        role = administrator.ensure("role", {"name": user.role})
+        domain = administrator.ensure("domain", {"name": user.project_domain})
+        project = administrator.ensure("project", {"name": user.project, "domain_id": domain})
         more = {"default_project_id": project} if user.has_default_project else {}
         identifier = administrator.ensure(
             "user", {"name": user.name, "domain_id": "default"}, password=seed.PASSWORD, **more
         )
-        administrator.grant(roles[user.role], user=identifier, project=project)
+        administrator.grant(role, user=identifier, project=project)
 
 
 def seed_flavors(nova: Nova, wanted: tuple[seed.Flavor, ...], projects: Mapping[str, str]) -> None:

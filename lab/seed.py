@@ -23,15 +23,28 @@ REGION_WITHOUT_COMPUTE: Final = "Moria"
 """A region that the central Keystone knows, with no compute endpoint."""
 
 
+DEFAULT_DOMAIN: Final = "Default"
+NODES_DOMAIN: Final = "nodes"
+"""The domain of the central Keystone that has a project for each node, named as the node is."""
+
+MANAGER: Final = "flavor_manager"
+OPERATOR: Final = "flavor_operator"
+
+KEYSTONE_MANAGERS: Final = f"{MANAGER}@project:federation/{DEFAULT_DOMAIN}"
+KEYSTONE_OPERATORS: Final = f"{OPERATOR}@project:{{node}}/{NODES_DOMAIN}"
+"""What the federation's roles are in Flavor Sync's settings."""
+
+
 @dataclass(frozen=True)
 class User:
-    """A user with one role in one project of one Keystone."""
+    """A user, of the domain Default, with one role in one project of one Keystone."""
 
     name: str
     project: str
-    role: Literal["admin", "member"]
+    role: Literal["admin", "member", "flavor_manager", "flavor_operator"]
     keystone: Identity = "keystone"
     has_default_project: bool = True
+    project_domain: str = DEFAULT_DOMAIN
 
 
 USERS: Final = (
@@ -42,6 +55,13 @@ USERS: Final = (
     User("unscoped-admin", "spain2", "admin", has_default_project=False),
     User("mordor-admin", "mordor", "admin", "mordor-keystone"),
     User("mordor-member", "mordor", "member", "mordor-keystone"),
+    User("flavor-manager", "federation", MANAGER),
+    User("spain2-operator", "Spain2", OPERATOR, project_domain=NODES_DOMAIN),
+    User("mordor-operator", "Mordor", OPERATOR, project_domain=NODES_DOMAIN),
+    # Whoever owns a project can give themselves any role there,
+    User("self-made-manager", "lannion2", MANAGER),
+    # and whoever has a Keystone can give what they like the names of others'.
+    User("mordor-manager", "federation", MANAGER, "mordor-keystone"),
 )
 
 

@@ -4,6 +4,12 @@ from django.apps import AppConfig
 
 
 class RegionsConfig(AppConfig):
-    """Registers the app under its own name."""
+    """Registers the app, and the other names of its paths."""
 
     name = "regions"
+
+    def ready(self) -> None:
+        """Have the API's description name each operation once."""
+        from flavorsync_project.api import openapi  # noqa: PLC0415 — it needs the apps to be loaded
+
+        openapi.OTHER_NAMES += ["/v1/nodes", "/v1/region/"]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import viewsets
 from rest_framework.exceptions import NotFound, ParseError
 from rest_framework.permissions import IsAuthenticated
@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from flavors.serializers import FLAVOR_DOCUMENT, FlavorSerializer
 from flavorsync_project.api.errors import Unauthorized
-from flavorsync_project.api.openapi import KEYSTONE_TOKEN, WITH_BODY, document, errors, plain_text
+from flavorsync_project.api.openapi import WITH_BODY, document, errors, plain_text
 from flavorsync_project.api.pagination import MarkerPagination
 from flavorsync_project.api.serializers import unwrap, wrapped
 from infrastructures.clouds import region_of
@@ -24,6 +24,14 @@ from regions.serializers import (
     RegionFlavorCreationSerializer,
     RegionSerializer,
     region_flavor,
+)
+
+KEYSTONE_TOKEN = OpenApiParameter(
+    name="X-Auth-Token-KeyStone",
+    location=OpenApiParameter.HEADER,
+    required=True,
+    type={"type": "string", "minLength": 1, "pattern": "^[^,]+$"},
+    description="A token of the region's Keystone: scoped to a project, or one that can be.",
 )
 
 

@@ -105,6 +105,22 @@ def with_accounts(api: Api) -> People:
     return People(nobody=api, **{who: api.having(by_account(who, *may)) for who, may in permissions.items()})
 
 
+def with_keystone(api: Api, lab: Lab) -> People:
+    """Return users of the lab's central Keystone who may do the same, in a federation without any other IdM."""
+    users = {
+        "basic": "spain2-member",
+        "manager": "flavor-manager",
+        "spain2": "spain2-operator",
+        "mordor": "mordor-operator",
+    }
+    return People(nobody=api, **{who: api.having(by_keystone(lab, user)) for who, user in users.items()})
+
+
+def by_keystone(lab: Lab, user: str) -> dict[str, str]:
+    """Return the header with a token of a user of the lab's, issued now."""
+    return {"X-Auth-Token": lab.token(user)}
+
+
 # Nodes
 
 

@@ -39,6 +39,14 @@ def _lab_settings(lab: Lab, settings: Settings) -> None:
     settings.KEYSTONE_URL = lab.keystone_url
 
 
+def keystone_alone(settings: Settings) -> None:
+    """Have the lab's central Keystone say who is calling, and nobody else."""
+    settings.KEYROCK_URL = ""
+    settings.KEYSTONE_IDENTITY = True
+    settings.KEYSTONE_MANAGERS = [seed.KEYSTONE_MANAGERS]
+    settings.KEYSTONE_OPERATORS = [seed.KEYSTONE_OPERATORS]
+
+
 @pytest.fixture(params=WIRES)
 def wire(request: pytest.FixtureRequest) -> Wire:
     """Each of the two formats in turn."""

@@ -7,10 +7,11 @@ from typing import Any
 
 from django.utils import timezone
 
-from flavors.models import Flavor, SyncNode, SyncOutcome, SyncRun
+from flavors.models import Flavor
 from identity.models import User
 from identity.roles import Role
 from infrastructures.models import Infrastructure
+from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from testing.accounts import make_answer, make_organization, make_role
 from testing.federation import PROMOTE, REGISTER, by_account
 from testing.flavors import document_of, make_flavor

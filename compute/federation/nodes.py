@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from flavors.coverage import coverage
-from flavors.models import SyncOutcome
+from synchronisation.coverage import coverage
+from synchronisation.models import SyncOutcome
 
 State = SyncOutcome.State
 

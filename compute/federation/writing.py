@@ -14,12 +14,12 @@ from rest_framework.exceptions import NotFound, ParseError
 from compute.federation.reading import extra_spec_of
 from flavors.catalogue.dropping import remember_dropped
 from flavors.catalogue.extra_specs import refusals_of
-from flavors.delivery import note_written
 from flavors.models import Flavor, Grant
-from flavors.removing import note_removals
 from flavors.validators import validate_extra_specs
 from flavorsync_project.api.errors import Conflict
 from infrastructures.commits import write_certainly
+from synchronisation.delivery import note_written
+from synchronisation.removing import note_removals
 
 
 def create_flavor(*, values: Mapping[str, Any], written_by: str) -> Flavor:

@@ -8,10 +8,10 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from compute.tests.client import Answer, Nova
-from flavors.models import Removal, WrittenFlavor
-from flavors.tests.conftest import _own_signals
 from infrastructures.openstack.keystone import forget_session
 from lab import Lab
+from synchronisation.models import Removal, WrittenFlavor
+from testing.catalogue import _own_signals
 from testing.federation import CLOUDS, SEEDED, in_nova, make_node
 from testing.fixtures import _lab_settings, lab
 

@@ -4,7 +4,8 @@ import pytest
 from django.utils import timezone
 
 from compute.tests.client import Nova
-from flavors.models import Flavor, Sighting, SyncNode, SyncRun
+from flavors.models import Flavor, Sighting
+from synchronisation.models import SyncNode, SyncRun
 from testing.flavors import make_flavor, make_infrastructure
 
 

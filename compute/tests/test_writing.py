@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from compute.tests.client import Answer, Nova
-from flavors.models import Flavor, WrittenFlavor
+from flavors.models import Flavor
+from synchronisation.models import WrittenFlavor
 from testing.flavors import make_flavor
 
 NUMBERS = {"ram": 512, "vcpus": 1, "disk": 1}

@@ -29,12 +29,14 @@ from lab import Lab, seed
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = (
+    "compute",
     "deploy",
     "flavorsync_project",
     "flavors",
     "identity",
     "infrastructures",
     "regions",
+    "synchronisation",
     "templates",
     "manage.py",
 )

@@ -9,8 +9,8 @@ import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
-from flavors.metrics import StateCollector
 from flavorsync_project.cache import AWAY
+from synchronisation.metrics import StateCollector
 
 DASHBOARD = Path(__file__).resolve().parents[1] / "grafana" / "flavor-sync.json"
 

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from rest_framework.exceptions import APIException
 
-from flavors.admin.plans import confirm_or_repair, is_confirmed, start_and_show
+from flavors.admin.confirming import is_confirmed
 from flavors.admin.staff import at_work, nodes_of
 from flavors.catalogue import services
 from flavors.lifecycle import writing
@@ -49,17 +49,6 @@ class NodesForm(forms.Form):
     def chosen(self) -> list[Infrastructure]:
         """Return the nodes that were chosen."""
         return list(self.cleaned_data["nodes"])
-
-
-class SynchronisationForm(NodesForm):
-    """The nodes to bring in sync, and how far to go."""
-
-    only_compares = forms.BooleanField(required=False, label="Compare only, and change nothing")
-    replaces = forms.BooleanField(
-        required=False,
-        label="Replace flavors whose numbers differ: Nova cannot change them, so they are deleted and made again",
-    )
-    exact = forms.BooleanField(required=False, label="Take extra specs away that the catalogue does not name")
 
 
 class Prospect(NamedTuple):
@@ -121,36 +110,10 @@ def confirm_or_carry_out(
     if is_confirmed(request, digest) and (form is None or form.is_valid()):
         _carry_out(model_admin, request, action, prospects, form).tell(request)
         return HttpResponseRedirect(origin(request)) if origin(request) else None
-    return _confirmation(model_admin, request, action, prospects, form, digest=digest)
+    return confirmation(model_admin, request, action, prospects, form, digest=digest)
 
 
-def confirm_or_synchronise(
-    model_admin: "admin.ModelAdmin[Flavor]", request: HttpRequest, flavors: Iterable[Flavor]
-) -> HttpResponse:
-    """Ask for the nodes, show what will happen there and, when that was confirmed, start a run and show how it goes."""
-    flavors = list(flavors)
-    nodes = nodes_of(request.user)
-    confirmed = "confirmed" in request.POST
-    form = SynchronisationForm(request.POST if confirmed else None, nodes=nodes, initial={"nodes": nodes})
-    promoted = [flavor for flavor in flavors if flavor.promoted]
-    if not (confirmed and form.is_valid() and promoted):
-        prospects = [Prospect(flavor, *_synchronisation(flavor)) for flavor in flavors]
-        return _confirmation(model_admin, request, SYNCHRONISE, prospects, form)
-    if form.cleaned_data["only_compares"]:
-        return start_and_show(model_admin, request, flavors=promoted, infrastructures=form.chosen)
-    return confirm_or_repair(
-        model_admin,
-        request,
-        title="Synchronise flavors",
-        flavors=promoted,
-        nodes=form.chosen,
-        replaces=form.cleaned_data["replaces"],
-        exact=form.cleaned_data["exact"],
-        back=origin(request) or request.get_full_path(),
-    )
-
-
-def _confirmation(
+def confirmation(
     model_admin: "admin.ModelAdmin[Flavor]",
     request: HttpRequest,
     action: Undertaking,
@@ -263,12 +226,6 @@ def _install(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
     return f"installed in {', '.join(added)}" if added else "was in all of these nodes already"
 
 
-def _synchronisation(flavor: Flavor) -> tuple[bool, str]:
-    if not flavor.promoted:
-        return False, "is not promoted: no node needs to have it"
-    return True, "is compared with what each node has, and what is missing or differs is repaired"
-
-
 PUBLISH = FlavorAction(
     name="publish_flavors",
     title="Publish flavors",
@@ -297,11 +254,4 @@ INSTALL = FlavorAction(
     do=_install,
     done="installed",
     takes_nodes=True,
-)
-SYNCHRONISE = Undertaking(
-    name="synchronise_flavors",
-    title="Synchronise flavors",
-    button="Synchronise",
-    explanation="A run in the background: its page shows how it goes on and what it did.",
-    prospect=_synchronisation,
 )

@@ -6,17 +6,16 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Count, F, Func, IntegerField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver, reverse
+from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timezone import localtime
 
 from flavors.admin import actions
-from flavors.admin.compare import ComparisonPages
-from flavors.admin.coverage import LOOKS, CoveragePages
+from flavors.admin.looks import LOOKS
 from flavors.admin.staff import ADD, CHANGE, PROMOTE, may_install
 from flavors.catalogue.extra_specs import refusals_of
-from flavors.coverage import CHANGED, RECORDED, state_now
+from flavors.catalogue.states import CHANGED, RECORDED, state_now
 from flavors.models import Flavor, Installation, Sighting
 from flavors.units import readable_gib, readable_mib
 from flavors.validators import validate_extra_specs
@@ -92,7 +91,7 @@ class CoverageFilter(admin.SimpleListFilter):
 
 
 @admin.register(Flavor)
-class FlavorAdmin(CoveragePages, ComparisonPages, KeptByInstallations, OffersActions):
+class FlavorAdmin(KeptByInstallations, OffersActions):
     """The flavors of the catalogue."""
 
     form = FlavorForm
@@ -106,17 +105,13 @@ class FlavorAdmin(CoveragePages, ComparisonPages, KeptByInstallations, OffersAct
     search_fields = ["name", "flavorid"]
     readonly_fields = ["created_at", "updated_at"]
     inlines = [InstallationInline]
-    actions = ["publish_flavors", "promote_flavors", "install_flavors", "synchronise_flavors"]
+    actions = ["publish_flavors", "promote_flavors", "install_flavors"]
     fieldsets = [
         (None, {"fields": ["name", "flavorid", ("public", "promoted")]}),
         ("Sizes", {"fields": [("vcpus", "ram"), ("disk", "ephemeral"), ("swap", "rxtx_factor")]}),
         ("In the clouds", {"fields": ["description", "is_public", "extra_specs"]}),
         ("Record", {"fields": [("created_at", "updated_at")]}),
     ]
-
-    def get_urls(self) -> list[URLResolver | URLPattern]:  # type: ignore[override]
-        """Add the pages of our own."""
-        return [*self.coverage_urls(), *self.comparison_urls(), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Flavor]:
         """Count the nodes of each, and all there are, in the same query. Drafts are for those who change them."""
@@ -195,11 +190,6 @@ class FlavorAdmin(CoveragePages, ComparisonPages, KeptByInstallations, OffersAct
         """Create flavors in the Novas of nodes."""
         flavors = queryset.prefetch_related("installations__infrastructure")
         return actions.confirm_or_carry_out(self, request, actions.INSTALL, flavors)
-
-    @admin.action(description="Synchronise…", permissions=["promote"])
-    def synchronise_flavors(self, request: HttpRequest, queryset: QuerySet[Flavor]) -> HttpResponse | None:
-        """Bring promoted flavors in sync in nodes, in the background."""
-        return actions.confirm_or_synchronise(self, request, queryset)
 
 
 def _with_extra(size: str, extra: str | int) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from flavors.models import NOVA_MEMBERS, Flavor, SyncOutcome
+from flavors.models import NOVA_MEMBERS, Flavor, Sighting
 from infrastructures.openstack.records import NovaFlavor
 
-State = SyncOutcome.State
+State = Sighting.State
 
 EXTRA_SPECS = "extra_specs"
 
@@ -64,7 +64,7 @@ class Finding:
     """
 
     wanted: Wanted
-    state: SyncOutcome.State
+    state: Sighting.State
     has: NovaFlavor | None = None
     differences: tuple[Difference, ...] = ()
     name_taken_by: str = ""

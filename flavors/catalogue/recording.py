@@ -1,15 +1,15 @@
 """Writing down which nodes have which flavors, and forgetting it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from rest_framework.exceptions import NotFound
 
 from flavors.catalogue import sightings
 from flavors.catalogue.sightings import Seen
-from flavors.models import Flavor, Installation, Sighting, SyncOutcome
+from flavors.models import Flavor, Installation, Sighting
 from flavorsync_project.api.errors import Conflict
 from infrastructures.commits import write_certainly, write_once
 from infrastructures.models import Infrastructure, Replacement
@@ -92,40 +92,6 @@ def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavo
         raise Conflict(f"{infrastructure} has another flavor of the catalogue under the id {flavorid}.") from error
 
 
-def record_repairs(
-    *,
-    infrastructure: Infrastructure,
-    installed: Mapping[Flavor, str],
-    outcomes: Sequence[SyncOutcome],
-    made: Collection[Flavor] = (),
-) -> None:
-    """Write down what a synchronisation run has done in a cloud, and what its Nova has now; all of it or nothing.
-
-    Args:
-        installed: by flavor, its id there.
-        outcomes: at least one, stored, of which the result, the reason and the seconds are written.
-        made: those of the flavors that were created there, and not found.
-
-    Raises:
-        IntegrityError: somebody else has just deleted one of the flavors, or another flavor of the catalogue
-            has its id there; `record_installation` says which.
-        MayBeWritten: the database is away.
-
-    Cost: three queries, in one transaction; one more for each flavor that is recorded there under another id.
-    """
-
-    def write() -> None:
-        sightings.write(
-            [
-                sightings.installed(flavor, infrastructure, flavorid=flavorid, made=flavor in made)
-                for flavor, flavorid in installed.items()
-            ]
-        )
-        _write_results(outcomes)
-
-    write_certainly(write, is_written=lambda: _has_results(outcomes))
-
-
 def forget_installations(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
     """Write down that these Novas no longer have the flavor, which leaves the catalogue with its last node.
 
@@ -197,12 +163,6 @@ def forget_infrastructure(*, infrastructure: Infrastructure, dry_run: bool = Fal
     return forgotten
 
 
-def _has_results(outcomes: Sequence[SyncOutcome]) -> bool:
-    """Say whether the first of them is written down, and so whatever was with it."""
-    first = outcomes[0]
-    return SyncOutcome.objects.select_for_update().filter(pk=first.pk, result=first.result).exists()
-
-
 def _is_installed(flavor: Flavor, infrastructures: Sequence[Infrastructure], flavorid: str) -> bool:
     recorded = Installation.objects.select_for_update().filter(
         flavor=flavor, infrastructure__in=infrastructures, flavorid=flavorid
@@ -213,17 +173,6 @@ def _is_installed(flavor: Flavor, infrastructures: Sequence[Infrastructure], fla
 def install_in(flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
     """Write down that these clouds' Novas have the flavor, within the transaction that makes it."""
     sightings.write([sightings.installed(flavor, infrastructure) for infrastructure in infrastructures])
-
-
-def _write_results(outcomes: Sequence[SyncOutcome]) -> None:
-    """Write what came of each; one statement for all of them costs a fraction of an UPDATE for each."""
-    SyncOutcome.objects.bulk_create(
-        outcomes,
-        update_conflicts=True,
-        update_fields=["result", "reason", "seconds"],
-        # MySQL's own form of it names no columns.
-        unique_fields=["pk"] if connection.features.supports_update_conflicts_with_target else None,
-    )
 
 
 def gone(flavor: Flavor) -> NotFound:

@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from flavors.catalogue.comparison import Finding, differences_between
-from flavors.models import Flavor, Installation, Sighting, SyncOutcome
+from flavors.models import Flavor, Installation, Sighting
 from infrastructures.commits import MAX_ATTEMPTS, write_certainly
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.nova import Nova
@@ -24,7 +24,7 @@ from infrastructures.openstack.records import NovaFlavor
 
 logger = logging.getLogger(__name__)
 
-State = SyncOutcome.State
+State = Sighting.State
 
 # What was found where the flavor itself is not
 ABSENT = (State.MISSING, State.NAME_TAKEN)
@@ -49,7 +49,7 @@ class Seen:
 
     flavor: Flavor
     infrastructure: Infrastructure
-    state: SyncOutcome.State
+    state: Sighting.State
     differences: Sequence[Mapping[str, object]] = ()
     flavorid: str | None = None
     id_there: str = ""

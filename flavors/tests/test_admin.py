@@ -11,9 +11,10 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from flavors.models import Flavor, Sighting, SyncOutcome
+from flavors.models import Flavor, Sighting
 from identity.models import User
 from infrastructures.models import Infrastructure
+from synchronisation.models import SyncOutcome
 from testing.flavors import make_flavor, make_infrastructure, make_installation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]

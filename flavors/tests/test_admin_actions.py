@@ -10,7 +10,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
-from flavors.admin.plans import CHANGED
+from flavors.admin.confirming import CHANGED
 from flavors.models import Flavor
 from flavors.tests.test_admin import VALUES, member_of_staff
 from infrastructures.models import Infrastructure

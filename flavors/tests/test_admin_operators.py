@@ -9,8 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from flavors.models import Flavor
-from flavors.tests.test_admin_coverage import COMPARE_NOW, FLAVORS, MAP, RUNS, cell
 from infrastructures.models import Infrastructure
+from synchronisation.tests.test_admin_coverage import COMPARE_NOW, FLAVORS, MAP, RUNS, cell
 from testing.accounts import PASSWORD
 from testing.cloud import Federation, flavor_document
 from testing.flavors import make_flavor

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from flavors.catalogue.comparison import Difference, Finding, NodeFlavors, Wanted, compare, differences_between
-from flavors.models import Flavor, SyncOutcome
+from flavors.models import Flavor
 from infrastructures.openstack.records import NovaFlavor
+from synchronisation.models import SyncOutcome
 
 State = SyncOutcome.State
 

@@ -12,9 +12,9 @@ from django.urls import reverse
 
 from flavors.catalogue.extra_specs import NODES_TO_TRY, refusals_of
 from flavors.models import Flavor
-from flavors.synchronisation import carry_out, create_run
 from flavors.tests.test_admin import VALUES
 from infrastructures.models import Infrastructure
+from synchronisation.running import carry_out, create_run
 from testing.cloud import Federation
 from testing.flavors import make_flavor
 from testing.infrastructures import make_registered

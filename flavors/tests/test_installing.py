@@ -12,7 +12,6 @@ from flavors.catalogue.sightings import State
 from flavors.lifecycle import writing
 from flavors.lifecycle.installing import Installed, install_flavor
 from flavors.models import Flavor, Installation, Sighting
-from flavors.synchronisation import compare_nodes
 from flavors.tests.test_admin_actions import act, nodes
 from flavors.tests.test_lifecycle_unit import OPERATOR, OTHER
 from infrastructures.clouds import open_nova
@@ -20,6 +19,7 @@ from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import CloudUnavailable, FlavorConflict
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.replacements.replacing import settle_replacements
+from synchronisation.comparing import compare_nodes
 from testing.cloud import Federation, RegisteredCloud
 from testing.flavors import document_of, make_flavor, make_installation
 from testing.infrastructures import make_registered, make_replacement

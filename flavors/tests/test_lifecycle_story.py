@@ -1,8 +1,7 @@
 """The whole story: two operators register their clouds, share a flavor, have it promoted, and take it all back."""
 
-from collections.abc import Callable
-
 import pytest
+from pytest_django import Settings
 
 from lab import Lab, seed
 from testing.federation import (
@@ -20,16 +19,25 @@ from testing.federation import (
     registration,
     wire_flavor,
     with_accounts,
+    with_keystone,
     with_tokens,
 )
+from testing.fixtures import keystone_alone
 from testing.wire import Api
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 
 
-@pytest.mark.parametrize("gather", [with_tokens, with_accounts])
-def test_the_whole_story(api: Api, clouds: Lab, agree: Agree, gather: Callable[[Api], People]) -> None:
-    people = gather(api)
+@pytest.fixture(params=["tokens", "accounts", "keystone"])
+def people(request: pytest.FixtureRequest, api: Api, lab: Lab, settings: Settings) -> People:
+    """The same people, by each way to prove who they are."""
+    if request.param == "keystone":
+        keystone_alone(settings)
+        return with_keystone(api, lab)
+    return with_tokens(api) if request.param == "tokens" else with_accounts(api)
+
+
+def test_the_whole_story(people: People, clouds: Lab, agree: Agree) -> None:
     mordor, spain2, others = people.mordor, people.spain2, (people.spain2, people.manager, people.basic, people.nobody)
 
     # Two clouds are registered under two operators.

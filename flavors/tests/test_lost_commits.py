@@ -10,15 +10,16 @@ from django.utils import timezone
 
 from flavors.catalogue import services
 from flavors.lifecycle import writing
-from flavors.models import Flavor, Installation, SyncRun
-from flavors.synchronisation import carry_out, create_run
-from flavors.tasks import start_run
+from flavors.models import Flavor, Installation
 from flavors.tests.test_lifecycle_unit import CLOUDS, FLAVOR, OPERATOR, has, in_nova, recorded
 from identity.models import User
 from infrastructures.commits import MayBeWritten
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import FlavorConflict
 from infrastructures.registration import register_infrastructure, unregister_infrastructure
+from synchronisation.models import SyncRun
+from synchronisation.running import carry_out, create_run
+from synchronisation.tasks import start_run
 from testing.cloud import Federation
 from testing.flavors import make_flavor, make_installation
 from testing.infrastructures import make_registered

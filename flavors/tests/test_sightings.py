@@ -13,12 +13,13 @@ from pytest_django import DjangoAssertNumQueries
 
 from flavors.catalogue import recording, services, sightings
 from flavors.catalogue.sightings import State
-from flavors.models import Flavor, Installation, Sighting, SyncRun
-from flavors.synchronisation import carry_out, create_run
+from flavors.models import Flavor, Installation, Sighting
 from infrastructures.clouds import open_nova
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.registration import unregister_infrastructure
+from synchronisation.models import SyncRun
+from synchronisation.running import carry_out, create_run
 from testing.cloud import Federation, RegisteredCloud
 from testing.flavors import document_of, make_flavor, make_infrastructure, make_installation
 from testing.infrastructures import make_registered, make_replacement

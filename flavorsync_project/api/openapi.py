@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiResponse
 
 from flavorsync_project.api.handlers import NO_ROLE, NO_TOKEN
 from flavorsync_project.api.serializers import ErrorDocument
-from flavorsync_project.api.vocabulary import REQUESTS, Resource
+from flavorsync_project.api.vocabulary import ANSWERS, REQUESTS, Resource
 
 JSON = "application/json"
 XML = "application/xml"
 TEXT_XML = "text/xml"
 TEXT = "text/plain"
-XML_ROOTS = {"Infrastructures": "infrastructures"}
-"""The root elements that are not called like the JSON member."""
+OTHER_NAMES: list[str] = []
+"""Beginnings of paths under which something is found that has another name, too: apps add theirs."""
 
 _DESCRIPTIONS = {
     400: "The request is not as it should be; the message names the trouble.",
@@ -32,14 +32,6 @@ _DESCRIPTIONS = {
 }
 ALWAYS = (400, 401, 429, 503)
 WITH_BODY = (411, 413, 415)
-
-KEYSTONE_TOKEN = OpenApiParameter(
-    name="X-Auth-Token-KeyStone",
-    location=OpenApiParameter.HEADER,
-    required=True,
-    type={"type": "string", "minLength": 1, "pattern": "^[^,]+$"},
-    description="A token of the region's Keystone: scoped to a project, or one that can be.",
-)
 
 
 def errors(*statuses: int, **descriptions: str) -> dict[Any, OpenApiResponse]:
@@ -75,7 +67,7 @@ def canonical_paths(endpoints: Iterable[tuple[str, str, str, Any]], **_: Any) ->
     return [
         (path.rstrip("/"), pattern, method, view)
         for path, pattern, method, view in endpoints
-        if path.startswith("/v1") and not path.startswith(("/v1/nodes", "/v1/region/"))
+        if path.startswith("/v1") and not path.startswith(tuple(OTHER_NAMES))
     ]
 
 
@@ -108,7 +100,7 @@ def _root_element(schema: dict[str, Any], components: Mapping[str, Any], *, clos
     """Return the schema of the element that holds a body; a *closed* one has no elements but those named."""
     wrapper = _component(schema, components)
     name, content = next(iter(wrapper["properties"].items()))
-    element = {"name": XML_ROOTS.get(name, name)}
+    element = {"name": ANSWERS[name].in_list or name if name in ANSWERS else name}
     if content.get("type") == "array":
         return {
             **content,

@@ -193,7 +193,7 @@ class _DocumentReader:
     def _start_resource(self, tag: str, attributes: dict[str, str]) -> None:
         resource = REQUESTS.get(tag)
         if resource is None:
-            known = " or ".join(f"<{element}>" for element in REQUESTS)
+            known = " or ".join(f"<{element}>" for element in sorted(REQUESTS))
             raise ParseError(f"The body's element must be {known}, not <{_name(tag)}>")
         _refuse_attributes(tag, set(attributes) - set(resource.attributes))
         self.resource = resource

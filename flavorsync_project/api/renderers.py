@@ -9,8 +9,9 @@ from xml.sax.saxutils import escape
 from rest_framework import renderers
 from rest_framework_xml.renderers import XMLRenderer as StockXMLRenderer
 
-from flavorsync_project.api.vocabulary import ERROR, FLAVOR, INFRASTRUCTURE, RUN, STATUS, Kind, Resource
+from flavorsync_project.api.vocabulary import ANSWERS, Answer, Kind, Resource
 
+INDEX = "collections"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -45,7 +46,7 @@ class XMLRenderer(StockXMLRenderer):  # type: ignore[misc]
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> str:
-        """Return *data*, a document of one of `DOCUMENTS`, as XML; nothing for None.
+        """Return *data*, a document of one of `ANSWERS` or the index, as XML; nothing for None.
 
         Links to further pages have no place in it: they are in the `Link` header.
 
@@ -53,9 +54,11 @@ class XMLRenderer(StockXMLRenderer):  # type: ignore[misc]
         """
         if data is None:
             return ""
-        for root, write in DOCUMENTS.items():
-            if root in data:
-                return "\n".join([_DECLARATION, *write(data[root], ""), ""])
+        for member, content in data.items():
+            if member in ANSWERS:
+                return _whole(_document(ANSWERS[member], content))
+            if member == INDEX:
+                return _whole(_collections(content))
         raise TypeError(f"No XML is defined for a document of {', '.join(map(repr, data))}")
 
 
@@ -75,6 +78,10 @@ _NOT_PLAIN = re.compile("[^\x20\x21\x23-\x25\x27-\x3b\x3d\x3f-\ud7ff\ue000-\ufff
 # A parser makes \n of a bare \r, and spaces of all three in an attribute.
 _TEXT_ENTITIES = {"\r": "&#13;"}
 _ATTRIBUTE_ENTITIES = {'"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
+
+
+def _whole(lines: Iterable[str]) -> str:
+    return "\n".join([_DECLARATION, *lines, ""])
 
 
 def _escape(value: object, entities: dict[str, str]) -> str:
@@ -125,39 +132,21 @@ def _resource(resource: Resource, members: Mapping[str, Any], indent: str) -> It
     yield f"{indent}</{tag}>"
 
 
-def _one(resource: Resource) -> Callable[[Mapping[str, Any], str], Iterable[str]]:
-    return lambda members, indent: _resource(resource, members, indent)
+def _document(answer: Answer, content: Any) -> Iterator[str]:
+    if not answer.in_list:
+        yield from _resource(answer.resource, content, "")
+        return
+    yield f"<{answer.in_list}>"
+    for members in content:
+        yield from _resource(answer.resource, members, _INDENT)
+    yield f"</{answer.in_list}>"
 
 
-def _many(element: str, resource: Resource) -> Callable[[Iterable[Mapping[str, Any]], str], Iterable[str]]:
-    def write(items: Iterable[Mapping[str, Any]], indent: str) -> Iterator[str]:
-        yield f"{indent}<{element}>"
-        for members in items:
-            yield from _resource(resource, members, indent + _INDENT)
-        yield f"{indent}</{element}>"
-
-    return write
-
-
-def _collections(collections: Iterable[Mapping[str, Any]], indent: str) -> Iterator[str]:
-    inner = indent + _INDENT
-    yield f"{indent}<collections>"
+def _collections(collections: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    yield f"<{INDEX}>"
     for collection in collections:
-        yield f"{inner}<collection{_attributes(name=collection['name'])}>"
+        yield f"{_INDENT}<collection{_attributes(name=collection['name'])}>"
         for link in collection["links"]:
-            yield f"{inner}{_INDENT}<link{_attributes(rel=link['rel'], href=link['href'])}/>"
-        yield f"{inner}</collection>"
-    yield f"{indent}</collections>"
-
-
-DOCUMENTS: Mapping[str, Callable[[Any, str], Iterable[str]]] = {
-    "flavor": _one(FLAVOR),
-    "flavors": _many("flavors", FLAVOR),
-    "infrastructure": _one(INFRASTRUCTURE),
-    "Infrastructures": _many("infrastructures", INFRASTRUCTURE),
-    "status": _one(STATUS),
-    "run": _one(RUN),
-    "runs": _many("runs", RUN),
-    "error": _one(ERROR),
-    "collections": _collections,
-}
+            yield f"{_INDENT * 2}<link{_attributes(rel=link['rel'], href=link['href'])}/>"
+        yield f"{_INDENT}</collection>"
+    yield f"</{INDEX}>"

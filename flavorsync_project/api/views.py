@@ -1,6 +1,7 @@
 """The index of the API, and its description."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpResponse
@@ -14,8 +15,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from flavorsync_project.api.openapi import errors
-
-COLLECTIONS = ("flavors", "promotedflavors", "infrastructures", "regions", "sync/runs")
 
 
 class LinkSerializer(serializers.Serializer[object]):
@@ -41,6 +40,8 @@ class IndexDocument(serializers.Serializer[object]):
 class IndexView(APIView):
     """The collections of the API, for everybody."""
 
+    collections: Sequence[str] = ()
+
     permission_classes = [AllowAny]
 
     @extend_schema(operation_id="show_index", summary="List the collections", responses={200: IndexDocument} | errors())
@@ -50,7 +51,7 @@ class IndexView(APIView):
         return Response(
             {
                 "collections": [
-                    {"name": name, "links": [{"rel": "self", "href": f"{root}/{name}"}]} for name in COLLECTIONS
+                    {"name": name, "links": [{"rel": "self", "href": f"{root}/{name}"}]} for name in self.collections
                 ]
             }
         )

@@ -1,4 +1,7 @@
-"""The vocabulary of our XML documents, shared by the parser and the renderer."""
+"""The vocabulary of our XML documents, shared by the parser and the renderer.
+
+Each app says in its `vocabulary` what its own documents are, when it is loaded.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,109 +37,29 @@ class Resource:
     parts: Mapping[str, "Resource"] = field(default_factory=lambda: MappingProxyType({}))
 
 
-FLAVOR = Resource(
-    element="flavor",
-    attributes=("id",),
-    children=MappingProxyType(
-        {
-            "name": Kind.TEXT,
-            "vcpus": Kind.INTEGER,
-            "ram": Kind.INTEGER,
-            "disk": Kind.INTEGER,
-            "swap": Kind.INTEGER,
-            "promoted": Kind.BOOLEAN,
-            "public": Kind.BOOLEAN,
-        }
-    ),
-    lists=MappingProxyType({"nodes": "node"}),
-)
-
-INFRASTRUCTURE = Resource(
-    element="infrastructure",
-    attributes=("id",),
-    children=MappingProxyType(
-        dict.fromkeys(
-            (
-                "name",
-                "nova_url",
-                "keystone_url",
-                "username",
-                "password",
-                "tenant",
-                "region",
-                "user_domain",
-                "project_domain",
-            ),
-            Kind.TEXT,
-        )
-    ),
-)
-
 ERROR = Resource(element="error", children=MappingProxyType({"message": Kind.TEXT}))
 
-DIFFERENCE = Resource(
-    element="difference",
-    attributes=("member",),
-    children=MappingProxyType({"node": Kind.VALUE, "catalogue": Kind.VALUE}),
-)
 
-OUTCOME = Resource(
-    element="outcome",
-    attributes=("id",),
-    children=MappingProxyType(
-        {
-            "name": Kind.TEXT,
-            "state": Kind.TEXT,
-            "action": Kind.TEXT,
-            "reason": Kind.TEXT,
-            "servers": Kind.INTEGER,
-            "result": Kind.TEXT,
-            "seconds": Kind.NUMBER,
-        }
-    ),
-    parts=MappingProxyType({"differences": DIFFERENCE}),
-)
+@dataclass(frozen=True)
+class Answer:
+    """The document of an answer: an object or, in an element called `in_list`, any number of them."""
 
-SYNCHRONISED_NODE = Resource(
-    element="node",
-    attributes=("name",),
-    children=MappingProxyType(
-        dict.fromkeys(("state", "error", "started_at", "compared_at", "finished_at"), Kind.TEXT),
-    ),
-    parts=MappingProxyType({"outcomes": OUTCOME}),
-)
+    resource: Resource
+    in_list: str = ""
 
-STATUS = Resource(
-    element="status",
-    children=MappingProxyType({"state": Kind.TEXT}),
-    parts=MappingProxyType({"nodes": SYNCHRONISED_NODE}),
-)
 
-PROGRESS = Resource(
-    element="progress",
-    children=MappingProxyType(dict.fromkeys(("nodes", "nodes_done", "flavors", "flavors_done"), Kind.INTEGER)),
-)
+REQUESTS: dict[str, Resource] = {}
+"""What a request's body may be, by its element."""
 
-RUN = Resource(
-    element="run",
-    attributes=("id",),
-    children=MappingProxyType(
-        {
-            "state": Kind.TEXT,
-            "requested_by": Kind.TEXT,
-            **dict.fromkeys(("dry_run", "replace", "exact"), Kind.BOOLEAN),
-            **dict.fromkeys(("created_at", "started_at", "finished_at"), Kind.TEXT),
-        }
-    ),
-    lists=MappingProxyType({"flavors": "flavor"}),
-    parts=MappingProxyType({"progress": PROGRESS, "nodes": SYNCHRONISED_NODE}),
-)
+ANSWERS: dict[str, Answer] = {"error": Answer(ERROR)}
+"""What an answer's body may be, by its member in JSON."""
 
-RUN_REQUEST = Resource(
-    element="run",
-    children=MappingProxyType(dict.fromkeys(("dry_run", "replace", "exact"), Kind.BOOLEAN)),
-    lists=MappingProxyType({"nodes": "node", "flavors": "flavor"}),
-)
 
-# What a request's body may be.
-REQUESTS = MappingProxyType({resource.element: resource for resource in (FLAVOR, INFRASTRUCTURE, RUN_REQUEST)})
+def is_taken(resource: Resource) -> None:
+    """Have bodies of requests be such an object."""
+    REQUESTS[resource.element] = resource
+
+
+def is_answered(member: str, resource: Resource, *, in_list: str = "") -> None:
+    """Have bodies of answers be such an object, or a list of them in an element called *in_list*."""
+    ANSWERS[member] = Answer(resource, in_list)

@@ -228,4 +228,4 @@ def _aim(case: Any, number: int) -> None:
             known = RUN_IDS if "/runs/" in case.operation.path else KNOWN[name]
             case.path_parameters[name] = known[number % len(known)]
     if wrong is not ParameterLocation.HEADER and "X-Auth-Token-KeyStone" in (case.headers or ()):
-        case.headers.update(KEYSTONE_TOKENS["administrator"])
+        case.headers.update(KEYSTONE_TOKENS["admin"])

@@ -66,7 +66,7 @@ HEADERS = st.dictionaries(
 )
 OWNER = {
     "HTTP_X_AUTH_TOKEN": "owner",
-    "HTTP_X_AUTH_TOKEN_KEYSTONE": KEYSTONE_TOKENS["administrator"]["X-Auth-Token-KeyStone"],
+    "HTTP_X_AUTH_TOKEN_KEYSTONE": KEYSTONE_TOKENS["admin"]["X-Auth-Token-KeyStone"],
 }
 
 

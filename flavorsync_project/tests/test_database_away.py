@@ -18,7 +18,9 @@ def client() -> Client:
     return client
 
 
-@pytest.mark.parametrize("path", ["/", "/?q=small", "/admin/", "/admin/flavors/flavor/", "/admin/flavors/syncrun/1/"])
+@pytest.mark.parametrize(
+    "path", ["/", "/?q=small", "/admin/", "/admin/flavors/flavor/", "/admin/synchronisation/syncrun/1/"]
+)
 def test_a_page_says_what_to_do(client: Client, path: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer["Content-Type"]) == (503, "text/html; charset=utf-8")

@@ -13,10 +13,11 @@ from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
 
-from flavors.models import Flavor, SyncOutcome, SyncRun
-from flavors.tests.test_coverage import NOON, make_run
+from flavors.models import Flavor
 from flavorsync_project.api.tests import site
 from flavorsync_project.telemetry.metrics import REQUESTS
+from synchronisation.models import SyncOutcome, SyncRun
+from synchronisation.tests.test_coverage import NOON, make_run
 from testing.flavors import make_flavor, make_infrastructure, make_installation
 from testing.infrastructures import make_replacement
 

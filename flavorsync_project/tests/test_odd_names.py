@@ -7,11 +7,11 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
-from flavors.models import SyncRun
 from flavorsync_project.tests.world import OWN, PRIVATE, UNREGISTERED, World
 from identity.models import User
 from identity.roles import Role
 from infrastructures.models import Infrastructure
+from synchronisation.models import SyncRun
 from testing.accounts import KEYROCK_URL, make_answer, make_organization
 
 NAMES = {
@@ -51,7 +51,7 @@ def test_what_they_do_is_done_and_shown(owner: APIClient, world: World) -> None:
         staff = Client()
         staff.force_login(User.objects.get(username="root"))
         run, cloud = SyncRun.objects.latest("pk"), Infrastructure.objects.get(name=UNREGISTERED)
-        for page in (f"flavors/syncrun/{run.pk}/change/", f"infrastructures/infrastructure/{cloud.pk}/change/"):
+        for page in (f"synchronisation/syncrun/{run.pk}/change/", f"infrastructures/infrastructure/{cloud.pk}/change/"):
             assert staff.get(f"/admin/{page}").status_code == 200
 
 

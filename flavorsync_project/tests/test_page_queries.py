@@ -18,10 +18,11 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 
-from flavors.models import Flavor, Installation, Sighting, SyncNode, SyncOutcome, SyncRun
-from flavors.tasks import carry_out_run
+from flavors.models import Flavor, Installation, Sighting
 from identity.models import User
 from infrastructures.models import Check, Infrastructure
+from synchronisation.models import SyncNode, SyncOutcome, SyncRun
+from synchronisation.tasks import carry_out_run
 from testing.cloud import Federation, flavor_document
 from testing.flavors import document_of, make_flavor
 from testing.infrastructures import make_registered, make_replacement
@@ -64,11 +65,11 @@ OF_ROWS = {
     "flavors_flavor_coverage": 9,
     "flavors_flavor_cell": 9,
     "flavors_flavor_compare": 3,
-    "two nodes": 12,
-    "flavors_syncrun_changelist": 7,
-    "flavors_syncrun_history": 5,
-    "flavors_syncrun_change": 6,
-    "flavors_syncrun_progress": 4,
+    "two nodes": 13,
+    "synchronisation_syncrun_changelist": 7,
+    "synchronisation_syncrun_history": 5,
+    "synchronisation_syncrun_change": 6,
+    "synchronisation_syncrun_progress": 4,
 }
 # ... and those that show none or one, or lead on.
 OF_NONE = {
@@ -88,7 +89,7 @@ OF_NONE = {
     "infrastructures_infrastructure: check_connections": 10,
     "infrastructures_replacement_change": 4,
     "flavors_flavor_add": 2,
-    "a draft: delete": 7,
+    "a draft: delete": 8,
     "two nodes: install": 6,
 }
 BOUNDS = OF_ROWS | OF_NONE
@@ -223,7 +224,7 @@ def pages(made: dict[str, Model], user: User) -> Iterator[Page]:
         yield Page(name, reverse(name))
     keys = {"app_label": "flavors", "content_type_id": 0, "id": made["identity_user"].pk}
     keys |= {"flavor": made["flavors_flavor"].pk, "node": made["infrastructures_infrastructure"].pk}
-    keys["pk"] = made["flavors_syncrun"].pk
+    keys["pk"] = made["synchronisation_syncrun"].pk
     for route in _routes(admin.site.urls[0]):
         model, _, _ = str(route.name).rpartition("_")
         keys["object_id"] = made[model].pk if model in made else 0

@@ -32,5 +32,5 @@ def test_every_threat_has_a_test() -> None:
 def test_every_file_of_tests_that_a_page_names_is_there() -> None:
     pages = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "SECURITY.md"]
     named = {path for page in pages for path in FILE.findall(page.read_text(encoding="utf-8"))}
-    assert "flavors/tests/test_sync_killed.py" in named
+    assert "synchronisation/tests/test_sync_killed.py" in named
     assert not sorted(path for path in named if not (ROOT / path).is_file())

@@ -1,7 +1,8 @@
-"""A whole federation in memory: an IdM, two clouds, a catalogue, and everybody who may call.
+"""A whole federation in memory: two IdMs, two clouds, a catalogue, and everybody who may call.
 
-Mordor is operated by the actors `owner` and `operator`; Rohan by somebody else. Each cloud has a
-Keystone of its own, an administrator's token and a plain member's.
+Mordor is operated by the actors `owner`, `keystone-owner` and `operator`; Rohan by `neighbour`, `keystone-neighbour`
+and `other-operator`. Each cloud has a Keystone of its own, an administrator's token and a plain member's; the
+federation's Keystone says who is calling, as Keyrock does.
 """
 
 import json
@@ -17,13 +18,24 @@ from django.db import transaction
 from django.utils import timezone
 from pytest_django import Settings
 
-from flavors.models import Flavor, Installation, SyncNode, SyncOutcome, SyncRun
+from flavors.models import Flavor, Installation
 from flavors.permissions import PROMOTE
 from identity.models import User
 from identity.roles import Role
 from infrastructures.models import Infrastructure
 from infrastructures.registration import REGISTER
-from testing.accounts import APP_ID, KEYROCK_URL, PASSWORD, make_answer, make_organization, make_role
+from synchronisation.models import SyncNode, SyncOutcome, SyncRun
+from testing.accounts import (
+    APP_ID,
+    KEYROCK_URL,
+    PASSWORD,
+    keystone_error,
+    make_answer,
+    make_keystone_token,
+    make_organization,
+    make_project,
+    make_role,
+)
 from testing.cloud import Federation, RegisteredCloud, flavor_document, token_document
 from testing.infrastructures import make_registered
 
@@ -40,6 +52,24 @@ IDM_USERS: Mapping[str, dict[str, Any]] = {
             make_organization(f"{name} FIDASH", Role.INFRASTRUCTURE_OWNER) for name in (OWN, UNREGISTERED)
         ]
     },
+    "neighbour": {"organizations": [make_organization(f"{FOREIGN} FIDASH", Role.INFRASTRUCTURE_OWNER)]},
+}
+
+# Users of the federation's Keystone, by their tokens: the roles of each in its project `federation`.
+KEYSTONE_URL = "https://keystone.federation.example.org/v3"
+KEYSTONE_USERS: Mapping[str, Sequence[str]] = {
+    "keystone-basic": ["member"],
+    "keystone-manager": ["flavor_manager"],
+    "keystone-owner": [f"operator_of_{OWN}", f"operator_of_{UNREGISTERED}"],
+    "keystone-neighbour": [f"operator_of_{FOREIGN}"],
+}
+
+# Local accounts, with their permissions
+ACCOUNTS: Mapping[str, Sequence[str]] = {
+    "visitor": (),
+    "operator": (REGISTER,),
+    "other-operator": (REGISTER,),
+    "curator": (PROMOTE,),
 }
 
 
@@ -50,15 +80,18 @@ def _basic(name: str) -> dict[str, str]:
 ACTORS: Mapping[str, Mapping[str, str]] = {
     "anonymous": {},
     "impostor": {"X-Auth-Token": "a-token-of-nobody"},
+    "impostor-of-keystone": {"X-Auth-Token": "gAAAAAB-a-token-of-nobody"},
+    "impostor-of-an-account": _basic("nobody"),
     **{name: {"X-Auth-Token": name} for name in IDM_USERS},
-    "operator": _basic("operator"),
+    **{name: {"X-Auth-Token": f"gAAAAAB-{name}"} for name in KEYSTONE_USERS},
+    **{name: _basic(name) for name in ACCOUNTS},
     "curator": {"user": "curator", "password": PASSWORD},
     "root": _basic("root"),
 }
-"""Everybody, with the headers that say who they are: tokens of the IdM, and local accounts."""
+"""Everybody, with the headers that say who they are: tokens of the IdM and of Keystone, and local accounts."""
 
 KEYSTONE_TOKENS: Mapping[str, Mapping[str, str]] = {
-    "administrator": {"X-Auth-Token-KeyStone": f"token-of-{OWN}"},
+    "admin": {"X-Auth-Token-KeyStone": f"token-of-{OWN}"},
     "member": {"X-Auth-Token-KeyStone": f"member-of-{OWN}"},
     "foreign": {"X-Auth-Token-KeyStone": f"token-of-{FOREIGN}"},
     "none": {},
@@ -106,6 +139,7 @@ class World:
         self.http = federation.http
         self.clouds = {name: OpenCloud(federation.http, name) for name in (OWN, FOREIGN)}
         federation.http.get(f"{KEYROCK_URL}/user", text=_judge)
+        federation.http.get(f"{KEYSTONE_URL}/auth/tokens", json=_judge_of_keystone)
         self._people()
         self._catalogue()
 
@@ -121,7 +155,7 @@ class World:
             transaction.set_rollback(True)
 
     def _people(self) -> None:
-        for name, permissions in {"operator": (REGISTER,), "curator": (PROMOTE,)}.items():
+        for name, permissions in ACCOUNTS.items():
             codenames = [permission.partition(".")[2] for permission in permissions]
             account = User.objects.create_user(name, password=PASSWORD)
             account.user_permissions.set(Permission.objects.filter(codename__in=codenames))
@@ -130,6 +164,7 @@ class World:
     def _catalogue(self) -> None:
         own, foreign = make_registered(OWN), make_registered(FOREIGN)
         own.operators.set(User.objects.filter(username="operator"))
+        foreign.operators.set(User.objects.filter(username="other-operator"))
         for flavorid, node in {PUBLIC: own, FOREIGN_PUBLIC: foreign}.items():
             _publish(flavorid, node, promoted=False)
         _publish(INSTALLED, own, promoted=True)
@@ -187,9 +222,21 @@ def _judge(request: Any, context: Any) -> str:
     return json.dumps("Invalid token: access token is invalid")
 
 
+def _judge_of_keystone(request: Any, context: Any) -> dict[str, Any]:
+    """Answer as Keystone does."""
+    name = request.headers["X-Subject-Token"].removeprefix("gAAAAAB-")
+    if name in KEYSTONE_USERS:
+        return make_keystone_token(*KEYSTONE_USERS[name], project=make_project())
+    context.status_code = 404
+    return keystone_error(404, "Not Found")
+
+
 def set_up(settings: Settings, federation: Federation) -> World:
     """Return the federation, and have the service use it."""
     settings.KEYROCK_URL = KEYROCK_URL
     settings.KEYROCK_APP_IDS = [APP_ID]
-    settings.KEYSTONE_URL = ""
+    settings.KEYSTONE_URL = KEYSTONE_URL
+    settings.KEYSTONE_IDENTITY = True
+    settings.KEYSTONE_MANAGERS = ["flavor_manager@project:federation/Default"]
+    settings.KEYSTONE_OPERATORS = ["operator_of_{node}@project:federation/Default"]
     return World(federation)

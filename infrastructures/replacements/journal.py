@@ -24,6 +24,8 @@ from infrastructures.openstack.records import Doubt, NovaFlavor
 
 Goal = Replacement.Goal
 
+# Whoever changes a flavor more often than that while it is in doubt: the oldest are the first that can come no more.
+MOST_EARLIER = 20
 # Equality by which NULL is the same as NULL
 _SAME = {"sqlite": "IS", "mysql": "<=>"}
 
@@ -44,9 +46,8 @@ class Entry:
 
     def may_have_made(self, flavor: NovaFlavor) -> bool:
         """Say whether an earlier creation that is still in doubt may have made a flavor with these values."""
-        before = self.before if self.doubt_before else None
-        made = (before.wanted or before.other) if before else None
-        return made is not None and made.row == flavor.row
+        versions = self.before.versions if self.before and self.doubt_before else []
+        return any(NovaFlavor.from_json(version).row == flavor.row for version in versions)
 
     def doubt_after(self, doubt: Doubt) -> datetime | None:
         """Return until when something may still be carried out, after changes of which *doubt* is left.
@@ -125,6 +126,7 @@ def begin_replacement(
     values = {
         "old": old.as_json(),
         "new": new.as_json(),
+        "earlier": _may_be_made(before),
         "goal": Goal.NEW,
         "is_met": False,
         "requested_by": requested_by,
@@ -135,17 +137,23 @@ def begin_replacement(
 
 def _of_deletion(before: Replacement | None) -> dict[str, Any]:
     """Return a row that wants nothing; what an earlier creation may still make is kept, to be taken away."""
-    made = None
-    if before and _in_doubt_until(before):
-        made = before.old if before.is_met and before.goal == Goal.OLD else before.new
-    return {"old": None, "new": made, "goal": Goal.NONE, "is_met": False}
+    return {"old": None, "new": None, "earlier": _may_be_made(before), "goal": Goal.NONE, "is_met": False}
 
 
 def _of_creation(before: Replacement | None, flavor: NovaFlavor) -> dict[str, Any]:
     """Return a row that wants nothing until the flavor is made, unless it must stand already."""
     if before and before.is_met:
         return {}
-    return {"old": None, "new": flavor.as_json(), "goal": Goal.NONE, "is_met": False}
+    new = flavor.as_json()
+    return {"old": None, "new": new, "earlier": _may_be_made(before), "goal": Goal.NONE, "is_met": False}
+
+
+def _may_be_made(before: Replacement | None) -> list[dict[str, Any]] | None:
+    """Return the flavors that requests of earlier changes, whose answers were lost, may still make; the last first."""
+    versions = before.versions if before and _in_doubt_until(before) else []
+    return [version for number, version in enumerate(versions) if version not in versions[:number]][
+        :MOST_EARLIER
+    ] or None
 
 
 def _write_down(
@@ -315,8 +323,9 @@ def want(infrastructures: Iterable[Infrastructure], flavors: Iterable[NovaFlavor
     by_id = {flavor.id: flavor for flavor in flavors}
     rows = Replacement.objects.wanting_nothing().filter(infrastructure__in=infrastructures, flavorid__in=by_id)
     for row in rows if by_id else ():
+        row.earlier = _may_be_made(row)
         row.new, row.goal, row.is_met = by_id[row.flavorid].as_json(), Goal.NEW, True
-        row.save(update_fields=["new", "goal", "is_met"])
+        row.save(update_fields=["new", "earlier", "goal", "is_met"])
 
 
 def told(error: CloudError, record: Replacement) -> None:

@@ -305,10 +305,10 @@ def _bring_about(entry: Entry, nova: Nova, has: NovaFlavor | None) -> None:
     record = entry.record
     if has and record.goal == Goal.NEW and not record.is_met and record.other and has.row == record.other.row:
         record.goal = Goal.OLD  # the deletion has not come about, or not yet: the old flavor stays
-    wanted, other = _wanted(record), record.other
+    wanted = _wanted(record)
     if has and has.row == wanted.row and _has_all_of(has, wanted):
         record.want(_together(has, wanted))
-    elif has and has.row not in (wanted.row, other.row if other else None):
+    elif has and has.row not in [flavor.row for flavor in (wanted, *record.others)]:
         if not record.is_met:
             raise FlavorConflict(nova.region.name, f"flavor {has.id} has been made otherwise by somebody else.")
         logger.warning("%s: flavor %s was made otherwise by somebody else, and stays so", nova.region.name, has.id)
@@ -357,9 +357,8 @@ def _take_away(entry: Entry, nova: Nova, has: NovaFlavor | None) -> None:
 
 
 def _is_left_over(record: Replacement, has: NovaFlavor | None) -> bool:
-    """Say whether what Nova has is exactly what a creation that failed makes, or the beginning of it."""
-    made = record.other
-    return has is not None and made is not None and has.row == made.row and _has_all_of(made, has)
+    """Say whether what Nova has is exactly what a request of ours makes that is late, or the beginning of it."""
+    return has is not None and any(_has_all_of(made, has) for made in record.others)
 
 
 def _has_all_of(flavor: NovaFlavor, other: NovaFlavor) -> bool:

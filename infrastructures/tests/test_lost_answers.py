@@ -335,6 +335,24 @@ def test_who_may_not_make_flavors_tries_it_once(spain2: Infrastructure) -> None:
     assert list(Replacement.objects.values_list("unsure_until", flat=True)) == [until, until]
 
 
+def test_what_was_answered_is_not_undone_when_a_creation_of_it_comes_about_late(spain2: Infrastructure) -> None:
+    """Who makes it again finds its id taken: by what an earlier one of them has sent, whose answer was lost."""
+    nova = FakeNova(OLD)
+    lose(nova, lambda: change(nova, spain2), call=1)
+    assert change(nova, spain2) == NEW
+    nova.carry_out_late()
+
+    def come_about(call: str) -> None:
+        if call == "create":
+            nova.flavors["42"] = HALF_NEW
+            nova.before_call = lambda call: None
+
+    nova.before_call = come_about
+    (still_open,) = settle_replacements(infrastructure=spain2, nova=nova)
+    assert still_open.last_error == "Spain2: taken"
+    assert_it_stays(nova, spain2, NEW)
+
+
 def test_who_does_not_see_a_flavor_does_not_have_what_was_done_undone(spain2: Infrastructure) -> None:
     """A token that may make flavors and does not see private ones finds none, and its id taken."""
     nova = FakeNova(OLD)

@@ -278,8 +278,9 @@ COMMANDS: dict[str, list[list[str]]] = {
     "unregister_infrastructure": [["Mordor"], ["x"]],
 }
 LOOKED_AT_ELSEWHERE = {
+    "check_identity",  # is given a token of somebody's, and asks no cloud
     "prepare",  # makes the database, before there is any password
-    # These use database connections of their own: flavors/tests/test_synchronisation_secrecy.py
+    # These use database connections of their own: synchronisation/tests/test_synchronisation_secrecy.py
     "run_scheduler",
     "run_worker",
     "sync_flavors",
@@ -287,7 +288,7 @@ LOOKED_AT_ELSEWHERE = {
 
 
 def commands_of_ours() -> set[str]:
-    ours = {"flavorsync_project", "identity", "infrastructures", "flavors", "regions"}
+    ours = {"flavorsync_project", "identity", "infrastructures", "flavors", "synchronisation", "regions"}
     return {name for name, app in get_commands().items() if app in ours}
 
 

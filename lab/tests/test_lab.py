@@ -71,7 +71,12 @@ def test_counting_goes_on_over_a_restart(lab: Lab, ask: Ask) -> None:
 
 def test_the_environment_holds_tokens_that_work(lab: Lab, ask: Ask) -> None:
     environment = lab.environment()
-    for name, region in (("SPAIN2_ADMIN", "Spain2"), ("LANNION2_MEMBER", "Lannion2"), ("MORDOR_ADMIN", "Mordor")):
+    for name, region in (
+        ("SPAIN2_ADMIN", "Spain2"),
+        ("LANNION2_MEMBER", "Lannion2"),
+        ("MORDOR_ADMIN", "Mordor"),
+        ("SPAIN2_OPERATOR", "Spain2"),
+    ):
         token = environment[f"KEYSTONE_TOKEN_{name}"]
         assert ask(f"{lab.nova_url(region)}/flavors", token).status == 200
     idm = environment["KEYROCK_URL"]

@@ -14,12 +14,15 @@ from scripts.tests.checkout import ROOT, Checkout
 pytestmark = pytest.mark.lab
 
 
-def test_the_commands_printed_work_as_pasted_and_so_they_do_the_next_time(checkout: Checkout) -> None:
+@pytest.mark.parametrize("identity", ["both", "keystone"])
+def test_the_commands_printed_work_as_pasted_and_so_they_do_the_next_time(checkout: Checkout, identity: str) -> None:
     # The tests' own lab, not one more.
     checkout.put_script("lab", f'#!/bin/sh\nexec "{ROOT}/scripts/lab" "$@"\n')
 
     for _ in range(2):
-        server = checkout.serve("--lab")
+        server = checkout.serve("--lab", "--identity", identity)
+        assert ("$IDM_TOKEN_MANAGER" in server.printed) == (identity == "both")
+        assert "$KEYSTONE_TOKEN_FLAVOR_MANAGER" in server.printed
         lines = _commands(server.printed)
         answers = [_paste(line) for line in lines]
         server.stop()

@@ -62,7 +62,7 @@ def test_every_example_can_be_typed(name: str) -> None:
 
 
 def test_help_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
-    command = load_command_class("flavors", "sync_flavors")
+    command = load_command_class("synchronisation", "sync_flavors")
     with pytest.raises(SystemExit) as ended:
         command.run_from_argv(["manage.py", "sync_flavors", "--help"])
     assert not ended.value.code

@@ -201,7 +201,7 @@ def test_everybody_can_use_these_pages(visitor: Visitor, site: Site, clouds: Lab
     different = page.get_by_role("row", name="m1.small").get_by_role("link", name="different").first
     visitor.go(f"{MAP}{different.get_attribute('href')}")
     assert_everybody_can_use(page, "cell")
-    visitor.go("/admin/flavors/syncrun/")
+    visitor.go("/admin/synchronisation/syncrun/")
     assert_everybody_can_use(page, "runs")
     page.locator("#result_list tbody th a").nth(1).click()
     page.get_by_role("progressbar").wait_for()

@@ -1,0 +1,6 @@
+"""The runs in the admin site, and the pages of the flavors that compare nodes and bring them in sync."""
+
+from synchronisation.admin.flavors import SynchronisedFlavorAdmin
+from synchronisation.admin.runs import SyncRunAdmin
+
+__all__ = ["SyncRunAdmin", "SynchronisedFlavorAdmin"]

@@ -1,0 +1,174 @@
+"""What nodes have of the catalogue's flavors, right now."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+from rest_framework.exceptions import APIException
+
+from flavors.catalogue import sightings
+from flavors.catalogue.comparison import Finding, NodeFlavors, Wanted, compare
+from flavors.catalogue.dropping import dropped_values
+from flavors.models import Flavor
+from flavorsync_project.api.errors import Conflict
+from infrastructures.clouds import Outcome, in_each_cloud
+from infrastructures.models import Infrastructure
+from infrastructures.openstack.errors import (
+    CloudError,
+    CredentialsRefused,
+    FlavorNotFound,
+)
+from infrastructures.openstack.nova import Nova
+from infrastructures.openstack.records import NovaFlavor
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeComparison:
+    """What a node has of each flavor, or the error for which that is not known."""
+
+    infrastructure: Infrastructure
+    compared_at: datetime
+    findings: tuple[Finding, ...] = ()
+    error: CloudError | None = None
+
+
+def compare_nodes(
+    *, infrastructures: Sequence[Infrastructure], flavors: Sequence[Flavor], exact: bool = False
+) -> list[NodeComparison]:
+    """Compare flavors of the catalogue with what nodes have right now; what was seen is written down.
+
+    So is what was seen of all else that the catalogue knows these nodes to have.
+
+    Cost: three queries or four, and those of `record_findings`; in each node, side by side, what `read_node` costs,
+    tried once more when the node fails.
+    """
+    expected = expected_by_node(infrastructures, flavors)
+    as_of = timezone.now()
+    outcomes = in_each_cloud(infrastructures, lambda nova: read_node(nova, flavors), retries=True)
+    compared = [
+        NodeComparison(
+            infrastructure=outcome.infrastructure,
+            compared_at=timezone.now(),
+            findings=findings_of(expected[outcome.infrastructure.pk].wanted, outcome.result, exact=exact),
+            error=outcome.error,
+        )
+        for outcome in outcomes
+    ]
+    seen = {each.infrastructure: list(each.findings) for each in compared}
+    for outcome in outcomes:
+        seen[outcome.infrastructure] += seen_besides(expected[outcome.infrastructure.pk], outcome.result)
+    sightings.record_findings(seen, as_of=as_of)
+    return compared
+
+
+def look_into(infrastructures: Sequence[Infrastructure]) -> list[Outcome[NodeFlavors]]:
+    """Return all flavors that nodes have right now; what that tells of the catalogue's is written down.
+
+    Cost: two queries or three, and those of `record_findings`; in each node, side by side, one upstream call per page
+    of Nova's.
+    """
+    expected = expected_by_node(infrastructures, ())
+    as_of = timezone.now()
+    outcomes = in_each_cloud(infrastructures, lambda nova: read_node(nova, ()))
+    seen = {each.infrastructure: seen_besides(expected[each.infrastructure.pk], each.result) for each in outcomes}
+    sightings.record_findings(seen, as_of=as_of)
+    return outcomes
+
+
+def read_node(nova: Nova, flavors: Collection[Flavor]) -> NodeFlavors:
+    """Return all flavors that a node has, those that *flavors* may be compared with whole.
+
+    Cost: one upstream call per page of Nova's; one more for each of those flavors where Nova does
+    not tell extra specs in passing (before microversion 2.61).
+    """
+    ids = {flavor.flavorid for flavor in flavors}
+    names = {flavor.name.lower() for flavor in flavors}
+    return NodeFlavors.of(
+        (
+            _with_extra_specs(nova, flavor) if flavor.id in ids or flavor.name.lower() in names else flavor
+            for flavor in nova.list_flavors()
+        ),
+        keeps_descriptions=nova.keeps_descriptions,
+    )
+
+
+def promoted_flavors(
+    flavorids: Collection[str] = (), *, absent: Callable[[str], APIException] = Conflict
+) -> list[Flavor]:
+    """Return the promoted flavors, or those of these ids.
+
+    Raises:
+        Conflict, or what *absent* makes: one of the ids is that of no promoted flavor.
+
+    Cost: one query.
+    """
+    flavors = list(Flavor.objects.promoted().chosen(flavorids))
+    if missing := sorted(set(flavorids) - {flavor.flavorid for flavor in flavors}):
+        raise absent(f"flavors: there is no promoted flavor {', '.join(missing)}")
+    return flavors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What a node shall have, and what else of the public catalogue it is known to have."""
+
+    wanted: Sequence[Wanted]
+    besides: Sequence[Wanted]
+
+
+def expected_by_node(infrastructures: Collection[Infrastructure], flavors: Collection[Flavor]) -> dict[int, Expected]:
+    """Return, by the nodes' keys, what each shall have of these flavors, and what else it is known to have.
+
+    Cost: three queries; one more where other flavors are known.
+    """
+    recorded, dropped = sightings.known_ids(infrastructures), dropped_values(flavors)
+    others = {flavor for flavor, _ in recorded} - {flavor.pk for flavor in flavors}
+    published = Flavor.objects.published().in_bulk(others)
+    besides: dict[int, list[Wanted]] = defaultdict(list)
+    for (flavor, node), flavorid in recorded.items():
+        if flavor in published:
+            besides[node].append(Wanted(flavor=published[flavor], recorded_as=flavorid))
+    return {
+        node.pk: Expected(
+            wanted=[
+                Wanted(
+                    flavor=flavor,
+                    recorded_as=recorded.get((flavor.pk, node.pk), ""),
+                    dropped=dropped.get(flavor.pk, {}),
+                )
+                for flavor in flavors
+            ],
+            besides=besides[node.pk],
+        )
+        for node in infrastructures
+    }
+
+
+def seen_besides(expected: Expected, has: NodeFlavors | None) -> Iterator[Finding]:
+    """Yield what a node's list tells of the other flavors, which no run repairs.
+
+    Where it does not tell extra specs, nothing is known of a flavor for which the catalogue names some.
+    """
+    for finding in findings_of(expected.besides, has, others=expected.wanted):
+        if finding.has is None or finding.has.extra_specs is not None or not finding.wanted.flavor.extra_specs:
+            yield finding
+
+
+def findings_of(
+    wanted: Collection[Wanted], has: NodeFlavors | None, *, exact: bool = False, others: Collection[Wanted] = ()
+) -> tuple[Finding, ...]:
+    if has is None:
+        return ()
+    # A flavor that was renamed here has its old name there still, which may be another one's by now.
+    ids = {known for each in (*wanted, *others) for known in (each.flavor.flavorid, each.recorded_as)}
+    return tuple(compare(each, has, exact=exact, of_others=ids) for each in wanted)
+
+
+def _with_extra_specs(nova: Nova, flavor: NovaFlavor) -> NovaFlavor:
+    """Return the flavor whole, or as it is where Nova does not let us see its extra specs."""
+    try:
+        return nova.with_extra_specs(flavor)
+    except (CredentialsRefused, FlavorNotFound):
+        return flavor

@@ -1,0 +1,97 @@
+"""Bringing what was written to the nodes, by a run over these flavors some seconds after the last write.
+
+A client makes a flavor by several requests: brought to the nodes after the first, it would be seen there half done.
+What is to be brought is written down in the transaction of the write, and stays until a run has done it everywhere.
+"""
+
+import logging
+from collections.abc import Collection
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from infrastructures.locks import Locked, exclusive
+from infrastructures.models import Infrastructure
+from synchronisation.models import Removal, SyncRun, WrittenFlavor
+from synchronisation.tasks import start_run
+
+logger = logging.getLogger(__name__)
+
+MAX_NAMES_LENGTH = 255
+SECONDS_BEFORE_AGAIN, MOST_SECONDS_BEFORE_AGAIN = 30, 3600
+DONE = (SyncRun.State.IN_SYNC, SyncRun.State.DRIFT)
+"""How a run has ended that has done what it can: doing it again at once would bring nothing else."""
+
+
+def note_written(flavorid: str, *, written_by: str) -> None:
+    """Write down that a flavor was written just now; to be called in the transaction of the write. One query or two."""
+    WrittenFlavor.objects.update_or_create(
+        flavorid=flavorid,
+        defaults={
+            "written_by": written_by[:MAX_NAMES_LENGTH],
+            "written_at": timezone.now(),
+            "run": None,
+            "attempts": 0,
+        },
+    )
+
+
+def start_when_due() -> SyncRun | None:
+    """Start a run over the flavors that were written, when the last write is COMPUTE_SETTLE_SECONDS ago; return it.
+
+    Those that a run could not bring to every node are taken up again, each time after a longer while.
+
+    Cost: one query when nothing was written; else some ten.
+    """
+    if not WrittenFlavor.objects.exists():
+        return None
+    try:
+        with exclusive("written flavors"):
+            _forget_what_is_done()
+            due = _due()
+            return _start(due) if due else None
+    except Locked:
+        return None  # another scheduler is at it
+
+
+def _forget_what_is_done() -> None:
+    """Forget the flavors that a run has brought everywhere; those that nodes have to keep for now are waited for."""
+    held = Removal.objects.order_by().values("flavorid")
+    WrittenFlavor.objects.filter(run__state__in=DONE).exclude(flavorid__in=held).delete()
+
+
+def _due() -> list[WrittenFlavor]:
+    """Return what is to be brought now: nothing while there are still writes, or runs that are not over."""
+    written = list(WrittenFlavor.objects.select_related("run"))
+    now = timezone.now()
+    settled = now - timedelta(seconds=settings.COMPUTE_SETTLE_SECONDS)
+    if any(each.run is None and settled < each.written_at <= now for each in written):
+        return []
+    return [each for each in written if each.run is None or _is_over(each)]
+
+
+def _is_over(written: WrittenFlavor) -> bool:
+    """Say whether its run has ended long enough ago to start another."""
+    if written.run is None or written.run.finished_at is None:
+        return False
+    seconds = min(SECONDS_BEFORE_AGAIN * 2**written.attempts, MOST_SECONDS_BEFORE_AGAIN)
+    return timezone.now() >= written.run.finished_at + timedelta(seconds=seconds)
+
+
+def _start(due: Collection[WrittenFlavor]) -> SyncRun:
+    names = ", ".join(sorted({each.written_by for each in due}))
+    with transaction.atomic():
+        run = start_run(
+            requested_by=names[:MAX_NAMES_LENGTH],
+            infrastructures=Infrastructure.objects.with_credentials(),
+            flavorids=[each.flavorid for each in due],
+            repairs=True,
+            even_deleted=True,
+        )
+        for each in due:
+            # What was written meanwhile is brought by the next run, too.
+            same = WrittenFlavor.objects.filter(pk=each.pk, written_at=each.written_at)
+            same.update(run=run, attempts=each.attempts + bool(each.run))
+    return run

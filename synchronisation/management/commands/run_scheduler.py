@@ -1,0 +1,90 @@
+"""`manage.py run_scheduler`: what is due with nobody asking for it."""
+
+import logging
+import signal
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import Error, close_old_connections
+from redis.exceptions import RedisError
+
+from flavorsync_project.console import commands
+from flavorsync_project.telemetry.request_id import traced
+from infrastructures.replacements.watching import settle_everywhere
+from synchronisation import delivery, tasks
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LOOKS = 10.0
+# What was written is waited for by whoever has written it.
+SECONDS_BETWEEN_DELIVERIES = 1.0
+AWAY = (Error, RedisError)
+"""What is raised when the database or the queue is away, and may come back."""
+
+
+class Command(commands.Command):
+    """Look again and again what is due, until it is stopped."""
+
+    help = (
+        "Start the periodic synchronisation (SYNC_INTERVAL_MINUTES) and runs over what OpenStack clients have written "
+        "(COMPUTE_SETTLE_SECONDS), put runs whose worker has died back into the queue, delete old ones "
+        "(SYNC_RETENTION_DAYS), and watch flavors whose change was not answered. Several may run."
+    )
+    examples = ("./manage.py run_scheduler --once",)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take --once and --interval."""
+        parser.add_argument("--once", action="store_true", help="look once, and end")
+        parser.add_argument(
+            "--interval", type=float, default=SECONDS_BETWEEN_LOOKS, help="seconds between two looks (%(default)s)"
+        )
+
+    def handle(self, *, once: bool, interval: float, **options: Any) -> None:
+        """Do what is due, now and after every interval; each look has a request id of its own.
+
+        Raises:
+            CommandError: with --once, when the database or the queue is away.
+        """
+        if once:
+            try:
+                return self._look()
+            except AWAY as error:
+                raise CommandError(f"Nothing could be looked after: {error}") from error
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: sys.exit())
+        while True:
+            self._try(self._look)
+            ends_at = time.monotonic() + interval
+            while (left := ends_at - time.monotonic()) > 0:
+                time.sleep(min(left, SECONDS_BETWEEN_DELIVERIES))
+                self._try(self._deliver)
+
+    def _try(self, look: Callable[[], None]) -> None:
+        close_old_connections()
+        with traced():
+            try:
+                look()
+            except AWAY as error:
+                logger.error("Nothing could be looked after: %s", error)
+
+    def _deliver(self) -> None:
+        if run := delivery.start_when_due():
+            self.stdout.write(f"Run {run.pk} brings to the nodes what was written.")
+
+    def _look(self) -> None:
+        self._deliver()
+        for run in tasks.take_up_runs():
+            self.stdout.write(f"Run {run.pk} was cut short and is taken up again.")
+        if due := tasks.start_periodic_run():
+            self.stdout.write(f"Run {due.pk} is due and has been started.")
+        settle_everywhere()
+        if deleted := tasks.delete_old_runs():
+            self.stdout.write(f"{deleted} old runs have been deleted.")
+        if not settings.TASKS_REDIS_URL:
+            call_command("prune_db_task_results", stdout=self.stdout, verbosity=0)

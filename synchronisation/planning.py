@@ -1,0 +1,113 @@
+"""What has to be done so that a node has a flavor of the catalogue: a plan is data, and asks nobody."""
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+
+from flavors.catalogue.comparison import Finding
+from flavors.models import Flavor
+from synchronisation.models import SyncOutcome
+
+State = SyncOutcome.State
+Action = SyncOutcome.Action
+
+# What Nova can change in a flavor that stands; anything else takes a new flavor in its place.
+IN_PLACE = ("description",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What is to be done about a finding, and what there is to say of it: when it is CANNOT, why."""
+
+    finding: Finding
+    action: SyncOutcome.Action
+    reason: str = ""
+
+    def as_outcome(self) -> SyncOutcome:
+        """Return it as it is written down, not saved and of no node yet."""
+        flavor = self.finding.wanted.flavor
+        return SyncOutcome(
+            flavorid=flavor.flavorid,
+            name=flavor.name,
+            state=self.finding.state,
+            differences=[difference.as_json() for difference in self.finding.differences],
+            action=self.action,
+            reason=self.reason,
+        )
+
+
+# What takes something away that a node has
+DESTROYS = (Action.UPDATE, Action.REPLACE)
+
+
+def fingerprint(step: Step, *, node: int, servers: int | None) -> str:
+    """Return what stays the same as long as a step does the same to the same flavor of a node.
+
+    Args:
+        node: its key.
+        servers: how many servers use the flavor there; a fingerprint tells used ones from unused, and not how many do.
+    """
+    has = step.finding.has
+    told = [node, step.action, has and has.as_json(), step.finding.wanted.nova.as_json(), servers and servers > 0]
+    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def unreachable(flavor: Flavor, reason: str) -> SyncOutcome:
+    """Return what is written down of a flavor in a node that could not be asked."""
+    return SyncOutcome(
+        flavorid=flavor.flavorid, name=flavor.name, state=State.UNREACHABLE, action=Action.CANNOT, reason=reason
+    )
+
+
+def plan(finding: Finding, *, replaces: bool = False) -> Step:
+    """Return what brings the node in sync.
+
+    Args:
+        replaces: whether a flavor whose numbers differ may be deleted and made again.
+
+    Source: Compute API reference, "Update Flavor Description" and "Create extra specs for a flavor".
+    """
+    match finding.state:
+        case State.IN_SYNC:
+            return Step(finding=finding, action=Action.NOTHING if finding.recorded else Action.ADOPT)
+        case State.MISSING:
+            return Step(finding=finding, action=Action.CREATE)
+        case State.OTHER_ID:
+            reason = f"Its id there is {finding.has.id}." if finding.has else ""
+            return Step(finding=finding, action=Action.ADOPT, reason=reason)
+        case State.DIFFERENT:
+            return _plan_for_differences(finding, replaces=replaces)
+        case _:
+            return _cannot(finding, _about_the_name(finding))
+
+
+def _plan_for_differences(finding: Finding, *, replaces: bool) -> Step:
+    fixed = [
+        difference.member
+        for difference in finding.differences
+        if difference.key is None and difference.member not in IN_PLACE
+    ]
+    if not fixed:
+        return Step(finding=finding, action=Action.UPDATE)
+    if finding.name_taken_by:
+        return _cannot(finding, f"Its name is that of flavor {finding.name_taken_by} there.")
+    if not replaces:
+        return _cannot(
+            finding, f"Nova cannot change {', '.join(fixed)} in place, and replacing flavors was not asked for."
+        )
+    return Step(finding=finding, action=Action.REPLACE)
+
+
+def _about_the_name(finding: Finding) -> str:
+    has = finding.has
+    if has is None:
+        return ""
+    if not finding.differences:
+        return f"Flavor {has.id} there has its name {has.name}, and is another one of the catalogue."
+    if [difference.member for difference in finding.differences] == ["name"]:
+        return f"Flavor {has.id} there has its name in another case, {has.name}."
+    return f"Flavor {has.id} there has its name {has.name} and other values."
+
+
+def _cannot(finding: Finding, reason: str) -> Step:
+    return Step(finding=finding, action=Action.CANNOT, reason=reason)

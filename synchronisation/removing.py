@@ -1,0 +1,124 @@
+"""Taking flavors out of the nodes that were deleted from the catalogue.
+
+What a synchronisation has made in a node goes from there again, once no server uses it, unless somebody has changed it
+there meanwhile. What it only found there stays, and is forgotten.
+"""
+
+import logging
+from collections.abc import Iterable
+
+from flavors.models import DroppedSpec, Flavor, Installation
+from flavorsync_project.api.errors import Conflict
+from infrastructures.models import Infrastructure
+from infrastructures.openstack.errors import CloudError, CloudUnavailable, FlavorNotFound
+from infrastructures.openstack.nova import Nova
+from infrastructures.openstack.records import NovaFlavor
+from infrastructures.replacements.changes import delete_flavor
+from synchronisation.models import Removal, SyncOutcome
+
+logger = logging.getLogger(__name__)
+
+
+def note_removals(flavor: Flavor, *, requested_by: str) -> None:
+    """Write down where a flavor is to go from that is about to leave the catalogue; to be called in a transaction.
+
+    Cost: five queries.
+    """
+    was = flavor.as_nova()
+    dropped = [[spec.key, spec.value] for spec in DroppedSpec.objects.filter(flavor=flavor)]
+    for node in _nodes_it_was_made_in(flavor):
+        Removal.objects.update_or_create(
+            infrastructure_id=node,
+            flavorid=flavor.flavorid,
+            defaults={"was": was.as_json(), "dropped": dropped, "requested_by": requested_by, "reason": ""},
+        )
+
+
+def _nodes_it_was_made_in(flavor: Flavor) -> set[int]:
+    """Return the keys of the nodes where a synchronisation has made it, or may have.
+
+    It may where it was about to, and nobody has written down since that the flavor is there.
+    """
+    installed = dict(Installation.objects.filter(flavor=flavor).values_list("infrastructure", "made"))
+    tried = SyncOutcome.objects.order_by().filter(
+        flavorid=flavor.flavorid, action=SyncOutcome.Action.CREATE, node__infrastructure__isnull=False
+    )
+    may_have = set(tried.exclude(result="").values_list("node__infrastructure", flat=True)) - installed.keys()
+    return {node for node, made in installed.items() if made} | may_have
+
+
+def remove_deleted(*, infrastructure: Infrastructure, nova: Nova) -> list[Removal]:
+    """Take out of a node what was deleted from the catalogue, and return what has to stay there for now.
+
+    Why it has to is written down.
+
+    Raises:
+        CloudUnavailable: the node could not be asked.
+
+    Cost: one query; for each of these flavors some three upstream calls and five queries.
+    """
+    return [removal for removal in _of(infrastructure) if not _is_done(removal, infrastructure, nova)]
+
+
+def _of(infrastructure: Infrastructure) -> Iterable[Removal]:
+    return list(Removal.objects.filter(infrastructure=infrastructure))
+
+
+def _is_done(removal: Removal, infrastructure: Infrastructure, nova: Nova) -> bool:
+    try:
+        reason = _remove(removal, infrastructure, nova)
+    except CloudUnavailable:
+        raise
+    except (CloudError, Conflict) as error:
+        reason = str(error.detail)
+    if reason:
+        logger.warning("%s keeps flavor %s: %s", infrastructure, removal.flavorid, reason)
+        Removal.objects.filter(pk=removal.pk).update(reason=reason)
+        return False
+    Removal.objects.filter(pk=removal.pk).delete()
+    return True
+
+
+def _remove(removal: Removal, infrastructure: Infrastructure, nova: Nova) -> str:
+    """Delete the flavor, if it is there and may go; return why it has to stay, or ""."""
+    was = NovaFlavor.from_json(removal.was)
+    if _is_wanted_again(was):
+        return ""
+    has = nova.find_flavor(removal.flavorid)
+    if has is None:
+        return ""
+    if not _is_as_it_was_left(has, was, removal.dropped):
+        return "It was changed there by somebody else."
+    if servers := nova.count_servers(removal.flavorid):
+        return f"It is used by {servers} server{'s' if servers > 1 else ''} there."
+    try:
+        delete_flavor(infrastructure=infrastructure, nova=nova, flavorid=removal.flavorid)
+    except FlavorNotFound:
+        return ""
+    return ""
+
+
+def _is_wanted_again(was: NovaFlavor) -> bool:
+    """Say whether the catalogue has come to have the same flavor again."""
+    flavor = Flavor.objects.promoted().filter(flavorid=was.id).first()
+    return flavor is not None and _sizes(flavor.as_nova()) == _sizes(was)
+
+
+def _is_as_it_was_left(has: NovaFlavor, was: NovaFlavor, dropped: Iterable[Iterable[str]]) -> bool:
+    """Say whether a node has nothing of a flavor that did not come from us; what did not reach it does not count."""
+    ours = set((was.extra_specs or {}).items()) | {tuple(spec) for spec in dropped}
+    return _sizes(has) == _sizes(was) and set((has.extra_specs or {}).items()) <= ours
+
+
+def _sizes(flavor: NovaFlavor) -> tuple[object, ...]:
+    """Return what can never be changed in a flavor that stands."""
+    return (
+        flavor.name,
+        flavor.vcpus,
+        flavor.ram,
+        flavor.disk,
+        flavor.swap,
+        flavor.ephemeral,
+        flavor.rxtx_factor,
+        flavor.is_public,
+    )

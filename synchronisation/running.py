@@ -1,0 +1,163 @@
+"""Every promoted flavor in every node: compared, planned and, when asked for, made so.
+
+A run is written down before it begins and as it goes, node by node. Its plan is made from what a
+node has at that moment, so a run can be cut short anywhere and done again.
+"""
+
+import logging
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
+from threading import Event
+
+from django.db.models import F
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from infrastructures.clouds import CLOUDS_AT_ONCE
+from infrastructures.commits import write_certainly
+from infrastructures.locks import Locked, exclusive
+from infrastructures.models import Infrastructure
+from synchronisation.comparing import promoted_flavors
+from synchronisation.models import SyncNode, SyncRun
+from synchronisation.node import work_on
+from synchronisation.repairing import Action, Listener, Result
+
+logger = logging.getLogger(__name__)
+
+
+# A scheduler keeps a run for the moment that it takes to see whether it was cut short.
+SECONDS_TO_WAIT_FOR_A_LOOK = 5
+MAX_ATTEMPTS = 3
+
+
+def create_run(
+    *,
+    requested_by: str,
+    infrastructures: Iterable[Infrastructure],
+    flavorids: Collection[str] = (),
+    repairs: bool = False,
+    replaces: bool = False,
+    exact: bool = False,
+    periodic: bool = False,
+    confirmed: Collection[str] | None = None,
+    even_deleted: bool = False,
+) -> SyncRun:
+    """Write down a run over these nodes and the promoted flavors, or those of these ids; it waits to be carried out.
+
+    Args:
+        even_deleted: whether *flavorids* may name flavors that are in the catalogue no longer.
+        repairs: whether drift is repaired, and not only found.
+        replaces: whether flavors whose numbers differ are replaced.
+        exact: whether extra specs that the catalogue does not name are taken away.
+        confirmed: the fingerprints of what may be replaced or changed in place, and nothing else; None is all.
+
+    Raises:
+        Conflict: an id is that of no promoted flavor.
+
+    A node that has just been unregistered is one of which the run says so.
+
+    Cost: three queries, one more with *flavorids*.
+    """
+    if flavorids and not even_deleted:
+        promoted_flavors(flavorids)
+    chosen = list(infrastructures)
+    run = SyncRun(
+        requested_by=requested_by,
+        repairs=repairs,
+        replaces=replaces,
+        exact=exact,
+        flavorids=list(flavorids),
+        periodic=periodic,
+        confirmed=None if confirmed is None else sorted(confirmed),
+    )
+    written = SyncRun.objects.select_for_update()
+    write_certainly(
+        lambda: _write_down(run, chosen),
+        is_written=lambda: written.filter(pk=run.pk, created_at=run.created_at).exists(),
+    )
+    return run
+
+
+def _write_down(run: SyncRun, infrastructures: Collection[Infrastructure]) -> None:
+    run.pk = None  # what was written before, and lost with its connection, had another
+    run.save(force_insert=True)
+    keys = [infrastructure.pk for infrastructure in infrastructures]
+    still_there = Infrastructure.objects.filter(pk__in=keys).order_by("pk").select_for_update()
+    there = set(still_there.values_list("pk", flat=True))
+    SyncNode.objects.bulk_create(
+        SyncNode(
+            run=run,
+            infrastructure_id=infrastructure.pk if infrastructure.pk in there else None,
+            name=infrastructure.name,
+        )
+        for infrastructure in infrastructures
+    )
+
+
+def carry_out(run_id: int, *, listen: Listener = lambda node, outcome: None) -> SyncRun:
+    """Carry a run out, or go on with one that was cut short, and return it as it is then.
+
+    All nodes are worked on side by side, each in a thread and over a database connection of its
+    own; none waits for another. A run that has ended, or that somebody else is at, is left alone.
+    Ctrl-C (in the main thread) ends it as failed or partly done, each node after the step that it is at.
+
+    Cost: some ten queries, and per node some eight and one upstream call; more for what is to be done.
+    """
+    try:
+        with exclusive(_lock_of(run_id), wait=SECONDS_TO_WAIT_FOR_A_LOOK):
+            _carry_out(run_id, listen)
+    except Locked:
+        logger.info("Run %s is being carried out by somebody else", run_id)
+    return SyncRun.objects.get(pk=run_id)
+
+
+@contextmanager
+def left_alone(run: SyncRun) -> Iterator[None]:
+    """Keep a run from being carried out meanwhile.
+
+    Raises:
+        Locked: somebody is at it.
+    """
+    with exclusive(_lock_of(run.pk)):
+        yield
+
+
+def _lock_of(run_id: int) -> str:
+    return f"run:{run_id}"
+
+
+def _carry_out(run_id: int, listen: Listener) -> None:
+    claimed = SyncRun.objects.open().filter(pk=run_id)
+    if not claimed.update(
+        # Not Now(): MariaDB's is in the time zone of its server.
+        state=SyncRun.State.RUNNING,
+        attempts=F("attempts") + 1,
+        started_at=Coalesce("started_at", timezone.now()),
+    ):
+        return
+    run = SyncRun.objects.get(pk=run_id)
+    stopped = Event()
+    work = partial(work_on, run, listen=listen, stopped=stopped)
+    with ThreadPoolExecutor(CLOUDS_AT_ONCE) as pool:
+        futures = [pool.submit(copy_context().run, work, node) for node in run.nodes.unfinished()]
+        try:
+            wait(futures)
+        except KeyboardInterrupt:
+            stopped.set()
+        for future in futures:
+            future.result()
+    SyncRun.objects.filter(pk=run.pk).update(state=_end_of(run), finished_at=timezone.now())
+
+
+def _end_of(run: SyncRun) -> SyncRun.State:
+    """Return the state that the run ends in, by those of its nodes. Cost: one query."""
+    found = set(run.nodes.order_by().values_list("pk", "state", "outcomes__result", "outcomes__action").distinct())
+    failed = {node for node, state, result, _ in found if state == SyncNode.State.FAILED or result == Result.FAILED}
+    if failed:
+        something = any(node not in failed or result == Result.DONE for node, _, result, _ in found)
+        return SyncRun.State.PARTLY_DONE if something else SyncRun.State.FAILED
+    drift = any(action == Action.CANNOT or result == Result.PLANNED for _, _, result, action in found)
+    return SyncRun.State.DRIFT if drift else SyncRun.State.IN_SYNC

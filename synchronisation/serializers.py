@@ -1,0 +1,178 @@
+"""Synchronisation runs on the wire: what was asked for, how far it is, and what came of each flavor in each node."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from flavorsync_project.api.serializers import (
+    MAX_NAME_LENGTH,
+    FlavorIdField,
+    IdField,
+    NameField,
+    StrictBooleanField,
+    StrictListField,
+    wrapped,
+)
+from synchronisation.models import Progress, SyncNode, SyncOutcome, SyncRun
+from synchronisation.runs import NodeStatus, Status
+
+MAX_ITEMS = 1000
+
+
+# Requests
+
+
+def _names(item: str) -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH, "xml": {"name": item}}
+    return {"type": "array", "minItems": 1, "maxItems": MAX_ITEMS, "items": text}
+
+
+class _ChosenField(StrictListField):
+    default_error_messages = {
+        "empty": "must not be empty: leave it out for all",
+        "max_length": "must not hold more than {max_length}",
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_empty=False, max_length=MAX_ITEMS, **kwargs)
+
+
+@extend_schema_field(_names("node"))
+class ChosenNodesField(_ChosenField):
+    """The names of one or more nodes."""
+
+    child = NameField()
+
+
+@extend_schema_field(_names("flavor"))
+class ChosenFlavorsField(_ChosenField):
+    """The ids of one or more flavors."""
+
+    child = FlavorIdField()
+
+
+class SyncRunCreationSerializer(serializers.Serializer[Any]):
+    """What a run shall do, and where; without any member it repairs all that needs no replacing, everywhere."""
+
+    nodes = ChosenNodesField(required=False, help_text="By default all that the caller may synchronise")
+    flavors = ChosenFlavorsField(required=False, help_text="Ids; by default those of all promoted flavors")
+    dry_run = StrictBooleanField(required=False, help_text="Whether only to say what would be done")
+    replace = StrictBooleanField(
+        required=False, help_text="Whether to delete and make again what Nova cannot change in place"
+    )
+    exact = StrictBooleanField(
+        required=False, help_text="Whether to take extra specs away that the catalogue does not name"
+    )
+
+
+# Answers
+
+
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}], "nullable": True})
+class ValueField(serializers.JSONField):
+    """The value of a flavor's member, whatever its type; null for an extra spec that is not there."""
+
+
+class DifferenceSerializer(serializers.Serializer[Any]):
+    """A value that the node and the catalogue have otherwise."""
+
+    member = IdField(help_text="As Nova calls it; an extra spec is `extra_specs.KEY`")
+    node = ValueField()
+    catalogue = ValueField()
+
+
+class FindingSerializer(serializers.Serializer[SyncOutcome]):
+    """What a node has of one flavor, and what a run would do about it."""
+
+    id = IdField(source="flavorid")
+    name = serializers.CharField()
+    state = serializers.ChoiceField(SyncOutcome.State.choices)
+    action = serializers.ChoiceField(SyncOutcome.Action.choices)
+    reason = serializers.CharField(help_text="Why nothing can be done, or why it failed; for an adoption, the id there")
+    differences = DifferenceSerializer(many=True)
+
+
+class OutcomeSerializer(FindingSerializer):
+    """What a run found of one flavor in one node, what it planned, and what came of it."""
+
+    servers = serializers.IntegerField(allow_null=True, help_text="How many use it, counted before it is replaced")
+    result = serializers.ChoiceField(
+        SyncOutcome.Result.choices, help_text="What came of the action; empty when there was nothing to do"
+    )
+    seconds = serializers.FloatField(allow_null=True, help_text="How long the action took")
+
+
+class NodeStatusSerializer(serializers.Serializer[NodeStatus]):
+    """What a node has right now."""
+
+    name = IdField()
+    state = serializers.ChoiceField(SyncNode.State.choices, help_text="`failed` when the node could not be asked")
+    error = serializers.CharField(help_text="Why it could not be asked")
+    compared_at = serializers.DateTimeField()
+    outcomes = FindingSerializer(many=True)
+
+
+class SyncNodeSerializer(serializers.Serializer[SyncNode]):
+    """A node's part of a run."""
+
+    name = IdField()
+    state = serializers.ChoiceField(SyncNode.State.choices)
+    error = serializers.CharField(help_text="What kept the node as a whole from it")
+    started_at = serializers.DateTimeField(allow_null=True)
+    compared_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    outcomes = OutcomeSerializer(many=True)
+
+
+class StatusSerializer(serializers.Serializer[Status]):
+    """What nodes have right now; `state` is what a dry run would end in."""
+
+    state = serializers.ChoiceField(SyncRun.State.choices)
+    nodes = NodeStatusSerializer(many=True)
+
+
+class ProgressSerializer(serializers.Serializer[Progress]):
+    """How much of a run is done; a flavor counts once for each node."""
+
+    nodes = serializers.IntegerField()
+    nodes_done = serializers.IntegerField()
+    flavors = serializers.IntegerField()
+    flavors_done = serializers.IntegerField()
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string", "xml": {"name": "flavor"}}})
+class RestrictedFlavorsField(serializers.ListField):
+    """The ids of flavors, as they are answered."""
+
+    child = serializers.CharField()
+
+
+class SyncRunSerializer(serializers.Serializer[SyncRun]):
+    """A run, without what happened in its nodes."""
+
+    id = IdField(source="pk")
+    state = serializers.ChoiceField(SyncRun.State.choices)
+    requested_by = serializers.CharField()
+    dry_run = serializers.SerializerMethodField()
+    replace = serializers.BooleanField(source="replaces")
+    exact = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    flavors = RestrictedFlavorsField(source="flavorids", help_text="Ids that it is restricted to; empty for all")
+
+    def get_dry_run(self, run: SyncRun) -> bool:
+        """Return whether it only says what would be done."""
+        return not run.repairs
+
+
+class SyncRunInFullSerializer(SyncRunSerializer):
+    """A run with its progress and all that happened in the nodes that the caller may see."""
+
+    progress = ProgressSerializer()
+    nodes = SyncNodeSerializer(many=True)
+
+
+STATUS_DOCUMENT = wrapped("status", StatusSerializer())
+RUN_DOCUMENT = wrapped("run", SyncRunInFullSerializer())

@@ -1,0 +1,184 @@
+"""The synchronisation in the background: runs in the queue, those that were cut short, and the periodic one."""
+
+import logging
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django_tasks import task
+from django_tasks.base import TaskResultStatus
+from django_tasks.exceptions import TaskResultDoesNotExist
+
+from flavorsync_project.telemetry.request_id import NO_REQUEST, current_request_id, traced
+from infrastructures.locks import Locked, exclusive
+from infrastructures.models import Infrastructure
+from synchronisation.models import SyncNode, SyncRun
+from synchronisation.running import MAX_ATTEMPTS, carry_out, create_run, left_alone
+
+logger = logging.getLogger(__name__)
+
+# Whoever has just written a run down is about to carry it out, or to put it into the queue.
+SECONDS_TO_BE_QUEUED = 60
+# Between machines that all have the right time
+MOST_THAT_CLOCKS_DIFFER = timedelta(minutes=1)
+
+
+@task()
+def carry_out_run(run_id: int, request_id: str = NO_REQUEST) -> None:
+    """Carry a run out, in a worker, under the id of the request that has put it into the queue."""
+    with traced(request_id):
+        logger.info("Run %s begins", run_id)
+        run = carry_out(run_id)
+        logger.info("Run %s: %s", run_id, run.get_state_display())
+
+
+def start_run(
+    *,
+    requested_by: str,
+    infrastructures: Iterable[Infrastructure],
+    flavorids: Collection[str] = (),
+    repairs: bool = False,
+    replaces: bool = False,
+    exact: bool = False,
+    periodic: bool = False,
+    confirmed: Collection[str] | None = None,
+    even_deleted: bool = False,
+) -> SyncRun:
+    """Write a run down, as `create_run` does, and put it into the queue.
+
+    Raises:
+        Conflict: an id is that of no promoted flavor.
+
+    Cost: five queries, one more with *flavorids*.
+    """
+    run = create_run(
+        requested_by=requested_by,
+        infrastructures=infrastructures,
+        flavorids=flavorids,
+        repairs=repairs,
+        replaces=replaces,
+        exact=exact,
+        periodic=periodic,
+        confirmed=confirmed,
+        even_deleted=even_deleted,
+    )
+    # A worker that is quick must find it; and one that the queue does not take is taken up later: whoever asked
+    # for it has it all the same, and the scheduler alone is told.
+    transaction.on_commit(lambda: _enqueue(run), robust=not periodic)
+    return run
+
+
+def take_up_runs() -> list[SyncRun]:
+    """Put the runs back into the queue whose worker has died, or whose place in the queue is lost; return them.
+
+    One that was cut short `MAX_ATTEMPTS` times is ended as failed: it may be what kills its worker.
+
+    Cost: one query; per open run some three more.
+    """
+    taken_up = []
+    for run in SyncRun.objects.open():
+        with traced():  # the run goes on under this id
+            if _take_up(run):
+                taken_up.append(run)
+    return taken_up
+
+
+def start_periodic_run() -> SyncRun | None:
+    """Start the run over all nodes that SYNC_INTERVAL_MINUTES asks for, when it is due; return it.
+
+    It repairs when SYNC_REPAIR says so, and else only finds. While the last one is still open none is started.
+
+    Raises:
+        Error, RedisError: the queue did not take it; it is kept, and taken up later.
+
+    Cost: none when there is no interval; else one query, and five when it is due.
+    """
+    if not settings.SYNC_INTERVAL_MINUTES:
+        return None
+    try:
+        with exclusive("periodic run"):
+            return _start_when_due()
+    except Locked:
+        return None  # another scheduler is at it
+
+
+def delete_old_runs() -> int:
+    """Delete the runs that ended more than SYNC_RETENTION_DAYS ago, and return how many; with 0 keep them all.
+
+    What is known last of a node is kept, however old: of all promoted flavors, and of some alone after that.
+
+    Cost: none when all are kept; else some six queries.
+    """
+    if not settings.SYNC_RETENTION_DAYS:
+        return 0
+    oldest = timezone.now() - timedelta(days=settings.SYNC_RETENTION_DAYS)
+    nodes = SyncNode.objects.all()
+    last_known = {node.run_id for last in (nodes, nodes.whole()) for node in last.latest_of_each_node()}
+    old = SyncRun.objects.ended().filter(finished_at__lt=oldest).exclude(pk__in=last_known)
+    return old.delete()[1].get(SyncRun._meta.label, 0)
+
+
+def _take_up(run: SyncRun) -> bool:
+    try:
+        with left_alone(run):
+            again = _is_lost(run) and _may_go_on(run)
+    except Locked:
+        return False  # somebody is at it
+    if again:
+        _enqueue(run)  # where nobody holds it any more: a worker may begin at once
+    return again
+
+
+def _enqueue(run: SyncRun) -> None:
+    run.task_id = carry_out_run.enqueue(run.pk, current_request_id()).id
+    run.save(update_fields=["task_id"])
+
+
+def _is_lost(run: SyncRun) -> bool:
+    """Say whether nobody will carry the run out any more, now that nobody is at it."""
+    run.refresh_from_db()
+    if run.state != SyncRun.State.WAITING:
+        return run.state == SyncRun.State.RUNNING
+    return not _is_within(run, timedelta(seconds=SECONDS_TO_BE_QUEUED)) and not _is_queued(run)
+
+
+def _is_within(run: SyncRun, age: timedelta) -> bool:
+    """Say whether the run was made so short a time ago; not one of the future, when a clock was ahead."""
+    now = timezone.now()
+    return now - age < run.created_at < now + MOST_THAT_CLOCKS_DIFFER
+
+
+def _is_queued(run: SyncRun) -> bool:
+    try:
+        return bool(run.task_id) and carry_out_run.get_result(run.task_id).status == TaskResultStatus.READY
+    except TaskResultDoesNotExist:
+        return False
+
+
+def _may_go_on(run: SyncRun) -> bool:
+    """Have a run that was cut short wait again, or end it when that was once too often."""
+    if run.attempts < MAX_ATTEMPTS:
+        logger.warning("Run %s was cut short, or lost its place in the queue: it is put back there", run.pk)
+        run.state = SyncRun.State.WAITING
+        run.save(update_fields=["state"])
+        return True
+    logger.error("Run %s was cut short %s times and is given up", run.pk, run.attempts)
+    error = f"The run was cut short {run.attempts} times."
+    run.nodes.unfinished().update(state=SyncNode.State.FAILED, error=error, finished_at=timezone.now())
+    run.state, run.finished_at = SyncRun.State.FAILED, timezone.now()
+    run.save(update_fields=["state", "finished_at"])
+    return False
+
+
+def _start_when_due() -> SyncRun | None:
+    last = SyncRun.objects.filter(periodic=True).order_by("pk").last()  # not by time: a clock may have been ahead
+    if last and (last.finished_at is None or _is_within(last, timedelta(minutes=settings.SYNC_INTERVAL_MINUTES))):
+        return None
+    return start_run(
+        requested_by="schedule",
+        infrastructures=Infrastructure.objects.with_credentials(),
+        repairs=settings.SYNC_REPAIR,
+        periodic=True,
+    )

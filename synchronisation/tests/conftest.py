@@ -1,0 +1,3 @@
+"""Fixtures of the synchronisation's tests."""
+
+from testing.catalogue import *  # noqa: F403

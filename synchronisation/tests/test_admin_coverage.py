@@ -1,0 +1,292 @@
+"""The coverage map and the synchronisation runs in the admin site."""
+
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from flavors.models import Flavor
+from flavors.tests.test_admin import member_of_staff
+from infrastructures.models import Infrastructure
+from synchronisation.coverage import State
+from synchronisation.models import SyncNode, SyncOutcome, SyncRun
+from synchronisation.tests.test_coverage import make_run
+from testing import synchronising as sync
+from testing.flavors import make_flavor, make_infrastructure, make_installation
+from testing.infrastructures import make_registered
+
+pytestmark = pytest.mark.django_db
+
+MAP = reverse("admin:flavors_flavor_coverage")
+COMPARE_NOW = reverse("admin:flavors_flavor_compare_now")
+FLAVORS = reverse("admin:flavors_flavor_changelist")
+RUNS = reverse("admin:synchronisation_syncrun_changelist")
+
+
+def cell(flavor: Flavor, node: str) -> str:
+    return reverse("admin:flavors_flavor_cell", args=[flavor.pk, Infrastructure.objects.get(name=node).pk])
+
+
+def page_of(run: SyncRun) -> str:
+    return reverse("admin:synchronisation_syncrun_change", args=[run.pk])
+
+
+# The map
+
+
+def test_the_map_marks_names_and_counts_each_state(admin_client: Client) -> None:
+    for number, name in enumerate(["a<b>", "c"]):
+        make_flavor(name=name, flavorid=str(number))
+    make_run("Crete", 9, {"0": State.MISSING, "1": State.IN_SYNC})
+    make_run("Spain<i>", 9, {"0": State.IN_SYNC, "1": State.DIFFERENT})
+    answer = admin_client.get(MAP)
+    for shown in ("a&lt;b&gt; ", "Spain&lt;i&gt;"):
+        assert shown in answer.text
+    for shown in ("+<i>missing</i>", "✓<i>in sync</i>", "≠<i>different</i>", "a<b> ★"):
+        assert shown in unescape(answer.text)
+    assert "2 flavors in 2 nodes" in " ".join(answer.text.split())
+    assert "2026-11-23 09:00 UTC" in answer.text
+    assert [(look.words, count) for look, count in answer.context["figures"]] == [
+        ("in sync", 2),
+        ("missing", 1),
+        ("different", 1),
+    ]
+
+
+def test_each_cell_leads_to_its_page(admin_client: Client) -> None:
+    flavor = make_flavor(name="a", flavorid="a")
+    make_run("Crete", 9, {"a": State.MISSING})
+    assert f'<td class="missing"><a href="{cell(flavor, "Crete").removeprefix(MAP)}">' in admin_client.get(MAP).text
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [({}, ["a", "b"]), ({"only": "trouble"}, ["b"]), ({"flavor": "A"}, ["a"]), ({"which": "public"}, ["a", "b", "c"])],
+)
+def test_the_map_is_narrowed(admin_client: Client, query: dict[str, str], rows: list[str]) -> None:
+    for name in ("a", "b"):
+        make_flavor(name=name, flavorid=name)
+    make_flavor(name="c", promoted=False)
+    make_run("Crete", 9, {"a": State.IN_SYNC, "b": State.MISSING})
+    text = admin_client.get(MAP, query).text
+    assert [name for name in ("a", "b", "c") if f'<th scope="row" title="{name}">{name}' in text] == rows
+
+
+def test_a_node_that_cannot_be_asked_is_a_line_and_no_reason_to_show_every_flavor(admin_client: Client) -> None:
+    for name in ("a", "b"):
+        make_flavor(name=name, flavorid=name)
+    make_run("Crete", 9, {"a": State.IN_SYNC, "b": State.MISSING})
+    make_run("Gent", 9, {"a": State.UNREACHABLE, "b": State.UNREACHABLE})
+    text = admin_client.get(MAP, {"only": "trouble"}).text
+    assert [name for name in ("a", "b") if f'<th scope="row" title="{name}">{name}' in text] == ["b"]
+    for query in ({"only": "trouble"}, {}):
+        assert admin_client.get(MAP, query).text.count("Gent could not be asked on 2026-11-23 09:00 UTC") == 1
+    assert "could not be asked" not in admin_client.get(MAP, {"node": "Crete"}).text
+
+
+def test_the_map_takes_as_many_queries_whatever_its_size(
+    admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for flavor in range(20):
+        make_flavor(name=f"flavor {flavor}", flavorid=str(flavor))
+    for node in range(10):
+        make_run(f"Node {node}", 10, {str(flavor): State.IN_SYNC for flavor in range(20)})
+    with django_assert_max_num_queries(9):
+        assert admin_client.get(MAP).text.count("in sync</i>") == 200
+
+
+# What is done from it
+
+
+def test_a_comparison_is_started_in_the_background(admin_client: Client) -> None:
+    make_flavor()
+    make_registered("Spain2")
+    make_infrastructure("without credentials")
+    assert "Compare now" in admin_client.get(MAP).text
+    answer = admin_client.post(COMPARE_NOW)
+    run = SyncRun.objects.get()
+    assert answer["Location"] == page_of(run)
+    assert (run.requested_by, run.repairs, run.flavorids, run.state) == ("admin", False, [], "waiting")
+    assert [node.name for node in run.nodes.all()] == ["Spain2"]
+    assert page_of(run) in admin_client.get(MAP).text
+
+
+def test_a_cell_says_what_differs_and_offers_the_repair(admin_client: Client) -> None:
+    make_registered("Spain2")
+    flavor = make_flavor(name="a", flavorid="a")
+    differences = [{"member": "ram", "node": 4096, "catalogue": 8192}]
+    run = make_run("Spain2", 9, {"a": State.DIFFERENT}, differences=differences)
+    SyncOutcome.objects.update(reason="Nova cannot.")
+    text = admin_client.get(cell(flavor, "Spain2")).text
+    for shown in ("≠ different", "4096", "8192", "Nova cannot.", "Synchronise a in Spain2", page_of(run)):
+        assert shown in text
+
+
+def test_flavors_are_synchronised_from_their_list(admin_client: Client) -> None:
+    nodes = [make_registered(name) for name in ("Mordor", "Spain2")]
+    flavors = [make_flavor(name="a", flavorid="a"), make_flavor(name="b", flavorid="b", promoted=False)]
+    changelist = reverse("admin:flavors_flavor_changelist")
+    values: dict[str, Any] = {"action": "synchronise_flavors", "_selected_action": [flavor.pk for flavor in flavors]}
+    answer = admin_client.post(changelist, values)
+    assert [applies for _, applies, _ in answer.context["prospects"]] == [True, False]
+    assert not SyncRun.objects.exists()
+    answer = admin_client.post(changelist, values | {"confirmed": "yes", "nodes": [nodes[0].pk], "only_compares": "on"})
+    run = SyncRun.objects.get()
+    assert answer["Location"] == page_of(run)
+    assert (run.repairs, run.flavorids, [node.name for node in run.nodes.all()]) == (False, ["a"], ["Mordor"])
+
+
+@pytest.mark.parametrize("permissions", [["view_flavor"], ["view_flavor", "change_flavor", "change_infrastructure"]])
+def test_who_may_not_promote_starts_no_run(client: Client, permissions: list[str]) -> None:
+    make_registered("Spain2")
+    flavor = make_flavor(name="a", flavorid="a")
+    client.force_login(member_of_staff(*permissions))
+    assert "Compare now" not in client.get(MAP).text
+    assert "Synchronise a" not in client.get(cell(flavor, "Spain2")).text
+    assert client.post(COMPARE_NOW).status_code == 403
+    assert client.post(cell(flavor, "Spain2")).status_code == 403
+    values = {"action": "synchronise_flavors", "_selected_action": [flavor.pk], "confirmed": "yes"}
+    client.post(reverse("admin:flavors_flavor_changelist"), values)
+    assert not SyncRun.objects.exists()
+
+
+def test_an_operator_synchronises_their_own_nodes_alone(client: Client) -> None:
+    flavor = make_flavor(name="a", flavorid="a")
+    own, other = make_registered("Mordor"), make_registered("Spain2")
+    operator = member_of_staff("view_flavor", "promote_flavor")
+    own.operators.set([operator])
+    client.force_login(operator)
+    assert client.post(cell(flavor, other.name)).status_code == 403
+    assert client.post(cell(flavor, own.name)).status_code == 200
+    client.post(COMPARE_NOW)
+    assert [node.name for node in SyncNode.objects.all()] == ["Mordor"]
+
+
+def test_the_map_is_for_those_who_may_view_flavors(client: Client) -> None:
+    flavor = make_installation(make_flavor()).flavor
+    client.force_login(member_of_staff("view_infrastructure"))
+    for url in (MAP, cell(flavor, "Spain2")):
+        assert client.get(url).status_code == 403
+    client.logout()
+    assert client.get(MAP).status_code == client.post(COMPARE_NOW).status_code == 302
+    assert client.get(MAP)["Location"].startswith(reverse("admin:login"))
+
+
+def test_a_run_is_started_by_post_alone(admin_client: Client) -> None:
+    assert admin_client.get(COMPARE_NOW).status_code == 405
+    assert admin_client.post(MAP).status_code == 405
+    enforcing = Client(enforce_csrf_checks=True)
+    enforcing.force_login(member_of_staff("view_flavor", "promote_flavor"))
+    assert enforcing.post(COMPARE_NOW).status_code == 403
+    assert not SyncRun.objects.exists()
+
+
+# The runs, and where each page is
+
+
+def test_each_page_says_where_it_is(admin_client: Client) -> None:
+    run = make_run("Crete", 9, {"a": State.MISSING})
+    flavor = make_flavor(name="a", flavorid="a")
+    flavors = [reverse("admin:index"), reverse("admin:app_list", args=["flavors"]), FLAVORS]
+    compare = reverse("admin:flavors_flavor_compare")
+    make_installation(flavor, "Crete")
+    promote = {"do": "promote", "flavorid": "a", "node": "Crete", "next": compare}
+    change = reverse("admin:flavors_flavor_change", args=[flavor.pk])
+    asked = {"_selected_action": [flavor.pk], "action": "install_flavors"}
+    for answer, where in (
+        (admin_client.get(MAP), flavors),
+        (admin_client.get(cell(flavor, "Crete")), [*flavors, MAP]),
+        (admin_client.get(compare), flavors),
+        (admin_client.post(compare + "change/", promote), [*flavors, compare]),
+        (admin_client.post(FLAVORS, asked), flavors),
+        (admin_client.post(FLAVORS, asked | {"next": change}), [*flavors, change]),
+        (admin_client.get(page_of(run)), [flavors[0], reverse("admin:app_list", args=["synchronisation"]), RUNS]),
+    ):
+        _, _, after = answer.text.partition('<div class="breadcrumbs">')
+        assert re.findall('href="(.*?)"', after.partition("</div>")[0]) == where
+
+
+def test_the_list_of_runs_takes_as_many_queries_whatever_its_length(
+    admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(20):
+        make_run(f"Node {number}", 9, {"a": State.IN_SYNC})
+    with django_assert_max_num_queries(8):
+        answer = admin_client.get(RUNS)
+    assert answer.context["cl"].result_count == 20
+    assert answer.text.count("1 of 1") == 20
+
+
+def test_a_run_is_shown_node_by_node(admin_client: Client) -> None:
+    run = make_run("Crete", 9, {"a": State.MISSING}, result="done")
+    text = admin_client.get(page_of(run)).text
+    for shown in (
+        "drift found",
+        "1 flavor compared, 1 not in sync, 1 repaired, 0 failed",
+        "missing",
+        "create",
+        "done",
+    ):
+        assert shown in text
+    progress = admin_client.get(reverse("admin:synchronisation_syncrun_progress", args=[run.pk])).json()
+    assert (progress["ended"], progress["done"], progress["total"], progress["count"]) == (True, 1, 1, "1 of 1 node")
+
+
+def test_a_runs_bar_moves_with_each_flavor(admin_client: Client) -> None:
+    """By nodes it would stand still for all of a long first one."""
+    make_flavor(flavorid="a", name="a")
+    make_flavor(flavorid="b", name="b")
+    run = sync.make_run("Crete", "Gent")
+    done = sync.an_outcome("a", state="missing", action="create", result="done")
+    sync.compared(run, "Crete", done, sync.an_outcome("b", state="missing", action="create", result="planned"))
+    progress = admin_client.get(reverse("admin:synchronisation_syncrun_progress", args=[run.pk])).json()
+    assert (progress["done"], progress["total"], progress["count"]) == (1, 4, "0 of 2 nodes")
+    assert 'aria-valuemax="4" aria-valuenow="1"' in admin_client.get(page_of(run)).text
+
+
+def test_what_was_in_sync_is_not_listed_as_what_was_not(admin_client: Client) -> None:
+    run = sync.make_run("Crete", state=SyncRun.State.IN_SYNC, finished_at=timezone.now())
+    sync.compared(run, "Crete", sync.an_outcome("a", action="adopt", result="done"), ended=True)
+    text = admin_client.get(page_of(run)).text
+    assert "What was not in sync" not in text
+    assert "Everything was in sync." in text
+    assert "1 flavor compared, 0 not in sync, 0 repaired, 0 failed, 1 adopted as found" in text
+
+
+def test_a_run_that_did_some_of_it_is_neither_done_nor_failed(admin_client: Client) -> None:
+    run = make_run("Crete", 9, {"a": State.MISSING}, result="done")
+    SyncRun.objects.update(state=SyncRun.State.PARTLY_DONE)
+    for url in (page_of(run), RUNS):
+        assert "◐ partly done" in admin_client.get(url).text
+
+
+def test_a_runs_progress_takes_as_many_queries_whatever_its_size(
+    admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    run = SyncRun.objects.create()
+    for number in range(20):
+        SyncNode.objects.create(run=run, name=f"Node {number}")
+    make_flavor()
+    with django_assert_max_num_queries(5):  # two of them for who is asking
+        progress = admin_client.get(reverse("admin:synchronisation_syncrun_progress", args=[run.pk])).json()
+    assert (progress["state"], progress["ended"], progress["total"]) == ("… waiting", False, 20)
+    assert set(progress["nodes"].values()) == {"waiting"}
+
+
+def test_runs_are_shown_to_those_who_may_and_changed_by_nobody(admin_client: Client, client: Client) -> None:
+    run = make_run("Crete", 9, {"a": State.MISSING})
+    progress = reverse("admin:synchronisation_syncrun_progress", args=[run.pk])
+    delete = reverse("admin:synchronisation_syncrun_delete", args=[run.pk])
+    assert admin_client.post(page_of(run), {"state": "in_sync"}).status_code == 403
+    assert admin_client.post(delete, {"post": "yes"}).status_code == 403
+    assert admin_client.get(reverse("admin:synchronisation_syncrun_add")).status_code == 403
+    other = Client()
+    other.force_login(member_of_staff("view_flavor"))
+    for url in (RUNS, page_of(run), progress):
+        assert other.get(url).status_code == 403
+    assert other.get(reverse("admin:synchronisation_syncrun_change", args=[10**6])).status_code in (302, 403)

@@ -1,0 +1,75 @@
+"""The synchronisation runs in XML."""
+
+from types import MappingProxyType
+
+from flavorsync_project.api.vocabulary import Kind, Resource, is_answered, is_taken
+
+DIFFERENCE = Resource(
+    element="difference",
+    attributes=("member",),
+    children=MappingProxyType({"node": Kind.VALUE, "catalogue": Kind.VALUE}),
+)
+
+OUTCOME = Resource(
+    element="outcome",
+    attributes=("id",),
+    children=MappingProxyType(
+        {
+            "name": Kind.TEXT,
+            "state": Kind.TEXT,
+            "action": Kind.TEXT,
+            "reason": Kind.TEXT,
+            "servers": Kind.INTEGER,
+            "result": Kind.TEXT,
+            "seconds": Kind.NUMBER,
+        }
+    ),
+    parts=MappingProxyType({"differences": DIFFERENCE}),
+)
+
+SYNCHRONISED_NODE = Resource(
+    element="node",
+    attributes=("name",),
+    children=MappingProxyType(
+        dict.fromkeys(("state", "error", "started_at", "compared_at", "finished_at"), Kind.TEXT),
+    ),
+    parts=MappingProxyType({"outcomes": OUTCOME}),
+)
+
+STATUS = Resource(
+    element="status",
+    children=MappingProxyType({"state": Kind.TEXT}),
+    parts=MappingProxyType({"nodes": SYNCHRONISED_NODE}),
+)
+
+PROGRESS = Resource(
+    element="progress",
+    children=MappingProxyType(dict.fromkeys(("nodes", "nodes_done", "flavors", "flavors_done"), Kind.INTEGER)),
+)
+
+RUN = Resource(
+    element="run",
+    attributes=("id",),
+    children=MappingProxyType(
+        {
+            "state": Kind.TEXT,
+            "requested_by": Kind.TEXT,
+            **dict.fromkeys(("dry_run", "replace", "exact"), Kind.BOOLEAN),
+            **dict.fromkeys(("created_at", "started_at", "finished_at"), Kind.TEXT),
+        }
+    ),
+    lists=MappingProxyType({"flavors": "flavor"}),
+    parts=MappingProxyType({"progress": PROGRESS, "nodes": SYNCHRONISED_NODE}),
+)
+
+RUN_REQUEST = Resource(
+    element="run",
+    children=MappingProxyType(dict.fromkeys(("dry_run", "replace", "exact"), Kind.BOOLEAN)),
+    lists=MappingProxyType({"nodes": "node", "flavors": "flavor"}),
+)
+
+
+is_taken(RUN_REQUEST)
+is_answered("status", STATUS)
+is_answered("run", RUN)
+is_answered("runs", RUN, in_list="runs")
