@@ -32,7 +32,7 @@ from django.contrib.sessions.models import Session
 from flavors.models import *
 from identity.models import User
 from infrastructures.models import *
-from synchronisation.models import *
+from synchronisation.models import SyncRun
 
 for model in (LogEntry, Session, SyncRun, Installation, Flavor, Replacement, Infrastructure, User):
     model.objects.all().delete()
