@@ -111,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Give a code for who somebody says that they are, or a token for a code."""
         target = urlsplit(self.path)
-        self.access_log.record("POST", target.path, self.headers.get("User-Agent", ""))
+        self.server.access_log.record("POST", target.path, self.headers.get("User-Agent", ""))
         sent = dict(parse_qsl(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()))
         if target.path == "/oauth2/authorize":
             self._send_back(dict(parse_qsl(target.query)), sent.get("user", ""))
