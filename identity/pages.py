@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.urls import reverse
@@ -79,7 +80,13 @@ def _next(request: HttpRequest) -> str:
 
 
 def _page(request: HttpRequest, form: KeystoneForm | None, *, status: int = 200, problem: str = "") -> HttpResponse:
-    context: dict[str, Any] = {"form": form, "next": _next(request), "problem": problem, "ways": ways()}
+    context: dict[str, Any] = {
+        "form": form,
+        "next": _next(request),
+        "problem": problem,
+        "ways": ways(),
+        "accounts_too": settings.LOCAL_SIGN_IN,
+    }
     return render(request, "identity/sign_in.html", context, status=status)
 
 

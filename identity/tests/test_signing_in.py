@@ -12,7 +12,10 @@ from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
+from rest_framework.exceptions import NotFound
+from rest_framework.test import APIClient
 
+from identity.accounts import find_accounts
 from identity.models import SignedIn, User
 from testing.accounts import (
     APP_ID,
@@ -242,6 +245,18 @@ def test_what_is_given_to_the_row_gives_nothing(keystone: KeystoneOfPeople) -> N
     row.groups.set([])
     row.user_permissions.set(Permission.objects.all())
     assert client.get("/admin/identity/user/").status_code == 403
+
+
+def test_the_row_is_no_account_whatever_password_it_is_given(keystone: KeystoneOfPeople) -> None:
+    keystone.gives(FEDERATION, "flavor_manager")
+    sign_in(Client())
+    row = User.objects.get(external_id="keystone:c0ffee")
+    row.set_password("sesame")
+    row.save()
+    headers = {"user": row.username, "password": "sesame"}
+    assert APIClient().get("/v1/regions", headers=headers).status_code == 401
+    with pytest.raises(NotFound):
+        find_accounts([row.username])
 
 
 def test_a_role_that_was_taken_away_is_gone_once_it_is_no_longer_remembered(keystone: KeystoneOfPeople) -> None:
@@ -494,7 +509,9 @@ def test_local_accounts_can_be_kept_out_of_the_pages(settings: Settings) -> None
     make_account("staff", is_staff=True)
     credentials = {"username": "staff", "password": "correct horse battery staple"}
     assert Client().post("/admin/login/", credentials).status_code == 302
+    assert "With an account of this service" in Client().get(WITH_KEYSTONE).content.decode()
     settings.LOCAL_SIGN_IN = False
+    assert "With an account of this service" not in Client().get(WITH_KEYSTONE).content.decode()
     assert 'name="password"' not in Client().get("/admin/login/").content.decode()
     answer = Client().post("/admin/login/", credentials)
     assert answer.status_code == 200
