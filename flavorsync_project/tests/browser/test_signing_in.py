@@ -77,9 +77,7 @@ def test_an_operator_of_keystones_sees_what_is_theirs_until_the_role_is_taken_aw
 ) -> None:
     site.start_over(NODES)
     page = visitor.go("/admin/login/?next=/admin/flavors/flavor/compare/")
-    assert_everybody_can_use(page, "signing-in")
     page.get_by_role("link", name="Sign in with Keystone").click()
-    assert_everybody_can_use(page, "signing-in-with-keystone")
     visitor.wanted = 401
     by_keystone(page, "spain2-operator", "wrong")
     expect(page.get_by_role("alert")).to_have_text("Keystone does not accept this name, domain and password.")
@@ -95,6 +93,12 @@ def test_an_operator_of_keystones_sees_what_is_theirs_until_the_role_is_taken_aw
 
     send("DELETE", taken_away, token=Keystone(lab.keystone_url).token("admin", project="admin"))
     assert_is_out(page, site)
+
+
+@pytest.mark.usefixtures("_axe")
+def test_everybody_can_use_the_pages(visitor: Visitor) -> None:
+    assert_everybody_can_use(visitor.go("/admin/login/?next=/admin/"), "signing-in")
+    assert_everybody_can_use(visitor.go("/sign-in/keystone"), "signing-in-with-keystone")
 
 
 def test_whoever_has_no_role_is_told_so(visitor: Visitor, site: Site) -> None:
