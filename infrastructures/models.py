@@ -15,6 +15,9 @@ from infrastructures.openstack.records import NovaFlavor
 from infrastructures.querysets import InfrastructureQuerySet, ReplacementQuerySet
 from infrastructures.validators import validate_cloud_url
 
+# The oldest go, of a flavor that is changed more often while in doubt: requests for those are the first to be over.
+MOST_EARLIER = 20
+
 
 class Infrastructure(models.Model):
     """A cloud: one region of one Keystone, called a node or a region by its users.
@@ -290,5 +293,5 @@ class Replacement(models.Model):
         """Put another flavor in the place of the one that is wanted. Saving is the caller's."""
         wanted = self.wanted
         if wanted and wanted.row != flavor.row:
-            self.earlier = [wanted.as_json(), *(self.earlier or ())]
+            self.earlier = [wanted.as_json(), *(self.earlier or ())][:MOST_EARLIER]
         setattr(self, "new" if self.goal == self.Goal.NEW else "old", flavor.as_json())

@@ -94,12 +94,12 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = 5  # seconds of idleness after which Keyrock, too, closes a connection
-    access_log: AccessLog
+    server: "Idm"
 
     def do_GET(self) -> None:
         """Answer about a token; any other path is a page, as in Keyrock."""
         target = urlsplit(self.path)
-        self.access_log.record("GET", target.path, self.headers.get("User-Agent", ""))
+        self.server.access_log.record("GET", target.path, self.headers.get("User-Agent", ""))
         if target.path.rstrip("/") == "/user":
             self._answer_about_token(parse_qs(target.query).get("access_token", []))
         else:
@@ -127,7 +127,7 @@ class Idm(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, port: int, access_log: Path) -> None:
-        _Handler.access_log = AccessLog(access_log)
+        self.access_log = AccessLog(access_log)
         super().__init__(("127.0.0.1", port), _Handler)
 
 

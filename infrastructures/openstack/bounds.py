@@ -5,12 +5,14 @@ to a page unless it is told otherwise, and few clouds have so many. What 16 MiB 
 is measured in `infrastructures/tests/test_bounds.py`.
 """
 
+import re
 import time
 from urllib.parse import urlsplit
 
 from infrastructures.openstack.errors import CloudAnswersTooMuch, CloudTimedOut
 
 KEYSTONE, NOVA = "Keystone", "Nova"
+_KEYSTONES = re.compile(r"/auth/(tokens|projects)\Z|/v3/(regions|services|endpoints)(/|\Z)")
 
 # One answer, and all the pages of a list together
 ANSWER_BYTES = 16 * 1024 * 1024
@@ -37,7 +39,7 @@ def bytes_allowed(url: str) -> int:
 
 def service_at(url: str) -> str:
     """Return which service we ask at *url*, in words for people."""
-    return KEYSTONE if urlsplit(url).path.endswith(("/auth/tokens", "/auth/projects")) else NOVA
+    return KEYSTONE if _KEYSTONES.search(urlsplit(url).path) else NOVA
 
 
 def count_values(json: bytes) -> int:

@@ -1,10 +1,7 @@
 """`manage.py check_identity`: what somebody with this token may be here, and why not more."""
 
-import getpass
-import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -12,6 +9,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from flavorsync_project.api.errors import ServiceUnavailable
 from flavorsync_project.console import commands
+from flavorsync_project.console.tokens import read_token
 from identity import tokens
 from identity.keystone import Keystone
 from identity.principals import TokenUser
@@ -41,7 +39,7 @@ class Command(commands.Command):
     def handle(self, *args: Any, token_file: str | None, **options: Any) -> None:
         """Ask, and print a line for each thing that is known."""
         try:
-            user = tokens.ask(_token(token_file))
+            user = tokens.ask(read_token(token_file))
         except (AuthenticationFailed, ServiceUnavailable) as error:
             raise CommandError(str(error.detail)) from None
         for word, what in _lines(user):
@@ -54,15 +52,3 @@ def _lines(user: TokenUser) -> Iterator[tuple[str, str]]:
     yield "roles", ", ".join(sorted(user.roles)) or NOTHING_FITS.get(user.provider, "none")
     yield "nodes", ", ".join(sorted(user.owned_nodes)) or "none"
     yield "until", user.expires_at.isoformat() if user.expires_at else "the provider does not tell"
-
-
-def _token(file: str | None) -> str:
-    if file is None and sys.stdin.isatty():
-        return getpass.getpass("Token: ").strip()
-    try:
-        text = sys.stdin.read() if file is None else Path(file).read_text(encoding="ascii")
-    except UnicodeDecodeError:
-        raise CommandError(f"The file {file} holds no token: it is not plain text.") from None
-    except OSError as error:
-        raise CommandError(f"The file {file} cannot be read: {error.strerror}.") from None
-    return text.strip()

@@ -1,0 +1,24 @@
+"""How a command is told a token: by a file, by standard input, or typed; never in its arguments, which others see."""
+
+import getpass
+import sys
+from pathlib import Path
+
+from django.core.management.base import CommandError
+
+
+def read_token(file: str | None) -> str:
+    """Return the token that is in the file or, without one, in standard input, or is typed.
+
+    Raises:
+        CommandError: the file cannot be read, or holds none.
+    """
+    if file is None and sys.stdin.isatty():
+        return getpass.getpass("Token: ").strip()
+    try:
+        text = sys.stdin.read() if file is None else Path(file).read_text(encoding="ascii")
+    except UnicodeDecodeError:
+        raise CommandError(f"The file {file} holds no token: it is not plain text.") from None
+    except OSError as error:
+        raise CommandError(f"The file {file} cannot be read: {error.strerror}.") from None
+    return text.strip()

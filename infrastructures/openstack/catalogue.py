@@ -1,0 +1,105 @@
+"""Services and endpoints in a Keystone's catalogue.
+
+Source: Identity API reference, "Regions" and "Service catalog and endpoints".
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flavorsync_project.api.urls import keystone_v3
+from flavorsync_project.telemetry.request_id import note_secret
+from infrastructures.openstack import shapes
+from infrastructures.openstack.bounds import KEYSTONE
+from infrastructures.openstack.sessions import open_session
+from infrastructures.openstack.translation import translated
+
+NAME = "The federation"
+COMPUTE, INTERFACE = "compute", "public"
+URL_LENGTH = 255
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Where a service is in a region."""
+
+    id: str
+    url: str
+
+
+class KeystoneCatalogue:
+    """The catalogue of a Keystone, as an administrator's token lets it be read and changed.
+
+    Every method costs one upstream call.
+
+    Raises:
+        CloudError: Keystone does not let the token do this, or did not answer. Every method raises it.
+    """
+
+    def __init__(self, keystone_url: str, token: str) -> None:
+        note_secret(token)
+        self._url, self._token = keystone_v3(keystone_url), token
+        self._session = open_session(NAME)
+
+    def has_region(self, region: str) -> bool:
+        """Say whether there is a region of this name."""
+        return any(each["id"] == region for each in self._list("regions"))
+
+    def create_region(self, region: str) -> None:
+        """Make a region."""
+        self._send("POST", "regions", {"region": {"id": region, "description": "The federation (Flavor Sync)"}})
+
+    def compute_service(self) -> str:
+        """Return the id of the first compute service, "" when there is none."""
+        services = self._list("services", type=COMPUTE)
+        return shapes.line(services[0]["id"], "a service's id") if services else ""
+
+    def create_compute_service(self) -> str:
+        """Make a compute service, and return its id."""
+        body = {"service": {"type": COMPUTE, "name": "flavor-sync"}}
+        return shapes.line(self._send("POST", "services", body)["service"]["id"], "a service's id")
+
+    def endpoint(self, region: str) -> Endpoint | None:
+        """Return the public compute endpoint of a region, None when there is none."""
+        for service in self._list("services", type=COMPUTE):
+            for each in self._list("endpoints", region_id=region, interface=INTERFACE, service_id=service["id"]):
+                url = shapes.line(each["url"], "an endpoint", longest=URL_LENGTH)
+                return Endpoint(id=shapes.line(each["id"], "an endpoint's id"), url=url)
+        return None
+
+    def create_endpoint(self, region: str, service: str, url: str) -> None:
+        """Make the public endpoint of a service in a region."""
+        members = {"service_id": service, "region_id": region, "interface": INTERFACE, "url": url}
+        self._send("POST", "endpoints", {"endpoint": members})
+
+    def move_endpoint(self, endpoint: Endpoint, url: str) -> None:
+        """Have an endpoint lead elsewhere."""
+        self._send("PATCH", f"endpoints/{quote(endpoint.id, safe='')}", {"endpoint": {"url": url}})
+
+    def delete_endpoint(self, endpoint: Endpoint) -> None:
+        """Take an endpoint out."""
+        self._send("DELETE", f"endpoints/{quote(endpoint.id, safe='')}")
+
+    def has_no_other(self, region: str, endpoint: Endpoint | None) -> bool:
+        """Say whether a region has no endpoint of any service but that one."""
+        return {each["id"] for each in self._list("endpoints", region_id=region)} <= {endpoint and endpoint.id}
+
+    def delete_region(self, region: str) -> None:
+        """Take a region out."""
+        self._send("DELETE", f"regions/{quote(region, safe='')}")
+
+    def _list(self, kind: str, **query: str) -> list[Any]:
+        answer = self._send("GET", f"{kind}?{urlencode(query)}")
+        with translated(NAME, KEYSTONE):
+            return shapes.items(answer[kind], kind)
+
+    def _send(self, method: str, path: str, body: object = None) -> Any:
+        with translated(NAME, KEYSTONE):
+            answer = self._session.request(
+                f"{self._url}/{path}",
+                method,
+                json=body,
+                headers={"X-Auth-Token": self._token, "Accept": "application/json"},
+                authenticated=False,
+            )
+            return answer.json() if answer.content else None
