@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from infrastructures.clouds import credentials_of, side_by_side
 from infrastructures.models import Check, Infrastructure
+from infrastructures.openstack.entering import OperatorsNova
 from infrastructures.openstack.errors import CloudError
 from infrastructures.openstack.keystone import authenticate, compute_endpoint
-from infrastructures.openstack.nova import OperatorsNova
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from flavorsync_project.console import commands
 from flavorsync_project.console.commands import UsageError
 from infrastructures.clouds import region_of
 from infrastructures.models import Infrastructure, Replacement
+from infrastructures.openstack.entering import CallersNova
 from infrastructures.openstack.errors import CloudError
-from infrastructures.openstack.nova import CallersNova
 from infrastructures.replacements.replacing import settle_replacements
 
 TOKEN_VARIABLE = "OS_TOKEN"  # noqa: S105 — the name of a variable, as the openstack client calls it
