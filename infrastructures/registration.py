@@ -83,7 +83,8 @@ def ensure_operator(
         password: None where the account is known to be there.
 
     Raises:
-        Conflict: the account has another password, or the group of a role is gone.
+        Conflict: the account has another password, or is a person of an identity provider's; or the group of a role is
+            gone.
         ValidationError: the name is malformed, or AUTH_PASSWORD_VALIDATORS refuse the password.
 
     Cost: some ten queries, in one transaction.
@@ -94,6 +95,8 @@ def ensure_operator(
         created = account is None
         if account is None:
             account = create_account(username=username, password=password or "", roles=roles)
+        elif account.external_id is not None:
+            raise Conflict(f"{username} signs in with an identity provider, which says what they operate.")
         else:
             if password is not None and not account.check_password(password):
                 raise Conflict(f"There is already an account {username}, with another password.")
