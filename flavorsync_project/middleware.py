@@ -4,6 +4,7 @@ Django's own guard of forms stays for all, as its deployment check wants: it lea
 """
 
 import re
+from functools import partial
 from typing import Any
 
 from csp.middleware import CSPMiddleware
@@ -12,6 +13,9 @@ from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.functional import SimpleLazyObject
+
+from identity.signed_in import whoever
 
 # All of the API but its documentation, which is a page; and the OpenStack face
 _API = re.compile(r"/((api/)?v1(/(?!docs/?$)|$)|compute(/|$))")
@@ -35,7 +39,12 @@ class PageSessionMiddleware(_ForPages, SessionMiddleware):
 
 
 class PageAuthenticationMiddleware(_ForPages, AuthenticationMiddleware):
-    """Find out, for pages, whose session it is."""
+    """Find out, for pages, whose session it is, and what they may now."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Have it found out when it is first asked."""
+        super().process_request(request)
+        request.user = SimpleLazyObject(partial(whoever, request))  # type: ignore[assignment]
 
 
 class PageMessageMiddleware(_ForPages, MessageMiddleware):

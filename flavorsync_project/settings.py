@@ -165,7 +165,9 @@ FIELD_ENCRYPTION_KEYS: list[str] = ENVIRONMENT["FIELD_ENCRYPTION_KEYS"] or [
 # Identity
 
 AUTH_USER_MODEL = "identity.User"
-AUTHENTICATION_BACKENDS = ["identity.backends.LocalAccountBackend"]
+AUTHENTICATION_BACKENDS = ["identity.backends.LocalAccountBackend", "identity.backends.ProviderBackend"]
+# Whether local accounts may sign in to the pages; they may use the API all the same.
+LOCAL_SIGN_IN: bool = ENVIRONMENT["LOCAL_SIGN_IN"]
 # In seconds: whoever signs in to the admin site does so every day.
 SESSION_COOKIE_AGE = 12 * 60 * 60
 AUTH_PASSWORD_VALIDATORS = [
@@ -181,6 +183,11 @@ AUTH_PASSWORD_VALIDATORS = [
 KEYROCK_URL: str = ENVIRONMENT["KEYROCK_URL"]
 KEYROCK_APP_IDS: list[str] = ENVIRONMENT["KEYROCK_APP_IDS"]
 KEYROCK_CACHE_SECONDS: int = ENVIRONMENT["KEYROCK_CACHE_SECONDS"]
+
+# The secret of the first of KEYROCK_APP_IDS, for people to sign in to the pages with the IdM; without it they cannot
+KEYROCK_CLIENT_SECRET: str = ENVIRONMENT["KEYROCK_CLIENT_SECRET"]
+# Where the IdM tells about its OpenID Connect; without it OAuth2 alone is spoken
+KEYROCK_OIDC_DISCOVERY_URL: str = ENVIRONMENT["KEYROCK_OIDC_DISCOVERY_URL"]
 
 # Whether a token of the Keystone of KEYSTONE_URL says who is calling; and which of its roles, each in a scope, make a
 # manager or the operator of a node: see identity.mappings

@@ -50,7 +50,7 @@ def find_accounts(usernames: Collection[str]) -> list[User]:
 
     Cost: one query.
     """
-    accounts = list(User.objects.filter(username__in=usernames)) if usernames else []
+    accounts = list(User.objects.filter(username__in=usernames, external_id=None)) if usernames else []
     if missing := sorted(set(usernames) - {account.username for account in accounts}):
         raise NotFound(f"There is no account {', '.join(missing)}.")
     return accounts
@@ -94,10 +94,7 @@ def give_roles(*, account: User, roles: Collection[Role]) -> None:
 def _find(username: str) -> User | None:
     if "\0" in username:  # no account has it, and some databases do not even compare it
         return None
-    try:
-        return User.objects.get_by_natural_key(User.normalize_username(username))
-    except User.DoesNotExist:
-        return None
+    return User.objects.filter(username=User.normalize_username(username), external_id=None).first()
 
 
 def _has_password(user: User | None, password: str) -> bool:

@@ -28,6 +28,7 @@ class Answer:
     status: int
     content_type: str
     body: bytes
+    headers: Mapping[str, str]
 
     @property
     def document(self) -> dict[str, Any] | None:
@@ -43,8 +44,16 @@ class TooLargeError(OSError):
     """The answer is longer than any of an identity provider's."""
 
 
-def fetch(url: str, *, headers: Mapping[str, str] | None = None, verify: bool | str | None = None) -> Answer:
-    """Return the answer to a GET, trying once more when the connection broke: providers close idle ones.
+def fetch(
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    verify: bool | str | None = None,
+    document: Mapping[str, Any] | None = None,
+) -> Answer:
+    """Return the answer to a GET, or to a POST of a document, which is to do no harm when it is done twice.
+
+    It is tried once more when the connection broke: providers close idle ones.
 
     What never was a connection (refused, no such host, TLS) and what took too long is not tried again.
 
@@ -52,17 +61,19 @@ def fetch(url: str, *, headers: Mapping[str, str] | None = None, verify: bool | 
         url: where.
         headers: what to send besides.
         verify: as `OPENSTACK_VERIFY`; None for what the environment of the process says.
+        document: what to send in JSON.
 
     Raises: OSError or urllib3's HTTPError when there is no whole answer within `OPENSTACK_TIMEOUT` seconds; one that
     stalls half-way can take as long again.
     """
     deadline = time.monotonic() + settings.OPENSTACK_TIMEOUT
+    options: dict[str, Any] = {"headers": headers, "verify": verify, "json": document}
     try:
-        return _exchange(url, headers, verify, deadline)
+        return _exchange(url, options, deadline)
     except requests.ConnectionError as error:
         if not isinstance(next(iter(error.args), None), ProtocolError):
             raise
-    return _exchange(url, headers, verify, deadline)
+    return _exchange(url, options, deadline)
 
 
 def kind(error: BaseException) -> str:
@@ -79,11 +90,12 @@ def close() -> None:
     _session.cache_clear()
 
 
-def _exchange(url: str, headers: Mapping[str, str] | None, verify: bool | str | None, deadline: float) -> Answer:
-    remaining = Timeout(total=max(deadline - time.monotonic(), 0.001))
-    with _session().get(url, headers=headers, stream=True, verify=verify, timeout=remaining) as response:  # type: ignore[arg-type]  # HTTPAdapter.send takes it
+def _exchange(url: str, options: Mapping[str, Any], deadline: float) -> Answer:
+    method = "GET" if options["json"] is None else "POST"
+    remaining: Any = Timeout(total=max(deadline - time.monotonic(), 0.001))
+    with _session().request(method, url, stream=True, timeout=remaining, **options) as response:
         body = _read(response, deadline)
-    return Answer(response.status_code, response.headers.get("Content-Type", ""), body)
+    return Answer(response.status_code, response.headers.get("Content-Type", ""), body, response.headers)
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:

@@ -3,6 +3,8 @@
 from math import ceil
 from typing import Any
 
+from django import forms
+from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserCreationForm
 from django.core.exceptions import ValidationError
@@ -10,6 +12,7 @@ from rest_framework.exceptions import Throttled
 
 from flavorsync_project.console.words import counted
 from identity.models import User
+from identity.ways import ways
 
 
 class NewAccountForm(UserCreationForm[User]):
@@ -30,8 +33,28 @@ class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg] # it take
             self.fields[name].required = True
 
 
+class KeystoneForm(forms.Form):
+    """Who somebody is in Keystone."""
+
+    username = forms.CharField(label="User", max_length=255, widget=forms.TextInput({"autocomplete": "username"}))
+    domain = forms.CharField(max_length=255, initial="Default")
+    password = forms.CharField(
+        strip=False, max_length=4096, widget=forms.PasswordInput({"autocomplete": "current-password"})
+    )
+
+
 class SignInForm(AdminAuthenticationForm):
-    """Django's own, which also says when it has been tried too often."""
+    """Django's own, which also says when it has been tried too often, and how else one can sign in."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether local accounts may sign in."""
+        return bool(settings.LOCAL_SIGN_IN)
+
+    @property
+    def ways(self) -> dict[str, str]:
+        """How else people may sign in: what to call it, and the page."""
+        return ways()
 
     def clean(self) -> dict[str, Any]:
         """Authenticate.

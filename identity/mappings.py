@@ -6,8 +6,7 @@ whoever owns a cloud may give themselves any role in a project of their own.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -85,6 +84,12 @@ class Entry:
             ]
         return None if None in found else "".join(node for node in found if node)
 
+    def may_mean(self, project: str, project_id: str) -> bool:
+        """Say whether a project of this name and id could be the one, whatever its domain."""
+        if self.project_id:
+            return _match(self.project_id, project_id) is not None
+        return bool(self.project) and _match(self.project, project) is not None
+
 
 def read_manager(entry: str) -> Entry:
     """Return what an entry of KEYSTONE_MANAGERS says.
@@ -109,30 +114,33 @@ def read_operator(entry: str) -> Entry:
 def is_manager(entries: Iterable[str], roles: Iterable[str], scope: Scope) -> bool:
     """Say whether one of the roles in the scope makes a manager."""
     roles = list(roles)
-    return any(entry.match(role, scope) is not None for entry in _managers(tuple(entries)) for role in roles)
+    return any(entry.match(role, scope) is not None for entry in managers(entries) for role in roles)
 
 
 def owned_nodes(entries: Iterable[str], roles: Iterable[str], scope: Scope) -> frozenset[str]:
     """Return the nodes that one of the roles in the scope makes an operator of."""
     roles = list(roles)
-    found = {entry.match(role, scope) for entry in _operators(tuple(entries)) for role in roles}
+    found = {entry.match(role, scope) for entry in operators(entries) for role in roles}
     return frozenset(node for node in found if node and is_unicode(node))
 
 
-@lru_cache
-def _managers(entries: tuple[str, ...]) -> list[Entry]:
+def managers(entries: Iterable[str]) -> list[Entry]:
+    """Return what the entries of KEYSTONE_MANAGERS say, those that are malformed left out: they grant nothing."""
     return [read for entry in entries for read in _right(read_manager, entry)]
 
 
-@lru_cache
-def _operators(entries: tuple[str, ...]) -> list[Entry]:
+def operators(entries: Iterable[str]) -> list[Entry]:
+    """Return what the entries of KEYSTONE_OPERATORS say, those that are malformed left out: they grant nothing."""
     return [read for entry in entries for read in _right(read_operator, entry)]
 
 
-def _right(read: Callable[[str], Entry], entry: str) -> Iterator[Entry]:
-    """Yield the entry, unless it is malformed: that grants nothing, and the check of the settings says so."""
-    with suppress(ValueError):
-        yield read(entry)
+@lru_cache
+def _right(read: Callable[[str], Entry], entry: str) -> tuple[Entry, ...]:
+    """Return the entry, unless it is malformed, which the check of the settings says."""
+    try:
+        return (read(entry),)
+    except ValueError:
+        return ()
 
 
 def _match(pattern: str, value: str) -> str | None:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.models import Permission
 
-from identity.models import User
+if TYPE_CHECKING:
+    from identity.models import User
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,11 @@ class TokenUser:
         As with Django's own groups, no permission is had on a particular object only. One query the
         first time, none without a role.
         """
-        return obj is None and perm in self._permissions
+        return obj is None and perm in self.permissions
 
     @cached_property
-    def _permissions(self) -> frozenset[str]:
+    def permissions(self) -> frozenset[str]:
+        """All permissions, `app.codename`, of the groups named like the roles. One query the first time."""
         permissions = Permission.objects.filter(group__name__in=self.roles).order_by()
         names = permissions.values_list("content_type__app_label", "codename")
         return frozenset(f"{app_label}.{codename}" for app_label, codename in names)
@@ -61,7 +63,7 @@ class StaffMember:
     It has what a `TokenUser` has, so that the same rules serve here, too.
     """
 
-    account: User
+    account: "User"
     owned_nodes: frozenset[str]
 
     is_authenticated: ClassVar[bool] = True

@@ -2,8 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rest_framework.exceptions import AuthenticationFailed
 from urllib3.exceptions import HTTPError
@@ -54,14 +53,14 @@ class Provider(ABC):
         Cost: one upstream call, two when a reused connection turns out to be broken.
         """
 
-    def fetch(self, url: str, *, headers: Mapping[str, str] | None = None, verify: bool | str | None = None) -> Answer:
-        """Return what the provider answers to a GET, whatever it is. Arguments as `exchange.fetch`.
+    def fetch(self, url: str, **options: Any) -> Answer:
+        """Return what the provider answers, whatever it is. Options as `exchange.fetch`.
 
         Raises: ServiceUnavailable when there is no whole answer in time.
         """
         try:
             with IDM_SECONDS.labels(self.name).time():
-                return exchange.fetch(url, headers=headers, verify=verify)
+                return exchange.fetch(url, **options)
         except (OSError, HTTPError) as error:  # requests' own errors are OSErrors
             reason = exchange.kind(error)
         # Raised only here, outside the handler, so that no traceback shows the original with its URL.

@@ -12,12 +12,13 @@ from django.conf import settings
 
 from infrastructures.encryption import Undecryptable
 from infrastructures.models import Infrastructure
+from infrastructures.openstack.entering import OperatorsNova
 from infrastructures.openstack.errors import (
     CloudError,
     CloudUnavailable,
     CredentialsMissing,
 )
-from infrastructures.openstack.nova import Nova, OperatorsNova
+from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import Credentials, Doubt, Region
 
 T = TypeVar("T")

@@ -15,6 +15,9 @@ from infrastructures.openstack.records import NovaFlavor
 from infrastructures.querysets import InfrastructureQuerySet, ReplacementQuerySet
 from infrastructures.validators import validate_cloud_url
 
+# The oldest go, of a flavor that is changed more often while in doubt: requests for those are the first to be over.
+MOST_EARLIER = 20
+
 
 class Infrastructure(models.Model):
     """A cloud: one region of one Keystone, called a node or a region by its users.
@@ -146,7 +149,7 @@ class Infrastructure(models.Model):
 
 
 class Check(models.Model):
-    """How far we came in a cloud when that was last tried: what `readiness.Readiness` says, kept."""
+    """What came of the last check of a cloud: what `readiness.Readiness` says, kept."""
 
     infrastructure = models.OneToOneField(
         Infrastructure, on_delete=models.CASCADE, primary_key=True, related_name="check_result"
@@ -290,5 +293,5 @@ class Replacement(models.Model):
         """Put another flavor in the place of the one that is wanted. Saving is the caller's."""
         wanted = self.wanted
         if wanted and wanted.row != flavor.row:
-            self.earlier = [wanted.as_json(), *(self.earlier or ())]
+            self.earlier = [wanted.as_json(), *(self.earlier or ())][:MOST_EARLIER]
         setattr(self, "new" if self.goal == self.Goal.NEW else "old", flavor.as_json())

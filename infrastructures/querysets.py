@@ -1,8 +1,10 @@
 """Filters of the clouds, named as people say them."""
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
+
+from identity.callers import Caller
 
 if TYPE_CHECKING:
     from infrastructures.models import Infrastructure, Replacement  # noqa: F401
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 class InfrastructureQuerySet(models.QuerySet["Infrastructure"]):
     """The clouds that are known."""
 
-    def operated_by(self, user: Any) -> Self:
+    def operated_by(self, user: Caller) -> Self:
         """Return those whose operator *user* is.
 
         A user of the IdM operates the nodes of the organizations that made them an owner, a local
@@ -21,6 +23,10 @@ class InfrastructureQuerySet(models.QuerySet["Infrastructure"]):
             return self.none()
         owned_nodes = getattr(user, "owned_nodes", None)
         return self.filter(operators=user) if owned_nodes is None else self.filter(name__in=owned_nodes)
+
+    def usable_by(self, user: Caller, *, all_with: str) -> Self:
+        """Return all to whoever has the permission *all_with*, and to others those that they operate."""
+        return self.all() if user.has_perm(all_with) else self.operated_by(user)
 
     def with_credentials(self) -> Self:
         """Return those that we can enter by ourselves."""

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max, ProtectedError
-from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.exceptions import PermissionDenied
 
 from flavorsync_project.api.errors import Conflict
 from identity.accounts import create_account, give_roles
+from identity.callers import Caller
 from identity.models import User
 from identity.roles import Role
 from infrastructures.commits import write_certainly
@@ -19,7 +20,7 @@ from infrastructures.openstack.keystone import forget_session
 REGISTER = "infrastructures.register_infrastructure"
 
 
-def register_infrastructure(*, values: Mapping[str, Any], registrant: Any) -> Infrastructure:
+def register_infrastructure(*, values: Mapping[str, Any], registrant: Caller) -> Infrastructure:
     """Register a cloud with the credentials to enter it; whoever registers it becomes its operator.
 
     The cloud is not contacted.
@@ -39,11 +40,13 @@ def register_infrastructure(*, values: Mapping[str, Any], registrant: Any) -> In
     infrastructure = _built(values)
     infrastructure.registered_by = str(registrant)
     infrastructure.clean_fields()
-    _save_new(infrastructure, operators=() if registrant.pk is None else (registrant,))
+    _save_new(infrastructure, operators=(registrant,) if isinstance(registrant, User) else ())
     return infrastructure
 
 
-def ensure_infrastructure(*, values: Mapping[str, Any], operators: Collection[Any] = ()) -> tuple[Infrastructure, bool]:
+def ensure_infrastructure(
+    *, values: Mapping[str, Any], operators: Collection[User] = ()
+) -> tuple[Infrastructure, bool]:
     """Make a cloud known, with or without credentials, unless it is just so; return it and whether it is new.
 
     The cloud is not contacted. Who may do this is for the caller to know.
@@ -68,20 +71,6 @@ def ensure_infrastructure(*, values: Mapping[str, Any], operators: Collection[An
     return infrastructure, True
 
 
-def find_infrastructures(names: Collection[str]) -> list[Infrastructure]:
-    """Return the clouds of these names, each once, by name.
-
-    Raises:
-        NotFound: there is no cloud of one of the names.
-
-    Cost: one query.
-    """
-    infrastructures = list(Infrastructure.objects.filter(name__in=names)) if names else []
-    if missing := sorted(set(names) - {infrastructure.name for infrastructure in infrastructures}):
-        raise NotFound(f"There is no node {', '.join(missing)}.")
-    return infrastructures
-
-
 def ensure_operator(
     *, username: str, password: str | None, infrastructures: Collection[Infrastructure], is_manager: bool
 ) -> tuple[User, bool]:
@@ -94,7 +83,8 @@ def ensure_operator(
         password: None where the account is known to be there.
 
     Raises:
-        Conflict: the account has another password, or the group of a role is gone.
+        Conflict: the account has another password, or is a person of an identity provider's; or the group of a role is
+            gone.
         ValidationError: the name is malformed, or AUTH_PASSWORD_VALIDATORS refuse the password.
 
     Cost: some ten queries, in one transaction.
@@ -105,6 +95,8 @@ def ensure_operator(
         created = account is None
         if account is None:
             account = create_account(username=username, password=password or "", roles=roles)
+        elif account.external_id is not None:
+            raise Conflict(f"{username} signs in with an identity provider, which says what they operate.")
         else:
             if password is not None and not account.check_password(password):
                 raise Conflict(f"There is already an account {username}, with another password.")
@@ -124,7 +116,7 @@ def _built(values: Mapping[str, Any]) -> Infrastructure:
     return infrastructure
 
 
-def _save_new(infrastructure: Infrastructure, *, operators: Collection[Any]) -> None:
+def _save_new(infrastructure: Infrastructure, *, operators: Collection[User]) -> None:
     def write() -> None:
         infrastructure.save()
         if operators:
@@ -143,7 +135,7 @@ def _is_registered(infrastructure: Infrastructure) -> bool:
     return known.exists()
 
 
-def _require_same(known: Infrastructure, values: Mapping[str, Any], operators: Collection[Any]) -> None:
+def _require_same(known: Infrastructure, values: Mapping[str, Any], operators: Collection[User]) -> None:
     """Raise `Conflict` that names the members in which a cloud is not as *values* say."""
     members = {**values, "password": values.get("password", "")}
     differing = [member for member, value in members.items() if _known_value(known, member) != value]
@@ -215,7 +207,7 @@ def rotate_encryption_keys() -> int:
     return len(infrastructures)
 
 
-def _require_right_to_register(registrant: Any, name: str) -> None:
+def _require_right_to_register(registrant: Caller, name: str) -> None:
     owned_nodes = getattr(registrant, "owned_nodes", None)
     if not registrant.has_perm(REGISTER) or (owned_nodes is not None and name not in owned_nodes):
         raise PermissionDenied(f"You may not register the node {name}.")

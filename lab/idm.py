@@ -1,6 +1,7 @@
-"""A stand-in for the FIWARE IdM (Keyrock): `GET /user?access_token=TOKEN` for a few known tokens.
+"""A stand-in for the FIWARE IdM (Keyrock): `GET /user?access_token=TOKEN` for a few known tokens, and signing in.
 
-Answers as Keyrock 8.3 does, `app_id` being without effect when no permission is asked about.
+Answers as Keyrock 8.3 does, `app_id` being without effect when no permission is asked about. People sign in by the
+authorization code (`lab.codes`): the page has a button for each of them in the place of a form for their password.
 """
 
 import json
@@ -9,9 +10,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-from lab import seed
+from lab import codes, seed
 from lab.access_log import AccessLog
 
 Json = dict[str, Any]
@@ -94,16 +95,45 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = 5  # seconds of idleness after which Keyrock, too, closes a connection
-    access_log: AccessLog
+    server: "Idm"
 
     def do_GET(self) -> None:
         """Answer about a token; any other path is a page, as in Keyrock."""
         target = urlsplit(self.path)
-        self.access_log.record("GET", target.path, self.headers.get("User-Agent", ""))
+        self.server.access_log.record("GET", target.path, self.headers.get("User-Agent", ""))
         if target.path.rstrip("/") == "/user":
             self._answer_about_token(parse_qs(target.query).get("access_token", []))
+        elif target.path == "/oauth2/authorize":
+            self._ask_who(dict(parse_qsl(target.query)))
         else:
             self._answer(HTTPStatus.OK, "text/html; charset=utf-8", b"<html>Identity Manager</html>")
+
+    def do_POST(self) -> None:
+        """Give a code for who somebody says that they are, or a token for a code."""
+        target = urlsplit(self.path)
+        self.server.access_log.record("POST", target.path, self.headers.get("User-Agent", ""))
+        sent = dict(parse_qsl(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()))
+        if target.path == "/oauth2/authorize":
+            self._send_back(dict(parse_qsl(target.query)), sent.get("user", ""))
+        elif target.path == "/oauth2/token":
+            status, body = codes.exchange(sent, self.headers.get("Authorization", ""))
+            self._answer(status, "application/json; charset=utf-8", json.dumps(body).encode())
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"")
+
+    def _ask_who(self, asked: dict[str, str]) -> None:
+        if asked.get("client_id") != seed.IDM_APPLICATION or asked.get("response_type") != "code":
+            self._answer(HTTPStatus.BAD_REQUEST, "text/plain", b"Invalid client_id or response_type")
+            return
+        buttons = "".join(f'<button name="user" value="{name}">{name}</button>' for name in _VALID if name != "machine")
+        page = f'<!DOCTYPE html><title>Identity Manager</title><form method="post">{buttons}</form>'
+        self._answer(HTTPStatus.OK, "text/html; charset=utf-8", page.encode())
+
+    def _send_back(self, asked: dict[str, str], user: str) -> None:
+        self.send_response(HTTPStatus.FOUND)
+        self.send_header("Location", codes.way_back(asked, user))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (its name in the base class)
         """Print nothing: the line would hold the token."""
@@ -127,7 +157,7 @@ class Idm(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, port: int, access_log: Path) -> None:
-        _Handler.access_log = AccessLog(access_log)
+        self.access_log = AccessLog(access_log)
         super().__init__(("127.0.0.1", port), _Handler)
 
 

@@ -183,6 +183,7 @@ class Lab:
         return {
             "KEYROCK_URL": self.idm_url,
             "KEYROCK_APP_IDS": seed.IDM_APPLICATION,
+            "KEYROCK_CLIENT_SECRET": seed.IDM_CLIENT_SECRET,
             "KEYSTONE_URL": self.keystone_url,
             "KEYSTONE_IDENTITY": "true",
             "KEYSTONE_MANAGERS": seed.KEYSTONE_MANAGERS,

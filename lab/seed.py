@@ -131,6 +131,9 @@ FLAVORS: Final[Mapping[str, tuple[Flavor, ...]]] = {
 IDM_APPLICATION: Final = "5f2c8c1e-8a1f-4c07-9c0a-0d1f4f1f0b11"
 """The id of the application that the lab's IdM tokens are for."""
 
+IDM_CLIENT_SECRET: Final = "lab-secret-of-the-application"  # noqa: S105  (it is in docs/lab.md)
+"""What Flavor Sync proves with that it is that application."""
+
 OTHER_IDM_APPLICATION: Final = "e1e1e1e1-0000-4000-8000-000000000000"
 """The id of somebody else's application."""
 

@@ -10,8 +10,9 @@ from typing import Any
 from flavors.catalogue.sightings import record_change
 from infrastructures.clouds import region_of
 from infrastructures.models import Infrastructure
+from infrastructures.openstack.entering import CallersNova
 from infrastructures.openstack.errors import FlavorNotFound
-from infrastructures.openstack.nova import CallersNova, Nova
+from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.replacements import changes, replacing
 from infrastructures.replacements.reading import raise_if_missing_for_now, read_whole

@@ -1,10 +1,11 @@
 """Filters of the synchronisation runs, named as people say them."""
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.db.models import Max, Prefetch
 
+from identity.callers import Caller
 from infrastructures.models import Infrastructure
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
         """Return those that have come to an end."""
         return self.filter(finished_at__isnull=False)
 
-    def visible_to(self, user: Any, *, manages: bool) -> Self:
+    def visible_to(self, user: Caller, *, manages: bool) -> Self:
         """Return all to whoever *manages* the promoted flavors, and to operators those about a node of theirs."""
         if manages:
             return self
@@ -37,7 +38,7 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
 class SyncNodeQuerySet(models.QuerySet["SyncNode"]):
     """The nodes' parts of the synchronisation runs."""
 
-    def visible_to(self, user: Any, *, manages: bool) -> Self:
+    def visible_to(self, user: Caller, *, manages: bool) -> Self:
         """Return all to whoever *manages* the promoted flavors, and to operators those of their own nodes."""
         return self if manages else self.filter(infrastructure__in=Infrastructure.objects.operated_by(user))
 

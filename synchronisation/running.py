@@ -5,12 +5,13 @@ node has at that moment, so a run can be cut short anywhere and done again.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
 from threading import Event
+from typing import TypedDict, Unpack
 
 from django.db.models import F
 from django.db.models.functions import Coalesce
@@ -33,46 +34,49 @@ SECONDS_TO_WAIT_FOR_A_LOOK = 5
 MAX_ATTEMPTS = 3
 
 
+class RunOptions(TypedDict, total=False):
+    """What may be said of a run when it is made: members of a `SyncRun`, each of which has its default there.
+
+    Keys:
+        flavorids: of the promoted flavors that it is about; none is all of them.
+        repairs: whether drift is repaired, and not only found.
+        replaces: whether flavors whose numbers differ are replaced.
+        exact: whether extra specs that the catalogue does not name are taken away.
+        periodic: whether nobody has asked for it but the time.
+        confirmed: the fingerprints of what may be replaced or changed in place, and nothing else; None is all.
+    """
+
+    flavorids: Sequence[str]
+    repairs: bool
+    replaces: bool
+    exact: bool
+    periodic: bool
+    confirmed: Sequence[str] | None
+
+
 def create_run(
     *,
     requested_by: str,
     infrastructures: Iterable[Infrastructure],
-    flavorids: Collection[str] = (),
-    repairs: bool = False,
-    replaces: bool = False,
-    exact: bool = False,
-    periodic: bool = False,
-    confirmed: Collection[str] | None = None,
     even_deleted: bool = False,
+    **options: Unpack[RunOptions],
 ) -> SyncRun:
     """Write down a run over these nodes and the promoted flavors, or those of these ids; it waits to be carried out.
 
     Args:
-        even_deleted: whether *flavorids* may name flavors that are in the catalogue no longer.
-        repairs: whether drift is repaired, and not only found.
-        replaces: whether flavors whose numbers differ are replaced.
-        exact: whether extra specs that the catalogue does not name are taken away.
-        confirmed: the fingerprints of what may be replaced or changed in place, and nothing else; None is all.
+        even_deleted: whether `flavorids` may name flavors that are in the catalogue no longer.
+        options: as `RunOptions`.
 
     Raises:
         Conflict: an id is that of no promoted flavor.
 
     A node that has just been unregistered is one of which the run says so.
 
-    Cost: three queries, one more with *flavorids*.
+    Cost: three queries, one more with `flavorids`.
     """
-    if flavorids and not even_deleted:
-        promoted_flavors(flavorids)
-    chosen = list(infrastructures)
-    run = SyncRun(
-        requested_by=requested_by,
-        repairs=repairs,
-        replaces=replaces,
-        exact=exact,
-        flavorids=list(flavorids),
-        periodic=periodic,
-        confirmed=None if confirmed is None else sorted(confirmed),
-    )
+    run, chosen = SyncRun(requested_by=requested_by, **options), list(infrastructures)
+    if run.flavorids and not even_deleted:
+        promoted_flavors(run.flavorids)
     written = SyncRun.objects.select_for_update()
     write_certainly(
         lambda: _write_down(run, chosen),

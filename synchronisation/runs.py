@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rest_framework.exceptions import APIException, NotFound, PermissionDenied
+from rest_framework.exceptions import NotFound
 
 from flavors.models import Flavor
 from flavors.permissions import PROMOTE
 from flavorsync_project.api.errors import Conflict
+from identity.callers import Caller
+from infrastructures.choosing import find_nodes_or_all
 from infrastructures.models import Infrastructure
-from infrastructures.querysets import InfrastructureQuerySet
 from synchronisation.comparing import NodeComparison, compare_nodes, promoted_flavors
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.planning import plan, unreachable
@@ -49,7 +50,7 @@ class Status:
         return SyncRun.State.DRIFT if actions - {SyncOutcome.Action.NOTHING} else SyncRun.State.IN_SYNC
 
 
-def current_status(*, user: Any, nodes: Collection[str] = (), flavorids: Collection[str] = ()) -> Status:
+def current_status(*, user: Caller, nodes: Collection[str] = (), flavorids: Collection[str] = ()) -> Status:
     """Compare the promoted flavors, or those of these ids, with what nodes have right now; no run is written down.
 
     Args:
@@ -67,7 +68,7 @@ def current_status(*, user: Any, nodes: Collection[str] = (), flavorids: Collect
     return Status(nodes=tuple(_status_of(comparison, flavors) for comparison in compared))
 
 
-def start(*, user: Any, values: Mapping[str, Any]) -> SyncRun:
+def start(*, user: Caller, values: Mapping[str, Any]) -> SyncRun:
     """Put a run into the queue, and return it as `find_run` does.
 
     Args:
@@ -94,12 +95,12 @@ def start(*, user: Any, values: Mapping[str, Any]) -> SyncRun:
     return find_run(user=user, run_id=str(run.pk))
 
 
-def visible_runs(user: Any) -> SyncRunQuerySet:
+def visible_runs(user: Caller) -> SyncRunQuerySet:
     """Return all runs to a manager, and to an operator those about a node of theirs."""
     return SyncRun.objects.visible_to(user, manages=_manages(user))
 
 
-def find_run(*, user: Any, run_id: str) -> SyncRun:
+def find_run(*, user: Caller, run_id: str) -> SyncRun:
     """Return a run in full, but for the nodes that are not the user's to see.
 
     Raises:
@@ -119,24 +120,16 @@ def is_run_id(text: str) -> bool:
     return bool(_RUN_ID.fullmatch(text))
 
 
-def _manages(user: Any) -> bool:
+def _manages(user: Caller) -> bool:
     return bool(user.has_perm(PROMOTE))
 
 
-def _nodes_of(user: Any) -> InfrastructureQuerySet:
-    return Infrastructure.objects.all() if _manages(user) else Infrastructure.objects.operated_by(user)
-
-
-def _chosen_nodes(user: Any, names: Collection[str], *, absent: Callable[[str], APIException]) -> list[Infrastructure]:
-    if not names:
-        return list(_nodes_of(user).with_credentials())
-    known = set(Infrastructure.objects.filter(name__in=names).values_list("name", flat=True))
-    if missing := sorted(set(names) - known):
-        raise absent(f"nodes: there is no node {', '.join(missing)}")
-    chosen = list(_nodes_of(user).filter(name__in=names))
-    if foreign := sorted(known - {infrastructure.name for infrastructure in chosen}):
-        raise PermissionDenied(f"You do not operate the node {', '.join(foreign)}.")
-    return chosen
+def _chosen_nodes(user: Caller, names: Collection[str], absent: Callable[[str], Exception]) -> list[Infrastructure]:
+    return find_nodes_or_all(
+        names,
+        among=Infrastructure.objects.usable_by(user, all_with=PROMOTE),
+        absent=lambda missing: absent(f"nodes: there is no node {missing}"),
+    )
 
 
 def _status_of(comparison: NodeComparison, flavors: Collection[Flavor]) -> NodeStatus:

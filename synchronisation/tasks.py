@@ -1,8 +1,9 @@
 """The synchronisation in the background: runs in the queue, those that were cut short, and the periodic one."""
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import Unpack
 
 from django.conf import settings
 from django.db import transaction
@@ -15,7 +16,7 @@ from flavorsync_project.telemetry.request_id import NO_REQUEST, current_request_
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
 from synchronisation.models import SyncNode, SyncRun
-from synchronisation.running import MAX_ATTEMPTS, carry_out, create_run, left_alone
+from synchronisation.running import MAX_ATTEMPTS, RunOptions, carry_out, create_run, left_alone
 
 logger = logging.getLogger(__name__)
 
@@ -38,35 +39,20 @@ def start_run(
     *,
     requested_by: str,
     infrastructures: Iterable[Infrastructure],
-    flavorids: Collection[str] = (),
-    repairs: bool = False,
-    replaces: bool = False,
-    exact: bool = False,
-    periodic: bool = False,
-    confirmed: Collection[str] | None = None,
     even_deleted: bool = False,
+    **options: Unpack[RunOptions],
 ) -> SyncRun:
     """Write a run down, as `create_run` does, and put it into the queue.
 
     Raises:
         Conflict: an id is that of no promoted flavor.
 
-    Cost: five queries, one more with *flavorids*.
+    Cost: five queries, one more with `flavorids`.
     """
-    run = create_run(
-        requested_by=requested_by,
-        infrastructures=infrastructures,
-        flavorids=flavorids,
-        repairs=repairs,
-        replaces=replaces,
-        exact=exact,
-        periodic=periodic,
-        confirmed=confirmed,
-        even_deleted=even_deleted,
-    )
+    run = create_run(requested_by=requested_by, infrastructures=infrastructures, even_deleted=even_deleted, **options)
     # A worker that is quick must find it; and one that the queue does not take is taken up later: whoever asked
     # for it has it all the same, and the scheduler alone is told.
-    transaction.on_commit(lambda: _enqueue(run), robust=not periodic)
+    transaction.on_commit(lambda: _enqueue(run), robust=not run.periodic)
     return run
 
 

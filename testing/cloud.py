@@ -10,8 +10,9 @@ import requests
 import requests_mock
 
 from infrastructures.openstack import keystone
+from infrastructures.openstack.entering import CallersNova
 from infrastructures.openstack.errors import CloudError
-from infrastructures.openstack.nova import CallersNova, Nova
+from infrastructures.openstack.nova import Nova
 from testing.infrastructures import PASSWORD, make_region
 
 KEYSTONE = "https://keystone.example.org:5000/v3"

@@ -60,6 +60,8 @@ class Process:
     lab: Lab
     database_url: str
     port: int = 0
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """More of them, or others."""
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
     # A proxy's thread kills it, and whoever then starts it anew must not find it half dead.
     _turns: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -74,6 +76,7 @@ class Process:
             "KEYROCK_APP_IDS": seed.IDM_APPLICATION,
             "KEYSTONE_URL": self.lab.keystone_url,
             "OPENSTACK_TIMEOUT": "10",
+            **self.settings,
         }
 
     def manage(

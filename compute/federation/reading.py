@@ -1,7 +1,5 @@
 """The flavors of the federation's face: those that are promoted, read out of the catalogue."""
 
-from typing import Any
-
 from django.db.models import Q
 from rest_framework.exceptions import NotFound, ParseError
 
@@ -9,20 +7,21 @@ from compute.wire.parameters import ListParameters
 from flavors.models import Flavor
 from flavors.permissions import PROMOTE
 from flavors.querysets import FlavorQuerySet
+from identity.callers import Caller
 
 
-def sees_all(user: Any) -> bool:
+def sees_all(user: Caller) -> bool:
     """Say whether *user* is here what an administrator is in Nova: sees all flavors, and may change them."""
     return bool(user.has_perm(PROMOTE))
 
 
-def visible_flavors(user: Any) -> FlavorQuerySet:
+def visible_flavors(user: Caller) -> FlavorQuerySet:
     """Return all to a manager, else those that are open to every project or to the caller's own."""
     promoted = Flavor.objects.promoted()
     return promoted if sees_all(user) else promoted.filter(_open_to(user))
 
 
-def list_flavors(*, user: Any, parameters: ListParameters) -> list[Flavor]:
+def list_flavors(*, user: Caller, parameters: ListParameters) -> list[Flavor]:
     """Return the page of the visible flavors that is asked for.
 
     Raises:
@@ -43,7 +42,7 @@ def list_flavors(*, user: Any, parameters: ListParameters) -> list[Flavor]:
     return list(page.order_by(f"{sign}{parameters.sort_by}", f"{sign}pk")[: parameters.limit])
 
 
-def find_flavor(*, user: Any, flavorid: str) -> Flavor:
+def find_flavor(*, user: Caller, flavorid: str) -> Flavor:
     """Return the visible flavor of this id. Cost: one query.
 
     Raises:
@@ -78,7 +77,7 @@ def access_list_of(flavor: Flavor) -> list[str]:
     return list(flavor.grants.filter(revoked=False).values_list("project", flat=True))
 
 
-def _open_to(user: Any) -> Q:
+def _open_to(user: Caller) -> Q:
     """Return the filter of what anybody may use, and of what the project may that a caller's token is for."""
     project = getattr(user, "project_id", None)
     if not project:

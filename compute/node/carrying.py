@@ -16,7 +16,8 @@ from uuid import uuid4
 from compute.wire.bodies import name_and_id_of
 from flavors.catalogue.sightings import record_change
 from infrastructures.models import Infrastructure
-from infrastructures.openstack.nova import READING, Nova
+from infrastructures.openstack.connection import READING
+from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import Carried
 from infrastructures.replacements import changes
 from infrastructures.replacements.replacing import settle_replacements

@@ -14,7 +14,8 @@ from compute.wire.microversions import HEADER, OLD_HEADER
 from compute.wire.views import ComputeView
 from infrastructures.clouds import open_nova, region_of
 from infrastructures.models import Infrastructure
-from infrastructures.openstack.nova import CallersNova, Nova
+from infrastructures.openstack.entering import CallersNova
+from infrastructures.openstack.nova import Nova
 
 RULE = "flavor_sync:node"
 # Of what Nova says besides the body

@@ -74,10 +74,10 @@ class Answer:
 class Server:
     """The real gunicorn with the real configuration."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, *, probe: str = PROBE, **settings: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port: int = listener.getsockname()[1]
-        (folder / "probe.py").write_text(PROBE, encoding="utf-8")
+        (folder / "probe.py").write_text(probe, encoding="utf-8")
         self._log = folder / "gunicorn.log"
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         environment = {
@@ -304,6 +304,39 @@ def test_a_slow_request_is_answered_when_gunicorn_is_reloaded_or_stopped(tmp_pat
             until(lambda: "The slow request has begun" in made.log)
             os.kill(made.pid, number)
             assert (slow.result().status, slow.result().body) == (200, b"done")
+    finally:
+        made.end()
+
+
+# The worker is told to end while it is ending: just when it has taken the lock of its threads, which is then not free.
+TWICE = """\
+import os, signal
+from concurrent.futures import ThreadPoolExecutor
+
+from flavorsync_project.wsgi import application
+
+shutdown = ThreadPoolExecutor.shutdown
+
+def shutdown_when_told_twice(pool, *arguments, **options):
+    ThreadPoolExecutor.shutdown = shutdown
+    with pool._shutdown_lock:
+        os.kill(os.getpid(), signal.SIGQUIT)
+    shutdown(pool, *arguments, **options)
+
+ThreadPoolExecutor.shutdown = shutdown_when_told_twice
+"""
+
+
+def test_a_worker_that_is_told_twice_to_end_does_not_wait_for_itself(tmp_path: Path) -> None:
+    made = Server(tmp_path, probe=TWICE)
+    try:
+        made.wait()
+        assert made.ask(_get("/v1")).status == 200
+        workers = children_of(made.pid)
+        for worker in workers:
+            os.kill(worker, signal.SIGTERM)
+        until(lambda: not workers & children_of(made.pid))
+        assert made.ask(_get("/v1")).status == 200
     finally:
         made.end()
 

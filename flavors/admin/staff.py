@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from flavors.permissions import PROMOTE
+from identity.callers import Caller
 from identity.principals import StaffMember
 from infrastructures.models import Infrastructure
 from infrastructures.querysets import InfrastructureQuerySet
@@ -18,18 +19,17 @@ MANAGE_NODES = "infrastructures.change_infrastructure"
 __all__ = ["ADD", "CHANGE", "MANAGE_NODES", "PROMOTE", "VIEW", "at_work", "may_install", "nodes_of"]
 
 
-def may_install(user: Any) -> bool:
+def may_install(user: Caller) -> bool:
     """Say whether *user* may publish and install in `nodes_of`: members of the staff, and operators as over the API."""
     return bool(user.has_perm(CHANGE) or user.has_perm(REGISTER))
 
 
-def nodes_of(user: Any) -> InfrastructureQuerySet:
+def nodes_of(user: Caller) -> InfrastructureQuerySet:
     """Return the nodes with credentials of ours that *user* may change things in.
 
     Whoever may change infrastructures may in all of them, others in those that they operate.
     """
-    nodes = Infrastructure.objects.with_credentials()
-    return nodes if user.has_perm(MANAGE_NODES) else nodes.operated_by(user)
+    return Infrastructure.objects.with_credentials().usable_by(user, all_with=MANAGE_NODES)
 
 
 def at_work(request: HttpRequest) -> StaffMember:

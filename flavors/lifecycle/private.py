@@ -10,6 +10,7 @@ from rest_framework.exceptions import APIException, NotFound
 from flavors.lifecycle.together import raise_first, raise_what_failed, settled
 from flavors.models import Installation
 from flavorsync_project.api.errors import Conflict
+from identity.callers import Caller
 from infrastructures.clouds import Outcome, in_each_cloud, open_nova
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import CloudUnavailable, FlavorNotFound
@@ -172,7 +173,7 @@ def can_be_finished(variants: Sequence[PrivateFlavor], sizes: Mapping[str, Any])
     return all(other.equals(wanted[0]) for other in wanted) and any(_has(variant, sizes) for variant in variants)
 
 
-def resized(user: Any, variants: Sequence[PrivateFlavor], sizes: Mapping[str, Any]) -> PrivateFlavor:
+def resized(user: Caller, variants: Sequence[PrivateFlavor], sizes: Mapping[str, Any]) -> PrivateFlavor:
     """Give a private flavor other values in each of its clouds, and return it as it is then.
 
     Args:
@@ -196,7 +197,7 @@ def resized(user: Any, variants: Sequence[PrivateFlavor], sizes: Mapping[str, An
     return PrivateFlavor(replace(variants[0].nova_flavor, **sizes), tuple(infrastructures))
 
 
-def _replace(user: Any, infrastructure: Infrastructure, flavor: PrivateFlavor, sizes: Mapping[str, Any]) -> None:
+def _replace(user: Caller, infrastructure: Infrastructure, flavor: PrivateFlavor, sizes: Mapping[str, Any]) -> None:
     replace_flavor(
         infrastructure=infrastructure,
         nova=open_nova(infrastructure),

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import QuerySet
 
@@ -13,6 +12,7 @@ from flavors.lifecycle.private import (
 )
 from flavors.lifecycle.rights import operated_nodes
 from flavors.models import Flavor
+from identity.callers import Caller
 from infrastructures.openstack.nova import Nova
 
 
@@ -24,7 +24,7 @@ class Listed:
     unreachable: Sequence[str] = ()
 
 
-def list_flavors(*, user: Any, promoted: bool | None, public: bool | None, node: str | None) -> Listed:
+def list_flavors(*, user: Caller, promoted: bool | None, public: bool | None, node: str | None) -> Listed:
     """Return the catalogue, and the private flavors of the nodes that *user* operates.
 
     Raises:
@@ -45,7 +45,7 @@ def list_flavors(*, user: Any, promoted: bool | None, public: bool | None, node:
     return Listed(sorted(shown, key=lambda flavor: (flavor.name, flavor.flavorid)), unreachable)
 
 
-def find_flavor(*, user: Any, flavorid: str, node: str | None) -> Flavor | PrivateFlavor:
+def find_flavor(*, user: Caller, flavorid: str, node: str | None) -> Flavor | PrivateFlavor:
     """Return the flavor of the catalogue, else the private one in a node that *user* operates.
 
     Of several private ones of this id with different values it is the first by node.
@@ -60,7 +60,7 @@ def find_flavor(*, user: Any, flavorid: str, node: str | None) -> Flavor | Priva
     return _find(user, flavorid, node)[0]
 
 
-def _find(user: Any, flavorid: str, node: str | None) -> list[Flavor] | list[PrivateFlavor]:
+def _find(user: Caller, flavorid: str, node: str | None) -> list[Flavor] | list[PrivateFlavor]:
     flavor = find_in_catalogue(flavorid, node)
     return [flavor] if flavor else find_private(operated_nodes(user, node), flavorid)
 

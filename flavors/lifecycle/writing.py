@@ -36,6 +36,7 @@ from flavors.lifecycle.together import alone_in, raise_first, raise_partly, take
 from flavors.models import Flavor
 from flavors.permissions import PROMOTE
 from flavorsync_project.api.errors import Conflict
+from identity.callers import Caller
 from infrastructures.clouds import Outcome
 from infrastructures.commits import again_when_not_written, read_certainly
 from infrastructures.models import Infrastructure
@@ -46,7 +47,7 @@ from infrastructures.replacements.changes import create_in_each_cloud, delete_in
 SIZES = ("name", "vcpus", "ram", "disk", "swap")
 
 
-def create_flavor(*, user: Any, values: Mapping[str, Any]) -> Flavor | PrivateFlavor:
+def create_flavor(*, user: Caller, values: Mapping[str, Any]) -> Flavor | PrivateFlavor:
     """Create a flavor in nodes that *user* operates, in all of them or in none; published when `public`.
 
     Args:
@@ -84,7 +85,9 @@ def create_flavor(*, user: Any, values: Mapping[str, Any]) -> Flavor | PrivateFl
     return _published(wanted) if public else PrivateFlavor(wanted, tuple(infrastructures))
 
 
-def update_flavor(*, user: Any, flavorid: str, node: str | None, changes: Mapping[str, Any]) -> Flavor | PrivateFlavor:
+def update_flavor(
+    *, user: Caller, flavorid: str, node: str | None, changes: Mapping[str, Any]
+) -> Flavor | PrivateFlavor:
     """Publish, promote, install or resize a flavor, or several of these, in the order that makes sense.
 
     Raises:
@@ -108,7 +111,7 @@ def update_flavor(*, user: Any, flavorid: str, node: str | None, changes: Mappin
     return _update_private(user, found, changes)
 
 
-def delete_flavor(*, user: Any, flavorid: str, node: str | None) -> None:
+def delete_flavor(*, user: Caller, flavorid: str, node: str | None) -> None:
     """Remove a flavor from the nodes that *user* operates, or from one of them.
 
     A flavor of the catalogue leaves it with its last node, unless it is promoted.
@@ -132,7 +135,7 @@ def delete_flavor(*, user: Any, flavorid: str, node: str | None) -> None:
 # A published flavor
 
 
-def _update_published(user: Any, flavor: Flavor, changes: Mapping[str, Any]) -> Flavor:
+def _update_published(user: Caller, flavor: Flavor, changes: Mapping[str, Any]) -> Flavor:
     operated = {infrastructure.name for infrastructure in operated_nodes(user)}
     is_theirs = not operated.isdisjoint(flavor.nodes)
     takes_back = changes.get("public") is False or (flavor.promoted and changes.get("promoted") is False)
@@ -152,7 +155,7 @@ def _update_published(user: Any, flavor: Flavor, changes: Mapping[str, Any]) -> 
     return Flavor.objects.with_nodes().get(pk=flavor.pk)
 
 
-def install(*, user: Any, flavor: Flavor, nodes: Sequence[str]) -> list[Outcome[Installed]]:
+def install(*, user: Caller, flavor: Flavor, nodes: Sequence[str]) -> list[Outcome[Installed]]:
     """Install a flavor of the catalogue in nodes that *user* operates, and return how each comes to have it.
 
     Raises:
@@ -165,7 +168,7 @@ def install(*, user: Any, flavor: Flavor, nodes: Sequence[str]) -> list[Outcome[
     return outcomes
 
 
-def _delete_published(user: Any, flavor: Flavor, node: str | None) -> None:
+def _delete_published(user: Caller, flavor: Flavor, node: str | None) -> None:
     """Delete it in the nodes that have it, and in those that have had it: what was last seen may not be so any more."""
     infrastructures = _known_in(flavor, operated_nodes(user, node))
     if not infrastructures:
@@ -205,7 +208,9 @@ def _delete_private(variants: Sequence[PrivateFlavor]) -> None:
     raise_partly(outcomes, verb="Deleted")
 
 
-def _update_private(user: Any, variants: Sequence[PrivateFlavor], changes: Mapping[str, Any]) -> Flavor | PrivateFlavor:
+def _update_private(
+    user: Caller, variants: Sequence[PrivateFlavor], changes: Mapping[str, Any]
+) -> Flavor | PrivateFlavor:
     promoted, public = bool(changes.get("promoted")), bool(changes.get("public"))
     if promoted:
         require_promotable(user, public=public)
@@ -251,7 +256,7 @@ def _published(wanted: NovaFlavor) -> Flavor:
 # Finding
 
 
-def _find_to_change(user: Any, flavorid: str, node: str | None) -> Flavor | list[PrivateFlavor]:
+def _find_to_change(user: Caller, flavorid: str, node: str | None) -> Flavor | list[PrivateFlavor]:
     """Return what `_find` does, for somebody who wants to change it.
 
     Raises:

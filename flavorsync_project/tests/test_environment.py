@@ -13,7 +13,7 @@ from flavorsync_project.environment import SETTINGS, WrongSetting, load, read
 from testing.source import ROOT
 
 KEY, TOKEN = base64.urlsafe_b64encode(b"k" * 32).decode(), "a-token-that-is-long-enough"
-BOOLEANS = {"COMPUTE_API", "DEBUG", "HTTPS", "KEYSTONE_IDENTITY", "SYNC_REPAIR"}
+BOOLEANS = {"COMPUTE_API", "DEBUG", "HTTPS", "KEYSTONE_IDENTITY", "LOCAL_SIGN_IN", "SYNC_REPAIR"}
 RATES = {name for name in SETTINGS if name.endswith("_RATE")}
 HOSTS = {"ALLOWED_HOSTS", "INFRASTRUCTURE_URL_ALLOWLIST"}
 NUMBERS = {name for name, setting in SETTINGS.items() if "number from" in setting.kind.allowed}
@@ -27,7 +27,15 @@ URLS = {
     "TASKS_REDIS_URL",
     "CORS_ALLOWED_ORIGINS",
 }
-SECRETS = {"SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "METRICS_TOKEN", "DATABASE_URL", "CACHE_URL", "TASKS_REDIS_URL"}
+SECRETS = {
+    "SECRET_KEY",
+    "KEYROCK_CLIENT_SECRET",
+    "FIELD_ENCRYPTION_KEYS",
+    "METRICS_TOKEN",
+    "DATABASE_URL",
+    "CACHE_URL",
+    "TASKS_REDIS_URL",
+}
 EMPTY = ["", " ", "\t", "\n"]
 # Those that each may be given to a setting of any text, and to no other but the ones named.
 NONSENSE: dict[str, set[str]] = {
@@ -57,7 +65,7 @@ NONSENSE: dict[str, set[str]] = {
     "٣": set(),
     "x\x00y": set(),
 }
-ANY_TEXT = {"SECRET_KEY", "KEYROCK_APP_IDS", "KEYSTONE_MANAGERS", "KEYSTONE_OPERATORS"}
+ANY_TEXT = {"SECRET_KEY", "KEYROCK_CLIENT_SECRET", "KEYROCK_APP_IDS", "KEYSTONE_MANAGERS", "KEYSTONE_OPERATORS"}
 # Of these the test below says what is accepted, and what is not.
 OF_ANOTHER_KIND = {"METRICS_TOKEN": {"http://example.org:99999", "ftp://example.org", "9" * 500}}
 

@@ -95,7 +95,7 @@ OF_NONE = {
 BOUNDS = OF_ROWS | OF_NONE
 # Who is no superuser has their permissions looked up, and those of their groups.
 FOR_PERMISSIONS = 2
-FEW, MANY = 3, 30
+FEW, MANY = 3, 12
 
 
 @dataclass(frozen=True)
@@ -298,10 +298,6 @@ def test_no_page_takes_more_queries_for_more_rows(
     assert {page: cost.queries for page, cost in many.items()} == {page: cost.queries for page, cost in few.items()}
     allowed = 0 if user.is_superuser else FOR_PERMISSIONS
     assert not {page: cost.queries for page, cost in many.items() if cost.queries > BOUNDS[page] + allowed}
-
-
-def test_every_page_is_measured_with_all_its_rows(federation: Federation) -> None:
-    user = administrator()
-    few, many = (costs(count, federation, user) for count in (FEW, MANY))
-    assert many.keys() == BOUNDS.keys()
-    assert not [page for page in OF_ROWS if many[page].length < few[page].length + 5 * (MANY - FEW)]
+    if user.is_superuser:  # every page is among them, with all its rows
+        assert many.keys() == BOUNDS.keys()
+        assert not [page for page in OF_ROWS if many[page].length < few[page].length + 5 * (MANY - FEW)]

@@ -15,16 +15,15 @@ OUTCOMES = ("valid", "remembered", "refused", "unavailable", "throttled")
 
 def counts() -> dict[str, float]:
     """Return the validations so far, by outcome, and the requests."""
-    found = {
-        outcome: REGISTRY.get_sample_value(
-            "flavorsync_idm_validations_total", {"provider": "keyrock", "outcome": outcome}
-        )
-        or 0
-        for outcome in OUTCOMES
-    }
-    return found | {
-        "requests": REGISTRY.get_sample_value("flavorsync_idm_request_seconds_count", {"provider": "keyrock"}) or 0
-    }
+    found = dict.fromkeys((*OUTCOMES, "requests"), 0.0)
+    for sample in (sample for family in REGISTRY.collect() for sample in family.samples):
+        if sample.labels.get("provider") != "keyrock":
+            continue
+        if sample.name == "flavorsync_idm_validations_total":
+            found[sample.labels["outcome"]] = sample.value
+        elif sample.name == "flavorsync_idm_request_seconds_count":
+            found["requests"] = sample.value
+    return found
 
 
 @pytest.mark.parametrize(

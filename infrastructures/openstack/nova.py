@@ -5,92 +5,44 @@ Source of paths, bodies and statuses: Compute API reference, "Flavors", "Flavors
 """
 
 import logging
-import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from operator import itemgetter
-from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
-
-from django.conf import settings
-from django.core.cache import caches
-from keystoneauth1.session import Session
-from keystoneauth1.token_endpoint import Token
-from novaclient import API_MAX_VERSION, API_MIN_VERSION
-from novaclient.api_versions import APIVersion
-from novaclient.client import Client
 
 from infrastructures.openstack import pages, shapes
 from infrastructures.openstack.bounds import Allowance
-from infrastructures.openstack.bulkhead import place_in
+from infrastructures.openstack.connection import Connection
 from infrastructures.openstack.errors import (
     CloudError,
     CloudUnavailable,
-    CloudUnreachable,
     CredentialsRefused,
     FlavorConflict,
     FlavorNotFound,
-    FlavorRefused,
     Forbidden,
-    TokenRefused,
 )
-from infrastructures.openstack.keystone import checked, compute_endpoint, forget_token, open_token, session_of
-from infrastructures.openstack.records import Carried, Credentials, Doubt, NovaFlavor, Region
-from infrastructures.openstack.sessions import open_session
-from infrastructures.openstack.translation import translated
+from infrastructures.openstack.records import Doubt, NovaFlavor
+from infrastructures.openstack.rules import can_be_said
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-SERVICE = "Nova"
 # A Nova that always names a next page must not hold us for ever.
 MAX_PAGES = 100
-MICROVERSION_SECONDS = 3600
-# Of the time-out, so that a caller waits no longer than that in all: what a request that writes may take, and then
-# each look at what became of it, of which there are two.
-WRITING_SHARE, LOOKING_SHARE = 1 / 2, 1 / 4
-ACCEPTED, UNAUTHORIZED = 202, 401
-READING = ("GET", "HEAD")
-DESCRIPTION_VERSION = APIVersion("2.55")
-# From the next one on Nova validates the extra specs that it knows whenever some are set, which takes it five times as
-# long: they are set at this one, and validated once for all nodes (`check_extra_specs`).
-LAST_UNVALIDATED_VERSION = APIVersion("2.85")
-FLAVOR_ID = re.compile(r"[a-zA-Z0-9. _-]{1,255}")
+# Of the time-out: what each look at what became of a request that writes may take, of which there are two.
+LOOKING_SHARE = 1 / 4
+ACCEPTED = 202
 # How often a flavor is made when a deletion that was sent before takes it away again.
 MAX_CREATIONS = 3
-# Ids that Nova gives out but that the paths of its own API cannot say.
-UNREACHABLE_IDS = {".", "..", "detail"}
 
 
-class Nova:
+class Nova(Connection):
     """The flavors of a region, as they may be seen and changed from a session with its cloud.
 
-    `doubt` says what is not known of the changes since it was last set to `Doubt.NONE`, by whoever wants to know.
-    Making one costs an upstream call when the endpoint is met for the first time; then none.
-
-    Raises:
-        CloudUnavailable: Nova did not answer, or not as OpenStack does. Every method raises it too.
+    Making one costs what a `Connection` does, and every method raises what it does.
     """
-
-    def __init__(self, region: Region, session: Session, endpoint: str) -> None:
-        self.region = region
-        self.doubt = Doubt.NONE
-        self._timeout = float(settings.OPENSTACK_TIMEOUT)
-        with self._about_no_flavor(), self._answering():
-            self._version = _negotiated_version(session, endpoint)
-        self._session, self._endpoint = session, endpoint.rstrip("/")
-        self._client = Client(self._version, session=session, endpoint_override=endpoint)
-        unvalidated = min(self._version, LAST_UNVALIDATED_VERSION)
-        self._unvalidated_client = Client(unvalidated, session=session, endpoint_override=endpoint)
-
-    @property
-    def microversion(self) -> str:
-        """Return the compute microversion that is spoken, such as 2.96."""
-        return str(self._version.get_string())
 
     def may_create_flavors(self) -> bool | None:
         """Say whether the token may create flavors, without creating any; None where that cannot be asked.
@@ -131,10 +83,6 @@ class Nova:
         except (Forbidden, CredentialsRefused):
             return False
         return True
-
-    def place(self) -> AbstractContextManager[None]:
-        """Keep a place in the cloud meanwhile: work of several calls is not turned away half-way. See `place_in`."""
-        return place_in(self.region.name)
 
     def list_flavors(self) -> list[NovaFlavor]:
         """Return all flavors that the token may see, those not public included, by name, then id.
@@ -251,11 +199,6 @@ class Nova:
         for project in sorted(set(flavor.projects or ()) - set(has.projects or ())):
             self.grant_access(flavor.id, project)
 
-    @property
-    def keeps_descriptions(self) -> bool:
-        """Say whether this Nova is new enough for flavors to have a description."""
-        return bool(self._version >= DESCRIPTION_VERSION)
-
     def describe_flavor(self, flavorid: str, description: str) -> None:
         """Give a flavor another description, "" for none; nothing else can be changed in place but extra specs.
 
@@ -285,11 +228,6 @@ class Nova:
             itemgetter("extra_specs"),
             client=self._unvalidated_client,
         )
-
-    @property
-    def validates_extra_specs(self) -> bool:
-        """Say whether this Nova is new enough to validate extra specs by its own rules."""
-        return bool(self._version > LAST_UNVALIDATED_VERSION)
 
     def check_extra_specs(self, extra_specs: Mapping[str, str]) -> None:
         """Have Nova validate extra specs by its own rules, without setting any.
@@ -385,32 +323,6 @@ class Nova:
         with self.place():
             self._delete(flavorid)
 
-    def carry(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes) -> Carried:
-        """Return what Nova answers to a request about flavors that is somebody else's, whatever it is.
-
-        Args:
-            path: below the endpoint, with its query, as it is to be sent.
-            headers: besides the token's and our own.
-
-        Raises:
-            TokenRefused: Nova does not accept the token.
-            CloudUnavailable: it did not answer, or refused in other words than its own.
-
-        Cost: one upstream call.
-        """
-        with self._answering() if method in READING else self._changing():
-            answer = self._session.request(
-                f"{self._endpoint}{path}",
-                method,
-                headers={"Accept": "application/json", **headers},
-                data=body or None,
-                timeout=self._timeout,
-                raise_exc=False,
-            )
-            if answer.status_code == UNAUTHORIZED:
-                raise TokenRefused(self.region.name, "its Nova does not accept the token.")
-        return Carried(status=answer.status_code, headers=answer.headers, body=answer.content)
-
     def _delete(self, flavorid: str) -> None:
         before = self.doubt
         try:
@@ -472,128 +384,7 @@ class Nova:
                 return
         raise CloudUnavailable(self.region.name, "its Nova gives its flavors in pages without end.")
 
-    def _get(self, path: str, read: Callable[[Any], T], allowance: Allowance | None = None) -> T:
-        """Return what *read* makes of the answer's body; a connection that broke is tried once more."""
-        try:
-            return self._get_once(path, read, allowance)
-        except CloudUnreachable:
-            return self._get_once(path, read, allowance)
-
-    def _get_once(self, path: str, read: Callable[[Any], T], allowance: Allowance | None = None) -> T:
-        with self._answering():
-            timeout = allowance.timeout() if allowance else self._timeout
-            answer, body = self._client.client.get(path, timeout=timeout)
-            if allowance:
-                allowance.take(answer.content, body)
-            return read(body)
-
-    def _post(self, path: str, body: object, read: Callable[[Any], T], *, client: Any = None) -> T:
-        with self._changing():
-            _, answer = (client or self._client).client.post(path, body=body, timeout=self._writing_timeout)
-            return read(answer)
-
-    @property
-    def _writing_timeout(self) -> float:
-        return self._timeout * WRITING_SHARE
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Send a change, and note that it may be carried out later when its answer is lost."""
-        try:
-            with self._answering():
-                yield
-        except CloudUnavailable as error:
-            if error.may_be_done:
-                self.doubt = Doubt.OPEN
-            raise
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        with translated(self.region.name, SERVICE):
-            yield
-
-    @contextmanager
-    def _about_no_flavor(self) -> Iterator[None]:
-        """Take 400, 404 and 409 for the cloud's failure: the caller has named no flavor that they could be about."""
-        try:
-            yield
-        except (FlavorRefused, FlavorNotFound, FlavorConflict) as error:
-            raise CloudUnavailable(
-                self.region.name, "its Nova did not answer as OpenStack does.", request_id=error.request_id
-            ) from error
-
     def _quoted(self, flavorid: str) -> str:
-        if not FLAVOR_ID.fullmatch(flavorid) or flavorid in UNREACHABLE_IDS:
+        if not can_be_said(flavorid):
             raise FlavorNotFound(self.region.name, f"Flavor {flavorid} could not be found.")
         return quote(flavorid, safe="")
-
-
-class CallersNova(Nova):
-    """The flavors of a region, as a caller's token lets them be seen and changed.
-
-    Making one costs, besides, an upstream call when the token is met for the first time.
-
-    Raises:
-        TokenRefused: the token is not accepted. Every method raises it too.
-        CloudUnavailable: Keystone did not answer, or the region has no compute endpoint.
-    """
-
-    def __init__(self, region: Region, token: str) -> None:
-        self._presented_token = token
-        access = open_token(token, region)
-        endpoint = checked(access.compute.get(region.region_name), region)
-        super().__init__(region, open_session(region.name, Token(endpoint, access.token)), endpoint)
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        try:
-            with super()._answering():
-                yield
-        except TokenRefused:
-            forget_token(self._presented_token, self.region)
-            raise
-
-
-class OperatorsNova(Nova):
-    """The flavors of a registered cloud, as the credentials that we hold for it let us see and change them.
-
-    Making one costs, besides, a Keystone call when we are not authenticated there, or no longer.
-
-    Raises:
-        CredentialsRefused: the cloud does not let our credentials in, or do this. Every method raises it too.
-        CloudUnavailable: Keystone did not answer, or the region has no compute endpoint.
-    """
-
-    def __init__(self, credentials: Credentials) -> None:
-        self.region = credentials.region
-        endpoint = compute_endpoint(credentials)
-        _, session = session_of(credentials)
-        super().__init__(credentials.region, session, endpoint)
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        try:
-            with super()._answering():
-                yield
-        except (TokenRefused, Forbidden) as error:
-            raise CredentialsRefused(
-                self.region.name, "it refuses this to the credentials stored for it.", request_id=error.request_id
-            ) from error
-
-
-def _negotiated_version(nova: Session, endpoint: str) -> APIVersion:
-    """Return the highest microversion that this Nova, novaclient and NOVA_API_VERSION all allow.
-
-    Cost: one upstream call, remembered by endpoint for `MICROVERSION_SECONDS`.
-    Source: Compute API guide, "Microversions".
-    """
-    key = f"microversion:{endpoint}"
-    known: APIVersion | None = caches["keystone"].get(key)
-    if known is None:
-        # The endpoint may go on with the project's id, where no version is described.
-        root = re.sub(r"(/v2(\.\d+)?)/.*\Z", r"\1", endpoint.rstrip("/") + "/")
-        version = nova.get(f"{root}/", headers={"Accept": "application/json"}).json()["version"]
-        highest = APIVersion(version.get("version") or API_MIN_VERSION.get_string())  # "" without microversions
-        known = min(highest, API_MAX_VERSION, APIVersion(settings.NOVA_API_VERSION))
-        caches["keystone"].set(key, known, timeout=MICROVERSION_SECONDS)
-    return known

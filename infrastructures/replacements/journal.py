@@ -18,14 +18,12 @@ from django.utils import timezone
 from flavorsync_project.api.errors import Conflict
 from infrastructures.commits import NotWritten, in_transaction, is_lost, read_certainly
 from infrastructures.locks import Locked
-from infrastructures.models import Infrastructure, Replacement
+from infrastructures.models import MOST_EARLIER, Infrastructure, Replacement
 from infrastructures.openstack.errors import CloudError
 from infrastructures.openstack.records import Doubt, NovaFlavor
 
 Goal = Replacement.Goal
 
-# Whoever changes a flavor more often than that while it is in doubt: the oldest are the first that can come no more.
-MOST_EARLIER = 20
 # Equality by which NULL is the same as NULL
 _SAME = {"sqlite": "IS", "mysql": "<=>"}
 

@@ -124,6 +124,14 @@ def test_an_account_that_is_there_needs_no_password_and_keeps_its_own(monkeypatc
     assert User.objects.get().check_password(PASSWORD)
 
 
+def test_somebody_whom_an_identity_provider_knows_is_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_account("frodo@Default", external_id="keystone:c0ffee")
+    monkeypatch.setenv("OPERATOR_PASSWORD", "quite another one")
+    answer = shell("create_operator", "frodo@Default", "--infrastructure", "Mordor")
+    why = "frodo@Default signs in with an identity provider, which says what they operate."
+    assert (answer.error, answer.status) == (why, 1)
+
+
 def test_another_password_for_an_account_that_is_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     make_account("mordor-operator")
     monkeypatch.setenv("OPERATOR_PASSWORD", "quite another one")

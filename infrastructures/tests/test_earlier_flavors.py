@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 from pytest_django import Settings
 
-from infrastructures.models import Infrastructure, Replacement
+from infrastructures.models import MOST_EARLIER, Infrastructure, Replacement
 from infrastructures.openstack.errors import FlavorConflict, FlavorRefused
-from infrastructures.replacements.journal import MOST_EARLIER
 from infrastructures.tests.fake_nova import FakeNova, Fault
 from infrastructures.tests.test_lost_answers import (
     LATE,

@@ -8,9 +8,9 @@ import requests
 from prometheus_client import REGISTRY
 from pytest_django import Settings
 
+from infrastructures.openstack.entering import CallersNova
 from infrastructures.openstack.errors import CloudError
 from infrastructures.openstack.metrics import kind_of
-from infrastructures.openstack.nova import CallersNova
 from testing.cloud import TOKEN, Cloud
 from testing.infrastructures import make_nova_flavor, make_region
 

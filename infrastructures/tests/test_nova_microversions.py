@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from infrastructures.openstack.entering import CallersNova
 from infrastructures.openstack.errors import CloudUnavailable
-from infrastructures.openstack.nova import CallersNova
 from testing.cloud import KEYSTONE, NOVA, TOKEN, Cloud, assert_fit_for_strangers, token_document, version_document
 from testing.infrastructures import make_region
 

@@ -8,7 +8,7 @@ import pytest
 from infrastructures.clouds import credentials_of
 from infrastructures.models import Check, Infrastructure
 from infrastructures.openstack import keystone
-from infrastructures.openstack.nova import OperatorsNova
+from infrastructures.openstack.entering import OperatorsNova
 from infrastructures.readiness import Readiness, check_infrastructures
 from testing.cloud import Federation, RegisteredCloud, flavor_document, token_document
 from testing.infrastructures import a_registered, make_infrastructure, make_registered

@@ -12,9 +12,9 @@ import requests
 from django.conf import settings as django_settings
 
 from flavorsync_project.telemetry.request_id import traced
+from infrastructures.openstack.entering import OperatorsNova
 from infrastructures.openstack.errors import CloudError, CloudUnavailable, FlavorConflict, FlavorRefused
 from infrastructures.openstack.keystone import open_token
-from infrastructures.openstack.nova import OperatorsNova
 from infrastructures.openstack.refusals import clipped
 from testing.cloud import TOKEN, Cloud, fault, flavor_document, issued
 from testing.infrastructures import PASSWORD, make_credentials, make_nova_flavor, make_region

@@ -11,6 +11,7 @@ import requests
 import requests_mock
 from pytest_django import Settings
 
+from infrastructures.openstack.entering import CallersNova, OperatorsNova
 from infrastructures.openstack.errors import (
     CloudError,
     CloudUnavailable,
@@ -20,7 +21,6 @@ from infrastructures.openstack.errors import (
     TokenRefused,
 )
 from infrastructures.openstack.keystone import forget_session, session_of
-from infrastructures.openstack.nova import CallersNova, OperatorsNova
 from testing.cloud import (
     KEYSTONE,
     NOVA,

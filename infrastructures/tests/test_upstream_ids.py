@@ -11,8 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from flavorsync_project.telemetry.request_id import HEADER, RequestIdFilter, RequestIdMiddleware
 from infrastructures.clouds import in_each_cloud
 from infrastructures.openstack.calls import upstream_id
+from infrastructures.openstack.entering import CallersNova
 from infrastructures.openstack.errors import CloudError
-from infrastructures.openstack.nova import CallersNova, Nova
+from infrastructures.openstack.nova import Nova
 from testing.cloud import TOKEN, Cloud, Federation, flavor_document
 from testing.infrastructures import a_registered, make_region
 

@@ -19,6 +19,7 @@ from flavors.catalogue.comparison import Difference
 from flavors.lifecycle import reading, writing
 from flavors.lifecycle.private import PrivateFlavor
 from flavors.models import Flavor, Installation
+from identity.callers import Caller
 from infrastructures.admin import origin
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.records import NovaFlavor
@@ -52,7 +53,7 @@ class Line:
 class Verb:
     """What is done with a flavor: what it takes, and how it is told."""
 
-    is_allowed: Callable[[Any], bool]
+    is_allowed: Callable[[Caller], bool]
     title: str
     explanation: str
 

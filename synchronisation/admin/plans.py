@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -14,6 +14,7 @@ from infrastructures.models import Infrastructure
 from synchronisation.models import SyncOutcome, SyncRun
 from synchronisation.planning import DESTROYS
 from synchronisation.prospect import Preview, Prospect, preview
+from synchronisation.running import RunOptions
 from synchronisation.tasks import start_run
 
 Action = SyncOutcome.Action
@@ -56,7 +57,7 @@ def confirm_or_repair(
     """
     found = preview(infrastructures=nodes, flavors=flavors, replaces=replaces, exact=exact)
     if found.nodes and is_confirmed(request, found.digest):
-        options = {"repairs": True, "replaces": replaces, "exact": exact, "confirmed": found.confirmed}
+        options = RunOptions(repairs=True, replaces=replaces, exact=exact, confirmed=sorted(found.confirmed))
         return start_and_show(model_admin, request, flavors=flavors, infrastructures=found.nodes, **options)
     lines = sorted(_lines(found), key=lambda line: list(LOOKS).index(line.prospect.step.action))
     shown = [line for number, line in enumerate(lines) if number < LINES or line.prospect.step.action in DESTROYS]
@@ -80,11 +81,11 @@ def start_and_show(
     *,
     flavors: Sequence[Flavor],
     infrastructures: Sequence[Infrastructure],
-    **options: Any,
+    **options: Unpack[RunOptions],
 ) -> HttpResponse:
     """Start a run over some flavors in the background, write that down with each, and show how the run goes."""
-    flavorids = [flavor.flavorid for flavor in flavors]
-    run = start_run(requested_by=str(request.user), infrastructures=infrastructures, flavorids=flavorids, **options)
+    options["flavorids"] = [flavor.flavorid for flavor in flavors]
+    run = start_run(requested_by=str(request.user), infrastructures=infrastructures, **options)
     where = f" in {infrastructures[0]}" if len(infrastructures) == 1 else ""
     for flavor in flavors:
         model_admin.log_change(request, flavor, f"synchronisation run {run.pk} started{where}")

@@ -7,7 +7,7 @@ from flavors.catalogue.recording import forget_infrastructure
 from flavorsync_project.console import commands
 from flavorsync_project.console.printing import refusals_in_one_line
 from flavorsync_project.console.words import counted
-from infrastructures.registration import find_infrastructures
+from infrastructures.choosing import find_nodes
 
 
 class Command(commands.Command):
@@ -28,7 +28,7 @@ class Command(commands.Command):
     def handle(self, *args: Any, name: str, dry_run: bool, **options: Any) -> None:
         """Forget it, and say what went with it."""
         with refusals_in_one_line():
-            (infrastructure,) = find_infrastructures([name])
+            (infrastructure,) = find_nodes([name])
             forgotten = forget_infrastructure(infrastructure=infrastructure, dry_run=dry_run)
         for flavor in forgotten.leaving:
             self.stdout.write(f"{flavor}: in no other node, leaves the catalogue.")

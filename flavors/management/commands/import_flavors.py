@@ -10,7 +10,7 @@ from flavors.catalogue.importing import Import, Taken, import_flavors
 from flavors.management.imports import as_document, in_words
 from flavorsync_project.console import commands
 from flavorsync_project.console.printing import print_json, refusals_in_one_line
-from infrastructures.registration import find_infrastructures
+from infrastructures.choosing import find_nodes
 
 
 class Command(commands.Command):
@@ -37,7 +37,7 @@ class Command(commands.Command):
         taken: list[Import] = []
         try:
             with refusals_in_one_line():
-                (infrastructure,) = find_infrastructures([node])
+                (infrastructure,) = find_nodes([node])
                 for one in import_flavors(
                     infrastructure=infrastructure, wanted=flavors, promote=options["promote"], dry_run=dry_run
                 ):

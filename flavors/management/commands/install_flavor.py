@@ -10,9 +10,8 @@ from flavors.lifecycle.installing import Installed, install_flavor, preview_inst
 from flavorsync_project.console import commands
 from flavorsync_project.console.printing import print_json, refusals_in_one_line
 from flavorsync_project.console.words import counted
+from infrastructures.choosing import find_nodes_or_all
 from infrastructures.clouds import Outcome
-from infrastructures.models import Infrastructure
-from infrastructures.registration import find_infrastructures
 
 FAILED = "failed"
 
@@ -40,7 +39,7 @@ class Command(commands.Command):
         """Install it, print what came of it in each node, and fail when one failed."""
         with refusals_in_one_line():
             found = find_in_catalogue(flavor)
-            infrastructures = find_infrastructures(nodes) if nodes else list(Infrastructure.objects.with_credentials())
+            infrastructures = find_nodes_or_all(nodes)
             work = preview_installation if dry_run else install_flavor
             outcomes = work(flavor=found, infrastructures=infrastructures)
         rows = [_row(outcome) for outcome in outcomes]

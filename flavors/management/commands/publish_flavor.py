@@ -9,7 +9,7 @@ from flavors.catalogue.importing import Taken, import_flavors
 from flavors.management.imports import as_document, in_words
 from flavorsync_project.console import commands
 from flavorsync_project.console.printing import print_json, refusals_in_one_line
-from infrastructures.registration import find_infrastructures
+from infrastructures.choosing import find_nodes
 
 
 class Command(commands.Command):
@@ -32,7 +32,7 @@ class Command(commands.Command):
     def handle(self, *args: Any, flavor: str, node: str, as_json: bool, **options: Any) -> None:
         """Publish it, or say that it was published before."""
         with refusals_in_one_line():
-            (infrastructure,) = find_infrastructures([node])
+            (infrastructure,) = find_nodes([node])
             (taken,) = import_flavors(
                 infrastructure=infrastructure,
                 wanted=[flavor],

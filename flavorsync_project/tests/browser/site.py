@@ -32,6 +32,7 @@ from django.contrib.sessions.models import Session
 from flavors.models import *
 from identity.models import User
 from infrastructures.models import *
+from synchronisation.models import SyncRun
 
 for model in (LogEntry, Session, SyncRun, Installation, Flavor, Replacement, Infrastructure, User):
     model.objects.all().delete()
@@ -82,9 +83,9 @@ class Site:
 
 _FACTORIES = f"""
 from django.contrib.auth.models import Permission
-from flavors.tests.factories import make_flavor, make_infrastructure, make_installation
-from flavors.tests.test_coverage import make_run
-from infrastructures.tests.factories import make_replacement
+from synchronisation.tests.test_coverage import make_run
+from testing.flavors import make_flavor, make_infrastructure, make_installation
+from testing.infrastructures import make_replacement
 
 def make_staff(name, *permissions, **values):
     user = User.objects.create_user(name, password={PASSWORD!r}, is_staff=True, **values)

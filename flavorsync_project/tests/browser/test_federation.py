@@ -166,8 +166,8 @@ def test_a_large_map_keeps_its_headings_in_view(visitor: Visitor, site: Site) ->
 
 MANY = """
 make_staff("administrator", is_superuser=True)
-from flavors.models import SyncOutcome
-from flavors.tests.test_coverage import State
+from synchronisation.models import SyncOutcome, SyncRun
+from synchronisation.tests.test_coverage import State
 nodes = ["Athens", "Berlin", "Brno", "Crete", "Gent", "Genova", "Karlskrona", "Lannion2", "Lannion3", "Mexico",
          "Mordor", "PiraeusN", "PiraeusU", "Poznan", "Prague", "Sophia", "Spain2", "Trento", "Vicenza", "Zurich"]
 flavors = [f"{size}.{kind}" for kind in ("small", "medium", "large", "xlarge") for size in ("m1", "c2", "r3", "fiware")]

@@ -7,9 +7,9 @@ from django.core.management.base import CommandError
 
 from flavorsync_project.console import commands
 from flavorsync_project.console.printing import print_json, print_table, refusals_in_one_line, yes_or_no
-from infrastructures.models import Check, Infrastructure
+from infrastructures.choosing import find_nodes_or_all
+from infrastructures.models import Check
 from infrastructures.readiness import check_and_keep
-from infrastructures.registration import find_infrastructures
 
 
 class Command(commands.Command):
@@ -32,7 +32,7 @@ class Command(commands.Command):
     def handle(self, *args: Any, nodes: list[str], as_json: bool, **options: Any) -> None:
         """Ask, print what each answered, and fail when one is not ready."""
         with refusals_in_one_line():
-            infrastructures = find_infrastructures(nodes) if nodes else list(Infrastructure.objects.with_credentials())
+            infrastructures = find_nodes_or_all(nodes)
         found = check_and_keep(infrastructures)
         if as_json:
             print_json(self.stdout, [_as_json(check) for check in found])

@@ -9,7 +9,8 @@ from flavorsync_project.console.commands import UsageError
 from flavorsync_project.console.passwords import add_password_argument, find_password, read_password
 from flavorsync_project.console.printing import print_json, refusals_in_one_line
 from identity.models import User
-from infrastructures.registration import ensure_operator, find_infrastructures
+from infrastructures.choosing import find_nodes
+from infrastructures.registration import ensure_operator
 
 PASSWORD_VARIABLE = "OPERATOR_PASSWORD"  # noqa: S105 — the name of a variable
 
@@ -41,7 +42,7 @@ class Command(commands.Command):
         """Make it, and say what it is and operates."""
         is_new = not User.objects.filter(username=username).exists()
         with refusals_in_one_line():
-            infrastructures = find_infrastructures(nodes)
+            infrastructures = find_nodes(nodes)
             password = _password(username, options, is_new=is_new)
             account, created = ensure_operator(
                 username=username, password=password, infrastructures=infrastructures, is_manager=manager

@@ -11,10 +11,11 @@ from django.core.management.base import CommandError
 
 from flavorsync_project.console import commands
 from flavorsync_project.console.commands import UsageError
+from infrastructures.choosing import find_nodes
 from infrastructures.clouds import region_of
 from infrastructures.models import Infrastructure, Replacement
+from infrastructures.openstack.entering import CallersNova
 from infrastructures.openstack.errors import CloudError
-from infrastructures.openstack.nova import CallersNova
 from infrastructures.replacements.replacing import settle_replacements
 
 TOKEN_VARIABLE = "OS_TOKEN"  # noqa: S105 — the name of a variable, as the openstack client calls it
@@ -98,10 +99,8 @@ def _token() -> str:
 
 
 def _find(node: str) -> Infrastructure:
-    try:
-        return Infrastructure.objects.get(name=node)
-    except Infrastructure.DoesNotExist:
-        raise CommandError(f"There is no region {node}.") from None
+    (infrastructure,) = find_nodes([node], absent=lambda name: CommandError(f"There is no region {name}."))
+    return infrastructure
 
 
 def _as_json(record: Replacement) -> dict[str, Any]:

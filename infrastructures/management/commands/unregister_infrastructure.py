@@ -5,7 +5,8 @@ from typing import Any
 
 from flavorsync_project.console import commands
 from flavorsync_project.console.printing import print_json, refusals_in_one_line
-from infrastructures.registration import find_infrastructures, unregister_infrastructure
+from infrastructures.choosing import find_nodes
+from infrastructures.registration import unregister_infrastructure
 
 
 class Command(commands.Command):
@@ -25,7 +26,7 @@ class Command(commands.Command):
     def handle(self, *args: Any, name: str, as_json: bool, **options: Any) -> None:
         """Forget it, and say so."""
         with refusals_in_one_line():
-            (infrastructure,) = find_infrastructures([name])
+            (infrastructure,) = find_nodes([name])
             unregister_infrastructure(infrastructure=infrastructure)
         if as_json:
             print_json(self.stdout, {"name": name, "unregistered": True})

@@ -11,9 +11,9 @@ from flavors.models import Flavor, Installation
 from flavorsync_project.console import commands
 from flavorsync_project.console.printing import print_json, print_table, refusals_in_one_line, yes_or_no
 from flavorsync_project.console.words import counted
+from infrastructures.choosing import find_nodes
 from infrastructures.clouds import Outcome
 from infrastructures.models import Infrastructure
-from infrastructures.registration import find_infrastructures
 from synchronisation.comparing import look_into
 
 SIZES = ("vcpus", "ram", "disk", "swap")
@@ -41,7 +41,7 @@ class Command(commands.Command):
     def handle(self, *args: Any, node: str | None, promoted: bool, live: bool, as_json: bool, **options: Any) -> None:
         """Print them by name; of a cloud that cannot be asked say so, and fail."""
         with refusals_in_one_line():
-            named = find_infrastructures([node]) if node else []
+            named = find_nodes([node]) if node else []
         if not live:
             self._print([*HEADER, "PROMOTED", "PUBLIC", "NODES"], _catalogue(node, promoted), as_json=as_json)
             return

@@ -19,8 +19,8 @@ from tqdm import tqdm
 from flavors.models import Flavor
 from flavorsync_project.console import commands
 from flavorsync_project.console.words import counted
+from infrastructures.choosing import find_nodes_or_all
 from infrastructures.commits import is_lost
-from infrastructures.models import Infrastructure
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.repairing import Listener
 from synchronisation.running import carry_out, create_run
@@ -84,7 +84,7 @@ class Command(commands.Command):
         **options: Any,
     ) -> None:
         """Run, print, and exit with what the run's end means."""
-        infrastructures = chosen_nodes(nodes)
+        infrastructures = find_nodes_or_all(nodes, absent=lambda names: CommandError(f"There is no node {names}."))
         if not infrastructures:
             self.stderr.write(f"{NO_NODES} Register one: ./manage.py register_infrastructure --help")
         chosen = [chosen_flavor(flavor).flavorid for flavor in flavors]
@@ -141,20 +141,6 @@ class Command(commands.Command):
             ],
         }
         self.stdout.write(json.dumps(document, indent=2))
-
-
-def chosen_nodes(names: Sequence[str]) -> list[Infrastructure]:
-    """Return the nodes of these names, or all that we can enter.
-
-    Raises:
-        CommandError: there is no node of a name.
-    """
-    if not names:
-        return list(Infrastructure.objects.with_credentials())
-    infrastructures = list(Infrastructure.objects.filter(name__in=names))
-    if missing := sorted(set(names) - {infrastructure.name for infrastructure in infrastructures}):
-        raise CommandError(f"There is no node {', '.join(missing)}.")
-    return infrastructures
 
 
 def chosen_flavor(name: str) -> Flavor:

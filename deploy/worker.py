@@ -1,0 +1,95 @@
+"""The worker that gunicorn serves Flavor Sync with.
+
+Nothing of the application is imported here: the master loads this, and would hand it on to the workers of a reload.
+"""
+
+import json
+from socket import socket
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+from gunicorn import util  # type: ignore[import-untyped]
+from gunicorn.http import errors  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+
+LONGEST_REQUEST_LINE = 8190
+
+_FAILED = (500, "Internal Server Error", "The server failed to answer. Its log says why.")
+# The first that fits.
+_REFUSALS: tuple[tuple[type[Exception], tuple[int, str, str]], ...] = (
+    # These are the application's own fault, whatever they inherit from.
+    (errors.InvalidResponseHeader, _FAILED),
+    (errors.InvalidResponseHeaderName, _FAILED),
+    (errors.ConfigurationProblem, _FAILED),
+    (
+        errors.LimitRequestLine,
+        (414, "URI Too Long", f"The request line is longer than {LONGEST_REQUEST_LINE} bytes."),
+    ),
+    (
+        errors.LimitRequestHeaders,
+        (431, "Request Header Fields Too Large", "The request has too many headers, or one that is too long."),
+    ),
+    (errors.ExpectationFailed, (417, "Expectation Failed", "The only expectation that can be met is 100-continue.")),
+    (
+        errors.UnsupportedTransferCoding,
+        (501, "Not Implemented", "The only transfer coding that can be read is chunked."),
+    ),
+    (errors.ForbiddenProxyRequest, (403, "Forbidden", "The PROXY protocol is not for everybody.")),
+    (errors.ParseException, (400, "Bad Request", "The request is malformed: it is not valid HTTP.")),
+)
+
+
+class _Unsaid(Exception):
+    """An exception of which nothing is told but its kind, and where it came from."""
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Gunicorn's threads, with the application's form for the answers that never reach the application.
+
+    Gunicorn's own repeat in the log and in the body what is wrong with a request, which may be a token.
+    """
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """End at once, as every worker of gunicorn does, and take no lock.
+
+        Gunicorn's threads shut their pool down here. Whoever is stopped by a signal may hold the pool's lock, which is
+        free for nobody then: such as the shutting down that an earlier signal has begun.
+        """
+        super(ThreadWorker, self).handle_quit(sig, frame)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Have the application answer, and remember that it did."""
+        keep = super().handle_request(req, conn)
+        req.flavorsync_answered = True
+        return keep
+
+    def handle_error(self, req: Any, client: socket, addr: Any, exc: Exception) -> None:
+        """Answer what could not be read or answered, and log it, with nothing in either that the client sent."""
+        status, reason, message = next((refusal for kind, refusal in _REFUSALS if isinstance(exc, kind)), _FAILED)
+        request_id = f"req-{uuid4()}"
+        # Where the application's filter of the log finds the id of a request that is no longer current.
+        extra = {"request": SimpleNamespace(request_id=request_id)}
+        address = addr[0] if isinstance(addr, tuple) else addr or "a local socket"
+        kind = type(exc).__name__
+        if status == 500:
+            # Without the exception's words, which may be the client's.
+            unsaid = (_Unsaid, _Unsaid(kind), exc.__traceback__)
+            self.log.error("Failed to answer a request from %s: %s", address, kind, exc_info=unsaid, extra=extra)
+        else:
+            self.log.warning("Refused a request from %s: %d %s", address, status, kind, extra=extra)
+        if getattr(req, "flavorsync_answered", False):
+            return  # only what came after the request was wrong: one request has one answer
+        body = json.dumps({"error": {"message": message}}).encode()
+        head = (
+            f"HTTP/1.1 {status} {reason}\r\n"
+            f"Date: {util.http_date()}\r\n"
+            "Connection: close\r\n"
+            "Content-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n"
+            f"X-Openstack-Request-Id: {request_id}\r\n\r\n"
+        )
+        try:
+            util.write_nonblock(client, head.encode() + (b"" if getattr(req, "method", "") == "HEAD" else body))
+        except OSError:
+            self.log.debug("The client did not wait for the answer.")

@@ -1,0 +1,100 @@
+"""Signing in with the FIWARE IdM: OAuth2's authorization code, with PKCE and state; OpenID Connect where it offers it.
+
+The protocol is Authlib's (docs/decisions/0006-authlib.md). What comes of it is an access token, which is asked about as
+those of the API are: that it is for our application, and whose it is, is not for the protocol to say.
+
+Source: RFC 6749, RFC 7636, OpenID Connect Discovery 1.0; Keyrock's "OAuth 2.0" and "OpenID Connect" pages.
+"""
+
+import logging
+from typing import Any
+
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.django_client import OAuth
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from joserfc.errors import JoseError
+from rest_framework.exceptions import AuthenticationFailed
+
+from flavorsync_project.telemetry.request_id import note_secret
+from identity.keyrock import Keyrock
+
+logger = logging.getLogger(__name__)
+
+SECONDS_OF_SKEW = 300
+# What comes of silence and of documents of another shape: requests' own errors are OSErrors, and Authlib looks into
+# what it is answered without asking first.
+STRANGE = (OSError, ValueError, AttributeError, LookupError, TypeError, RuntimeError)
+
+
+def is_configured() -> bool:
+    """Say whether people may sign in with the IdM: it is known, and so are our application's id and secret there."""
+    return bool(settings.KEYROCK_URL and settings.KEYROCK_APP_IDS and settings.KEYROCK_CLIENT_SECRET)
+
+
+def redirect_to_idm(request: HttpRequest, *, back: str) -> HttpResponse:
+    """Return what sends the visitor to the IdM, and from there to *back*; the session remembers the state.
+
+    Raises: ServiceUnavailable when the IdM is to tell where it is, and does not.
+
+    Cost: none; with OpenID Connect one upstream call.
+    """
+    try:
+        answer: HttpResponse = _client().authorize_redirect(request, back)
+    except STRANGE as error:
+        reason = type(error).__name__
+    else:
+        return answer
+    raise Keyrock().unavailable(f"{reason} at its discovery")
+
+
+def token_of(request: HttpRequest) -> str:
+    """Return the access token of whom the IdM sends back with a code.
+
+    Raises: AuthenticationFailed for a wrong or missing state, a code that is none any more, and an id token that is not
+    for us; ServiceUnavailable when the IdM does not answer, or not as it should.
+
+    Cost: one upstream call; with OpenID Connect up to three.
+    """
+    try:
+        document: dict[str, Any] = _client().authorize_access_token(
+            request, timeout=settings.OPENSTACK_TIMEOUT, allow_redirects=False, leeway=SECONDS_OF_SKEW
+        )
+        token = document.get("access_token")
+        is_whole = "id_token" in document or not settings.KEYROCK_OIDC_DISCOVERY_URL
+    except (OAuthError, JoseError) as error:
+        # The words may be the visitor's: they are in the query of the page.
+        logger.info("The sign-in with the IdM was refused: %s", type(error).__name__)
+        raise AuthenticationFailed("The sign-in with the IdM did not succeed. Try again.") from None
+    except STRANGE as error:
+        reason = type(error).__name__
+    else:
+        if isinstance(token, str) and token and is_whole:
+            note_secret(token)
+            return token
+        reason = "a token is missing in the answer"
+    raise Keyrock().unavailable(f"{reason} at the exchange of a code")
+
+
+def _client() -> Any:
+    """Return Authlib's client of the IdM, as the settings of this moment have it."""
+    url = settings.KEYROCK_URL.rstrip("/")
+    discovery = settings.KEYROCK_OIDC_DISCOVERY_URL
+    where = (
+        {"server_metadata_url": discovery}
+        if discovery
+        else {"authorize_url": f"{url}/oauth2/authorize", "access_token_url": f"{url}/oauth2/token"}
+    )
+    scope = {"scope": "openid"} if discovery else {}
+    return OAuth().register(
+        "keyrock",
+        client_id=settings.KEYROCK_APP_IDS[0],
+        client_secret=settings.KEYROCK_CLIENT_SECRET,
+        client_kwargs={
+            "code_challenge_method": "S256",
+            "token_endpoint_auth_method": "client_secret_basic",
+            "default_timeout": settings.OPENSTACK_TIMEOUT,
+            **scope,
+        },
+        **where,
+    )

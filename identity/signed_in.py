@@ -1,0 +1,136 @@
+"""Signing in to the pages as who one is elsewhere: a session is as good as the tokens in it, and no better.
+
+They are asked about as those of the API are: whoever is no longer who they were is out after `KEYROCK_CACHE_SECONDS` or
+`KEYSTONE_CACHE_SECONDS` of use. In the session they are encrypted, as the clouds' passwords are.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.contrib.auth import login
+from django.contrib.auth.middleware import get_user
+from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+
+from identity import tokens
+from identity.documents import is_unicode
+from identity.models import SignedIn, User
+from identity.principals import TokenUser
+from identity.throttling import client_address
+
+BACKEND = "identity.backends.ProviderBackend"
+KEY = "identity.tokens"
+MAX_USERNAME_LENGTH = 150
+
+
+def begin(request: HttpRequest, *, presented: Sequence[str]) -> SignedIn:
+    """Begin a session of whoever bears these tokens, which are of one person; any other one ends.
+
+    Raises: AuthenticationFailed, Throttled, ServiceUnavailable as `tokens.validate`; PermissionDenied when they have no
+    role here, or their row is closed.
+
+    Cost: as `tokens.validate` for each token, and some six queries.
+    """
+    bearer = _bearer(presented, client_address(request))
+    if not bearer.roles:
+        raise PermissionDenied(f"You are {bearer}, who has no role here that opens these pages.")
+    user = _row_of(bearer)
+    if not user.is_active:
+        raise PermissionDenied(f"{bearer} may not come in here.")
+    login(request, user, backend=BACKEND)  # it gives the session another key
+    request.session[KEY] = _sealed(presented)
+    if bearer.expires_at:
+        left = int((bearer.expires_at - timezone.now()).total_seconds())
+        request.session.set_expiry(max(min(left, settings.SESSION_COOKIE_AGE), 1))
+    return user
+
+
+def whoever(request: HttpRequest) -> User | AnonymousUser:
+    """Return whose session it is, with the rights that they have now; nobody where these have ended.
+
+    Raises: ServiceUnavailable when the provider does not say.
+
+    Cost: as Django's own; and as `tokens.validate`, which is nothing while it is remembered.
+    """
+    user = get_user(request)
+    if not isinstance(user, SignedIn):
+        return user
+    try:
+        bearer = _bearer(_unsealed(request.session.get(KEY, "")), client_address(request))
+    except AuthenticationFailed:
+        bearer = None
+    if bearer is None or external_id(bearer) != user.external_id:
+        request.session.flush()
+        request._cached_user = AnonymousUser()  # type: ignore[attr-defined]  # Django's own, which the access line reads
+        return AnonymousUser()
+    user.bearer = bearer
+    user.is_staff = bool(bearer.roles)
+    return user
+
+
+def external_id(bearer: TokenUser) -> str:
+    """Return what their row is found again by."""
+    return f"{bearer.provider}:{bearer.id}"
+
+
+def _bearer(presented: Sequence[str], address: str) -> TokenUser:
+    """Return the one person who bears all of these tokens, with the rights of each."""
+    if not presented:
+        raise AuthenticationFailed("There is no token.")
+    users = [tokens.validate(token, address=address) for token in presented]
+    if len({external_id(user) for user in users}) > 1:
+        raise AuthenticationFailed("The tokens are of several people.")
+    ends = [user.expires_at for user in users if user.expires_at]
+    return replace(
+        users[0],
+        roles=frozenset().union(*(user.roles for user in users)),
+        owned_nodes=frozenset().union(*(user.owned_nodes for user in users)),
+        grants=tuple(grant for user in users for grant in user.grants),
+        expires_at=min(ends, default=None),
+    )
+
+
+@transaction.atomic
+def _row_of(bearer: TokenUser) -> SignedIn:
+    """Return the row by which the history names them: found by provider and id, never by a name."""
+    key = external_id(bearer)
+    if not is_unicode(key) or len(key) > 255:
+        raise AuthenticationFailed("The provider's id of the person cannot be kept.")
+    user, is_new = SignedIn.objects.get_or_create(external_id=key, defaults={"username": key[:MAX_USERNAME_LENGTH]})
+    if is_new:
+        user.set_unusable_password()
+    user.username = _free_name(bearer, user)
+    user.email = ""
+    user.save(update_fields=["username", "password", "email"])
+    return user
+
+
+def _free_name(bearer: TokenUser, user: SignedIn) -> str:
+    """Return their name, as the provider has it; with its id where somebody else here is called so."""
+    name = str(bearer)[:MAX_USERNAME_LENGTH]
+    if name and not User.objects.filter(username=name).exclude(pk=user.pk).exists():
+        return name
+    suffix = f" ({bearer.provider} {bearer.id[:40]})"
+    return str(bearer)[: MAX_USERNAME_LENGTH - len(suffix)] + suffix
+
+
+def _sealed(presented: Sequence[str]) -> str:
+    return _fernet().encrypt(json.dumps(list(presented)).encode()).decode("ascii")
+
+
+def _unsealed(sealed: str) -> list[str]:
+    try:
+        presented: list[str] = json.loads(_fernet().decrypt(sealed))
+    except (InvalidToken, ValueError):
+        return []
+    return presented
+
+
+def _fernet() -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in settings.FIELD_ENCRYPTION_KEYS])

@@ -1,0 +1,11 @@
+"""Where people sign in as who they are elsewhere."""
+
+from django.urls import path
+
+from identity import pages
+
+urlpatterns = [
+    path("keystone", pages.with_keystone, name="with_keystone"),
+    path("keyrock", pages.with_keyrock, name="with_keyrock"),
+    path("keyrock/back", pages.from_keyrock, name="from_keyrock"),
+]

@@ -1,0 +1,174 @@
+"""HTTP to one region's Nova: which microversion is spoken, how long is waited, and what is not known of a change."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.core.cache import caches
+from keystoneauth1.session import Session
+from novaclient import API_MAX_VERSION, API_MIN_VERSION
+from novaclient.api_versions import APIVersion
+from novaclient.client import Client
+
+from infrastructures.openstack.bounds import Allowance
+from infrastructures.openstack.bulkhead import place_in
+from infrastructures.openstack.errors import (
+    CloudUnavailable,
+    CloudUnreachable,
+    FlavorConflict,
+    FlavorNotFound,
+    FlavorRefused,
+    TokenRefused,
+)
+from infrastructures.openstack.records import Carried, Doubt, Region
+from infrastructures.openstack.translation import translated
+
+T = TypeVar("T")
+
+SERVICE = "Nova"
+MICROVERSION_SECONDS = 3600
+# Of the time-out, so that a caller waits no longer than that in all: two looks at what became of it may follow.
+WRITING_SHARE = 1 / 2
+UNAUTHORIZED = 401
+READING = ("GET", "HEAD")
+DESCRIPTION_VERSION = APIVersion("2.55")
+# From the next one on Nova validates the extra specs that it knows whenever some are set, which takes it five times as
+# long: they are set at this one, and validated once for all nodes (`Nova.check_extra_specs`).
+LAST_UNVALIDATED_VERSION = APIVersion("2.85")
+
+
+class Connection:
+    """What speaks to a region's Nova from a session with its cloud.
+
+    `doubt` says what is not known of the changes since it was last set to `Doubt.NONE`, by whoever wants to know.
+    Making one costs an upstream call when the endpoint is met for the first time; then none.
+
+    Raises:
+        CloudUnavailable: Nova did not answer, or not as OpenStack does. Every method raises it too.
+    """
+
+    def __init__(self, region: Region, session: Session, endpoint: str) -> None:
+        self.region = region
+        self.doubt = Doubt.NONE
+        self._timeout = float(settings.OPENSTACK_TIMEOUT)
+        with self._about_no_flavor(), self._answering():
+            self._version = negotiated_version(session, endpoint)
+        self._session, self._endpoint = session, endpoint.rstrip("/")
+        self._client = Client(self._version, session=session, endpoint_override=endpoint)
+        unvalidated = min(self._version, LAST_UNVALIDATED_VERSION)
+        self._unvalidated_client = Client(unvalidated, session=session, endpoint_override=endpoint)
+
+    @property
+    def microversion(self) -> str:
+        """Return the compute microversion that is spoken, such as 2.96."""
+        return str(self._version.get_string())
+
+    @property
+    def keeps_descriptions(self) -> bool:
+        """Say whether this Nova is new enough for flavors to have a description."""
+        return bool(self._version >= DESCRIPTION_VERSION)
+
+    @property
+    def validates_extra_specs(self) -> bool:
+        """Say whether this Nova is new enough to validate extra specs by its own rules."""
+        return bool(self._version > LAST_UNVALIDATED_VERSION)
+
+    def place(self) -> AbstractContextManager[None]:
+        """Keep a place in the cloud meanwhile: work of several calls is not turned away half-way. See `place_in`."""
+        return place_in(self.region.name)
+
+    def carry(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes) -> Carried:
+        """Return what Nova answers to a request about flavors that is somebody else's, whatever it is.
+
+        Args:
+            path: below the endpoint, with its query, as it is to be sent.
+            headers: besides the token's and our own.
+
+        Raises:
+            TokenRefused: Nova does not accept the token.
+            CloudUnavailable: it did not answer, or refused in other words than its own.
+
+        Cost: one upstream call.
+        """
+        with self._answering() if method in READING else self._changing():
+            answer = self._session.request(
+                f"{self._endpoint}{path}",
+                method,
+                headers={"Accept": "application/json", **headers},
+                data=body or None,
+                timeout=self._timeout,
+                raise_exc=False,
+            )
+            if answer.status_code == UNAUTHORIZED:
+                raise TokenRefused(self.region.name, "its Nova does not accept the token.")
+        return Carried(status=answer.status_code, headers=answer.headers, body=answer.content)
+
+    def _get(self, path: str, read: Callable[[Any], T], allowance: Allowance | None = None) -> T:
+        """Return what *read* makes of the answer's body; a connection that broke is tried once more."""
+        try:
+            return self._get_once(path, read, allowance)
+        except CloudUnreachable:
+            return self._get_once(path, read, allowance)
+
+    def _get_once(self, path: str, read: Callable[[Any], T], allowance: Allowance | None = None) -> T:
+        with self._answering():
+            timeout = allowance.timeout() if allowance else self._timeout
+            answer, body = self._client.client.get(path, timeout=timeout)
+            if allowance:
+                allowance.take(answer.content, body)
+            return read(body)
+
+    def _post(self, path: str, body: object, read: Callable[[Any], T], *, client: Any = None) -> T:
+        with self._changing():
+            _, answer = (client or self._client).client.post(path, body=body, timeout=self._writing_timeout)
+            return read(answer)
+
+    @property
+    def _writing_timeout(self) -> float:
+        return self._timeout * WRITING_SHARE
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Send a change, and note that it may be carried out later when its answer is lost."""
+        try:
+            with self._answering():
+                yield
+        except CloudUnavailable as error:
+            if error.may_be_done:
+                self.doubt = Doubt.OPEN
+            raise
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        with translated(self.region.name, SERVICE):
+            yield
+
+    @contextmanager
+    def _about_no_flavor(self) -> Iterator[None]:
+        """Take 400, 404 and 409 for the cloud's failure: the caller has named no flavor that they could be about."""
+        try:
+            yield
+        except (FlavorRefused, FlavorNotFound, FlavorConflict) as error:
+            raise CloudUnavailable(
+                self.region.name, "its Nova did not answer as OpenStack does.", request_id=error.request_id
+            ) from error
+
+
+def negotiated_version(nova: Session, endpoint: str) -> APIVersion:
+    """Return the highest microversion that this Nova, novaclient and NOVA_API_VERSION all allow.
+
+    Cost: one upstream call, remembered by endpoint for `MICROVERSION_SECONDS`.
+    Source: Compute API guide, "Microversions".
+    """
+    key = f"microversion:{endpoint}"
+    known: APIVersion | None = caches["keystone"].get(key)
+    if known is None:
+        # The endpoint may go on with the project's id, where no version is described.
+        root = re.sub(r"(/v2(\.\d+)?)/.*\Z", r"\1", endpoint.rstrip("/") + "/")
+        version = nova.get(f"{root}/", headers={"Accept": "application/json"}).json()["version"]
+        highest = APIVersion(version.get("version") or API_MIN_VERSION.get_string())  # "" without microversions
+        known = min(highest, API_MAX_VERSION, APIVersion(settings.NOVA_API_VERSION))
+        caches["keystone"].set(key, known, timeout=MICROVERSION_SECONDS)
+    return known

@@ -1,0 +1,65 @@
+"""A region's Nova, entered with a caller's token or with the credentials that we hold."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from keystoneauth1.token_endpoint import Token
+
+from infrastructures.openstack.errors import CredentialsRefused, Forbidden, TokenRefused
+from infrastructures.openstack.keystone import checked, compute_endpoint, forget_token, open_token, session_of
+from infrastructures.openstack.nova import Nova
+from infrastructures.openstack.records import Credentials, Region
+from infrastructures.openstack.sessions import open_session
+
+
+class CallersNova(Nova):
+    """The flavors of a region, as a caller's token lets them be seen and changed.
+
+    Making one costs, besides, an upstream call when the token is met for the first time.
+
+    Raises:
+        TokenRefused: the token is not accepted. Every method raises it too.
+        CloudUnavailable: Keystone did not answer, or the region has no compute endpoint.
+    """
+
+    def __init__(self, region: Region, token: str) -> None:
+        self._presented_token = token
+        access = open_token(token, region)
+        endpoint = checked(access.compute.get(region.region_name), region)
+        super().__init__(region, open_session(region.name, Token(endpoint, access.token)), endpoint)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            with super()._answering():
+                yield
+        except TokenRefused:
+            forget_token(self._presented_token, self.region)
+            raise
+
+
+class OperatorsNova(Nova):
+    """The flavors of a registered cloud, as the credentials that we hold for it let us see and change them.
+
+    Making one costs, besides, a Keystone call when we are not authenticated there, or no longer.
+
+    Raises:
+        CredentialsRefused: the cloud does not let our credentials in, or do this. Every method raises it too.
+        CloudUnavailable: Keystone did not answer, or the region has no compute endpoint.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        self.region = credentials.region
+        endpoint = compute_endpoint(credentials)
+        _, session = session_of(credentials)
+        super().__init__(credentials.region, session, endpoint)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            with super()._answering():
+                yield
+        except (TokenRefused, Forbidden) as error:
+            raise CredentialsRefused(
+                self.region.name, "it refuses this to the credentials stored for it.", request_id=error.request_id
+            ) from error
