@@ -5,7 +5,6 @@ Source of paths, bodies and statuses: Compute API reference, "Flavors", "Flavors
 """
 
 import logging
-import re
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -26,6 +25,7 @@ from infrastructures.openstack.errors import (
     Forbidden,
 )
 from infrastructures.openstack.records import Doubt, NovaFlavor
+from infrastructures.openstack.rules import can_be_said
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +34,8 @@ MAX_PAGES = 100
 # Of the time-out: what each look at what became of a request that writes may take, of which there are two.
 LOOKING_SHARE = 1 / 4
 ACCEPTED = 202
-FLAVOR_ID = re.compile(r"[a-zA-Z0-9. _-]{1,255}")
 # How often a flavor is made when a deletion that was sent before takes it away again.
 MAX_CREATIONS = 3
-# Ids that Nova gives out but that the paths of its own API cannot say.
-UNREACHABLE_IDS = {".", "..", "detail"}
 
 
 class Nova(Connection):
@@ -371,6 +368,6 @@ class Nova(Connection):
         raise CloudUnavailable(self.region.name, "its Nova gives its flavors in pages without end.")
 
     def _quoted(self, flavorid: str) -> str:
-        if not FLAVOR_ID.fullmatch(flavorid) or flavorid in UNREACHABLE_IDS:
+        if not can_be_said(flavorid):
             raise FlavorNotFound(self.region.name, f"Flavor {flavorid} could not be found.")
         return quote(flavorid, safe="")
