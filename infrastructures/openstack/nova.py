@@ -116,7 +116,7 @@ class Nova(Connection):
             Forbidden: the token may not see the extra specs or the access list.
         """
         flavor = self.with_extra_specs(self.get_flavor(flavorid))
-        return replace(flavor, projects=() if flavor.is_public else self._projects(flavorid))
+        return replace(flavor, projects=() if flavor.is_public else self.projects_of(flavorid))
 
     def with_extra_specs(self, flavor: NovaFlavor) -> NovaFlavor:
         """Return *flavor* with its extra specs, which Nova did not tell in passing when they are None.
@@ -197,7 +197,7 @@ class Nova(Connection):
         if wanted.items() - dict(has.extra_specs or {}).items():
             self.set_extra_specs(flavor.id, wanted)
         for project in sorted(set(flavor.projects or ()) - set(has.projects or ())):
-            self._grant(flavor.id, project)
+            self.grant_access(flavor.id, project)
 
     def describe_flavor(self, flavorid: str, description: str) -> None:
         """Give a flavor another description, "" for none; nothing else can be changed in place but extra specs.
@@ -258,6 +258,39 @@ class Nova(Connection):
                 self._client.client.delete(path, timeout=self._writing_timeout)
         except FlavorNotFound:
             return
+
+    def projects_of(self, flavorid: str) -> tuple[str, ...]:
+        """Return the projects on the access list of a flavor that is not public. Cost: one upstream call.
+
+        Raises:
+            FlavorNotFound: there is none of this id, or it is public.
+            Forbidden: the token may not see the list.
+        """
+        return self._get(f"/flavors/{self._quoted(flavorid)}/os-flavor-access", pages.read_projects)
+
+    def grant_access(self, flavorid: str, project: str) -> None:
+        """Open a flavor that is not public to a project; one that it is open to is as it should be.
+
+        Cost: one upstream call.
+
+        Raises:
+            FlavorNotFound, FlavorRefused, Forbidden: Nova's refusal.
+        """
+        with suppress(FlavorConflict):
+            self._act_on_access(flavorid, "addTenantAccess", project)
+
+    def revoke_access(self, flavorid: str, project: str) -> None:
+        """Close a flavor to a project. Cost: one upstream call.
+
+        Raises:
+            FlavorNotFound: it is not open to the project, or there is none of this id.
+            FlavorRefused, Forbidden: Nova's refusal.
+        """
+        self._act_on_access(flavorid, "removeTenantAccess", project)
+
+    def _act_on_access(self, flavorid: str, action: str, project: str) -> None:
+        body = {action: {"tenant": project}}
+        self._post(f"/flavors/{self._quoted(flavorid)}/action", body, itemgetter("flavor_access"))
 
     def count_servers(self, flavorid: str) -> int:
         """Return how many servers, of all projects, were made from a flavor.
@@ -339,22 +372,6 @@ class Nova(Connection):
             return
         except CloudError as error:
             logger.warning("%s: half of flavor %s stays: %s", self.region.name, flavorid, error)
-
-    def _grant(self, flavorid: str, project: str) -> None:
-        try:
-            self._post(
-                f"/flavors/{self._quoted(flavorid)}/action",
-                {"addTenantAccess": {"tenant": project}},
-                itemgetter("flavor_access"),
-            )
-        except FlavorConflict:  # it has been granted already
-            return
-
-    def _projects(self, flavorid: str) -> tuple[str, ...]:
-        return self._get(
-            f"/flavors/{self._quoted(flavorid)}/os-flavor-access",
-            pages.read_projects,
-        )
 
     def _pages(self) -> Iterator[list[NovaFlavor]]:
         query: Mapping[str, str] = {"is_public": "None"}
