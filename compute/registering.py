@@ -1,11 +1,17 @@
 """The federation's face in the catalogue of the central Keystone, where clients look for a Nova."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
+
+from django.conf import settings
 
 from compute.wire.links import VERSION
 from flavorsync_project.api.errors import Conflict
+from flavorsync_project.api.urls import keystone_v3
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.catalogue import KeystoneCatalogue
+
+COMPUTE, IDENTITY = "compute", "identity"
 
 Step = tuple[str, Callable[[], object]]
 """What is to be done in the catalogue, in words, and what does it."""
@@ -19,26 +25,32 @@ def endpoint_url(public_url: str) -> str:
 def steps_to_register(*, catalogue: KeystoneCatalogue, region: str, url: str) -> Iterator[Step]:
     """Yield what is missing for clients to find the federation's face in a region; nothing when all is there.
 
+    Keystone is put there, too: openstackclient looks for it in the same region.
+
     Raises:
         Conflict: the region is that of a node, whose own Nova would be hidden.
         CloudError: Keystone does not let the token read this, or did not answer.
 
-    Cost: one query, and some three upstream calls.
+    Cost: one query, and some eight upstream calls.
     """
     _refuse_a_nodes(region)
     if not catalogue.has_region(region):
         yield f"region {region}", lambda: catalogue.create_region(region)
-    service = catalogue.compute_service()
-    if not service:
-        yield "a compute service", catalogue.create_compute_service
-    there = catalogue.endpoint(region)
+    yield from _steps_for(catalogue, region, COMPUTE, url)
+    yield from _steps_for(catalogue, region, IDENTITY, keystone_v3(settings.KEYSTONE_URL))
+
+
+def _steps_for(catalogue: KeystoneCatalogue, region: str, kind: str, url: str) -> Iterator[Step]:
+    if not catalogue.service_of(kind):
+        yield f"a service of the type {kind}", lambda: catalogue.create_service(kind)
+    there = catalogue.endpoint(region, kind)
     if there is None:
         yield (
-            f"endpoint {url} in {region}",
-            lambda: catalogue.create_endpoint(region, service or catalogue.compute_service(), url),
+            f"{kind} endpoint {url} in {region}",
+            lambda: catalogue.create_endpoint(region, catalogue.service_of(kind), url),
         )
     elif there.url != url:
-        yield f"endpoint {url} in {region}, instead of {there.url}", lambda: catalogue.move_endpoint(there, url)
+        yield f"{kind} endpoint {url} in {region}, instead of {there.url}", partial(catalogue.move_endpoint, there, url)
 
 
 def steps_to_remove(*, catalogue: KeystoneCatalogue, region: str) -> Iterator[Step]:
@@ -47,10 +59,11 @@ def steps_to_remove(*, catalogue: KeystoneCatalogue, region: str) -> Iterator[St
     Raises and cost: as `steps_to_register`.
     """
     _refuse_a_nodes(region)
-    there = catalogue.endpoint(region)
-    if there:
-        yield f"endpoint {there.url} in {region}", lambda: catalogue.delete_endpoint(there)
-    if catalogue.has_region(region) and catalogue.has_no_other(region, there):
+    found = {kind: there for kind in (COMPUTE, IDENTITY) if (there := catalogue.endpoint(region, kind))}
+    is_ours_alone = catalogue.has_region(region) and catalogue.has_no_other(region, found.values())
+    for kind, there in found.items():
+        yield f"{kind} endpoint {there.url} in {region}", partial(catalogue.delete_endpoint, there)
+    if is_ours_alone:
         yield f"region {region}", lambda: catalogue.delete_region(region)
 
 

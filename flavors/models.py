@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from flavors.querysets import FlavorQuerySet
 from flavors.validators import validate_extra_specs, validate_flavorid, validate_name, validate_rxtx_factor
-from flavorsync_project.api.serializers import MAX_INTEGER
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.records import NovaFlavor
+from infrastructures.openstack.rules import MAX_INTEGER
 
 # The members that a flavor has alike here and in a cloud's Nova
 NOVA_MEMBERS = ("name", "vcpus", "ram", "disk", "swap", "ephemeral", "rxtx_factor", "description", "is_public")

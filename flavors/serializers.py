@@ -5,16 +5,9 @@ from typing import Any
 from rest_framework import serializers
 
 from flavors.models import Flavor
-from flavorsync_project.api.serializers import (
-    MAX_INTEGER,
-    FlavorIdField,
-    IdField,
-    NameField,
-    NodesField,
-    StrictBooleanField,
-    StrictIntegerField,
-    wrapped,
-)
+from flavorsync_project.api.serializers import IdField, StrictBooleanField, StrictIntegerField, wrapped
+from infrastructures.fields import FlavorIdField, NameField, NodesField
+from infrastructures.openstack.rules import MAX_INTEGER
 
 
 class FlavorSerializer(serializers.Serializer[Flavor]):

@@ -3,9 +3,8 @@
 import re
 
 from django.core.exceptions import ValidationError
-from rest_framework import serializers
 
-from flavorsync_project.api.serializers import FlavorIdField, NameField
+from infrastructures.openstack.rules import refusal_of_flavorid, refusal_of_name
 
 _KEY = re.compile(r"[a-zA-Z0-9_:. -]{1,255}")
 MAX_VALUE_LENGTH = 255
@@ -17,7 +16,7 @@ def validate_name(name: str) -> None:
     Raises:
         ValidationError: Nova would not accept it.
     """
-    _validate(NameField(), name)
+    _refuse(refusal_of_name(name))
 
 
 def validate_flavorid(flavorid: str) -> None:
@@ -26,7 +25,7 @@ def validate_flavorid(flavorid: str) -> None:
     Raises:
         ValidationError: Nova would not accept it, or no path of the API can say it.
     """
-    _validate(FlavorIdField(), flavorid)
+    _refuse(refusal_of_flavorid(flavorid))
 
 
 def validate_extra_specs(extra_specs: object) -> None:
@@ -54,8 +53,6 @@ def validate_rxtx_factor(factor: float) -> None:
         raise ValidationError("must be greater than 0")
 
 
-def _validate(field: serializers.CharField, value: str) -> None:
-    try:
-        field.run_validation(value)
-    except serializers.ValidationError as error:
-        raise ValidationError([str(detail) for detail in error.detail]) from None
+def _refuse(refusal: str) -> None:
+    if refusal:
+        raise ValidationError(refusal)

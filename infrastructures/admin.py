@@ -128,7 +128,7 @@ class InfrastructureAdmin(KeptByInstallations, OffersActions):
                 "description": "All of it, and a Keystone URL, or nothing at all.",
             },
         ),
-        ("How far we come", {"fields": ["connection", "last_check"]}),
+        ("Connection check", {"fields": ["connection", "last_check"]}),
         ("What is installed there", {"fields": ["installed"]}),
         ("Registration", {"fields": ["registered_by", "created_at"]}),
     ]
@@ -148,7 +148,7 @@ class InfrastructureAdmin(KeptByInstallations, OffersActions):
 
     @admin.action(description="Check connection", permissions=["change"])
     def check_connections(self, request: HttpRequest, queryset: QuerySet[Infrastructure]) -> HttpResponse | None:
-        """Try to enter the clouds, and keep and show how far we came. Nothing is changed there."""
+        """Try to enter the clouds; keep and show what came of it. Nothing is changed there."""
         for check in check_and_keep(queryset):
             if check.problem:
                 messages.error(request, check.problem)

@@ -149,7 +149,7 @@ class Infrastructure(models.Model):
 
 
 class Check(models.Model):
-    """How far we came in a cloud when that was last tried: what `readiness.Readiness` says, kept."""
+    """What came of the last check of a cloud: what `readiness.Readiness` says, kept."""
 
     infrastructure = models.OneToOneField(
         Infrastructure, on_delete=models.CASCADE, primary_key=True, related_name="check_result"

@@ -15,10 +15,10 @@ from infrastructures.openstack.keystone import authenticate, compute_endpoint
 
 @dataclass(frozen=True, kw_only=True)
 class Readiness:
-    """How far we come in a cloud with the credentials that we hold for it.
+    """What our stored credentials let us do in a cloud.
 
-    `compute_endpoint` and `microversion` are empty, and what we may do is None, where we did not come so far, or where
-    the cloud has no flavor that creating one could be tried by. `problem` says what stopped us, if anything did.
+    `compute_endpoint` and `microversion` are empty, and what we may do is None, where the check did not
+    get that far, or where the cloud has no flavor to try it with. `problem` says what stopped us, if anything did.
     """
 
     infrastructure: Infrastructure
@@ -36,7 +36,7 @@ class Readiness:
 
 
 def check_infrastructures(infrastructures: Iterable[Infrastructure]) -> list[Readiness]:
-    """Return how far we come in each of these clouds, asked side by side. Nothing is changed there.
+    """Return what our credentials let us do in each of these clouds, asked side by side. Nothing is changed there.
 
     Cost: in each cloud one Keystone call and up to four of Nova's: the versions, `GET /flavors/detail?limit=2`,
     and a `POST` and a `DELETE` of flavors that Nova refuses in any case.

@@ -4,7 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from flavorsync_project.api.serializers import NameField, StrictCharField, wrapped
+from flavorsync_project.api.serializers import StrictCharField, wrapped
+from infrastructures.fields import NameField
 from infrastructures.models import Infrastructure
 
 MAX_LENGTH = 255

@@ -3,7 +3,8 @@
 from rest_framework import serializers
 
 from flavors.serializers import FlavorChangesSerializer, FlavorSizesSerializer
-from flavorsync_project.api.serializers import FlavorIdField, IdField
+from flavorsync_project.api.serializers import IdField
+from infrastructures.fields import FlavorIdField
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.records import NovaFlavor
 

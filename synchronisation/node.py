@@ -21,6 +21,7 @@ from infrastructures.openstack.errors import (
 from infrastructures.openstack.nova import Nova
 from infrastructures.replacements.replacing import settle_replacements
 from synchronisation import removing
+from synchronisation.access import bring_access
 from synchronisation.comparing import expected_by_node, findings_of, read_node, seen_besides
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.planning import DESTROYS, Step, fingerprint, plan, unreachable
@@ -89,7 +90,8 @@ def _synchronise(run: SyncRun, node: SyncNode, listen: Listener, stopped: Event)
             outcomes = _write_plan(run, node, planned, listen)
             if not run.repairs:
                 return ""
-            return take_steps(outcomes, Repair(run, infrastructure, nova), node, listen, stopped)
+            gone = take_steps(outcomes, Repair(run, infrastructure, nova), node, listen, stopped)
+            return gone or bring_access(infrastructure=infrastructure, nova=nova, flavors=flavors)
     except Locked:
         return "Another run is at work in this node."
 

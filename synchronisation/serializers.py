@@ -5,15 +5,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from flavorsync_project.api.serializers import (
-    MAX_NAME_LENGTH,
-    FlavorIdField,
-    IdField,
-    NameField,
-    StrictBooleanField,
-    StrictListField,
-    wrapped,
-)
+from flavorsync_project.api.serializers import IdField, StrictBooleanField, StrictListField, wrapped
+from infrastructures.fields import FlavorIdField, NameField
+from infrastructures.openstack.rules import MAX_NAME_LENGTH
 from synchronisation.models import Progress, SyncNode, SyncOutcome, SyncRun
 from synchronisation.runs import NodeStatus, Status
 

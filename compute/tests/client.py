@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
 from flavors.permissions import PROMOTE
 from identity.models import User
+from identity.roles import Role
 from testing.accounts import PASSWORD, make_account
 
 ROOT = "http://testserver/compute"
@@ -91,11 +92,21 @@ def basic(account: User) -> dict[str, str]:
 def a_manager() -> Nova:
     """Return a client of somebody who may promote flavors: here what an administrator is in Nova."""
     account = make_account("manager")
-    app, _, codename = PROMOTE.partition(".")
-    account.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    account.user_permissions.add(_to_promote())
     return Nova(basic(account))
 
 
 def a_user() -> Nova:
     """Return a client of somebody who may read."""
     return Nova(basic(make_account("user")))
+
+
+def give_managers_their_group() -> None:
+    """Make what a migration has made, and the end of an earlier test with real transactions has taken away."""
+    group, _ = Group.objects.get_or_create(name=Role.INFRASTRUCTURE_MANAGER.value)
+    group.permissions.add(_to_promote())
+
+
+def _to_promote() -> Permission:
+    app, _, codename = PROMOTE.partition(".")
+    return Permission.objects.get(content_type__app_label=app, codename=codename)

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
-from compute.tests.client import Answer, Nova
+from compute.tests.client import Answer, Nova, give_managers_their_group
 from infrastructures.openstack.keystone import forget_session
 from lab import Lab
 from synchronisation.models import Removal, WrittenFlavor
@@ -30,6 +30,7 @@ def clouds(lab: Lab, _lab_settings: None, settings: Settings) -> Iterator[Lab]:
     settings.KEYSTONE_MANAGERS = ["admin@project:spain2/Default"]
     settings.COMPUTE_SETTLE_SECONDS = 0
     settings.KEYROCK_URL, settings.KEYROCK_APP_IDS = "", []
+    give_managers_their_group()
     for node in CLOUDS:
         forget_session(node)
         make_node(lab, node)
@@ -99,6 +100,32 @@ def test_a_flavor_is_in_every_cloud_as_it_was_made_changed_and_deleted(clouds: L
     for node in CLOUDS:
         assert set(in_nova(clouds, node)) == SEEDED[node]
     WrittenFlavor.objects.all().delete()
+
+
+@pytest.mark.usefixtures("_own_signals")
+def test_access_is_brought_to_the_nodes_of_the_central_keystone(clouds: Lab) -> None:
+    admin = Nova({"X-Auth-Token": clouds.token("spain2-admin")}).at("2.61")
+    ours, theirs = (clouds.project_ids("Spain2")[name] for name in ("lannion2", "spain2"))
+    private = {"name": NAME, **NUMBERS, "os-flavor-access:is_public": False}
+    id = ok(admin.post("/flavors", {"flavor": private}))["flavor"]["id"]
+    ok(admin.post(f"/flavors/{id}/action", {"addTenantAccess": {"tenant": ours}}))
+    bring()
+    assert {node: clouds.flavor_access(node, id) for node in CLOUDS} == {
+        "Spain2": [ours],
+        "Lannion2": [ours],
+        "Mordor": [],
+    }
+    clouds._nova("Spain2").grant(id, theirs)
+    ok(admin.post(f"/flavors/{id}/action", {"removeTenantAccess": {"tenant": ours}}))
+    bring()
+    assert {node: clouds.flavor_access(node, id) for node in CLOUDS} == {
+        "Spain2": [theirs],
+        "Lannion2": [],
+        "Mordor": [],
+    }
+    ok(admin.delete(f"/flavors/{id}"))
+    bring()
+    assert named(clouds) == {}
 
 
 def test_the_face_of_a_node_is_its_own_nova(clouds: Lab) -> None:

@@ -66,6 +66,7 @@ def catalogue(settings: Settings) -> Iterator[Catalogue]:
         catalogue = Catalogue(http)
         catalogue.things["regions"]["Spain2"] = {"id": "Spain2"}
         catalogue.things["services"]["nova"] = {"id": "nova", "type": "compute"}
+        catalogue.things["services"]["keystone"] = {"id": "keystone", "type": "identity"}
         catalogue.things["endpoints"]["e"] = {"id": "e", "service_id": "nova", "region_id": "Spain2"}
         yield catalogue
 
@@ -88,30 +89,35 @@ def ours(catalogue: Catalogue) -> list[dict[str, Any]]:
 
 
 def test_it_is_put_there_once(catalogue: Catalogue, run: Any) -> None:
-    made = ["region Federation: made", f"endpoint {URL}/v2.1 in Federation: made", "2 changes."]
-    assert run() == made
-    (endpoint,) = ours(catalogue)
-    assert endpoint.items() >= {"service_id": "nova", "interface": "public", "url": f"{URL}/v2.1"}.items()
+    assert run() == [
+        "region Federation: made",
+        f"compute endpoint {URL}/v2.1 in Federation: made",
+        f"identity endpoint {KEYSTONE} in Federation: made",
+        "3 changes.",
+    ]
+    compute, identity = ours(catalogue)
+    assert compute.items() >= {"service_id": "nova", "interface": "public", "url": f"{URL}/v2.1"}.items()
+    assert identity.items() >= {"service_id": "keystone", "interface": "public", "url": KEYSTONE}.items()
     assert run() == ["Nothing to do."]
 
 
 def test_without_a_compute_service_there_is_one_afterwards(catalogue: Catalogue, run: Any) -> None:
-    catalogue.things["services"].clear()
-    assert len(run()) == 4
-    assert ours(catalogue)[0]["service_id"] == "service-0"
+    del catalogue.things["services"]["nova"]
+    assert run()[-1] == "4 changes."
+    assert ours(catalogue)[0]["service_id"] == "service-1"
 
 
 def test_another_url_moves_it(catalogue: Catalogue, run: Any) -> None:
     run()
     assert run("--url", "https://other.example.org/compute/")[-1] == "1 change."
-    (endpoint,) = ours(catalogue)
+    endpoint, _ = ours(catalogue)
     assert endpoint["url"] == "https://other.example.org/compute/v2.1"
 
 
 def test_it_is_taken_out_again(catalogue: Catalogue, run: Any) -> None:
     before = json.dumps(catalogue.things)
     run()
-    assert run("--remove")[-1] == "2 changes."
+    assert run("--remove")[-1] == "3 changes."
     assert json.dumps(catalogue.things) == before
     assert run("--remove") == ["Nothing to do."]
 
@@ -119,7 +125,7 @@ def test_it_is_taken_out_again(catalogue: Catalogue, run: Any) -> None:
 def test_a_region_in_which_there_is_something_else_stays(catalogue: Catalogue, run: Any) -> None:
     run()
     catalogue.things["endpoints"]["other"] = {"id": "other", "service_id": "glance", "region_id": "Federation"}
-    assert run("--remove")[-1] == "1 change."
+    assert run("--remove")[-1] == "2 changes."
     assert "Federation" in catalogue.things["regions"]
 
 
@@ -130,7 +136,7 @@ def test_a_dry_run_says_the_same_and_does_nothing(catalogue: Catalogue, run: Any
     catalogue.writes.clear()
     said = run("--dry-run", *arguments)
     assert catalogue.writes == []
-    assert said[-1] == "2 changes."
+    assert said[-1] == "3 changes."
     assert [line.replace("would be ", "") for line in said] == run(*arguments)
 
 

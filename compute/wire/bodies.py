@@ -12,7 +12,9 @@ from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.request import Request
 
 from compute.wire.microversions import DESCRIPTIONS, Microversion
-from flavorsync_project.api.serializers import MAX_INTEGER, FlavorIdField, NameField, StrictCharField
+from flavorsync_project.api.serializers import StrictCharField
+from infrastructures.fields import FlavorIdField, NameField
+from infrastructures.openstack.rules import MAX_INTEGER
 
 LARGEST_FACTOR = 3.40282e38  # Nova's own: that of a FLOAT
 LONGEST_DESCRIPTION = 65535

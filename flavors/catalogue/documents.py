@@ -16,13 +16,9 @@ from rest_framework import serializers
 from flavors.models import NOVA_MEMBERS, Flavor
 from flavors.serializers import FlavorChangesSerializer
 from flavors.validators import validate_extra_specs, validate_rxtx_factor
-from flavorsync_project.api.serializers import (
-    MAX_INTEGER,
-    FlavorIdField,
-    StrictBooleanField,
-    StrictCharField,
-    StrictIntegerField,
-)
+from flavorsync_project.api.serializers import StrictBooleanField, StrictCharField, StrictIntegerField
+from infrastructures.fields import FlavorIdField
+from infrastructures.openstack.rules import MAX_INTEGER
 
 SCS_LISTS = ("mandatory", "recommended")
 SCS_NAMES = {"vcpus": "cpus", "is_public": "public"}

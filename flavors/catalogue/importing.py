@@ -160,5 +160,5 @@ def _same_in_catalogue(flavor: NovaFlavor) -> Flavor | None:
         differing = [member for member in NOVA_MEMBERS if getattr(has, member) != getattr(flavor, member)]
         if (has.extra_specs or {}) != (flavor.extra_specs or {}):
             differing.append("extra_specs")
-        raise Conflict(f"the catalogue has it with another {', '.join(differing)}.")
+        raise Conflict(f"the catalogue has it with different values ({', '.join(differing)}).")
     return known

@@ -156,7 +156,7 @@ def _publish(row: dict[str, Any], flavors: dict[str, Flavor]) -> Came:
     if known:
         differing = [member for member, value in values.items() if getattr(known, member) != value]
         if differing:
-            raise Conflict(f"the catalogue has it with another {', '.join(differing)}.")
+            raise Conflict(f"the catalogue has it with different values ({', '.join(differing)}).")
         flavors[row["id"]] = known
         return Came.KNOWN
     flavor = Flavor(flavorid=row["id"], public=True, promoted=bool(row["promoted"]), **values)

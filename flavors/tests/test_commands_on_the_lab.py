@@ -127,7 +127,7 @@ def test_what_the_clouds_have_is_imported_by_reading_alone(clouds: Lab, agree: A
     assert answers["Lannion2"].lines == [
         "lannion2.swap (lannion2-swap): published.",
         "m1.medium (33): refused: the catalogue has a flavor named m1.medium under the id 3.",
-        "m1.small (2): refused: the catalogue has it with another disk.",
+        "m1.small (2): refused: the catalogue has it with different values (disk).",
         "m1.tiny (1): in the catalogue, now here, too.",
         "1 published, 1 adopted, 0 known, 0 left out, 2 refused.",
     ]

@@ -195,7 +195,7 @@ def test_what_is_here_otherwise_stays_as_it_is(sqlite: str) -> None:
     make_flavor(flavorid="77", name="GRÖSSER".replace("SS", "ß"))
     Infrastructure.objects.create(name="Spain2")
     answer = shell("import_legacy_database", "--database", sqlite)
-    assert "flavor m1.tiny (1): refused: the catalogue has it with another disk, swap." in answer.output
+    assert "flavor m1.tiny (1): refused: the catalogue has it with different values (disk, swap)." in answer.output
     assert (
         "infrastructure Spain2: refused: "
         "Spain2 is already registered with another keystone_url, username, password, tenant."

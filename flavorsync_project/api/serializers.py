@@ -12,8 +12,6 @@ responses=wrapped("flavor", FlavorSerializer()))`, a list as `wrapped("flavors",
 """
 
 import json
-import re
-import unicodedata
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -23,10 +21,6 @@ from rest_framework.request import Request
 
 from flavorsync_project.api.errors import LengthRequired
 from flavorsync_project.api.parsers import NO_BODY
-
-# Nova keeps the numbers of a flavor in signed columns of 32 bits.
-MAX_INTEGER = 2**31 - 1
-MAX_NAME_LENGTH = 255
 
 _SHOWN = 60
 
@@ -140,81 +134,9 @@ class StrictCharField(serializers.CharField):
         return data
 
 
-class NameField(StrictCharField):
-    """A name as Nova accepts one: 1 to 255 printable characters, no space at either end.
-
-    Printable is what Nova's parameter type `name` takes (nova.api.validation.parameter_types): every
-    character of Unicode's first plane but controls, formats, unassigned ones, and separators of
-    lines and paragraphs.
-    """
-
-    default_error_messages = {
-        "unprintable": "must not hold the character U+{code:04X}: printable characters only",
-        "spaces": "must not begin or end with a space",
-    }
-
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("max_length", MAX_NAME_LENGTH)
-        super().__init__(**kwargs)
-
-    def to_internal_value(self, data: Any) -> str:
-        """Return *data* if it is a name."""
-        name = super().to_internal_value(data)
-        for character in name:
-            if not _is_printable(character):
-                self.fail("unprintable", code=ord(character))
-        if unicodedata.category(name[0]) == "Zs" or unicodedata.category(name[-1]) == "Zs":
-            self.fail("spaces")
-        return name
-
-
-def _is_printable(character: str) -> bool:
-    category = unicodedata.category(character)
-    return character <= "\uffff" and not category.startswith("C") and category not in {"Zl", "Zp"}
-
-
 @extend_schema_field({"type": "string", "xml": {"attribute": True}})
 class IdField(serializers.CharField):
     """What a resource is found by, as it is answered."""
-
-
-_UNREACHABLE_IDS = (".", "..", "detail")
-
-
-@extend_schema_field(
-    {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": MAX_NAME_LENGTH,
-        "pattern": "^[a-zA-Z0-9._-]([a-zA-Z0-9. _-]*[a-zA-Z0-9._-])?$",
-        "not": {"enum": list(_UNREACHABLE_IDS)},
-        "xml": {"attribute": True},
-    }
-)
-class FlavorIdField(StrictCharField):
-    """The id of a flavor as Nova accepts one (API reference, "Create Flavor")."""
-
-    default_error_messages = {
-        "characters": "may hold letters (a to z), digits, '.', '_', '-' and inner spaces only",
-        "spaces": "must not begin or end with a space",
-        "unreachable": "must not be {flavor_id}, which no path of the API can say",
-    }
-    _PATTERN = re.compile(r"[a-zA-Z0-9. _-]+")
-
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("max_length", MAX_NAME_LENGTH)
-        super().__init__(**kwargs)
-
-    def to_internal_value(self, data: Any) -> str:
-        """Return *data* if it is the id of a flavor."""
-        flavor_id = super().to_internal_value(data)
-        if not self._PATTERN.fullmatch(flavor_id):
-            self.fail("characters")
-        if flavor_id != flavor_id.strip(" "):
-            self.fail("spaces")
-        if flavor_id in _UNREACHABLE_IDS:
-            self.fail("unreachable", flavor_id=flavor_id)
-        return flavor_id
 
 
 class StrictListField(serializers.ListField):
@@ -227,19 +149,6 @@ class StrictListField(serializers.ListField):
         if not isinstance(data, list):
             self.fail("not_a_list", input_type=_shown(data))
         return super().to_internal_value(data)
-
-
-@extend_schema_field(
-    {
-        "type": "array",
-        "items": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH, "xml": {"name": "node"}},
-    }
-)
-class NodesField(StrictListField):
-    """The names of nodes, in the order given."""
-
-    child = NameField()
-    default_error_messages = {"not_a_list": "must be a list of names, not {input_type}"}
 
 
 class _ErrorMessageSerializer(serializers.Serializer[Any]):

@@ -62,10 +62,10 @@ def test_health_is_for_everybody_whatever_they_present(client: Client, path: str
 
 @pytest.mark.django_db
 def test_not_ready_with_migrations_to_apply(client: Client, caplog: pytest.LogCaptureFixture) -> None:
-    MigrationRecorder(connection).migration_qs.filter(app="identity", name="0002_role_groups").delete()
+    MigrationRecorder(connection).migration_qs.filter(app="identity", name="0003_signing_in").delete()
     answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()) == (503, {"status": "failed", "failed": ["migrations"]})
-    assert "identity.0002_role_groups" in caplog.text
+    assert "identity.0003_signing_in" in caplog.text
 
 
 @pytest.mark.django_db

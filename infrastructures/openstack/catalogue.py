@@ -3,6 +3,7 @@
 Source: Identity API reference, "Regions" and "Service catalog and endpoints".
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -15,7 +16,7 @@ from infrastructures.openstack.sessions import open_session
 from infrastructures.openstack.translation import translated
 
 NAME = "The federation"
-COMPUTE, INTERFACE = "compute", "public"
+INTERFACE = "public"
 URL_LENGTH = 255
 
 
@@ -30,7 +31,7 @@ class Endpoint:
 class KeystoneCatalogue:
     """The catalogue of a Keystone, as an administrator's token lets it be read and changed.
 
-    Every method costs one upstream call.
+    Every method costs one upstream call or two.
 
     Raises:
         CloudError: Keystone does not let the token do this, or did not answer. Every method raises it.
@@ -49,19 +50,19 @@ class KeystoneCatalogue:
         """Make a region."""
         self._send("POST", "regions", {"region": {"id": region, "description": "The federation (Flavor Sync)"}})
 
-    def compute_service(self) -> str:
-        """Return the id of the first compute service, "" when there is none."""
-        services = self._list("services", type=COMPUTE)
+    def service_of(self, kind: str) -> str:
+        """Return the id of the first service of a type, "" when there is none."""
+        services = self._list("services", type=kind)
         return shapes.line(services[0]["id"], "a service's id") if services else ""
 
-    def create_compute_service(self) -> str:
-        """Make a compute service, and return its id."""
-        body = {"service": {"type": COMPUTE, "name": "flavor-sync"}}
+    def create_service(self, kind: str) -> str:
+        """Make a service of a type, and return its id."""
+        body = {"service": {"type": kind, "name": "flavor-sync"}}
         return shapes.line(self._send("POST", "services", body)["service"]["id"], "a service's id")
 
-    def endpoint(self, region: str) -> Endpoint | None:
-        """Return the public compute endpoint of a region, None when there is none."""
-        for service in self._list("services", type=COMPUTE):
+    def endpoint(self, region: str, kind: str) -> Endpoint | None:
+        """Return the public endpoint of a type of services in a region, None when there is none."""
+        for service in self._list("services", type=kind):
             for each in self._list("endpoints", region_id=region, interface=INTERFACE, service_id=service["id"]):
                 url = shapes.line(each["url"], "an endpoint", longest=URL_LENGTH)
                 return Endpoint(id=shapes.line(each["id"], "an endpoint's id"), url=url)
@@ -80,9 +81,10 @@ class KeystoneCatalogue:
         """Take an endpoint out."""
         self._send("DELETE", f"endpoints/{quote(endpoint.id, safe='')}")
 
-    def has_no_other(self, region: str, endpoint: Endpoint | None) -> bool:
-        """Say whether a region has no endpoint of any service but that one."""
-        return {each["id"] for each in self._list("endpoints", region_id=region)} <= {endpoint and endpoint.id}
+    def has_no_other(self, region: str, endpoints: Collection[Endpoint]) -> bool:
+        """Say whether a region has no endpoint of any service but those."""
+        there = {each["id"] for each in self._list("endpoints", region_id=region)}
+        return there <= {endpoint.id for endpoint in endpoints}
 
     def delete_region(self, region: str) -> None:
         """Take a region out."""

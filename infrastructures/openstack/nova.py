@@ -5,7 +5,6 @@ Source of paths, bodies and statuses: Compute API reference, "Flavors", "Flavors
 """
 
 import logging
-import re
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -26,6 +25,7 @@ from infrastructures.openstack.errors import (
     Forbidden,
 )
 from infrastructures.openstack.records import Doubt, NovaFlavor
+from infrastructures.openstack.rules import can_be_said
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +34,8 @@ MAX_PAGES = 100
 # Of the time-out: what each look at what became of a request that writes may take, of which there are two.
 LOOKING_SHARE = 1 / 4
 ACCEPTED = 202
-FLAVOR_ID = re.compile(r"[a-zA-Z0-9. _-]{1,255}")
 # How often a flavor is made when a deletion that was sent before takes it away again.
 MAX_CREATIONS = 3
-# Ids that Nova gives out but that the paths of its own API cannot say.
-UNREACHABLE_IDS = {".", "..", "detail"}
 
 
 class Nova(Connection):
@@ -119,7 +116,7 @@ class Nova(Connection):
             Forbidden: the token may not see the extra specs or the access list.
         """
         flavor = self.with_extra_specs(self.get_flavor(flavorid))
-        return replace(flavor, projects=() if flavor.is_public else self._projects(flavorid))
+        return replace(flavor, projects=() if flavor.is_public else self.projects_of(flavorid))
 
     def with_extra_specs(self, flavor: NovaFlavor) -> NovaFlavor:
         """Return *flavor* with its extra specs, which Nova did not tell in passing when they are None.
@@ -200,7 +197,7 @@ class Nova(Connection):
         if wanted.items() - dict(has.extra_specs or {}).items():
             self.set_extra_specs(flavor.id, wanted)
         for project in sorted(set(flavor.projects or ()) - set(has.projects or ())):
-            self._grant(flavor.id, project)
+            self.grant_access(flavor.id, project)
 
     def describe_flavor(self, flavorid: str, description: str) -> None:
         """Give a flavor another description, "" for none; nothing else can be changed in place but extra specs.
@@ -261,6 +258,39 @@ class Nova(Connection):
                 self._client.client.delete(path, timeout=self._writing_timeout)
         except FlavorNotFound:
             return
+
+    def projects_of(self, flavorid: str) -> tuple[str, ...]:
+        """Return the projects on the access list of a flavor that is not public. Cost: one upstream call.
+
+        Raises:
+            FlavorNotFound: there is none of this id, or it is public.
+            Forbidden: the token may not see the list.
+        """
+        return self._get(f"/flavors/{self._quoted(flavorid)}/os-flavor-access", pages.read_projects)
+
+    def grant_access(self, flavorid: str, project: str) -> None:
+        """Open a flavor that is not public to a project; one that it is open to is as it should be.
+
+        Cost: one upstream call.
+
+        Raises:
+            FlavorNotFound, FlavorRefused, Forbidden: Nova's refusal.
+        """
+        with suppress(FlavorConflict):
+            self._act_on_access(flavorid, "addTenantAccess", project)
+
+    def revoke_access(self, flavorid: str, project: str) -> None:
+        """Close a flavor to a project. Cost: one upstream call.
+
+        Raises:
+            FlavorNotFound: it is not open to the project, or there is none of this id.
+            FlavorRefused, Forbidden: Nova's refusal.
+        """
+        self._act_on_access(flavorid, "removeTenantAccess", project)
+
+    def _act_on_access(self, flavorid: str, action: str, project: str) -> None:
+        body = {action: {"tenant": project}}
+        self._post(f"/flavors/{self._quoted(flavorid)}/action", body, itemgetter("flavor_access"))
 
     def count_servers(self, flavorid: str) -> int:
         """Return how many servers, of all projects, were made from a flavor.
@@ -343,22 +373,6 @@ class Nova(Connection):
         except CloudError as error:
             logger.warning("%s: half of flavor %s stays: %s", self.region.name, flavorid, error)
 
-    def _grant(self, flavorid: str, project: str) -> None:
-        try:
-            self._post(
-                f"/flavors/{self._quoted(flavorid)}/action",
-                {"addTenantAccess": {"tenant": project}},
-                itemgetter("flavor_access"),
-            )
-        except FlavorConflict:  # it has been granted already
-            return
-
-    def _projects(self, flavorid: str) -> tuple[str, ...]:
-        return self._get(
-            f"/flavors/{self._quoted(flavorid)}/os-flavor-access",
-            pages.read_projects,
-        )
-
     def _pages(self) -> Iterator[list[NovaFlavor]]:
         query: Mapping[str, str] = {"is_public": "None"}
         allowance = Allowance(self.region.name, timeout=self._timeout)
@@ -371,6 +385,6 @@ class Nova(Connection):
         raise CloudUnavailable(self.region.name, "its Nova gives its flavors in pages without end.")
 
     def _quoted(self, flavorid: str) -> str:
-        if not FLAVOR_ID.fullmatch(flavorid) or flavorid in UNREACHABLE_IDS:
+        if not can_be_said(flavorid):
             raise FlavorNotFound(self.region.name, f"Flavor {flavorid} could not be found.")
         return quote(flavorid, safe="")

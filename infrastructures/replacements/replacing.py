@@ -310,8 +310,12 @@ def _bring_about(entry: Entry, nova: Nova, has: NovaFlavor | None) -> None:
         record.want(_together(has, wanted))
     elif has and has.row not in [flavor.row for flavor in (wanted, *record.others)]:
         if not record.is_met:
-            raise FlavorConflict(nova.region.name, f"flavor {has.id} has been made otherwise by somebody else.")
-        logger.warning("%s: flavor %s was made otherwise by somebody else, and stays so", nova.region.name, has.id)
+            raise FlavorConflict(
+                nova.region.name, f"flavor {has.id} was created with different values by somebody else."
+            )
+        logger.warning(
+            "%s: flavor %s was created with different values by somebody else: left alone", nova.region.name, has.id
+        )
         record.want(has)
     else:
         journal.about_to_send(entry)

@@ -279,7 +279,7 @@ def test_somebody_elses_flavor_under_the_id_is_not_touched(goal: str) -> None:
     assert nova.flavors == {"42": OF_SOMEBODY_ELSE}
     assert nova.calls == ["get"]
     record.refresh_from_db()
-    assert "made otherwise by somebody else" in record.last_error
+    assert "created with different values by somebody else" in record.last_error
 
 
 def test_somebody_elses_flavor_that_came_between_is_not_touched_either() -> None:
@@ -294,7 +294,7 @@ def test_somebody_elses_flavor_that_came_between_is_not_touched_either() -> None
         change(nova, infrastructure)
     assert nova.flavors == {"42": OF_SOMEBODY_ELSE}
     assert nova.calls == ["get", "delete", "create", "get"]
-    assert "made otherwise by somebody else" in Replacement.objects.get().last_error
+    assert "created with different values by somebody else" in Replacement.objects.get().last_error
 
 
 @pytest.mark.parametrize("goal", ["new", "old"])

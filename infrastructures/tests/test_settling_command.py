@@ -134,7 +134,7 @@ def test_what_stays_open_is_printed_and_a_failure(cloud: Cloud, as_json: bool) -
     output = io.StringIO()
     with pytest.raises(CommandError, match=r"^1 still open\.$") as caught:
         call_command("settle_replacements", "--node", "Spain2", as_json=as_json, stdout=output)
-    assert "made otherwise by somebody else" in output.getvalue()
+    assert "created with different values by somebody else" in output.getvalue()
     assert caught.value.returncode == 1
     assert Replacement.objects.exists()
 

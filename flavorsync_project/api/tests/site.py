@@ -21,17 +21,10 @@ from rest_framework.views import APIView
 
 from flavorsync_project.api import errors
 from flavorsync_project.api.metadata import NoMetadata
-from flavorsync_project.api.serializers import (
-    MAX_INTEGER,
-    FlavorIdField,
-    NameField,
-    NodesField,
-    StrictBooleanField,
-    StrictCharField,
-    StrictIntegerField,
-    unwrap,
-)
+from flavorsync_project.api.serializers import StrictBooleanField, StrictCharField, StrictIntegerField, unwrap
 from flavorsync_project.telemetry.request_id import current_request_id
+from infrastructures.fields import FlavorIdField, NameField, NodesField
+from infrastructures.openstack.rules import MAX_INTEGER
 
 
 class GatewayError(APIException):

@@ -13,17 +13,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from flavorsync_project.api.serializers import (
-    MAX_INTEGER,
     ErrorDocument,
-    FlavorIdField,
-    NameField,
-    NodesField,
     StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
     wrapped,
 )
 from flavorsync_project.api.tests.site import FlavorSerializer
+from infrastructures.fields import FlavorIdField, NameField, NodesField
+from infrastructures.openstack.rules import MAX_INTEGER
 
 VCPUS = StrictIntegerField(min_value=1, max_value=MAX_INTEGER)
 
