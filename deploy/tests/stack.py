@@ -367,7 +367,7 @@ class Stack:
             line = f"{name}={value}".replace("\\", "\\\\")
             text, there = re.subn(rf"^{name}=.*$", line, text, flags=re.MULTILINE)
             text += "" if there else f"{name}={value}\n"
-        assert "=change-me" not in text
+        assert not re.search(r"^\w+=.*change-me", text, re.MULTILINE)
         file = self.folder / "etc/environment"
         file.write_text(text)
         shutil.chown(file, self.user)

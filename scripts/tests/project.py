@@ -16,6 +16,6 @@ def make_project(folder: Path, tests: str) -> Path:
 
 def run_project(project: Path, plugin: str, *arguments: str, path: str = "") -> subprocess.CompletedProcess[str]:
     """Run the project's tests, or those of one path, with the plugin."""
-    alone = ["-p", plugin, "-p", "no:django", "-p", "no:cacheprovider", "-W", "ignore"]
+    alone = ["-p", plugin, "-p", "no:django", "-p", "no:cacheprovider", "-p", "no:randomly", "-W", "ignore"]
     command = [sys.executable, "-m", "pytest", *alone, f"--rootdir={project}", "-c", project / "pytest.ini", "-rA"]
     return subprocess.run([*command, *arguments, project / path], cwd=ROOT, capture_output=True, text=True, timeout=280)
