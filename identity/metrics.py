@@ -20,6 +20,8 @@ IDM_SECONDS = Histogram(
     ["provider"],
     buckets=BUCKETS,
 )
+for _provider in ("keyrock", "keystone"):
+    IDM_SECONDS.labels(_provider)  # at 0 until it is asked: Prometheus takes no rate of what begins at 1
 
 
 @contextmanager

@@ -29,7 +29,7 @@ class InstallationInline(admin.TabularInline):
     model = Installation
     extra = 0
     can_delete = False
-    readonly_fields = ["infrastructure", "flavorid", "installed_at", "last_seen"]
+    readonly_fields = ["infrastructure", "flavorid", "installed_at", "made", "last_seen"]
     verbose_name_plural = "installed in"
 
     def has_add_permission(self, request: HttpRequest, obj: Flavor | None = None) -> bool:
@@ -112,6 +112,10 @@ class FlavorAdmin(KeptByInstallations, OffersActions):
         ("In the clouds", {"fields": ["description", "is_public", "extra_specs"]}),
         ("Record", {"fields": [("created_at", "updated_at")]}),
     ]
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        """Show where a flavor is installed, if it is anywhere."""
+        return super().get_inlines(request, obj) if obj and obj.node_count else []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Flavor]:
         """Count the nodes of each, and all there are, in the same query. Drafts are for those who change them."""
