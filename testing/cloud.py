@@ -239,7 +239,8 @@ class RegisteredCloud:
         raise AssertionError(f"no such call: {call}")
 
     def _refuses(self, request: Any) -> bool:
-        version = tuple(map(int, request.headers["OpenStack-API-Version"].removeprefix("compute ").split(".")))
+        asked = request.headers.get("OpenStack-API-Version", "compute 2.1")
+        version = tuple(map(int, asked.removeprefix("compute ").split(".")))
         specs = request.json()["extra_specs"].items()
         return version >= (2, 86) and any(value not in self.rules.get(key, {value}) for key, value in specs)
 

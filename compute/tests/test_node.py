@@ -10,10 +10,10 @@ from compute.tests.client import ROOT, Nova, a_user, basic
 from flavors.models import Flavor, Installation, Sighting
 from identity.models import User
 from infrastructures.models import Infrastructure
-from infrastructures.replacements.changes import alone_with
 from testing.accounts import make_account
 from testing.cloud import Federation, RegisteredCloud, flavor_document
 from testing.flavors import make_flavor
+from testing.holder import held_by_a_thread
 from testing.infrastructures import make_registered
 
 FACE = "/compute/nodes/Spain2/v2.1"
@@ -125,7 +125,7 @@ def test_a_created_flavor_is_known_to_the_catalogue(operator: Nova) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_nobody_changes_what_somebody_else_is_changing(operator: Nova) -> None:
-    with alone_with(Infrastructure.objects.get(), "42"):
+    with held_by_a_thread(f"flavor:{Infrastructure.objects.get().pk}:42"):
         answer = operator.post("/flavors/42/os-extra_specs", {"extra_specs": {"a": "1"}})
     assert answer.fault == ("conflictingRequest", 409)
 
