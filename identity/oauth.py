@@ -1,6 +1,6 @@
 """Signing in with the FIWARE IdM: OAuth2's authorization code, with PKCE and state; OpenID Connect where it offers it.
 
-The protocol is Authlib's (docs/decisions/0006-authlib.md). What comes of it is an access token, which is asked about as
+The protocol is Authlib's (docs/decisions/0007-authlib.md). What comes of it is an access token, which is asked about as
 those of the API are: that it is for our application, and whose it is, is not for the protocol to say.
 
 Source: RFC 6749, RFC 7636, OpenID Connect Discovery 1.0; Keyrock's "OAuth 2.0" and "OpenID Connect" pages.
