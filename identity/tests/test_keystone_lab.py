@@ -114,7 +114,8 @@ def test_a_revoked_token_is_refused_once_it_is_no_longer_remembered(lab: Lab) ->
     assert requests.delete(f"{lab.keystone_url}/auth/tokens", headers=own, timeout=30).status_code == 204
     assert tokens.validate(token).roles == MANAGER
     cache.clear()
-    with pytest.raises(AuthenticationFailed, match="it was revoked, or"):
+    # Keystone answers 404, or 401 where it does not remember either that the token opened a request just before.
+    with pytest.raises(AuthenticationFailed):
         tokens.validate(token)
 
 
