@@ -14,10 +14,7 @@ from infrastructures.clouds import open_nova, with_one_retry
 from infrastructures.commits import is_lost, write_certainly
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
-from infrastructures.openstack.errors import (
-    CloudError,
-    CredentialsRefused,
-)
+from infrastructures.openstack.errors import CloudError, CredentialsRefused
 from infrastructures.openstack.nova import Nova
 from infrastructures.replacements.replacing import settle_replacements
 from synchronisation import removing
@@ -73,10 +70,13 @@ def _synchronise(run: SyncRun, node: SyncNode, listen: Listener, stopped: Event)
                 return UNREGISTERED
             flavors = list(Flavor.objects.promoted().chosen(run.flavorids))
             expected = expected_by_node([infrastructure], flavors)[infrastructure.pk]
+            # What was confirmed is done and nothing else: neither deletions nor access lists were shown.
+            does_all = run.repairs and run.confirmed is None
             try:
                 nova = with_one_retry(lambda: open_nova(infrastructure))
                 if run.repairs:
                     settle_replacements(infrastructure=infrastructure, nova=nova)
+                if does_all:
                     removing.remove_deleted(infrastructure=infrastructure, nova=nova)
                 as_of = timezone.now()
                 has = with_one_retry(lambda: read_node(nova, flavors))
@@ -91,7 +91,9 @@ def _synchronise(run: SyncRun, node: SyncNode, listen: Listener, stopped: Event)
             if not run.repairs:
                 return ""
             gone = take_steps(outcomes, Repair(run, infrastructure, nova), node, listen, stopped)
-            return gone or bring_access(infrastructure=infrastructure, nova=nova, flavors=flavors)
+            if gone or not does_all:
+                return gone
+            return bring_access(infrastructure=infrastructure, nova=nova, flavors=flavors)
     except Locked:
         return "Another run is at work in this node."
 

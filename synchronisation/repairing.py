@@ -17,11 +17,7 @@ from flavors.models import NOVA_MEMBERS, Flavor
 from flavorsync_project.api.errors import Conflict
 from infrastructures.commits import MayBeWritten, NotWritten
 from infrastructures.models import Infrastructure
-from infrastructures.openstack.errors import (
-    CloudError,
-    CloudTimedOut,
-    CloudUnreachable,
-)
+from infrastructures.openstack.errors import CloudError, CloudTimedOut, CloudUnreachable
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.replacements import journal
@@ -34,19 +30,14 @@ from synchronisation.recording import record_repairs
 logger = logging.getLogger(__name__)
 
 Action = SyncOutcome.Action
-
-
 Result = SyncOutcome.Result
-
 
 SECONDS_BETWEEN_RECORDS = 0.5
 STOPPED = "The run was stopped."
 UNCONFIRMED = "It is not as it was when this was confirmed, so it was left alone."
 
-
 Listener = Callable[[SyncNode, SyncOutcome | None], None]
 """Hears of every outcome of a node that is final and, with None, that the node has ended; in the node's thread."""
-
 
 Planned = tuple[Step, SyncOutcome]
 

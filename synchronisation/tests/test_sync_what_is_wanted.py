@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
+from pytest_django import Settings
 
-from flavors.models import Flavor
+from flavors.models import Flavor, Sighting
 from infrastructures.models import Infrastructure
 from synchronisation.comparing import compare_nodes
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.planning import fingerprint, plan
+from synchronisation.removing import note_removals
 from synchronisation.repairing import UNCONFIRMED
 from synchronisation.running import carry_out, create_run
 from testing.cloud import Federation, RegisteredCloud
@@ -170,3 +172,29 @@ def test_what_was_confirmed_is_not_done_otherwise(mordor: RegisteredCloud, where
     assert outcome("tiny") == ("failed", UNCONFIRMED)
     assert mordor.flavors["tiny"]["ram"] == (1 if where == "in the catalogue" else 5)
     assert not any(call.startswith("DELETE") for call in mordor.calls)
+
+
+def test_what_was_deleted_from_the_catalogue_goes_by_no_run_that_has_shown_something_else(
+    mordor: RegisteredCloud,
+) -> None:
+    gone = make_flavor(flavorid="gone")
+    run()
+    note_removals(gone, requested_by="test")
+    gone.installations.all().delete()
+    Sighting.objects.all().delete()
+    gone.delete()
+    run(confirmed=[])
+    assert "gone" in mordor.flavors
+    run()
+    assert "gone" not in mordor.flavors
+
+
+def test_nobody_is_granted_access_by_a_run_that_has_shown_something_else(
+    mordor: RegisteredCloud, settings: Settings
+) -> None:
+    settings.KEYSTONE_URL = Infrastructure.objects.get().keystone_url
+    private = make_flavor(flavorid="private", is_public=False)
+    run(confirmed=[])
+    private.grants.create(project="ours")
+    run(confirmed=[])
+    assert not [call for call in mordor.calls if call.endswith(("os-flavor-access", "action"))]
