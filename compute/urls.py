@@ -28,15 +28,17 @@ _besides = [
     path("os-availability-zone/detail", surroundings.ZonesDetailView.as_view()),
 ]
 
+# A part of a path, but none that leads up from it: HTTP clients, ours too, take `.` and `..` out before they send it.
+_PART = r"/(?!\.{1,2}(?:/|$))[^/]+"
 # What Nova has a route for, and the methods of each.
 _CARRIED = {
     "": ("get", "post"),
     "/detail": ("get",),
-    "/[^/]+": ("get", "put", "delete"),
-    "/[^/]+/action": ("post",),
-    "/[^/]+/os-extra_specs": ("get", "post"),
-    "/[^/]+/os-extra_specs/[^/]+": ("get", "put", "delete"),
-    "/[^/]+/os-flavor-access": ("get",),
+    _PART: ("get", "put", "delete"),
+    f"{_PART}/action": ("post",),
+    f"{_PART}/os-extra_specs": ("get", "post"),
+    f"{_PART}/os-extra_specs{_PART}": ("get", "put", "delete"),
+    f"{_PART}/os-flavor-access": ("get",),
 }
 _carried = [
     re_path(rf"^flavors(?P<path>{known})$", CarriedView.as_view(http_method_names=methods))

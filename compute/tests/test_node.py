@@ -175,3 +175,21 @@ def test_v1_has_no_part_in_it(operator: Nova) -> None:
     assert not Flavor.objects.exists()
     assert not Installation.objects.exists()
     assert Client().get("/v1/flavors").json() == {"flavors": []}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/flavors/42/os-extra_specs/%2E%2E"),
+        ("GET", "/flavors/%2E%2E"),
+        ("PUT", "/flavors/%2E%2E/os-extra_specs/%2E"),
+        ("POST", "/flavors/%2E%2E/action"),
+    ],
+)
+def test_no_path_leads_out_of_the_flavors(
+    operator: Nova, federation: Federation, spain2: RegisteredCloud, method: str, path: str
+) -> None:
+    answer = operator.send(method, path, {})
+    assert (answer.status, answer.headers["Content-Type"]) == (404, "text/html; charset=UTF-8")
+    assert federation.calls() == {}
+    assert "42" in spain2.flavors
