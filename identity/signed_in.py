@@ -8,7 +8,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.middleware import get_user
@@ -18,6 +17,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 
+from flavorsync_project.encryption import Undecryptable, decrypt, encrypt
 from identity import tokens
 from identity.documents import is_unicode
 from identity.models import SignedIn, User
@@ -121,16 +121,12 @@ def _free_name(bearer: TokenUser, user: SignedIn) -> str:
 
 
 def _sealed(presented: Sequence[str]) -> str:
-    return _fernet().encrypt(json.dumps(list(presented)).encode()).decode("ascii")
+    return encrypt(json.dumps(list(presented)))
 
 
 def _unsealed(sealed: str) -> list[str]:
     try:
-        presented: list[str] = json.loads(_fernet().decrypt(sealed))
-    except (InvalidToken, ValueError):
+        presented: list[str] = json.loads(decrypt(sealed))
+    except (Undecryptable, ValueError):
         return []
     return presented
-
-
-def _fernet() -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in settings.FIELD_ENCRYPTION_KEYS])

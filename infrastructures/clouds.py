@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from django.conf import settings
 
-from infrastructures.encryption import Undecryptable
+from flavorsync_project.encryption import Undecryptable
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.entering import OperatorsNova
 from infrastructures.openstack.errors import (

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from infrastructures.encryption import decrypt, encrypt
+from flavorsync_project.encryption import decrypt, encrypt
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.querysets import InfrastructureQuerySet, ReplacementQuerySet
 from infrastructures.validators import validate_cloud_url

@@ -8,12 +8,12 @@ from django.db.models import Max, ProtectedError
 from rest_framework.exceptions import PermissionDenied
 
 from flavorsync_project.api.errors import Conflict
+from flavorsync_project.encryption import Undecryptable, rotate
 from identity.accounts import create_account, give_roles
 from identity.callers import Caller
 from identity.models import User
 from identity.roles import Role
 from infrastructures.commits import write_certainly
-from infrastructures.encryption import Undecryptable, rotate
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.keystone import forget_session
 

@@ -6,6 +6,8 @@ there meanwhile. What it only found there stays, and is forgotten.
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
 
 from flavors.models import DroppedSpec, Flavor, Installation
 from flavorsync_project.api.errors import Conflict
@@ -91,34 +93,23 @@ def _remove(removal: Removal, infrastructure: Infrastructure, nova: Nova) -> str
         return "It was changed there by somebody else."
     if servers := nova.count_servers(removal.flavorid):
         return f"It is used by {servers} server{'s' if servers > 1 else ''} there."
-    try:
+    with suppress(FlavorNotFound):  # somebody else has just deleted it
         delete_flavor(infrastructure=infrastructure, nova=nova, flavorid=removal.flavorid)
-    except FlavorNotFound:
-        return ""
     return ""
 
 
 def _is_wanted_again(was: NovaFlavor) -> bool:
     """Say whether the catalogue has come to have the same flavor again."""
     flavor = Flavor.objects.promoted().filter(flavorid=was.id).first()
-    return flavor is not None and _sizes(flavor.as_nova()) == _sizes(was)
+    return flavor is not None and _could_become(flavor.as_nova(), was)
 
 
 def _is_as_it_was_left(has: NovaFlavor, was: NovaFlavor, dropped: Iterable[Iterable[str]]) -> bool:
     """Say whether a node has nothing of a flavor that did not come from us; what did not reach it does not count."""
     ours = set((was.extra_specs or {}).items()) | {tuple(spec) for spec in dropped}
-    return _sizes(has) == _sizes(was) and set((has.extra_specs or {}).items()) <= ours
+    return _could_become(has, was) and set((has.extra_specs or {}).items()) <= ours
 
 
-def _sizes(flavor: NovaFlavor) -> tuple[object, ...]:
-    """Return what can never be changed in a flavor that stands."""
-    return (
-        flavor.name,
-        flavor.vcpus,
-        flavor.ram,
-        flavor.disk,
-        flavor.swap,
-        flavor.ephemeral,
-        flavor.rxtx_factor,
-        flavor.is_public,
-    )
+def _could_become(flavor: NovaFlavor, other: NovaFlavor) -> bool:
+    """Say whether one flavor differs from the other in nothing that can never be changed in one that stands."""
+    return replace(flavor, description=other.description).row == other.row

@@ -11,7 +11,7 @@ from django.db.models import Value
 from django.db.models.functions import Lower
 from rest_framework.exceptions import NotFound, ParseError
 
-from compute.federation.reading import extra_spec_of
+from compute.federation.reading import extra_spec_of, granted_projects
 from flavors.catalogue.dropping import remember_dropped
 from flavors.catalogue.extra_specs import refusals_of
 from flavors.models import Flavor, Grant
@@ -122,7 +122,7 @@ def grant_access(*, flavorid: str, project: str, refuses_public: bool, written_b
             raise Conflict(f"Flavor access already exists for flavor {flavorid} and project {project} combination.")
         Grant.objects.update_or_create(flavor=flavor, project=project, defaults={"revoked": False})
 
-    return _granted(_change(flavorid, grant, written_by=written_by))
+    return granted_projects(_change(flavorid, grant, written_by=written_by))
 
 
 def revoke_access(*, flavorid: str, project: str, written_by: str) -> list[str]:
@@ -138,7 +138,7 @@ def revoke_access(*, flavorid: str, project: str, written_by: str) -> list[str]:
         if not flavor.grants.filter(project=project, revoked=False).update(revoked=True):
             raise NotFound(f"Flavor access not found for {flavorid} / {project} combination.")
 
-    return _granted(_change(flavorid, revoke, written_by=written_by))
+    return granted_projects(_change(flavorid, revoke, written_by=written_by))
 
 
 def delete_flavor(*, flavorid: str, written_by: str) -> None:
@@ -182,10 +182,6 @@ def _change(flavorid: str, change: Callable[[Flavor], None], *, written_by: str)
 
     write_certainly(write, is_written=is_written)
     return changed[0]
-
-
-def _granted(flavor: Flavor) -> list[str]:
-    return list(flavor.grants.filter(revoked=False).values_list("project", flat=True))
 
 
 def _find(flavorid: str) -> Flavor:

@@ -7,8 +7,8 @@ from cryptography.fernet import Fernet
 from django.db import connection
 from pytest_django import Settings
 
+from flavorsync_project.encryption import Undecryptable, decrypt, encrypt, rotate
 from infrastructures.clouds import credentials_of, in_each_cloud, open_nova
-from infrastructures.encryption import Undecryptable, decrypt, encrypt, rotate
 from infrastructures.openstack.errors import CredentialsMissing
 from testing.infrastructures import PASSWORD, a_registered, make_infrastructure, make_registered
 

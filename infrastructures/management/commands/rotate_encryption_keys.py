@@ -6,7 +6,7 @@ from django.core.management.base import CommandError
 
 from flavorsync_project.console import commands
 from flavorsync_project.console.words import counted
-from infrastructures.encryption import Undecryptable
+from flavorsync_project.encryption import Undecryptable
 from infrastructures.registration import rotate_encryption_keys
 
 
