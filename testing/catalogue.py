@@ -10,7 +10,7 @@ from pytest_django import Settings
 from infrastructures.openstack.keystone import forget_session
 from lab import Lab
 from testing.accounts import APP_ID, KEYROCK_URL
-from testing.cloud import Federation
+from testing.cloud import Federation, registered_clouds
 from testing.federation import CLOUDS, WIRES, Agree, assert_everything_agrees
 from testing.fixtures import _lab_settings, api, lab, lab_without_clouds
 from testing.flavors import make_flavor
@@ -67,10 +67,7 @@ def proxied(lab: Lab, _lab_settings: None, transactional_db: None) -> Iterator[C
 def federation() -> Iterator[Federation]:
     """Two registered clouds that have no flavor, and a promoted flavor."""
     make_flavor(flavorid="tiny")
-    with Federation() as federation:
-        for name in ("Mordor", "Spain2"):
-            federation.add(name)
-            make_registered(name)
+    with registered_clouds("Mordor", "Spain2") as federation:
         yield federation
 
 

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -13,7 +14,7 @@ from infrastructures.openstack import keystone
 from infrastructures.openstack.entering import CallersNova
 from infrastructures.openstack.errors import CloudError
 from infrastructures.openstack.nova import Nova
-from testing.infrastructures import PASSWORD, make_region
+from testing.infrastructures import PASSWORD, make_region, make_registered
 
 KEYSTONE = "https://keystone.example.org:5000/v3"
 NOVA = "https://nova.example.org:8774/v2.1"
@@ -107,13 +108,10 @@ def version_document(version: str | None) -> dict[str, Any]:
     }
 
 
-class Cloud:
-    """The cloud of one region; what it is not told to answer, it refuses the connection for."""
+class _Answering:
+    """Answers all HTTP of the process inside, and leaves no session with a cloud behind."""
 
-    def __init__(self) -> None:
-        self.http = requests_mock.Mocker(case_sensitive=True)
-        self.http.get(f"{KEYSTONE}/auth/tokens", json=token_document())
-        self.version("2.96")
+    http: requests_mock.Mocker
 
     def __enter__(self) -> Self:
         self.http.start()
@@ -122,6 +120,15 @@ class Cloud:
     def __exit__(self, *error: object) -> None:
         self.http.stop()
         keystone._sessions.clear()
+
+
+class Cloud(_Answering):
+    """The cloud of one region; what it is not told to answer, it refuses the connection for."""
+
+    def __init__(self) -> None:
+        self.http = requests_mock.Mocker(case_sensitive=True)
+        self.http.get(f"{KEYSTONE}/auth/tokens", json=token_document())
+        self.version("2.96")
 
     def version(self, version: str | None, *, endpoint: str = NOVA) -> None:
         """Have Nova know microversions up to *version*."""
@@ -251,21 +258,13 @@ class RegisteredCloud:
         return 200, {"flavor": self.flavors[values["id"]]}
 
 
-class Federation:
+class Federation(_Answering):
     """Several registered clouds, by name; nobody answers at any other address."""
 
     def __init__(self) -> None:
         self.http = requests_mock.Mocker(case_sensitive=True)
         self.http.register_uri(requests_mock.ANY, requests_mock.ANY, exc=requests.exceptions.ConnectionError)
         self.clouds: dict[str, RegisteredCloud] = {}
-
-    def __enter__(self) -> Self:
-        self.http.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.http.stop()
-        keystone._sessions.clear()
 
     def add(self, name: str, *flavors: Mapping[str, Any]) -> RegisteredCloud:
         """Return a new cloud that has these flavors."""
@@ -275,6 +274,16 @@ class Federation:
     def calls(self) -> dict[str, list[str]]:
         """Return the requests to the Nova of each cloud that had any."""
         return {name: cloud.calls for name, cloud in self.clouds.items() if cloud.calls}
+
+
+@contextmanager
+def registered_clouds(*names: str) -> Iterator[Federation]:
+    """Have these clouds, without a flavor, and each of them registered."""
+    with Federation() as federation:
+        for name in names:
+            federation.add(name)
+            make_registered(name)
+        yield federation
 
 
 def assert_fit_for_strangers(error: CloudError) -> None:

@@ -221,3 +221,13 @@ def assert_everything_agrees(lab: Lab, *, private: Ids | None = None, gone: Ids 
 def _as_shown(flavor: Flavor) -> dict[str, object]:
     names = ("name", "vcpus", "ram", "disk", "swap", "promoted", "public", "nodes")
     return {"id": flavor.flavorid, **{name: getattr(flavor, name) for name in names}}
+
+
+def put(lab: Lab, node: str, flavor: Flavor, **overrides: Any) -> None:
+    """Have a Nova have a flavor of the catalogue, but for *overrides*, past the service."""
+    values = document_of(flavor) | overrides
+    extra_specs = values.pop("extra_specs")
+    values.pop("OS-FLV-DISABLED:disabled")
+    token, url = lab.token(f"{CLOUDS[node]}-admin"), f"{lab.nova_url(node)}/flavors"
+    send("POST", url, token=token, body={"flavor": values})
+    send("POST", f"{url}/{values['id']}/os-extra_specs", token=token, body={"extra_specs": extra_specs})

@@ -14,7 +14,7 @@ from flavors.admin.confirming import CHANGED
 from flavors.models import Flavor
 from flavors.tests.test_admin import VALUES, member_of_staff
 from infrastructures.models import Infrastructure
-from testing.cloud import Federation, flavor_document
+from testing.cloud import Federation, flavor_document, registered_clouds
 from testing.flavors import document_of, make_flavor, make_installation
 from testing.infrastructures import make_registered
 
@@ -26,10 +26,7 @@ LIST = reverse("admin:flavors_flavor_changelist")
 @pytest.fixture
 def federation() -> Iterator[Federation]:
     """Two clouds without a flavor, whose credentials we hold."""
-    with Federation() as federation:
-        for name in ("Mordor", "Spain2"):
-            make_registered(name)
-            federation.add(name)
+    with registered_clouds("Mordor", "Spain2") as federation:
         yield federation
 
 

@@ -15,9 +15,8 @@ from flavors.models import Flavor
 from flavors.tests.test_admin import VALUES
 from infrastructures.models import Infrastructure
 from synchronisation.running import carry_out, create_run
-from testing.cloud import Federation
+from testing.cloud import Federation, registered_clouds
 from testing.flavors import make_flavor
-from testing.infrastructures import make_registered
 from testing.shell import shell
 
 pytestmark = pytest.mark.django_db
@@ -35,10 +34,9 @@ flavors:
 @pytest.fixture
 def federation() -> Iterator[Federation]:
     """Several registered clouds, whose Novas know the values of the policy."""
-    with Federation() as federation:
-        for name in ("Mordor", "Rohan", "Shire", "Spain2"):
-            federation.add(name).rules[POLICY] = {"dedicated", "shared", "mixed"}
-            make_registered(name)
+    with registered_clouds("Mordor", "Rohan", "Shire", "Spain2") as federation:
+        for cloud in federation.clouds.values():
+            cloud.rules[POLICY] = {"dedicated", "shared", "mixed"}
         yield federation
 
 

@@ -20,9 +20,9 @@ from infrastructures.openstack.errors import CloudUnavailable, FlavorConflict
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.replacements.replacing import settle_replacements
 from synchronisation.comparing import compare_nodes
-from testing.cloud import Federation, RegisteredCloud
+from testing.cloud import Federation, RegisteredCloud, registered_clouds
 from testing.flavors import document_of, make_flavor, make_installation
-from testing.infrastructures import make_registered, make_replacement
+from testing.infrastructures import make_replacement
 from testing.shell import shell
 
 pytestmark = pytest.mark.django_db
@@ -34,10 +34,7 @@ ELSE = "there is already a flavor of the id 42, with other values."
 @pytest.fixture
 def federation() -> Iterator[Federation]:
     """Two registered clouds without a flavor, which OPERATOR operates."""
-    with Federation() as federation:
-        for name in ("Rohan", "Spain2"):
-            federation.add(name)
-            make_registered(name)
+    with registered_clouds("Rohan", "Spain2") as federation:
         yield federation
 
 

@@ -6,21 +6,11 @@ from uuid import uuid4
 
 from lab import Lab
 from lab.client import send
+from testing.federation import EXTRA_SPECS, RICH
 
 Whole = dict[str, Any]
 """All that Nova keeps of a flavor, its access list as the member `projects`."""
 
-RICH = {
-    "vcpus": 3,
-    "ram": 3072,
-    "disk": 30,
-    "swap": 64,
-    "OS-FLV-EXT-DATA:ephemeral": 7,
-    "os-flavor-access:is_public": False,
-    "rxtx_factor": 2.5,
-    "description": "Everything that a flavor can have: ünïcode, too",
-}
-EXTRA_SPECS = {"hw:cpu_policy": "dedicated", "quota:disk_total_iops_sec": "5000"}
 GRANTED = ("lannion2", "spain2")
 
 

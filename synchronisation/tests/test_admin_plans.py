@@ -17,7 +17,7 @@ from synchronisation.models import SyncOutcome, SyncRun
 from synchronisation.repairing import UNCONFIRMED
 from synchronisation.running import carry_out
 from synchronisation.tests.test_admin_coverage import FLAVORS, cell, page_of
-from testing.cloud import Federation, RegisteredCloud
+from testing.cloud import Federation, RegisteredCloud, registered_clouds
 from testing.flavors import document_of, make_flavor
 from testing.infrastructures import make_registered
 
@@ -27,10 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def federation() -> Iterator[Federation]:
-    with Federation() as federation:
-        for name in ("Mordor", "Spain2"):
-            make_registered(name)
-            federation.add(name)
+    with registered_clouds("Mordor", "Spain2") as federation:
         yield federation
 
 

@@ -6,11 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flavors.models import Flavor
 from lab import Lab
-from lab.client import send
-from testing.federation import CLOUDS, in_nova, make_node, with_accounts
-from testing.flavors import document_of, make_flavor
+from testing.federation import CLOUDS, in_nova, make_node, put, with_accounts
+from testing.flavors import make_flavor
 from testing.process import Process, url_of_this_database
 from testing.synchronising import RUNS, STATUS, start
 from testing.wire import Answer, Api
@@ -36,16 +34,6 @@ def watched(lab: Lab, api: Api, path: str) -> tuple[Any, list[int]]:
         worker.kill()
         worker.wait()
     return run, done
-
-
-def put(lab: Lab, node: str, flavor: Flavor, **overrides: Any) -> None:
-    """Have a Nova have a flavor of the catalogue, but for *overrides*, past the service."""
-    values = document_of(flavor) | overrides
-    extra_specs = values.pop("extra_specs")
-    values.pop("OS-FLV-DISABLED:disabled")
-    token, url = lab.token(f"{CLOUDS[node]}-admin"), f"{lab.nova_url(node)}/flavors"
-    send("POST", url, token=token, body={"flavor": values})
-    send("POST", f"{url}/{values['id']}/os-extra_specs", token=token, body={"extra_specs": extra_specs})
 
 
 def found(answer: Answer) -> dict[tuple[str, str], str]:

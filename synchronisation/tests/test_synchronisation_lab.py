@@ -12,11 +12,10 @@ from django.core.management import call_command
 from flavors.models import Flavor, Installation
 from infrastructures.models import Infrastructure, Replacement
 from lab import Lab
-from lab.client import send
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.running import carry_out, create_run
-from testing.federation import CLOUDS, SEEDED, in_nova, make_node
-from testing.flavors import document_of, make_flavor, make_installation
+from testing.federation import CLOUDS, SEEDED, in_nova, make_node, put
+from testing.flavors import make_flavor, make_installation
 from testing.proxy import NovaProxy, before, forwarded
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db(transaction=True)]
@@ -54,16 +53,6 @@ def promoted() -> list[Flavor]:
         )
         for number in range(COUNT)
     ]
-
-
-def put(lab: Lab, node: str, flavor: Flavor, **overrides: Any) -> None:
-    """Have a Nova have a flavor of the catalogue, but for *overrides*, past the service."""
-    values = document_of(flavor) | overrides
-    extra_specs = values.pop("extra_specs")
-    values.pop("OS-FLV-DISABLED:disabled")
-    token, url = lab.token(f"{CLOUDS[node]}-admin"), f"{lab.nova_url(node)}/flavors"
-    send("POST", url, token=token, body={"flavor": values})
-    send("POST", f"{url}/{values['id']}/os-extra_specs", token=token, body={"extra_specs": extra_specs})
 
 
 @pytest.fixture

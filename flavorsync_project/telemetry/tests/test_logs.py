@@ -14,14 +14,13 @@ from django.test import Client
 from pytest_django import Settings
 
 from flavorsync_project.telemetry.logs import JsonFormatter
-from flavorsync_project.telemetry.redaction import RedactTokensFilter
 from flavorsync_project.telemetry.request_id import (
     HEADER,
-    RequestIdFilter,
     RequestIdMiddleware,
     note_upstream,
     note_user,
 )
+from flavorsync_project.telemetry.tests.logged import all_that_is_logged
 
 SENTINEL = "s3ntinel"
 
@@ -29,14 +28,8 @@ SENTINEL = "s3ntinel"
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """Everything that is logged, in the form that LOG_FORMAT=json gives the console."""
-    handler = logging.StreamHandler(stream := io.StringIO())
-    handler.addFilter(RequestIdFilter())
-    handler.addFilter(RedactTokensFilter())
-    handler.setFormatter(JsonFormatter())
-    root = logging.getLogger()
-    root.addHandler(handler)
-    yield stream
-    root.removeHandler(handler)
+    with all_that_is_logged(JsonFormatter()) as stream:
+        yield stream
 
 
 def lines(log: io.StringIO, logger: str) -> list[dict[str, Any]]:

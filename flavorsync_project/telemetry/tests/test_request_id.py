@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from flavorsync_project.api.tests import site
 from flavorsync_project.telemetry.redaction import RedactTokensFilter, redact
 from flavorsync_project.telemetry.request_id import RequestIdFilter, current_request_id
+from flavorsync_project.telemetry.tests.logged import all_that_is_logged
 
 pytestmark = pytest.mark.urls("flavorsync_project.api.tests.site")
 
@@ -26,14 +27,8 @@ SENTINEL = "s3ntinel"
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """Everything that is logged, in the form that the console has it."""
-    handler = logging.StreamHandler(stream := io.StringIO())
-    handler.addFilter(RequestIdFilter())
-    handler.addFilter(RedactTokensFilter())
-    handler.setFormatter(logging.Formatter("%(levelname)s %(request_id)s %(name)s %(message)s"))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    yield stream
-    root.removeHandler(handler)
+    with all_that_is_logged(logging.Formatter("%(levelname)s %(request_id)s %(name)s %(message)s")) as stream:
+        yield stream
 
 
 @pytest.mark.parametrize(
