@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from benchmarks import clouds, databases, pages, reading, report, synchronising
+from benchmarks import clouds, databases, farming, pages, reading, report, synchronising
 from benchmarks.load import Request
 from lab import Lab
 
@@ -24,7 +24,7 @@ def main() -> int:
     began = time.monotonic()
     server = None if arguments.sqlite or not databases.answers(arguments.mariadb) else arguments.mariadb
     with tempfile.TemporaryDirectory(prefix="flavorsync-benchmark-") as folder:
-        rows = measure(server, Path(folder), Lab(arguments.lab), arguments)
+        rows = (measure_farm if arguments.farm else measure)(server, Path(folder), Lab(arguments.lab), arguments)
     kind = "MariaDB" if server else "SQLite"
     seconds = round(time.monotonic() - began)
     print(f"\n{report.table(rows)}\n\n{kind}, {os.cpu_count()} CPUs, {seconds} s; the figures are in {arguments.json}")
@@ -72,7 +72,13 @@ def measure(server: str | None, folder: Path, lab: Lab, arguments: argparse.Name
         rows += synchronising.measure(lab, settings, folder / "synchronising.log", rounds=rounds)
         say("Memory")
         rows += reading.measure_memory(large, _mixed(large), times=arguments.requests)
-    return rows
+    return rows + measure_farm(server, folder, lab, arguments)
+
+
+def measure_farm(server: str | None, folder: Path, lab: Lab, arguments: argparse.Namespace) -> list[report.Row]:
+    """Return what was measured of runs over a farm of simulated clouds."""
+    print("==> A hundred clouds, and a thousand", file=sys.stderr, flush=True)
+    return farming.measure(server, folder, _environment(lab), rounds=arguments.rounds)
 
 
 def _mixed(contest: reading.Contest) -> list[Request]:
@@ -118,6 +124,7 @@ def _arguments() -> argparse.Namespace:
         "--mariadb", default=MARIADB, metavar="URL", help="the MariaDB to use, else SQLite (%(default)s)"
     )
     parser.add_argument("--sqlite", action="store_true", help="use SQLite, whatever there is")
+    parser.add_argument("--farm", action="store_true", help="only the runs over simulated clouds, without the lab")
     parser.add_argument("--rounds", type=int, default=5, help="how often each contender has its turn (%(default)s)")
     parser.add_argument("--seconds", type=float, default=0.7, help="how long a turn takes (%(default)s)")
     parser.add_argument(

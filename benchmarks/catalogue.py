@@ -1,4 +1,7 @@
-"""Fill an empty database: `python -m benchmarks.catalogue FLAVORS NODES`, each flavor promoted and in every node."""
+"""Fill an empty database: `python -m benchmarks.catalogue FLAVORS NODES [PORT]`, each flavor promoted.
+
+Each is in every node; with the port of a farm the nodes are its clouds, and nothing is known of what they have.
+"""
 
 import os
 import sys
@@ -20,12 +23,12 @@ from infrastructures.models import Infrastructure  # noqa: E402
 BATCH = 5_000
 
 
-def fill(flavors: int, nodes: int) -> None:
+def fill(flavors: int, nodes: int, port: int = 0) -> None:
     """Make the flavors, the nodes, and a local account."""
     User.objects.create_superuser(ACCOUNT[0], password=ACCOUNT[1])
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     infrastructures = Infrastructure.objects.bulk_create(
-        Infrastructure(name=f"Node{number:02}") for number in range(nodes)
+        _of_the_farm(number, port) if port else Infrastructure(name=f"Node{number:02}") for number in range(nodes)
     )
     # Once at the end is enough, and not for each of 200,000 rows.
     revision.remove(connection)
@@ -39,10 +42,22 @@ def fill(flavors: int, nodes: int) -> None:
                 Installation(flavor=flavor, infrastructure=node, flavorid=flavor.flavorid, installed_at=moment)
                 for flavor in Flavor.objects.all()
                 for node in infrastructures
+                if not port
             ),
             BATCH,
         )
     revision.install(connection)
+
+
+def _of_the_farm(number: int, port: int) -> Infrastructure:
+    cloud = Infrastructure(
+        name=f"Cloud{number}",
+        keystone_url=f"http://127.0.0.1:{port}/cloud/{number}/v3",
+        tenant="benchmark",
+        username="benchmark",
+    )
+    cloud.set_password("a password of the farm")
+    return cloud
 
 
 if __name__ == "__main__":

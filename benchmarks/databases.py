@@ -1,8 +1,9 @@
 """Databases of the benchmarks' own: on a MariaDB where there is one, else SQLite in a folder."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from benchmarks.floors import connect
@@ -22,12 +23,25 @@ def answers(server: str) -> bool:
 
 
 @contextmanager
-def database(server: str | None, folder: Path, *, flavors: int, nodes: int) -> Iterator[str]:
-    """Make a database with so many flavors in so many nodes, and give its URL until the end of the block."""
-    name = f"{PREFIX}_{flavors}"
+def database(
+    server: str | None,
+    folder: Path,
+    *,
+    flavors: int,
+    nodes: int,
+    farm: int = 0,
+    secrets: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[str]:
+    """Make a database with so many flavors in so many nodes, and give its URL until the end of the block.
+
+    Args:
+        farm: the port of the farm whose clouds the nodes are; 0 for nodes that are no clouds.
+        secrets: the settings that the clouds' passwords are encrypted with.
+    """
+    name = f"{PREFIX}_{flavors}_{nodes}"
     if server is None:
         url = f"sqlite:///{folder}/{name}.sqlite3"
-        _fill(url, flavors, nodes)
+        _fill(url, flavors, nodes, farm, secrets)
         yield url
         return
     url = urlsplit(server)._replace(path=f"/{name}").geturl()
@@ -35,17 +49,17 @@ def database(server: str | None, folder: Path, *, flavors: int, nodes: int) -> I
     execute(connection, f"DROP DATABASE IF EXISTS {name}")
     execute(connection, f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin")
     try:
-        _fill(url, flavors, nodes)
+        _fill(url, flavors, nodes, farm, secrets)
         yield url
     finally:
         execute(connection, f"DROP DATABASE {name}")
         connection.close()
 
 
-def _fill(url: str, flavors: int, nodes: int) -> None:
-    environment = {"DATABASE_URL": url}
+def _fill(url: str, flavors: int, nodes: int, farm: int, secrets: Mapping[str, str]) -> None:
+    environment = {**secrets, "DATABASE_URL": url}
     run(["manage.py", "migrate", "--verbosity=0"], environment=environment)
-    run(["-m", "benchmarks.catalogue", str(flavors), str(nodes)], environment=environment)
+    run(["-m", "benchmarks.catalogue", str(flavors), str(nodes), str(farm)], environment=environment)
 
 
 def execute(connection: object, statement: str, parameters: tuple[object, ...] = ()) -> None:

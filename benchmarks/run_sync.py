@@ -1,25 +1,47 @@
-"""Synchronise whenever told to: for each line of input one run over all nodes, and the seconds it took."""
+"""Synchronise whenever told to: for each line of input one run over all nodes, and what it took.
+
+That is the state it ended in, the seconds of the clock, those until the last node was done that did not fail, the
+seconds of the processor, and how many connections to the database were made.
+"""
 
 import os
 import sys
 import time
+from typing import Any
 
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flavorsync_project.settings")
 django.setup(set_prefix=False)
 
+from django.db.backends.signals import connection_created  # noqa: E402
+
 from infrastructures.models import Infrastructure  # noqa: E402
+from synchronisation.models import SyncNode, SyncOutcome  # noqa: E402
 from synchronisation.running import carry_out, create_run  # noqa: E402
 
 
 def main() -> None:
     """Run until there is no more input."""
+    made: list[object] = []
+
+    def note(**connection: Any) -> None:
+        made.append(connection["connection"])
+
+    connection_created.connect(note)
     for _ in sys.stdin:
-        began = time.perf_counter()
+        ends = [began := time.perf_counter()]
+
+        def listen(node: SyncNode, outcome: SyncOutcome | None, ends: list[float] = ends) -> None:
+            if outcome is None and node.state == SyncNode.State.DONE:
+                ends.append(time.perf_counter())
+
+        made.clear()
+        processor = time.process_time()
         run = create_run(requested_by="benchmark", infrastructures=list(Infrastructure.objects.all()), repairs=True)
-        state = carry_out(run.pk).state
-        print(f"{time.perf_counter() - began} {state}", flush=True)
+        state = carry_out(run.pk, listen=listen).state
+        seconds, processor = time.perf_counter() - began, time.process_time() - processor
+        print(state, seconds, max(ends) - began, processor, len(made), flush=True)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def serve(application: str, *, environment: Mapping[str, str], log: Path) -> Ite
             [*command, application], cwd=ROOT, env=os.environ | dict(environment), stdout=output, stderr=output
         )
     try:
-        _wait(process, port, log)
+        _wait(process, port, log, children=2)
         yield Server(port, process.pid)
     finally:
         process.terminate()
@@ -59,7 +59,29 @@ def serve(application: str, *, environment: Mapping[str, str], log: Path) -> Ite
 
 
 @contextmanager
-def answering(module: str, *, environment: Mapping[str, str], log: Path) -> Iterator[Callable[[], list[str]]]:
+def listening(module: str, *, log: Path) -> Iterator[int]:
+    """Run a module of the project that serves a port, which is its argument; give the port until the end of the block.
+
+    Raises:
+        RuntimeError: it does not start; its log says why.
+    """
+    port = _free_port()
+    with log.open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603 — a command of our own
+            [sys.executable, "-m", module, str(port)], cwd=ROOT, stdout=output, stderr=output
+        )
+    try:
+        _wait(process, port, log)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def answering(
+    module: str, *arguments: object, environment: Mapping[str, str], log: Path
+) -> Iterator[Callable[..., list[str]]]:
     """Run a module of the project that answers each line of its input; give what asks it and returns the words.
 
     There are none when it has failed: its log says why.
@@ -67,7 +89,7 @@ def answering(module: str, *, environment: Mapping[str, str], log: Path) -> Iter
     with (
         log.open("ab") as output,
         subprocess.Popen(  # noqa: S603 — a command of our own
-            [sys.executable, "-m", module],
+            [sys.executable, "-m", module, *map(str, arguments)],
             cwd=ROOT, env=os.environ | dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=output, text=True, bufsize=1,
         ) as process,
@@ -76,18 +98,18 @@ def answering(module: str, *, environment: Mapping[str, str], log: Path) -> Iter
         if orders is None or answers is None:
             raise RuntimeError("the process has no pipes")
 
-        def ask() -> list[str]:
-            orders.write("\n")
+        def ask(line: str = "") -> list[str]:
+            orders.write(f"{line}\n")
             return answers.readline().split()
 
         yield ask
         orders.close()
 
 
-def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path, *, children: int = 0) -> None:
     deadline = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < deadline and process.poll() is None:
-        if len(psutil.Process(process.pid).children()) > 1:
+        if len(psutil.Process(process.pid).children()) >= children:
             with socket.socket() as probe:
                 if not probe.connect_ex(("127.0.0.1", port)):
                     return

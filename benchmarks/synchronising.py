@@ -63,9 +63,9 @@ def _runner(environment: Mapping[str, str], log: Path) -> Iterator[Callable[[], 
 
         def once() -> float:
             answer = ask()
-            if answer[1:] != ["in_sync"]:
-                raise WrongAnswerError(f"a synchronisation ended {answer[1:]}; {log.read_text()[-2000:]}")
-            return float(answer[0])
+            if answer[:1] != ["in_sync"]:
+                raise WrongAnswerError(f"a synchronisation ended {answer[:1]}; {log.read_text()[-2000:]}")
+            return float(answer[1])
 
         yield once
 
