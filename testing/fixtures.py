@@ -1,12 +1,12 @@
 """The fixtures of tests that speak to the lab, for the conftest of any app that has some."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from pytest_django import Settings
 
 from lab import Lab, seed
+from testing.lab import lab_of_the_tests
 from testing.only_idm import only_idm
 from testing.wire import WIRES, Api, Wire
 
@@ -18,7 +18,7 @@ OWNER = {"X-Auth-Token": seed.idm_token("owner-spain2")}
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     """The lab of the tests, up, with the flavors of its seed."""
-    lab = Lab(os.environ.get("FLAVORSYNC_LAB", "test"))
+    lab = lab_of_the_tests()
     lab.up()
     lab.reset()
     return lab

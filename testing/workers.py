@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from testing.lab import lab_of_the_tests
+
 if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.workermanage import WorkerController
 
-LAB = "lab"
 _FOLDER = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
 
 
@@ -28,6 +29,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Say how many share the tests: as many as there are processors, nobody those of a single file."""
     is_one_file = len(config.args) == 1 and Path(config.args[0].partition("::")[0]).is_file()
     return 0 if is_one_file else len(os.sched_getaffinity(0))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give every worker but the first, which has the one of whoever starts the tests, a lab of its own."""
+    worker = getattr(config, "workerinput", {}).get("workerid", "gw0")
+    if worker != "gw0":
+        os.environ["FLAVORSYNC_LAB"] = f"{lab_of_the_tests().name}-{worker}"
+        config.add_cleanup(lambda: lab_of_the_tests().down())
 
 
 def pytest_configure_node(node: "WorkerController") -> None:
@@ -49,14 +58,14 @@ def pytest_report_to_serializable() -> Generator[None, Any, Any]:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "Scheduler":
-    """Have the tests handed out by group, the largest group first, which is the lab's."""
+    """Have the tests handed out by group, the largest group first."""
     return Scheduler(config, log)
 
 
 def group_of(item: pytest.Item) -> str:
-    """Return what tests that one worker must run have in common: the lab, a module's own fixtures; else nothing."""
+    """Return what tests that one worker must run have in common: their module, if that has the lab or fixtures."""
     if item.get_closest_marker("lab"):
-        return LAB
+        return str(item.path)
     fixtures = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
     if any(definition.scope == "module" for definitions in fixtures for definition in definitions):
         return str(item.path)

@@ -1,11 +1,10 @@
 """The fixtures of the tests that start the whole service."""
 
-import os
-
 import pytest
 
 from deploy.tests.stack import missing
 from lab import Lab
+from testing.lab import lab_of_the_tests
 
 
 @pytest.fixture(scope="session")
@@ -13,7 +12,7 @@ def lab() -> Lab:
     """The lab of the tests, up, with the flavors of its seed."""
     if lacking := missing():
         pytest.skip(f"this machine lacks {lacking}")
-    lab = Lab(os.environ.get("FLAVORSYNC_LAB", "test"))
+    lab = lab_of_the_tests()
     lab.up()
     lab.reset()
     return lab

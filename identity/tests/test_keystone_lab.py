@@ -1,6 +1,5 @@
 """Tokens of the lab's real Keystone: who they are here, what they cost, and what becomes of them."""
 
-import os
 from uuid import uuid4
 
 import pytest
@@ -13,6 +12,7 @@ from flavorsync_project.api.errors import ServiceUnavailable
 from identity import tokens
 from lab import Lab, seed
 from lab.client import send
+from testing.lab import lab_of_the_tests
 
 pytestmark = pytest.mark.lab
 
@@ -38,7 +38,7 @@ def application_token(lab: Lab, **more: object) -> str:
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     """The lab of the tests, up."""
-    lab = Lab(os.environ.get("FLAVORSYNC_LAB", "test"))
+    lab = lab_of_the_tests()
     lab.up()
     return lab
 

@@ -1,7 +1,6 @@
 """The lab that the tests speak to, and how they speak to it as a stranger would."""
 
 import json
-import os
 from collections.abc import Callable
 from http.client import HTTPConnection
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 
 from lab import Lab
 from lab.client import Answer
+from testing.lab import lab_of_the_tests
 
 Ask = Callable[..., Answer]
 
@@ -18,7 +18,7 @@ Ask = Callable[..., Answer]
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     """A lab that is up; it is left so, for the next run."""
-    instance = Lab(os.environ.get("FLAVORSYNC_LAB", "test"))
+    instance = lab_of_the_tests()
     instance.up()
     return instance
 

@@ -9,6 +9,7 @@ import pytest
 
 from lab import Lab
 from scripts.tests.checkout import ROOT, Checkout
+from testing.lab import lab_of_the_tests
 
 pytestmark = pytest.mark.lab
 
@@ -21,7 +22,7 @@ SERVE = "scripts/serve --lab\n"
 @pytest.fixture
 def lab() -> Iterator[Lab]:
     """The lab of the tests, as it is from the start, before and after."""
-    lab = Lab(os.environ.get("FLAVORSYNC_LAB", "test"))
+    lab = lab_of_the_tests()
     lab.reset()
     yield lab
     lab.reset()

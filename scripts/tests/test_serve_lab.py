@@ -1,15 +1,14 @@
 """What scripts/serve --lab prints works as pasted."""
 
 import json
-import os
 import re
 import shlex
 import subprocess
 
 import pytest
 
-from lab import Lab
 from scripts.tests.checkout import ROOT, Checkout
+from testing.lab import lab_of_the_tests
 
 pytestmark = pytest.mark.lab
 
@@ -40,7 +39,7 @@ def _nodes_ready(checkout: Checkout) -> dict[str, bool]:
         [checkout.root / ".venv" / "bin" / "python", "manage.py", "check_infrastructures", "--json"],
         cwd=checkout.root,
         # As in a terminal with the lab's settings: without them no cloud is looked for on this machine.
-        env=checkout.environment(dict(Lab(os.environ.get("FLAVORSYNC_LAB", "test")).environment())),
+        env=checkout.environment(dict(lab_of_the_tests().environment())),
         capture_output=True,
         text=True,
         timeout=60,

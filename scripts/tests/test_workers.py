@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.tests.project import make_project, run_project
+from testing.lab import lab_of_the_tests
 
 pytestmark = pytest.mark.process
 
@@ -19,7 +20,8 @@ import pytest
 def module(): pass
 
 @pytest.fixture
-def worker(record_property): record_property("worker", os.environ["PYTEST_XDIST_WORKER"])
+def worker(record_property):
+    record_property("worker", f'{os.environ["PYTEST_XDIST_WORKER"]} {os.environ.get("FLAVORSYNC_LAB", "test")}')
 
 @pytest.mark.parametrize("number", range(20))
 @pytest.mark.lab
@@ -36,10 +38,12 @@ def test_alone(number, worker): pass
 def test_what_belongs_together_goes_to_one_worker_and_nothing_else_does(tmp_path: Path) -> None:
     done = run_project(make_project(tmp_path, TESTS), PLUGIN, *TWO, f"--junit-xml={tmp_path / 'report.xml'}")
     assert done.returncode == 0, done.stdout
-    ran = re.findall(r'name="test_(\w+)\[.*?value="(gw\d)"', (tmp_path / "report.xml").read_text(), re.DOTALL)
+    ran = re.findall(r'name="test_(\w+)\[.*?value="(gw\d [\w-]+)"', (tmp_path / "report.xml").read_text(), re.DOTALL)
     workers = {kind: {worker for of, worker in ran if of == kind} for kind in ("lab", "module", "alone")}
     assert {kind: len(its) for kind, its in workers.items()} == {"lab": 1, "module": 1, "alone": 2}
     assert len(ran) == 70
+    lab = lab_of_the_tests().name
+    assert workers["alone"] == {f"gw0 {lab}", f"gw1 {lab}-gw1"}, "each has a lab of its own"
 
 
 def test_a_worker_reports_a_test_that_logs_what_cannot_be_sent(tmp_path: Path) -> None:
