@@ -10,7 +10,8 @@ from django.db.models.functions import Lower
 from rest_framework.exceptions import NotFound
 
 from flavors.catalogue import recording, services
-from flavors.models import NOVA_MEMBERS, Flavor, Installation
+from flavors.catalogue.comparison import differences_between
+from flavors.models import Flavor, Installation
 from flavorsync_project.api.errors import Conflict, reasons
 from infrastructures.clouds import open_nova
 from infrastructures.models import Infrastructure
@@ -155,10 +156,7 @@ def _same_in_catalogue(flavor: NovaFlavor) -> Flavor | None:
         if other:
             raise Conflict(f"the catalogue has a flavor named {other.name} under the id {other.flavorid}.")
         return None
-    has = known.as_nova()
-    if not has.equals(flavor):
-        differing = [member for member in NOVA_MEMBERS if getattr(has, member) != getattr(flavor, member)]
-        if (has.extra_specs or {}) != (flavor.extra_specs or {}):
-            differing.append("extra_specs")
-        raise Conflict(f"the catalogue has it with different values ({', '.join(differing)}).")
+    if differences := differences_between(known.as_nova(), flavor, exact=True):
+        differing = ", ".join(difference.member for difference in differences)
+        raise Conflict(f"the catalogue has it with different values ({differing}).")
     return known
