@@ -20,7 +20,7 @@ from deploy.campaigns.checker import Findings, check
 from deploy.campaigns.victims import Victims
 from deploy.campaigns.writers import NODES, Resizer, Synchroniser, make_writers
 from deploy.tests.load import OPERATOR, Client, Record
-from deploy.tests.stack import MariaDB, Shape, SQLite, Stack, running_stack
+from deploy.tests.stack import ROOT, MariaDB, Shape, SQLite, Stack, running_stack
 from lab import Lab, seed
 
 SECONDS_BETWEEN_KILLS = (0.2, 2.0)
@@ -42,7 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lab = Lab(os.environ.get("FLAVORSYNC_LAB", "test"))
     lab.up(lambda message: print(message, file=sys.stderr))
     findings = campaign(
-        lab, database=options.database, queue=options.queue, kills=options.kills, seed_=options.seed, logs=options.logs
+        lab,
+        database=options.database,
+        queue=options.queue,
+        kills=options.kills,
+        seed_=options.seed,
+        logs=options.logs,
+        checkout=options.checkout,
     )
     return 1 if findings else 0
 
@@ -54,13 +60,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=100, help="how many (100)")
     parser.add_argument("--seed", type=int, default=1, help="of the random numbers (1)")
     parser.add_argument("--logs", type=Path, help="a new folder to keep the service's logs in")
+    parser.add_argument("--checkout", type=Path, default=ROOT, help="whose service is tried, such as one of before")
     return parser
 
 
-def campaign(lab: Lab, *, database: str, queue: str, kills: int, seed_: int, logs: Path | None = None) -> Findings:
+def campaign(
+    lab: Lab,
+    *,
+    database: str,
+    queue: str,
+    kills: int,
+    seed_: int,
+    logs: Path | None = None,
+    checkout: Path = ROOT,
+) -> Findings:
     """Kill so often, print what was killed and what came of it, and return what is not as it has to be."""
     lab.reset()
-    with a_service(lab, database, queue) as stack:
+    with a_service(lab, database, queue, checkout) as stack:
         record, ended = Record(), threading.Event()
         writers = make_writers(stack, record, ended)
         _prepare(writers, lab)
@@ -82,9 +98,9 @@ def campaign(lab: Lab, *, database: str, queue: str, kills: int, seed_: int, log
 
 
 @contextmanager
-def a_service(lab: Lab, database: str, queue: str) -> Iterator[Stack]:
-    """Run the whole service with two clouds, an operator of both, and a scheduler."""
-    shape = Shape(database=DATABASES[database], queue_in_redis=queue == "redis")
+def a_service(lab: Lab, database: str, queue: str, checkout: Path) -> Iterator[Stack]:
+    """Run a checkout's whole service with two clouds, an operator of both, and a scheduler."""
+    shape = Shape(database=DATABASES[database], queue_in_redis=queue == "redis", checkout=checkout)
     with running_stack(lab, shape, **SETTINGS) as stack:
         for node, keystone in {"Mordor": lab.mordor_keystone_url, "Spain2": lab.keystone_url}.items():
             account = ["--username", f"{node.lower()}-admin", "--tenant", node.lower(), "--password-file", "-"]

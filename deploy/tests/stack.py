@@ -293,6 +293,8 @@ class Shape:
 
     database: type[MariaDB] = MariaDB
     queue_in_redis: bool = False
+    checkout: Path = ROOT
+    """Whose service it is; one of before may have fewer of the `SOURCES`."""
 
 
 class Stack:
@@ -302,7 +304,7 @@ class Stack:
     """
 
     def __init__(self, lab: Lab, folder: Path, shape: Shape, /, **settings: str) -> None:
-        self.lab, self.folder = lab, folder
+        self.lab, self.folder, self._checkout = lab, folder, shape.checkout
         self.user, self._python = _user_and_python()
         self.nginx_user = "www-data" if os.geteuid() == 0 else self.user
         self.port, self.plain_port = _free_port(), _free_port()
@@ -326,10 +328,10 @@ class Stack:
         """Put everything where it belongs."""
         skipped = shutil.ignore_patterns("__pycache__", "node_modules")
         for name in SOURCES:
-            source = ROOT / name
+            source = self._checkout / name
             if source.is_dir():
                 shutil.copytree(source, self.root / name, ignore=skipped)
-            else:
+            elif source.exists() or self._checkout == ROOT:
                 shutil.copy(source, self.root / name)
         # Where a database on SQLite has its locks.
         (self.root / ".locks").mkdir()
@@ -362,7 +364,7 @@ class Stack:
             **self.settings,
         }
         self.settings["FIELD_ENCRYPTION_KEYS"] = values["FIELD_ENCRYPTION_KEYS"]
-        text = (ROOT / "deploy/environment.example").read_text()
+        text = (self._checkout / "deploy/environment.example").read_text()
         for name, value in values.items():
             line = f"{name}={value}".replace("\\", "\\\\")
             text, there = re.subn(rf"^{name}=.*$", line, text, flags=re.MULTILINE)
@@ -493,7 +495,7 @@ class Stack:
 
     def _make_folders_of_run(self) -> None:
         """Do what systemd-tmpfiles does with our file of it."""
-        text = (ROOT / "deploy/tmpfiles.d/flavor-sync.conf").read_text()
+        text = (self._checkout / "deploy/tmpfiles.d/flavor-sync.conf").read_text()
         groups = {"flavor-sync": self.user, "www-data": self.nginx_user}
         for path, mode, group in re.findall(r"^d /run/flavor-sync(\S*) (\d+) flavor-sync (\S+) -$", text, re.MULTILINE):
             folder = self.folder / f"run{path}"
@@ -503,7 +505,7 @@ class Stack:
 
     def _put(self, source: str, target: str) -> None:
         """Copy a file of deploy/ with our paths, ports and user."""
-        text = (ROOT / "deploy" / source).read_text()
+        text = (self._checkout / "deploy" / source).read_text()
         for theirs, ours in {
             "/opt/flavor-sync": self.root,
             "/etc/flavor-sync": self.folder / "etc",
