@@ -295,3 +295,24 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.flavor} for {self.project}"
+
+
+class Retirement(models.Model):
+    """A promoted flavor that is to leave the nodes and then the catalogue, from `retire_at` on.
+
+    It has `begun_at` when it is no longer brought to nodes, and is taken out of them. `forced` has it go also where it
+    was changed or servers use it.
+    """
+
+    flavor = models.OneToOneField(Flavor, on_delete=models.CASCADE, related_name="retirement")
+    retire_at = models.DateTimeField(default=timezone.now)
+    requested_by = models.CharField(max_length=255, blank=True)
+    forced = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    begun_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["retire_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.flavor} from {self.retire_at:%Y-%m-%d %H:%M} UTC"

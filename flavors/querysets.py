@@ -16,6 +16,10 @@ class FlavorQuerySet(models.QuerySet["Flavor"]):
         """Return those that should exist in every node."""
         return self.filter(promoted=True)
 
+    def wanted_in_nodes(self) -> Self:
+        """Return those that are brought to every node: the promoted ones, but for those that are being retired."""
+        return self.promoted().filter(retirement__begun_at__isnull=True)
+
     def published(self) -> Self:
         """Return those that everybody sees."""
         return self.filter(public=True)

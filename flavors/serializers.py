@@ -68,5 +68,12 @@ class FlavorUpdateSerializer(FlavorChangesSerializer):
     nodes = NodesField()
 
 
+class PromotedFlavorUpdateSerializer(FlavorUpdateSerializer):
+    """Changes of a promoted flavor, and whether and when it is to be retired."""
+
+    retire = StrictBooleanField(required=False)
+    retire_at = serializers.DateTimeField(required=False, help_text="ISO 8601; without a time zone in UTC")
+
+
 FLAVOR_DOCUMENT = wrapped("flavor", FlavorSerializer())
 """The body of every answer that holds one flavor, for OpenAPI."""

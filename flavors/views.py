@@ -12,7 +12,7 @@ from rest_framework.permissions import IsAuthenticated, IsAuthenticatedOrReadOnl
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from flavors.catalogue import services
+from flavors.catalogue import retiring, services
 from flavors.lifecycle import reading, writing
 from flavors.lifecycle.private import PrivateFlavor
 from flavors.lists import listing
@@ -25,15 +25,20 @@ from flavors.serializers import (
     FlavorSerializer,
     FlavorUpdateSerializer,
     PromotedFlavorCreationSerializer,
+    PromotedFlavorUpdateSerializer,
 )
 from flavorsync_project.api.openapi import NOT_MODIFIED, WITH_BODY, document, errors, plain_text
 from flavorsync_project.api.pagination import MarkerPagination
 from flavorsync_project.api.serializers import unwrap, wrapped
 
 UPDATE = document(wrapped("flavor", FlavorUpdateSerializer()))
+PROMOTED_UPDATE = document(wrapped("flavor", PromotedFlavorUpdateSerializer()))
 UNREACHABLE = "X-Flavor-Sync-Unreachable"
 NODE = OpenApiParameter("node", str, description="The node that is meant, where flavors of one id differ.")
 _FLAG = {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[Yy][Ee][Ss]|[Nn][Oo]|[01])?$"}
+RETIRE = OpenApiParameter(
+    "retire", _FLAG, description="Whether it is to leave the nodes first: `true` is answered 202."
+)
 FILTERS = [
     OpenApiParameter(name, _FLAG, description=f"Only those that are {name}, or are not: `true` or `false`.")
     for name in ("promoted", "public")
@@ -189,29 +194,38 @@ class PromotedFlavorViewSet(viewsets.GenericViewSet[Flavor]):
     @extend_schema(
         operation_id="update_promoted_flavor",
         summary="Update a promoted flavor",
-        request=UPDATE,
+        request=PROMOTED_UPDATE,
         responses={200: FLAVOR_DOCUMENT}
         | plain_text(401)
         | plain_text(405)
         | errors(404, 405, 409, *WITH_BODY, s405="`nodes` is not empty: installing is not done here."),
     )
     def update(self, request: Request, id: str) -> Response:
-        """Change any of a promoted flavor's name and sizes."""
+        """Change any of a promoted flavor's name and sizes; retire it, or have it stay."""
         flavor = _find(self._promoted(), id)
-        changes = FlavorUpdateSerializer(data=unwrap(request, "flavor"))
-        changes.is_valid(raise_exception=True)
-        return _answer(services.change_promoted_flavor(flavor=flavor, changes=changes.validated_data))
+        serializer = PromotedFlavorUpdateSerializer(data=unwrap(request, "flavor"))
+        serializer.is_valid(raise_exception=True)
+        changes = dict(serializer.validated_data)
+        wanted, at = changes.pop("retire", None), changes.pop("retire_at", None)
+        changed = services.change_promoted_flavor(flavor=flavor, changes=changes)
+        retiring.apply(flavor=flavor, requested_by=str(request.user), wanted=wanted, at=at)
+        return _answer(changed)
 
     @extend_schema(
         operation_id="delete_promoted_flavor",
-        summary="Delete a promoted flavor",
-        responses={204: None}
+        summary="Delete or retire a promoted flavor",
+        parameters=[RETIRE],
+        responses={202: FLAVOR_DOCUMENT, 204: None}
         | plain_text(401)
         | plain_text(405)
         | errors(404, 405, s405="The flavor is not promoted, or nodes still carry it."),
     )
     def destroy(self, request: Request, id: str) -> Response:
-        """Take a promoted flavor that no node carries out of the catalogue."""
+        """Take a promoted flavor that no node carries out of the catalogue, or have it leave the nodes first."""
+        if _flag(request, "retire"):
+            flavor = _find(Flavor.objects.with_nodes(), id)
+            retiring.retire(flavor=flavor, requested_by=str(request.user))
+            return _answer(flavor, status=202)
         services.delete_promoted_flavor(flavor=_find(Flavor.objects.all(), id))
         return Response(status=204)
 

@@ -16,6 +16,8 @@ FLAVOR = Resource(
             "swap": Kind.INTEGER,
             "promoted": Kind.BOOLEAN,
             "public": Kind.BOOLEAN,
+            "retire": Kind.BOOLEAN,
+            "retire_at": Kind.TEXT,
         }
     ),
     lists=MappingProxyType({"nodes": "node"}),

@@ -97,14 +97,14 @@ def read_node(nova: Nova, flavors: Collection[Flavor]) -> NodeFlavors:
 def promoted_flavors(
     flavorids: Collection[str] = (), *, absent: Callable[[str], APIException] = Conflict
 ) -> list[Flavor]:
-    """Return the promoted flavors, or those of these ids.
+    """Return the promoted flavors that nodes shall have, or those of these ids.
 
     Raises:
         Conflict, or what *absent* makes: one of the ids is that of no promoted flavor.
 
     Cost: one query.
     """
-    flavors = list(Flavor.objects.promoted().chosen(flavorids))
+    flavors = list(Flavor.objects.wanted_in_nodes().chosen(flavorids))
     if missing := sorted(set(flavorids) - {flavor.flavorid for flavor in flavors}):
         raise absent(f"flavors: there is no promoted flavor {', '.join(missing)}")
     return flavors

@@ -68,7 +68,7 @@ def _synchronise(run: SyncRun, node: SyncNode, listen: Listener, stopped: Event)
             infrastructure = Infrastructure.objects.filter(pk=node.infrastructure_id).first()
             if infrastructure is None:
                 return UNREGISTERED
-            flavors = list(Flavor.objects.promoted().chosen(run.flavorids))
+            flavors = list(Flavor.objects.wanted_in_nodes().chosen(run.flavorids))
             expected = expected_by_node([infrastructure], flavors)[infrastructure.pk]
             # What was confirmed is done and nothing else: neither deletions nor access lists were shown.
             does_all = run.repairs and run.confirmed is None

@@ -9,7 +9,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
-from flavors.models import DroppedSpec, Flavor, Installation
+from django.db import transaction
+
+from flavors.catalogue.sightings import forget
+from flavors.models import DroppedSpec, Flavor, Installation, Retirement
 from flavorsync_project.api.errors import Conflict
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import CloudError, CloudUnavailable, FlavorNotFound
@@ -77,7 +80,11 @@ def _is_done(removal: Removal, infrastructure: Infrastructure, nova: Nova) -> bo
         logger.warning("%s keeps flavor %s: %s", infrastructure, removal.flavorid, reason)
         Removal.objects.filter(pk=removal.pk).update(reason=reason)
         return False
-    Removal.objects.filter(pk=removal.pk).delete()
+    with transaction.atomic():
+        Removal.objects.filter(pk=removal.pk).delete()
+        # One that is being retired is still in the catalogue.
+        for flavor in Flavor.objects.filter(flavorid=removal.flavorid, retirement__begun_at__isnull=False):
+            forget(flavor, [infrastructure])
     return True
 
 
@@ -89,9 +96,10 @@ def _remove(removal: Removal, infrastructure: Infrastructure, nova: Nova) -> str
     has = nova.find_flavor(removal.flavorid)
     if has is None:
         return ""
-    if not _is_as_it_was_left(has, was, removal.dropped):
+    is_forced = Retirement.objects.filter(flavor__flavorid=was.id, forced=True).exists()
+    if not is_forced and not _is_as_it_was_left(has, was, removal.dropped):
         return "It was changed there by somebody else."
-    if servers := nova.count_servers(removal.flavorid):
+    if not is_forced and (servers := nova.count_servers(removal.flavorid)):
         return f"It is used by {servers} server{'s' if servers > 1 else ''} there."
     with suppress(FlavorNotFound):  # somebody else has just deleted it
         delete_flavor(infrastructure=infrastructure, nova=nova, flavorid=removal.flavorid)
@@ -100,7 +108,7 @@ def _remove(removal: Removal, infrastructure: Infrastructure, nova: Nova) -> str
 
 def _is_wanted_again(was: NovaFlavor) -> bool:
     """Say whether the catalogue has come to have the same flavor again."""
-    flavor = Flavor.objects.promoted().filter(flavorid=was.id).first()
+    flavor = Flavor.objects.wanted_in_nodes().filter(flavorid=was.id).first()
     return flavor is not None and _could_become(flavor.as_nova(), was)
 
 

@@ -202,7 +202,7 @@ class Repair:
             Conflict: it has changed, and what was confirmed is something else.
         """
         planned = finding.wanted.flavor
-        flavor = Flavor.objects.promoted().filter(pk=planned.pk).first()
+        flavor = Flavor.objects.wanted_in_nodes().filter(pk=planned.pk).first()
         if flavor is None:
             raise NotFound(f"The flavor {planned.flavorid} does not exist")
         if self.run.confirmed is not None and flavor.as_nova() != planned.as_nova():

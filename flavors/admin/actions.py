@@ -14,7 +14,7 @@ from rest_framework.exceptions import APIException
 
 from flavors.admin.confirming import is_confirmed
 from flavors.admin.staff import at_work, nodes_of
-from flavors.catalogue import services
+from flavors.catalogue import retiring, services
 from flavors.lifecycle import writing
 from flavors.lifecycle.installing import Installed
 from flavors.lifecycle.together import PartlyDone
@@ -212,6 +212,34 @@ def _promote(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
     return "promoted"
 
 
+def _retirement(flavor: Flavor) -> tuple[bool, str]:
+    if not flavor.promoted:
+        return False, "is not promoted"
+    there = flavor.nodes
+    leaves = f"it leaves {', '.join(there)} where a synchronisation has made it" if there else "it is in no node"
+    return True, f"{leaves}; then it leaves the catalogue"
+
+
+def _retire(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
+    retiring.retire(flavor=flavor, requested_by=str(staff))
+    return "retired: the synchronisation takes it out of the nodes"
+
+
+def _keeping(flavor: Flavor) -> tuple[bool, str]:
+    if not _is_retired(flavor):
+        return False, "is not being retired"
+    return True, "it stays; where it has gone already, the synchronisation brings it back"
+
+
+def _keep(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
+    retiring.keep(flavor=flavor)
+    return "stays"
+
+
+def _is_retired(flavor: Flavor) -> bool:
+    return hasattr(flavor, "retirement")
+
+
 def _installation(flavor: Flavor) -> tuple[bool, str]:
     if not flavor.public:
         return False, "is not public: publish it first"
@@ -254,4 +282,22 @@ INSTALL = FlavorAction(
     do=_install,
     done="installed",
     takes_nodes=True,
+)
+RETIRE = FlavorAction(
+    name="retire_flavors",
+    title="Retire flavors",
+    button="Retire",
+    explanation="A retired flavor leaves the nodes, and then the catalogue. Where it was found and not made by a "
+    "synchronisation, it stays and is forgotten. Where it was changed, or servers use it, it stays until that ends.",
+    prospect=_retirement,
+    do=_retire,
+)
+KEEP = FlavorAction(
+    name="keep_flavors",
+    title="Keep flavors that were to be retired",
+    button="Keep",
+    explanation="They are brought to every node again.",
+    prospect=_keeping,
+    do=_keep,
+    holds=lambda flavor: not _is_retired(flavor),
 )

@@ -105,7 +105,7 @@ class FlavorAdmin(KeptByInstallations, OffersActions):
     search_fields = ["name", "flavorid"]
     readonly_fields = ["created_at", "updated_at"]
     inlines = [InstallationInline]
-    actions = ["publish_flavors", "promote_flavors", "install_flavors"]
+    actions = ["publish_flavors", "promote_flavors", "install_flavors", "retire_flavors", "keep_flavors"]
     fieldsets = [
         (None, {"fields": ["name", "flavorid", ("public", "promoted")]}),
         ("Sizes", {"fields": [("vcpus", "ram"), ("disk", "ephemeral"), ("swap", "rxtx_factor")]}),
@@ -194,6 +194,17 @@ class FlavorAdmin(KeptByInstallations, OffersActions):
         """Create flavors in the Novas of nodes."""
         flavors = queryset.prefetch_related("installations__infrastructure")
         return actions.confirm_or_carry_out(self, request, actions.INSTALL, flavors)
+
+    @admin.action(description="Retire…", permissions=["promote"])
+    def retire_flavors(self, request: HttpRequest, queryset: QuerySet[Flavor]) -> HttpResponse | None:
+        """Have flavors leave the nodes and then the catalogue."""
+        flavors = queryset.prefetch_related("installations__infrastructure")
+        return actions.confirm_or_carry_out(self, request, actions.RETIRE, flavors)
+
+    @admin.action(description="Keep, not retire…", permissions=["promote"])
+    def keep_flavors(self, request: HttpRequest, queryset: QuerySet[Flavor]) -> HttpResponse | None:
+        """Have flavors stay that were to be retired."""
+        return actions.confirm_or_carry_out(self, request, actions.KEEP, queryset.select_related("retirement"))
 
 
 def _with_extra(size: str, extra: str | int) -> str:

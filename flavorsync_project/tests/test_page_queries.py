@@ -61,6 +61,8 @@ OF_ROWS = {
     "flavors_flavor: publish_flavors": 7,
     "flavors_flavor: promote_flavors": 7,
     "flavors_flavor: install_flavors": 11,
+    "flavors_flavor: retire_flavors": 9,
+    "flavors_flavor: keep_flavors": 7,
     "flavors_flavor: synchronise_flavors": 10,
     "flavors_flavor_coverage": 9,
     "flavors_flavor_cell": 9,
@@ -89,7 +91,7 @@ OF_NONE = {
     "infrastructures_infrastructure: check_connections": 10,
     "infrastructures_replacement_change": 4,
     "flavors_flavor_add": 2,
-    "a draft: delete": 8,
+    "a draft: delete": 9,
     "two nodes: install": 6,
 }
 BOUNDS = OF_ROWS | OF_NONE

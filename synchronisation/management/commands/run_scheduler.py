@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from flavorsync_project.console import commands
 from flavorsync_project.telemetry.request_id import traced
 from infrastructures.replacements.watching import settle_everywhere
-from synchronisation import delivery, tasks
+from synchronisation import delivery, retiring, tasks
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +74,10 @@ class Command(commands.Command):
                 logger.error("Nothing could be looked after: %s", error)
 
     def _deliver(self) -> None:
+        for flavor in retiring.begin_due():
+            self.stdout.write(f"The flavor {flavor} is being retired.")
+        for flavor in retiring.finish_done():
+            self.stdout.write(f"The flavor {flavor} has been retired.")
         if run := delivery.start_when_due():
             self.stdout.write(f"Run {run.pk} brings to the nodes what was written.")
 
