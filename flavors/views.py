@@ -7,7 +7,7 @@ from urllib.parse import quote
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import viewsets
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.permissions import IsAuthenticated, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,6 +29,7 @@ from flavors.serializers import (
 )
 from flavorsync_project.api.openapi import NOT_MODIFIED, WITH_BODY, document, errors, plain_text
 from flavorsync_project.api.pagination import MarkerPagination
+from flavorsync_project.api.parameters import flag
 from flavorsync_project.api.serializers import unwrap, wrapped
 
 UPDATE = document(wrapped("flavor", FlavorUpdateSerializer()))
@@ -89,7 +90,7 @@ class FlavorViewSet(viewsets.GenericViewSet[Flavor]):
 
         A node that does not answer is left out, and named in the header `X-Flavor-Sync-Unreachable`.
         """
-        promoted, public, node = _flag(request, "promoted"), _flag(request, "public"), _node(request)
+        promoted, public, node = flag(request, "promoted"), flag(request, "public"), _node(request)
         listed = reading.list_flavors(user=request.user, promoted=promoted, public=public, node=node)
         if isinstance(listed.flavors, FlavorQuerySet):
             find = listed.flavors.all
@@ -238,17 +239,6 @@ def _find(flavors: FlavorQuerySet, flavorid: str) -> Flavor:
     if flavor is None:
         raise NotFound(f"The flavor {flavorid} does not exist")
     return flavor
-
-
-FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": None}
-
-
-def _flag(request: Request, name: str) -> bool | None:
-    """Return what a filter asks for; a bare one, as `?public`, asks for nothing."""
-    text = request.query_params.get(name, "")
-    if text.lower() not in FLAGS:
-        raise ValidationError({name: ["must be true or false"]})
-    return FLAGS[text.lower()]
 
 
 def _node(request: Request) -> str | None:

@@ -1,9 +1,7 @@
 """What the database knows of the federation's state, for Prometheus to read."""
 
 import logging
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from django.db import Error as DatabaseError
 from django.db.models import Count, Min, Q
@@ -14,11 +12,13 @@ from prometheus_client.registry import Collector
 from flavors.catalogue.states import CHANGED
 from flavors.models import Flavor, Sighting
 from infrastructures.models import Infrastructure, Replacement
-from synchronisation.models import SyncNode, SyncOutcome, SyncRun
+from synchronisation.models import SyncRun
+from synchronisation.summary import known_flavors, summaries
 
 logger = logging.getLogger(__name__)
 
-UNREACHABLE = SyncOutcome.State.UNREACHABLE.value
+# What a node has that it should not, or the other way round
+DRIFT = [state for state in [*Sighting.State.values, CHANGED] if state != Sighting.State.IN_SYNC]
 
 
 class StateCollector(Collector):
@@ -89,41 +89,19 @@ def _synchronisation() -> Iterator[Metric]:
 
 
 def _drift() -> Iterator[Metric]:
-    """Yield what each node is like that was ever compared whole, as it was last seen."""
-    nodes = SyncNode.objects.whole().latest_of_each_node().order_by("name")
-    compared = {node.infrastructure_id: node for node in nodes}
-    unreachable = SyncNode.objects.latest_of_each_node().filter(unreachable=True)
-    counts = _counts(set(unreachable.values_list("infrastructure_id", flat=True)))
+    """Yield what each node is like that a run ever came to, as it was last seen."""
+    flavors = known_flavors(Flavor.objects.promoted())
+    nodes = [node for node in summaries(Infrastructure.objects.all(), flavors) if node.compared_at]
     yield _gauge(
         "flavorsync_drift_flavors",
         "Promoted flavors that a node did not have as it should when they were last seen there.",
-        [
-            ((node.name, state), counts.get((pk, state), 0))
-            for pk, node in compared.items()
-            for state in [*SyncOutcome.State.values, CHANGED]
-            if state != SyncOutcome.State.IN_SYNC
-        ],
+        [((node.name, state), node.counts[state]) for node in nodes for state in DRIFT],
         "node",
         "state",
     )
     yield _gauge(
         "flavorsync_node_compared_timestamp_seconds",
         "When a node was last compared with the whole catalogue, in seconds since 1970.",
-        [((node.name,), node.compared_at.timestamp()) for node in compared.values() if node.compared_at],
+        [((node.name,), node.compared_at.timestamp()) for node in nodes if node.compared_at],
         "node",
     )
-
-
-def _counts(unreachable: Collection[int | None]) -> Counter[tuple[int | None, str]]:
-    """Return how many promoted flavors are in each state, by the nodes' keys and the states. Cost: two queries."""
-    digests = [flavor.digest for flavor in Flavor.objects.promoted()]
-    seen: Any = Sighting.objects.order_by().filter(flavor__promoted=True).values_list("infrastructure", "state")
-    seen = seen.annotate(count=Count("pk"), current=Count("pk", filter=Q(digest__in=digests)))
-    counts: Counter[tuple[int | None, str]] = Counter({(node, UNREACHABLE): len(digests) for node in unreachable})
-    # Of whatever flavor a digest is, it is of no other one.
-    for node, state, count, current in seen:
-        if node not in unreachable:
-            holds = count if state == SyncOutcome.State.MISSING else current
-            counts[node, state] += holds
-            counts[node, CHANGED] += count - holds
-    return counts

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from flavors.models import Flavor, Sighting
 from infrastructures.models import Infrastructure
-from synchronisation.querysets import SyncNodeQuerySet, SyncRunQuerySet
+from synchronisation.querysets import SyncNodeQuerySet, SyncOutcomeQuerySet, SyncRunQuerySet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +23,61 @@ class Progress:
     flavors_done: int
 
 
+def _count() -> "models.PositiveIntegerField[int, int]":
+    # The old version's INSERT does not name it
+    return models.PositiveIntegerField(default=0, db_default=0, editable=False)
+
+
+class FlavorList(models.Model):
+    """Flavors that nodes were compared with, `[id, name]` each, by name and id: kept once while they stay the same."""
+
+    digest = models.CharField(max_length=32)
+    flavors = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["digest"], name="flavorlist_once")]
+
+    def __str__(self) -> str:
+        return f"{len(self.flavors)} flavors"
+
+
+class NodeList(models.Model):
+    """The nodes of a run: kept once for all runs over the same nodes, so the runs that follow each other share one."""
+
+    digest = models.CharField(max_length=32)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["digest"], name="nodelist_once")]
+
+    def __str__(self) -> str:
+        return f"List {self.pk}"
+
+
+class ListedNode(models.Model):
+    """A node of a `NodeList`; it outlives the node's registration."""
+
+    list = models.ForeignKey(NodeList, on_delete=models.CASCADE, related_name="members")
+    infrastructure = models.ForeignKey(Infrastructure, on_delete=models.SET_NULL, null=True, related_name="+")
+    name = models.CharField(max_length=255)
+
+    class Meta:
+        ordering = ["name", "pk"]
+        constraints = [models.UniqueConstraint(fields=["list", "name"], name="listednode_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class SyncRun(models.Model):
     """One comparison of the catalogue with what nodes have and, when it `repairs`, the repair.
 
     Without `flavorids` it is about every promoted flavor. `replaces` lets it replace flavors whose
     numbers differ, `exact` takes extra specs away that the catalogue does not name.
+
+    When it has ended it keeps a `SyncNode` only where there is something to tell. Of its other `listed` nodes this is
+    all: they had every flavor of `compared_with` as it should be. `synchronisation.history` reads both.
     """
 
     class State(models.TextChoices):
@@ -51,6 +101,16 @@ class SyncRun(models.Model):
     state = models.CharField(max_length=11, choices=State.choices, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)
     task_id = models.CharField(max_length=64, blank=True, editable=False)
+    listed = models.ForeignKey(NodeList, on_delete=models.PROTECT, null=True, editable=False, related_name="runs")
+    compared_with = models.ForeignKey(
+        FlavorList, on_delete=models.PROTECT, null=True, editable=False, related_name="runs"
+    )
+    # How far it is; `nodes_compared` are also those that have ended without. A flavor counts once for each node.
+    node_count = _count()
+    nodes_compared = _count()
+    nodes_ended = _count()
+    flavor_count = _count()
+    flavors_done = _count()
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -76,31 +136,29 @@ class SyncRun(models.Model):
 
     @property
     def progress(self) -> Progress:
-        """Return how much is done in its nodes, or in those that `in_full()` has fetched.
+        """Return how much is done in all of its nodes, as it was when the row was read.
 
-        Until a node is compared, its flavors are those that are promoted now. One query while there
-        is such a node; without `in_full()` one more, and one for each node.
+        Until a node is compared, its flavors are those that are promoted now: one query while there is such a node.
         """
-        nodes = list(self.nodes.all())
-        found = [(node, list(node.outcomes.all())) for node in nodes]
-        expected = sum(1 for node, outcomes in found if not (outcomes or node.compared_at or node.finished_at))
-        if expected:
-            expected *= len(self.flavorids) or Flavor.objects.promoted().count()
+        to_come = self.node_count - self.nodes_compared
         return Progress(
-            nodes=len(nodes),
-            nodes_done=sum(1 for node in nodes if node.finished_at),
-            flavors=expected + sum(len(outcomes) for _, outcomes in found),
-            flavors_done=sum(
-                1
-                for node, outcomes in found
-                for outcome in outcomes
-                if node.finished_at or not (self.repairs and outcome.result == SyncOutcome.Result.PLANNED)
-            ),
+            nodes=self.node_count,
+            nodes_done=self.nodes_ended,
+            flavors=self.flavor_count + (to_come * self.expected_flavors() if to_come else 0),
+            flavors_done=self.flavors_done,
         )
+
+    def expected_flavors(self) -> int:
+        """Return how many flavors it would compare a node with by now. One query if it is about all of them."""
+        return len(self.flavorids) or Flavor.objects.promoted().count()
 
 
 class SyncNode(models.Model):
-    """A node's part of a synchronisation run; it outlives the node's registration."""
+    """A node's part of a synchronisation run; it outlives the node's registration.
+
+    Of the flavors that it was `compared_with`, those without an outcome were all as they should be or, where it was
+    `unreachable`, could not be asked for. Runs from before there were such lists have an outcome for each flavor.
+    """
 
     class State(models.TextChoices):
         """How far the run has come in this node; FAILED when the node could not be compared."""
@@ -122,6 +180,11 @@ class SyncNode(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     compared_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    compared_with = models.ForeignKey(
+        FlavorList, on_delete=models.PROTECT, null=True, editable=False, related_name="nodes"
+    )
+    flavor_count = _count()
+    flavors_done = _count()
 
     objects = SyncNodeQuerySet.as_manager()
 
@@ -144,7 +207,7 @@ class SyncNode(models.Model):
 
 
 class SyncOutcome(models.Model):
-    """What a run found of one flavor in one node, what it planned, and what came of it.
+    """What a run found of one flavor in one node that was not in sync, what it planned, and what came of it.
 
     `differences` is a list of objects with the keys `member` (a member of `NovaFlavor`; an extra
     spec is `extra_specs.KEY`), `node` and `catalogue`; null where that one has no such extra spec.
@@ -182,6 +245,8 @@ class SyncOutcome(models.Model):
     result = models.CharField(max_length=7, choices=Result.choices, default=Result.NONE, blank=True)
     seconds = models.FloatField(null=True, blank=True)
 
+    objects = SyncOutcomeQuerySet.as_manager()
+
     class Meta:
         db_table = "flavors_syncoutcome"
         ordering = ["name", "flavorid", "pk"]
@@ -192,11 +257,32 @@ class SyncOutcome(models.Model):
                 violation_error_message="The flavor has an outcome in this node already.",
             ),
         ]
+        indexes = [models.Index(fields=["flavorid", "id"], name="syncoutcome_by_flavor")]
         verbose_name = "outcome of a synchronisation run"
         verbose_name_plural = "outcomes of synchronisation runs"
 
     def __str__(self) -> str:
         return f"{self.name}: {self.get_state_display()}"
+
+
+class LastComparison(models.Model):
+    """When runs have last compared a node: one row for each, so that nobody has to look through the runs for it.
+
+    `whole_at` is of the last comparison of all promoted flavors. `parts` are those of some alone since then: the last
+    time of each, by the flavors' ids. `unreachable_at` is when it could not be asked, null when it answered last.
+    """
+
+    infrastructure = models.OneToOneField(Infrastructure, on_delete=models.CASCADE, related_name="last_comparison")
+    whole_at = models.DateTimeField(null=True, blank=True)
+    parts = models.JSONField(default=dict, blank=True)
+    unreachable_at = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["infrastructure"]
+
+    def __str__(self) -> str:
+        return f"Of {self.infrastructure_id}"
 
 
 class WrittenFlavor(models.Model):

@@ -1,17 +1,16 @@
 """One node's part of a run: compared, planned and, when asked for, repaired, in a thread of its own."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection
 from threading import Event
 
 from django.db import connections
 from django.utils import timezone
 
 from flavors.catalogue import sightings
-from flavors.catalogue.comparison import Wanted
 from flavors.models import Flavor
 from infrastructures.clouds import open_nova, with_one_retry
-from infrastructures.commits import is_lost, write_certainly
+from infrastructures.commits import is_lost
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import CloudError, CredentialsRefused
@@ -21,7 +20,8 @@ from synchronisation import removing
 from synchronisation.access import bring_access
 from synchronisation.comparing import expected_by_node, findings_of, read_node, seen_besides
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
-from synchronisation.planning import DESTROYS, Step, fingerprint, plan, unreachable
+from synchronisation.planning import DESTROYS, Step, fingerprint, plan
+from synchronisation.recording import record_end, record_plan, record_start, record_unreachable
 from synchronisation.repairing import STOPPED, UNCONFIRMED, Action, Listener, Planned, Repair, Result, take_steps
 
 logger = logging.getLogger(__name__)
@@ -37,20 +37,17 @@ def work_on(run: SyncRun, node: SyncNode, *, listen: Listener, stopped: Event) -
         OperationalError, InterfaceError: the connection to the database is lost. The run stays open, to be taken up.
     """
     try:
-        node.state, node.started_at = SyncNode.State.RUNNING, timezone.now()
-        node.save(update_fields=["state", "started_at"])
+        record_start(node)
         try:
-            node.error = STOPPED if stopped.is_set() else _synchronise(run, node, listen, stopped)
-        except Exception as error:
-            if is_lost(error):
+            error = STOPPED if stopped.is_set() else _synchronise(run, node, listen, stopped)
+        except Exception as failure:
+            if is_lost(failure):
                 raise  # not the node's failure: it stays unfinished
             # The others go on, and the run comes to its end.
             logger.exception("Run %s failed in %s", run.pk, node.name)
-            node.error = "Flavor Sync itself failed here; its log says how."
+            error = "Flavor Sync itself failed here; its log says how."
             connections.close_all()  # it may be what failed: the end is written down over a new one
-        node.state = SyncNode.State.FAILED if node.error else SyncNode.State.DONE
-        node.finished_at = timezone.now()
-        node.save(update_fields=["state", "error", "finished_at"])
+        record_end(node, error=error)
         listen(node, None)
     finally:
         connections.close_all()
@@ -84,10 +81,10 @@ def _synchronise(run: SyncRun, node: SyncNode, listen: Listener, stopped: Event)
                 steps = [plan(finding, replaces=run.replaces) for finding in findings]
                 planned = [(step, _planned(run, node, step, nova)) for step in steps]
             except CloudError as error:
-                _write_unreachable(node, expected.wanted, error)
+                record_unreachable(run=run, node=node, flavors=flavors, error=str(error.detail))
                 return str(error.detail)
             sightings.record_findings({infrastructure: [*findings, *seen_besides(expected, has)]}, as_of=as_of)
-            outcomes = _write_plan(run, node, planned, listen)
+            outcomes = _write_plan(run, node, flavors, planned, listen)
             if not run.repairs:
                 return ""
             gone = take_steps(outcomes, Repair(run, infrastructure, nova), node, listen, stopped)
@@ -96,15 +93,6 @@ def _synchronise(run: SyncRun, node: SyncNode, listen: Listener, stopped: Event)
             return bring_access(infrastructure=infrastructure, nova=nova, flavors=flavors)
     except Locked:
         return "Another run is at work in this node."
-
-
-def _write_unreachable(node: SyncNode, wanted: Iterable[Wanted], error: CloudError) -> None:
-    node.outcomes.all().delete()
-    outcomes = [unreachable(each.flavor, str(error.detail)) for each in wanted]
-    for outcome in outcomes:
-        outcome.node = node
-    SyncOutcome.objects.bulk_create(outcomes)
-    _note_comparison(node, unreachable=True)
 
 
 def _planned(run: SyncRun, node: SyncNode, step: Step, nova: Nova) -> SyncOutcome:
@@ -131,37 +119,13 @@ def _is_confirmed(run: SyncRun, node: SyncNode, step: Step, servers: int | None)
     return fingerprint(step, node=node.infrastructure_id or 0, servers=servers) in run.confirmed
 
 
-def _write_plan(run: SyncRun, node: SyncNode, planned: list[Planned], listen: Listener) -> list[Planned]:
-    """Write the plan down, and return what of it is new.
-
-    What an earlier attempt has done stays written down as done, unless it is to be done again.
-    """
-    node.compared_at, node.unreachable = timezone.now(), False
-    new: list[Planned] = []
-
-    def write() -> None:
-        new[:] = _not_settled(run, node, planned)
-        SyncOutcome.objects.bulk_create(outcome for _, outcome in new)
-        node.save(update_fields=["compared_at", "unreachable"])
-
-    same = SyncNode.objects.select_for_update().filter(pk=node.pk, compared_at=node.compared_at)
-    write_certainly(write, is_written=same.exists)
-    for _, outcome in new:
+def _write_plan(
+    run: SyncRun, node: SyncNode, flavors: Collection[Flavor], planned: list[Planned], listen: Listener
+) -> list[Planned]:
+    """Write the plan down, and return what of it is new."""
+    recorded = record_plan(run=run, node=node, flavors=flavors, outcomes=[outcome for _, outcome in planned])
+    for outcome in recorded:
         if not (run.repairs and outcome.result == Result.PLANNED):
             listen(node, outcome)
-    return new
-
-
-def _not_settled(run: SyncRun, node: SyncNode, planned: list[Planned]) -> list[Planned]:
-    """Return what of a plan an earlier attempt has not done already, and forget what that one left undone."""
-    if run.attempts == 1:
-        return planned
-    settled = set(node.outcomes.filter(result=Result.DONE).values_list("flavorid", flat=True))
-    settled &= {outcome.flavorid for step, outcome in planned if step.action == Action.NOTHING}
-    node.outcomes.exclude(flavorid__in=settled).delete()
-    return [(step, outcome) for step, outcome in planned if outcome.flavorid not in settled]
-
-
-def _note_comparison(node: SyncNode, *, unreachable: bool = False) -> None:
-    node.compared_at, node.unreachable = timezone.now(), unreachable
-    node.save(update_fields=["compared_at", "unreachable"])
+    new = {outcome.flavorid for outcome in recorded}
+    return [(step, outcome) for step, outcome in planned if outcome.flavorid in new]

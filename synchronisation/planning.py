@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from flavors.catalogue.comparison import Finding
-from flavors.models import Flavor
 from synchronisation.models import SyncOutcome
 
 State = SyncOutcome.State
@@ -52,11 +51,14 @@ def fingerprint(step: Step, *, node: int, servers: int | None) -> str:
     return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def unreachable(flavor: Flavor, reason: str) -> SyncOutcome:
-    """Return what is written down of a flavor in a node that could not be asked."""
-    return SyncOutcome(
-        flavorid=flavor.flavorid, name=flavor.name, state=State.UNREACHABLE, action=Action.CANNOT, reason=reason
-    )
+def unreachable(flavorid: str, name: str, reason: str) -> SyncOutcome:
+    """Return what there is to say of a flavor in a node that could not be asked."""
+    return SyncOutcome(flavorid=flavorid, name=name, state=State.UNREACHABLE, action=Action.CANNOT, reason=reason)
+
+
+def as_it_should_be(flavorid: str, name: str) -> SyncOutcome:
+    """Return what there is to say of a flavor that was in sync, and about which there was nothing to do."""
+    return SyncOutcome(flavorid=flavorid, name=name, state=State.IN_SYNC, action=Action.NOTHING)
 
 
 def plan(finding: Finding, *, replaces: bool = False) -> Step:

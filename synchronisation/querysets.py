@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Max, Prefetch
+from django.db.models import Q
 
 from identity.callers import Caller
 from infrastructures.models import Infrastructure
 
 if TYPE_CHECKING:
-    from synchronisation.models import SyncNode, SyncRun  # noqa: F401
+    from synchronisation.models import SyncNode, SyncOutcome, SyncRun  # noqa: F401
 
 
 class SyncRunQuerySet(models.QuerySet["SyncRun"]):
@@ -28,11 +28,8 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
         if manages:
             return self
         operated = Infrastructure.objects.operated_by(user)
-        return self.filter(nodes__infrastructure__in=operated).distinct()
-
-    def in_full(self, nodes: "SyncNodeQuerySet") -> Self:
-        """Fetch those *nodes* that belong to each, with their outcomes: two more queries, however many."""
-        return self.prefetch_related(Prefetch("nodes", nodes.prefetch_related("outcomes")))
+        about = Q(nodes__infrastructure__in=operated) | Q(listed__members__infrastructure__in=operated)
+        return self.filter(about).distinct()
 
 
 class SyncNodeQuerySet(models.QuerySet["SyncNode"]):
@@ -46,12 +43,22 @@ class SyncNodeQuerySet(models.QuerySet["SyncNode"]):
         """Return those that a run has still to work on."""
         return self.filter(finished_at=None)
 
-    def whole(self) -> Self:
-        """Return those of runs over all promoted flavors, and not over some alone."""
-        return self.filter(run__flavorids=[])
+    def with_outcomes(self) -> Self:
+        """Fetch what was found in each, and what it was compared with: two more queries, however many."""
+        return self.prefetch_related("outcomes", "compared_with")
 
-    def latest_of_each_node(self) -> Self:
-        """Return, for each node that is still registered, the last one in which it was compared."""
-        compared = self.filter(compared_at__isnull=False, infrastructure__isnull=False)
-        latest = compared.order_by().values("infrastructure").annotate(latest=Max("pk")).values("latest")
-        return self.filter(pk__in=latest)
+
+class SyncOutcomeQuerySet(models.QuerySet["SyncOutcome"]):
+    """What runs have found that was not in sync, and what came of it: the history of flavors and nodes."""
+
+    def latest_first(self) -> Self:
+        """Return them with their nodes and runs, the newest first."""
+        return self.select_related("node__run").order_by("-pk")
+
+    def of_flavor(self, flavorid: str) -> Self:
+        """Return those of the catalogue's flavor with this id, whichever nodes they are in."""
+        return self.filter(flavorid=flavorid)
+
+    def of_node(self, infrastructure: Infrastructure) -> Self:
+        """Return those in this node, of whichever flavors."""
+        return self.filter(node__infrastructure=infrastructure)

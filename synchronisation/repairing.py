@@ -25,7 +25,7 @@ from infrastructures.replacements.changes import alone_with, create_flavor, dele
 from infrastructures.replacements.replacing import replace_flavor
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.planning import IN_PLACE, Step
-from synchronisation.recording import record_repairs
+from synchronisation.recording import record_repairs, record_result
 
 logger = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ class Repair:
             self._record_installation(step, outcome)
         except APIException as error:
             outcome.result, outcome.reason = Result.FAILED, str(error.detail)
-        outcome.save(update_fields=["result", "reason", "seconds"])
+        record_result(outcome)
 
     def _record_installation(self, step: Step, outcome: SyncOutcome) -> None:
         flavorid = _to_record(step, outcome)

@@ -22,9 +22,11 @@ from infrastructures.commits import write_certainly
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
 from synchronisation.comparing import promoted_flavors
+from synchronisation.ending import end_run
+from synchronisation.lists import node_list
 from synchronisation.models import SyncNode, SyncRun
 from synchronisation.node import work_on
-from synchronisation.repairing import Action, Listener, Result
+from synchronisation.repairing import Listener
 
 logger = logging.getLogger(__name__)
 
@@ -86,19 +88,14 @@ def create_run(
 
 
 def _write_down(run: SyncRun, infrastructures: Collection[Infrastructure]) -> None:
-    run.pk = None  # what was written before, and lost with its connection, had another
-    run.save(force_insert=True)
     keys = [infrastructure.pk for infrastructure in infrastructures]
     still_there = Infrastructure.objects.filter(pk__in=keys).order_by("pk").select_for_update()
     there = set(still_there.values_list("pk", flat=True))
-    SyncNode.objects.bulk_create(
-        SyncNode(
-            run=run,
-            infrastructure_id=infrastructure.pk if infrastructure.pk in there else None,
-            name=infrastructure.name,
-        )
-        for infrastructure in infrastructures
-    )
+    nodes = [(node.pk if node.pk in there else None, node.name) for node in infrastructures]
+    run.pk = None  # what was written before, and lost with its connection, had another
+    run.listed, run.node_count = node_list(nodes), len(nodes)
+    run.save(force_insert=True)
+    SyncNode.objects.bulk_create(SyncNode(run=run, infrastructure_id=key, name=name) for key, name in nodes)
 
 
 def carry_out(run_id: int, *, listen: Listener = lambda node, outcome: None) -> SyncRun:
@@ -153,15 +150,4 @@ def _carry_out(run_id: int, listen: Listener) -> None:
             stopped.set()
         for future in futures:
             future.result()
-    SyncRun.objects.filter(pk=run.pk).update(state=_end_of(run), finished_at=timezone.now())
-
-
-def _end_of(run: SyncRun) -> SyncRun.State:
-    """Return the state that the run ends in, by those of its nodes. Cost: one query."""
-    found = set(run.nodes.order_by().values_list("pk", "state", "outcomes__result", "outcomes__action").distinct())
-    failed = {node for node, state, result, _ in found if state == SyncNode.State.FAILED or result == Result.FAILED}
-    if failed:
-        something = any(node not in failed or result == Result.DONE for node, _, result, _ in found)
-        return SyncRun.State.PARTLY_DONE if something else SyncRun.State.FAILED
-    drift = any(action == Action.CANNOT or result == Result.PLANNED for _, _, result, action in found)
-    return SyncRun.State.DRIFT if drift else SyncRun.State.IN_SYNC
+    end_run(run.pk)

@@ -1,15 +1,19 @@
 """Synchronisation runs on the wire: what was asked for, how far it is, and what came of each flavor in each node."""
 
+from collections import Counter
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from flavors.catalogue.states import RECORDED, UNRECORDED
 from flavorsync_project.api.serializers import IdField, StrictBooleanField, StrictListField, wrapped
 from infrastructures.fields import FlavorIdField, NameField
 from infrastructures.openstack.rules import MAX_NAME_LENGTH
+from synchronisation.history import outcomes_of
 from synchronisation.models import Progress, SyncNode, SyncOutcome, SyncRun
-from synchronisation.runs import NodeStatus, Status
+from synchronisation.runs import NodeStatus, RunInFull, Status, SummedUp
+from synchronisation.summary import NodeSummary
 
 MAX_ITEMS = 1000
 
@@ -97,14 +101,32 @@ class OutcomeSerializer(FindingSerializer):
     seconds = serializers.FloatField(allow_null=True, help_text="How long the action took")
 
 
+class CountsSerializer(serializers.Serializer[Any]):
+    """How many flavors are in each state in a node."""
+
+    in_sync = serializers.IntegerField()
+    missing = serializers.IntegerField()
+    different = serializers.IntegerField()
+    other_id = serializers.IntegerField()
+    name_taken = serializers.IntegerField()
+    unreachable = serializers.IntegerField()
+    changed = serializers.IntegerField(help_text="Seen, and changed in the catalogue since")
+    not_compared = serializers.SerializerMethodField(help_text="Never seen")
+
+    def get_not_compared(self, counts: Counter[str]) -> int:
+        """Return how many nobody has seen there, whether the catalogue says that they are there or not."""
+        return counts[RECORDED] + counts[UNRECORDED]
+
+
 class NodeStatusSerializer(serializers.Serializer[NodeStatus]):
-    """What a node has right now."""
+    """What a node has right now or, in a summary, when it was last asked."""
 
     name = IdField()
     state = serializers.ChoiceField(SyncNode.State.choices, help_text="`failed` when the node could not be asked")
     error = serializers.CharField(help_text="Why it could not be asked")
-    compared_at = serializers.DateTimeField()
-    outcomes = FindingSerializer(many=True)
+    compared_at = serializers.DateTimeField(allow_null=True, help_text="Null, in a summary, for never")
+    outcomes = FindingSerializer(many=True, required=False, help_text="Not in a summary")
+    counts = CountsSerializer(required=False, help_text="In a summary")
 
 
 class SyncNodeSerializer(serializers.Serializer[SyncNode]):
@@ -116,7 +138,13 @@ class SyncNodeSerializer(serializers.Serializer[SyncNode]):
     started_at = serializers.DateTimeField(allow_null=True)
     compared_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
-    outcomes = OutcomeSerializer(many=True)
+    outcomes = serializers.SerializerMethodField()
+
+    @extend_schema_field(OutcomeSerializer(many=True))
+    def get_outcomes(self, node: SyncNode) -> Any:
+        """Return what was found of each flavor, also of those of which nothing is kept."""
+        outcomes: Any = outcomes_of(node, self.context["choice"])
+        return OutcomeSerializer(outcomes, many=True).data
 
 
 class StatusSerializer(serializers.Serializer[Status]):
@@ -124,6 +152,29 @@ class StatusSerializer(serializers.Serializer[Status]):
 
     state = serializers.ChoiceField(SyncRun.State.choices)
     nodes = NodeStatusSerializer(many=True)
+
+
+class NodeSummarySerializer(serializers.Serializer[NodeSummary]):
+    """What a node had when it was last asked."""
+
+    name = serializers.CharField()
+    state = serializers.SerializerMethodField()
+    error = serializers.CharField()
+    compared_at = serializers.DateTimeField()
+    counts = CountsSerializer()
+
+    def get_state(self, node: NodeSummary) -> str:
+        """Return the state of a run that has come as far there."""
+        if node.unreachable_at:
+            return SyncNode.State.FAILED.value
+        return SyncNode.State.DONE.value if node.compared_at else SyncNode.State.WAITING.value
+
+
+class SummedUpSerializer(serializers.Serializer[SummedUp]):
+    """What nodes had when they were last asked."""
+
+    state = serializers.CharField()
+    nodes = NodeSummarySerializer(many=True)
 
 
 class ProgressSerializer(serializers.Serializer[Progress]):
@@ -166,6 +217,16 @@ class SyncRunInFullSerializer(SyncRunSerializer):
 
     progress = ProgressSerializer()
     nodes = SyncNodeSerializer(many=True)
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """Return the run's own members, its progress, and its nodes, of a `RunInFull`."""
+        shown: RunInFull = instance
+        nodes: Any = shown.nodes
+        return {
+            **SyncRunSerializer(shown.run).data,
+            "progress": ProgressSerializer(shown.progress).data,
+            "nodes": SyncNodeSerializer(nodes, many=True, context={"choice": shown.choice}).data,
+        }
 
 
 STATUS_DOCUMENT = wrapped("status", StatusSerializer())

@@ -1,10 +1,12 @@
 """The synchronisation over HTTP: what nodes have, and runs that make it so."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import Model, QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import viewsets
+from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,14 +14,17 @@ from rest_framework.views import APIView
 
 from flavorsync_project.api.openapi import WITH_BODY, document, errors
 from flavorsync_project.api.pagination import MarkerPagination
+from flavorsync_project.api.parameters import choices, flag
 from flavorsync_project.api.serializers import unwrap, wrapped
 from synchronisation import runs
-from synchronisation.models import SyncRun
+from synchronisation.history import ALL, Choice
+from synchronisation.models import SyncOutcome, SyncRun
 from synchronisation.permissions import SynchronisesNodes
 from synchronisation.serializers import (
     RUN_DOCUMENT,
     STATUS_DOCUMENT,
     StatusSerializer,
+    SummedUpSerializer,
     SyncRunCreationSerializer,
     SyncRunInFullSerializer,
     SyncRunSerializer,
@@ -29,10 +34,29 @@ LOCATION = OpenApiParameter(
     "Location", str, OpenApiParameter.HEADER, response=[202], description="Where to look how far the run is."
 )
 ID = OpenApiParameter("id", str, OpenApiParameter.PATH)
+NODE = OpenApiParameter("node", str, many=True, description="Only this node; may be given several times.")
+
+
+class NodePagination(MarkerPagination):
+    """Pages of the nodes in a document, by name."""
+
+    item_id = "name"
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+
+def _pages_of_nodes() -> list[OpenApiParameter]:
+    limit = "How many nodes to return at most. All of them when 0 or not given."
+    marker = "The name of the last node of the page before."
+    return [
+        OpenApiParameter("limit", {"type": "integer", "minimum": 0}, description=limit),
+        OpenApiParameter("marker", str, description=marker),
+    ]
 
 
 class SyncStatusView(APIView):
-    """What nodes have of the promoted flavors, asked of each node's Nova."""
+    """What nodes have of the promoted flavors, asked of each node's Nova, or summed up as it was last seen."""
 
     permission_classes = [IsAuthenticated, SynchronisesNodes]
 
@@ -40,20 +64,32 @@ class SyncStatusView(APIView):
         operation_id="show_sync_status",
         summary="Compare the promoted flavors with what nodes have",
         parameters=[
-            OpenApiParameter("node", str, many=True, description="Only this node; may be given several times."),
+            NODE,
             OpenApiParameter("flavor", str, many=True, description="Only the flavor of this id; the same."),
+            OpenApiParameter(
+                "summary",
+                bool,
+                description="Only how many flavors are in each state, as last seen: no cloud is asked.",
+            ),
+            *_pages_of_nodes(),
         ],
-        responses={200: STATUS_DOCUMENT} | errors(403, 404),
+        responses={200: STATUS_DOCUMENT} | errors(400, 403, 404),
     )
     def get(self, request: Request) -> Response:
         """Compare the promoted flavors with what nodes have right now, all nodes side by side; nothing is changed.
 
-        A node that cannot be reached is in the answer, with the reason.
+        A node that cannot be reached is in the answer, with the reason. With `limit` only as many nodes are asked.
         """
-        status = runs.current_status(
-            user=request.user, nodes=_chosen(request, "node"), flavorids=_chosen(request, "flavor")
-        )
-        return Response({"status": StatusSerializer(status).data})
+        pages = NodePagination("status")
+        nodes = runs.status_nodes(user=request.user, names=choices(request, "node"))
+        page = pages.paginate_queryset(nodes, request)
+        flavorids = choices(request, "flavor")
+        status: Any
+        if flag(request, "summary"):
+            status = runs.last_status(nodes=page, flavorids=flavorids)
+            return pages.get_paginated_response(SummedUpSerializer(status).data)
+        status = runs.current_status(nodes=page, flavorids=flavorids)
+        return pages.get_paginated_response(StatusSerializer(status).data)
 
 
 class RunPagination(MarkerPagination):
@@ -106,19 +142,42 @@ class SyncRunViewSet(viewsets.GenericViewSet[SyncRun]):
         values.is_valid(raise_exception=True)
         run = runs.start(user=request.user, values=values.validated_data)
         location = request.build_absolute_uri(f"{request.path.rstrip('/')}/{run.pk}")
-        return Response({"run": SyncRunInFullSerializer(run).data}, status=202, headers={"Location": location})
+        return Response({"run": _in_full(request, run)}, status=202, headers={"Location": location})
 
     @extend_schema(
         operation_id="show_sync_run",
         summary="Show a synchronisation run",
-        parameters=[ID],
-        responses={200: RUN_DOCUMENT} | errors(403, 404),
+        parameters=[
+            ID,
+            NODE,
+            OpenApiParameter(
+                "state",
+                str,
+                many=True,
+                enum=SyncOutcome.State.values,
+                description="Only nodes with a flavor in this state, and no other flavors; may be given several times.",
+            ),
+            *_pages_of_nodes(),
+        ],
+        responses={200: RUN_DOCUMENT} | errors(400, 403, 404),
     )
     def retrieve(self, request: Request, id: str) -> Response:
         """Show how far a run is, and what came of each flavor in each of the nodes that the caller may see."""
-        return Response({"run": SyncRunInFullSerializer(runs.find_run(user=request.user, run_id=id)).data})
+        run = runs.find_run(user=request.user, run_id=id)
+        choice = Choice(names=choices(request, "node") or None, states=_states(request))
+        pages = NodePagination("run")
+        page = pages.paginate_queryset(runs.names_in_run(user=request.user, run=run, choice=choice), request)
+        chosen = replace(choice, names=[node.name for node in page])
+        return pages.get_paginated_response(_in_full(request, run, chosen))
 
 
-def _chosen(request: Request, name: str) -> list[str]:
-    """Return what a filter names; a bare one names nothing."""
-    return [value for value in dict.fromkeys(request.query_params.getlist(name)) if value]
+def _in_full(request: Request, run: SyncRun, choice: Choice = ALL) -> Any:
+    shown: Any = runs.in_full(user=request.user, run=run, choice=choice)
+    return SyncRunInFullSerializer(shown).data
+
+
+def _states(request: Request) -> list[str]:
+    states = choices(request, "state")
+    if unknown := set(states) - set(SyncOutcome.State.values):
+        raise ValidationError({"state": [f"must be one of {', '.join(SyncOutcome.State.values)}, not {min(unknown)}"]})
+    return states

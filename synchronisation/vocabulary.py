@@ -27,13 +27,26 @@ OUTCOME = Resource(
     parts=MappingProxyType({"differences": DIFFERENCE}),
 )
 
+COUNTS = Resource(
+    element="counts",
+    children=MappingProxyType(
+        dict.fromkeys(
+            (
+                *("in_sync", "missing", "different", "other_id", "name_taken", "unreachable"),
+                *("changed", "not_compared"),
+            ),
+            Kind.INTEGER,
+        )
+    ),
+)
+
 SYNCHRONISED_NODE = Resource(
     element="node",
     attributes=("name",),
     children=MappingProxyType(
         dict.fromkeys(("state", "error", "started_at", "compared_at", "finished_at"), Kind.TEXT),
     ),
-    parts=MappingProxyType({"outcomes": OUTCOME}),
+    parts=MappingProxyType({"counts": COUNTS, "outcomes": OUTCOME}),
 )
 
 STATUS = Resource(

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils import timezone
-
 from flavors.models import Flavor
 from identity.models import User
 from identity.roles import Role
 from infrastructures.models import Infrastructure
+from synchronisation.lists import node_list
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
+from synchronisation.recording import record_end, record_plan, record_start
 from testing.accounts import make_answer, make_organization, make_role
 from testing.federation import PROMOTE, REGISTER, by_account
 from testing.flavors import document_of, make_flavor
@@ -80,23 +80,24 @@ def in_nova(id: str, **overrides: Any) -> dict[str, Any]:
 
 def make_run(*nodes: str, **overrides: Any) -> SyncRun:
     """Return a stored run over these nodes, which it has not begun with."""
-    run = SyncRun.objects.create(**{"requested_by": "sauron", "repairs": True, **overrides})
-    for name in nodes:
-        SyncNode.objects.create(run=run, infrastructure=Infrastructure.objects.filter(name=name).first(), name=name)
+    found = [(Infrastructure.objects.filter(name=name).values_list("pk", flat=True).first(), name) for name in nodes]
+    values = {"requested_by": "sauron", "repairs": True, "attempts": 1, **overrides}
+    run = SyncRun.objects.create(listed=node_list(found), node_count=len(found), **values)
+    for key, name in found:
+        SyncNode.objects.create(run=run, infrastructure_id=key, name=name)
     return run
 
 
 def compared(run: SyncRun, node: str, *outcomes: SyncOutcome, ended: bool = False) -> None:
     """Have a run found this in a node; *ended*: and have done with it."""
     part = run.nodes.get(name=node)
-    part.started_at = part.compared_at = timezone.now()
-    part.state = SyncNode.State.RUNNING
-    if ended:
-        part.state, part.finished_at = SyncNode.State.DONE, timezone.now()
-    part.save()
+    record_start(part)
+    flavors = [Flavor(flavorid=outcome.flavorid, name=outcome.name) for outcome in outcomes]
     for outcome in outcomes:
         outcome.node = part
-        outcome.save()
+    record_plan(run=run, node=part, flavors=flavors, outcomes=outcomes)
+    if ended:
+        record_end(part, error="")
 
 
 def an_outcome(id: str, **overrides: Any) -> SyncOutcome:

@@ -162,13 +162,16 @@ def _run(element: Element) -> Document:
 def _status(element: Element) -> Document:
     status = _object(element, "status", "", {"state": str}, "node")
     status["nodes"] = [_node(child, {"compared_at": str}) for child in element.iterfind("node")]
-    for outcome in (outcome for node in status["nodes"] for outcome in node["outcomes"]):
+    for outcome in (outcome for node in status["nodes"] for outcome in node.get("outcomes", ())):
         assert [outcome.pop(name) for name in ("servers", "result", "seconds")] == [None] * 3
     return status
 
 
 def _node(element: Element, times: Mapping[str, _Read]) -> Document:
-    node = _object(element, "node", "name", {"state": str, "error": str, **times}, "outcome")
+    node = _object(element, "node", "name", {"state": str, "error": str, **times}, "outcome", "counts")
+    if (counts := element.find("counts")) is not None:
+        node["counts"] = {child.tag: int(child.text or "") for child in counts}
+        return node
     node["outcomes"] = [_outcome(child) for child in element.iterfind("outcome")]
     return node
 

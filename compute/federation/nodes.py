@@ -1,17 +1,12 @@
 """The nodes of the federation, as clients see compute services and availability zones."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from synchronisation.coverage import coverage
-from synchronisation.models import SyncOutcome
-
-State = SyncOutcome.State
-
-# A flavor that a node has under another id is there.
-AS_THEY_SHOULD_BE = (State.IN_SYNC.value, State.OTHER_ID.value)
+from flavors.models import Flavor
+from infrastructures.models import Infrastructure
+from synchronisation.summary import known_flavors, summaries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,15 +32,14 @@ class NodeState:
 
 
 def node_states() -> Iterator[NodeState]:
-    """Yield the state of each node, by name, as it was last seen. Cost: as `coverage`."""
-    seen = coverage()
-    for column, node in enumerate(seen.nodes):
-        states = Counter(row.states[column] for row in seen.rows)
+    """Yield the state of each node, by name, as it was last seen. Cost: four queries."""
+    flavors = known_flavors(Flavor.objects.promoted())
+    for node in summaries(Infrastructure.objects.all(), flavors):
         yield NodeState(
             key=node.pk,
             name=node.name,
-            is_up=node.unreachable_since is None,
+            is_up=node.unreachable_at is None,
             compared_at=node.compared_at,
-            flavors=len(seen.rows),
-            amiss=states.total() - sum(states[state] for state in AS_THEY_SHOULD_BE),
+            flavors=len(flavors),
+            amiss=node.amiss,
         )

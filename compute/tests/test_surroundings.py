@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from compute.tests.client import Nova
 from flavors.models import Flavor, Sighting
-from synchronisation.models import SyncNode, SyncRun
+from synchronisation.models import LastComparison
 from testing.flavors import make_flavor, make_infrastructure
 
 
@@ -33,9 +33,9 @@ def _federation(db: None) -> None:
     flavors = [make_flavor(flavorid=id, name=id) for id in ("one", "two")]
     spain2, mordor = make_infrastructure("Spain2"), make_infrastructure("Mordor")
     make_infrastructure("Rohan")
-    run, now = SyncRun.objects.create(), timezone.now()
-    SyncNode.objects.create(run=run, infrastructure=spain2, name="Spain2", compared_at=now)
-    SyncNode.objects.create(run=run, infrastructure=mordor, name="Mordor", compared_at=now, unreachable=True)
+    now = timezone.now()
+    LastComparison.objects.create(infrastructure=spain2, whole_at=now)
+    LastComparison.objects.create(infrastructure=mordor, unreachable_at=now)
     for flavor, state in zip(flavors, ("in_sync", "missing"), strict=True):
         _seen(flavor, spain2.pk, state)
 

@@ -18,7 +18,7 @@ from infrastructures.clouds import open_nova
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.registration import unregister_infrastructure
-from synchronisation.models import SyncRun
+from synchronisation.models import LastComparison, SyncRun
 from synchronisation.running import carry_out, create_run
 from testing.cloud import Federation, RegisteredCloud
 from testing.flavors import document_of, make_flavor, make_infrastructure, make_installation
@@ -175,9 +175,11 @@ def test_a_node_that_cannot_be_reached_changes_nothing_of_what_was_seen(mordor: 
     mordor.failing[LIST] = 503
     ended = run()
     assert ended.nodes.get().unreachable
+    assert LastComparison.objects.get().unreachable_at
     assert seen() == (State.IN_SYNC, ["Mordor"])
     del mordor.failing[LIST]
-    assert not run().nodes.get().unreachable
+    run()
+    assert not LastComparison.objects.get().unreachable_at
 
 
 # What others write

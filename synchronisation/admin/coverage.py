@@ -1,6 +1,9 @@
 """The coverage map: flavors down, nodes across, and what can be done about a cell."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from django.contrib import admin, messages
@@ -9,15 +12,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_POST, require_safe
 from rest_framework.exceptions import APIException
 
 from flavors.admin.actions import sentence
-from flavors.admin.looks import LOOKS, Look, as_html
+from flavors.admin.looks import LOOKS, Look
 from flavors.admin.staff import PROMOTE, VIEW, at_work, may_install, nodes_of
-from flavors.catalogue.states import CHANGED, RECORDED, UNRECORDED
+from flavors.catalogue.states import CHANGED
 from flavors.lifecycle import writing
 from flavors.models import Flavor
 from infrastructures.models import Infrastructure
@@ -25,15 +26,8 @@ from synchronisation.admin.plans import confirm_or_repair, page_of
 from synchronisation.coverage import Coverage, Row, State, cell, coverage
 from synchronisation.tasks import start_run
 
-LEGEND = format_html_join(
-    "",
-    '<li><span class="cell {}" aria-hidden="true">{}</span> {}</li>',
-    [(look.colour, look.html, look.words) for look in LOOKS.values()],
-)
-# Stands for the flavor's key where the text of a cell is made once for all flavors
-KEY = "\0"
-# What is as it should be, or not known to be otherwise; a node that cannot be asked is said above the map, once
-NO_REASON = {State.IN_SYNC.value, State.UNREACHABLE.value, RECORDED, UNRECORDED}
+# How many flavors and nodes a page of the map shows
+FLAVORS_SHOWN, NODES_SHOWN = 100, 50
 
 
 class CoveragePages:
@@ -52,13 +46,17 @@ class CoveragePages:
         ]
 
     def map_view(self, request: HttpRequest) -> HttpResponse:
-        """Show which node has which flavor. Cost: as `coverage`, and two queries for the session."""
+        """Show which node has which flavor, a window of it. Cost: as `coverage`, and two queries for the session."""
         _require(request, VIEW)
-        everything = request.GET.get("which") == "public"
+        everything, trouble = request.GET.get("which") == "public", request.GET.get("only") == "trouble"
         asked = {name: request.GET.get(name, "").replace("\0", "").strip() for name in ("flavor", "node")}
-        found = coverage(promoted=not everything, **asked)
-        trouble = request.GET.get("only") == "trouble"
-        rows = [row for row in found.rows if not trouble or not NO_REASON.issuperset(row.states)]
+        found = coverage(
+            promoted=not everything,
+            trouble=trouble,
+            rows=_window(_number(request, "flavors"), FLAVORS_SHOWN),
+            columns=_window(_number(request, "nodes"), NODES_SHOWN),
+            **asked,
+        )
         context = {
             # Without the admin's list of applications, which takes as long as the map, and its width
             "title": "Coverage map",
@@ -69,13 +67,14 @@ class CoveragePages:
             "asked": asked,
             "trouble": trouble,
             "coverage": found,
-            "oldest": found.oldest,
-            "unreachable": [node for node in found.nodes if node.unreachable_since],
             "figures": _figures(found),
-            "shown": len(rows),
-            "head": _head(found),
-            "body": _body(rows, found),
-            "legend": LEGEND,
+            "unreachable": [node for node in found.all_nodes if node.unreachable_at],
+            "rows": [(row, _cells(row, found)) for row in found.rows],
+            "legend": LOOKS.values(),
+            "pages": [
+                _pages(request, "Flavors", "flavors", found.flavor_count, FLAVORS_SHOWN),
+                _pages(request, "Nodes", "nodes", len(found.all_nodes), NODES_SHOWN),
+            ],
             "may_compare": request.user.has_perm(PROMOTE),
         }
         return TemplateResponse(request, "admin/flavors/flavor/coverage.html", context)
@@ -148,38 +147,55 @@ def _require(request: HttpRequest, permission: str) -> None:
         raise PermissionDenied
 
 
-# The map is thousands of cells: they are put together here, since a template would take longer than the database.
-
-
-def _head(found: Coverage) -> SafeString:
-    cells = []
-    for node in found.nodes:
-        name = as_html(node.name)
-        classes, title = ("", name) if node.compared_at else (' class="never"', f"{name}, never compared")
-        cells.append(f'<th scope="col"{classes}><span title="{title}">{name}</span></th>')
-    return mark_safe("".join(cells))  # noqa: S308 — of escaped parts
-
-
-def _body(rows: Iterable[Row], found: Coverage) -> SafeString:
-    # A cell's text depends on its node and state, and but for the flavor's key on nothing else.
-    texts = {state: _cell(state, look) for state, look in LOOKS.items()}
-    cells = [{state: text % node.pk for state, text in texts.items()} for node in found.nodes]
-    star = as_html(" ★")
-    lines = []
-    for row in rows:
-        line = "".join([texts[state] for texts, state in zip(cells, row.states, strict=True)])
-        line = line.replace(KEY, str(row.pk))
-        name = as_html(row.name)
-        lines.append(f'<tr><th scope="row" title="{name}">{name}{star if row.promoted else ""}</th>{line}</tr>')
-    return mark_safe("\n".join(lines))  # noqa: S308 — of escaped parts
-
-
-def _cell(state: str, look: Look) -> str:
-    # What is in sync, as nearly all cells are, needs no class: it is what a cell looks like.
-    classes = "" if state == State.IN_SYNC else f' class="{look.colour}"'
-    return f'<td{classes}><a href="{KEY}/%s/">{look.html}<i>{look.words}</i></a></td>'
-
-
 def _figures(found: Coverage) -> list[tuple[Look, int]]:
     counts = found.counts
     return [(look, counts[state]) for state, look in LOOKS.items() if counts[state]]
+
+
+def _cells(row: Row, found: Coverage) -> Iterator[tuple[str, Look]]:
+    """Yield where each cell of a row leads, from the map's own address, and how it looks."""
+    for node, state in zip(found.nodes, row.states, strict=True):
+        yield f"{row.pk}/{node.pk}/", LOOKS[state]
+
+
+# The pages of the map
+
+
+@dataclass(frozen=True)
+class Pages:
+    """What of the flavors, or the nodes, is shown, and the queries of the pages before and after it, if any."""
+
+    title: str
+    first: int
+    last: int
+    count: int
+    before: str
+    after: str
+
+
+def _number(request: HttpRequest, parameter: str) -> int:
+    text = request.GET.get(parameter, "")
+    return max(int(text), 1) if re.fullmatch("[0-9]{1,6}", text) else 1
+
+
+def _window(page: int, size: int) -> slice:
+    return slice((page - 1) * size, page * size)
+
+
+def _pages(request: HttpRequest, title: str, parameter: str, count: int, size: int) -> Pages:
+    page = _number(request, parameter)
+    window = _window(page, size)
+
+    def query(number: int) -> str:
+        parameters = request.GET.copy()
+        parameters[parameter] = str(number)
+        return f"?{parameters.urlencode()}"
+
+    return Pages(
+        title=title,
+        first=window.start + 1,
+        last=min(window.stop, count),
+        count=count,
+        before=query(min(page - 1, ceil(count / size))) if page > 1 and count else "",
+        after=query(page + 1) if window.stop < count else "",
+    )

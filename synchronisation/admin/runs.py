@@ -1,11 +1,10 @@
 """The synchronisation runs, as they go."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, URLResolver, path
@@ -13,9 +12,8 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_safe
 
 from flavors.admin.staff import PROMOTE
-from flavors.models import Flavor
 from flavorsync_project.console.words import counted
-from synchronisation.models import SyncNode, SyncOutcome, SyncRun
+from synchronisation.models import Progress, SyncNode, SyncOutcome, SyncRun
 
 LOOKS = {
     SyncRun.State.WAITING: ("unknown", "… waiting"),
@@ -25,7 +23,8 @@ LOOKS = {
     SyncRun.State.PARTLY_DONE: ("missing", "◐ partly done"),
     SyncRun.State.FAILED: ("differs", "✕ failed"),
 }
-# How many findings a page shows at most
+# How many nodes and findings a page shows at most
+NODES = 200
 FINDINGS = 500
 
 
@@ -39,12 +38,6 @@ class SyncRunAdmin(admin.ModelAdmin):
     list_filter = ["state", "repairs", "periodic"]
     search_fields = ["requested_by"]
     date_hierarchy = "created_at"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
-        """Count the nodes of each in the same query."""
-        runs: QuerySet[SyncRun] = super().get_queryset(request)
-        ended = Count("nodes", filter=Q(nodes__finished_at__isnull=False))
-        return runs.annotate(node_count=Count("nodes"), nodes_ended=ended)
 
     @admin.display(description="what it does")
     def what(self, run: SyncRun) -> str:
@@ -60,7 +53,7 @@ class SyncRunAdmin(admin.ModelAdmin):
         return format_html('<span class="badge {}">{}</span>', colour, text)
 
     @admin.display(description="nodes")
-    def progress(self, run: Any) -> str:
+    def progress(self, run: SyncRun) -> str:
         """Return in how many nodes it has ended."""
         return f"{run.nodes_ended} of {run.node_count}"
 
@@ -70,21 +63,23 @@ class SyncRunAdmin(admin.ModelAdmin):
         return [path("<int:pk>/progress/", progress, name="synchronisation_syncrun_progress"), *super().get_urls()]
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Say how far a run has come, in JSON. Cost: two queries, three until all nodes have been compared."""
+        """Say how far a run has come, in JSON. Cost: two queries, three until all nodes have been compared.
+
+        It tells of as many nodes as the page shows.
+        """
         if not self.has_view_permission(request):
             raise PermissionDenied
         run = get_object_or_404(SyncRun, pk=pk)
-        nodes = _nodes(run)
-        done, total = _flavors_done(run, nodes)
+        progress = run.progress
         return JsonResponse(
             {
                 "state": LOOKS[SyncRun.State(run.state)][1],
                 "colour": LOOKS[SyncRun.State(run.state)][0],
                 "ended": run.finished_at is not None,
-                "done": done,
-                "total": total,
-                "count": _count(nodes),
-                "nodes": {node.pk: _words(node) for node in nodes},
+                "done": progress.flavors_done,
+                "total": progress.flavors,
+                "count": _count(progress),
+                "nodes": {node.pk: _words(node) for node in _nodes(run)},
             }
         )
 
@@ -95,10 +90,9 @@ class SyncRunAdmin(admin.ModelAdmin):
         run = SyncRun.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
         context: dict[str, Any] = {}
         if run is not None and self.has_view_permission(request, run):
-            nodes = _nodes(run)
+            progress, nodes = run.progress, _nodes(run)
             colour, text = LOOKS[SyncRun.State(run.state)]
             findings = SyncOutcome.objects.filter(node__run=run).exclude(state=SyncOutcome.State.IN_SYNC)
-            done, total = _flavors_done(run, nodes)
             context = {
                 "title": f"Synchronisation run {run.pk}",
                 "subtitle": None,
@@ -107,11 +101,13 @@ class SyncRunAdmin(admin.ModelAdmin):
                 "colour": colour,
                 "state": text,
                 "nodes": [(node, _words(node)) for node in nodes],
-                "done": done,
-                "total": total,
-                "count": _count(nodes),
+                "quiet_nodes": run.node_count - len(nodes) if run.finished_at and len(nodes) < NODES else 0,
+                "done": progress.flavors_done,
+                "total": progress.flavors,
+                "count": _count(progress),
                 "findings": findings.select_related("node").order_by("node__name", "name")[:FINDINGS],
                 "limit": FINDINGS,
+                "limit_of_nodes": NODES,
             }
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
@@ -133,50 +129,33 @@ class SyncRunAdmin(admin.ModelAdmin):
 
 
 def _nodes(run: SyncRun) -> list[Any]:
-    """Return the run's nodes, with how many flavors are to be done, were done, or failed in each. One query."""
+    """Return the first of the run's nodes of which anything is kept, with what was found in each. One query."""
     result = SyncOutcome.Result
     in_sync = Q(outcomes__state=SyncOutcome.State.IN_SYNC)
     done = Q(outcomes__result=result.DONE)
-    planned = Q(outcomes__result=result.PLANNED)
 
     def count(which: Q) -> Count:
         return Count("outcomes", filter=which)
 
-    return list(
-        run.nodes.annotate(
-            flavors=Count("outcomes"),
-            in_sync=count(in_sync),
-            adopted=count(done & in_sync),
-            repaired=count(done & ~in_sync),
-            failed=count(Q(outcomes__result=result.FAILED)),
-            planned=count(planned),
-        )
+    nodes = run.nodes.annotate(
+        amiss=count(~in_sync),
+        adopted=count(done & in_sync),
+        repaired=count(done & ~in_sync),
+        failed=count(Q(outcomes__result=result.FAILED)),
     )
+    return list(nodes[:NODES])
 
 
-def _flavors_done(run: SyncRun, nodes: Sequence[Any]) -> tuple[int, int]:
-    """Return how many flavors are done and how many there are, each once for each node, as `SyncRun.progress` does.
-
-    One query while there is a node that is not compared yet.
-    """
-    new = [node for node in nodes if not (node.flavors or node.compared_at or node.finished_at)]
-    expected = new and (len(run.flavorids) or Flavor.objects.promoted().count())
-    to_do = sum(node.planned for node in nodes if run.repairs and not node.finished_at)
-    found = sum(node.flavors for node in nodes)
-    return found - to_do, found + len(new) * (expected or 0)
-
-
-def _count(nodes: Sequence[Any]) -> str:
-    done = sum(node.finished_at is not None for node in nodes)
-    return f"{done} of {counted(len(nodes), 'node')}"
+def _count(progress: Progress) -> str:
+    return f"{progress.nodes_done} of {counted(progress.nodes, 'node')}"
 
 
 def _words(node: Any) -> str:
     if node.error:
         return f"{node.get_state_display()}: {node.error}"
-    if node.state in (SyncNode.State.WAITING, SyncNode.State.RUNNING) and not node.flavors:
+    if node.state in (SyncNode.State.WAITING, SyncNode.State.RUNNING) and not node.flavor_count:
         return str(node.get_state_display())
-    parts = [f"{counted(node.flavors, 'flavor')} compared", f"{node.flavors - node.in_sync} not in sync"]
+    parts = [f"{counted(node.flavor_count, 'flavor')} compared", f"{node.amiss} not in sync"]
     if node.run.repairs:
         parts += [f"{node.repaired} repaired", f"{node.failed} failed"]
     if node.adopted:

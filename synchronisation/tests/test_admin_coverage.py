@@ -100,6 +100,30 @@ def test_the_map_takes_as_many_queries_whatever_its_size(
         assert admin_client.get(MAP).text.count("in sync</i>") == 200
 
 
+def test_a_window_of_the_map_is_shown_and_leads_to_the_others(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("synchronisation.admin.coverage.FLAVORS_SHOWN", 2)
+    monkeypatch.setattr("synchronisation.admin.coverage.NODES_SHOWN", 3)
+    for name in "abc":
+        make_flavor(name=name, flavorid=name)
+    for number in range(4):
+        make_run(f"Node {number}", 9, dict.fromkeys("abc", State.IN_SYNC))
+
+    def shown(query: str) -> tuple[list[str], list[str], list[str]]:
+        answer = admin_client.get(MAP + query)
+        flavors = re.findall('<th scope="row" title="(.*?)">', answer.text)
+        nodes = re.findall('<span title="(.*?)">', answer.text)
+        assert [count for _, count in answer.context["figures"]] == [12]
+        return flavors, nodes, [unescape(link) for link in re.findall('rel="(?:prev|next)" href="(.*?)"', answer.text)]
+
+    first = ["Node 0", "Node 1", "Node 2"]
+    assert shown("") == (["a", "b"], first, ["?flavors=2", "?nodes=2"])
+    assert shown("?flavors=2") == (["c"], first, ["?flavors=1", "?flavors=2&nodes=2"])
+    assert shown("?flavors=2&nodes=2") == (["c"], ["Node 3"], ["?flavors=1&nodes=2", "?flavors=2&nodes=1"])
+    assert shown("?flavors=9&nodes=x") == ([], [], ["?flavors=2&nodes=x", "?flavors=9&nodes=2"])
+
+
 # What is done from it
 
 
@@ -268,9 +292,7 @@ def test_a_run_that_did_some_of_it_is_neither_done_nor_failed(admin_client: Clie
 def test_a_runs_progress_takes_as_many_queries_whatever_its_size(
     admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    run = SyncRun.objects.create()
-    for number in range(20):
-        SyncNode.objects.create(run=run, name=f"Node {number}")
+    run = sync.make_run(*(f"Node {number}" for number in range(20)))
     make_flavor()
     with django_assert_max_num_queries(5):  # two of them for who is asking
         progress = admin_client.get(reverse("admin:synchronisation_syncrun_progress", args=[run.pk])).json()

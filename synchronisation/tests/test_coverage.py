@@ -15,6 +15,7 @@ from flavors.models import Flavor
 from infrastructures.models import Infrastructure
 from synchronisation.coverage import State, cell, coverage
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
+from synchronisation.recording import record_last_comparison
 from testing.flavors import make_flavor, make_infrastructure, make_installation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -36,7 +37,12 @@ def make_run(
     """Return a run that has compared a node at that hour, and seen flavors, by id, in these states."""
     at = NOON.replace(hour=hour)
     run = SyncRun.objects.create(
-        state=SyncRun.State.DRIFT, finished_at=at, flavorids=[] if whole else sorted(states), repairs=bool(result)
+        state=SyncRun.State.DRIFT,
+        finished_at=at,
+        flavorids=[] if whole else sorted(states),
+        repairs=bool(result),
+        **dict.fromkeys(("node_count", "nodes_compared", "nodes_ended"), 1),
+        **dict.fromkeys(("flavor_count", "flavors_done"), len(states)),
     )
     infrastructure = make_infrastructure(node)
     part = SyncNode.objects.create(
@@ -47,6 +53,8 @@ def make_run(
         compared_at=at if compared else None,
         finished_at=at,
         unreachable=State.UNREACHABLE in states.values(),
+        flavor_count=len(states),
+        flavors_done=len(states),
     )
     SyncOutcome.objects.bulk_create(
         SyncOutcome(
@@ -60,6 +68,7 @@ def make_run(
         )
         for flavorid, state in states.items()
     )
+    record_last_comparison(run=run, node=part, flavorids=states)
     if compared and not part.unreachable:
         see(infrastructure, at, {id: State.IN_SYNC if result else state for id, state in states.items()}, differences)
     return run

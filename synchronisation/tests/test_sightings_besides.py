@@ -10,6 +10,7 @@ from flavors.catalogue.sightings import State
 from flavors.models import Flavor, Installation, Sighting
 from infrastructures.models import Infrastructure
 from synchronisation.comparing import compare_nodes
+from synchronisation.history import nodes_in_full, outcomes_of
 from synchronisation.models import SyncRun
 from synchronisation.prospect import preview
 from synchronisation.running import carry_out, create_run
@@ -105,7 +106,7 @@ def test_it_is_neither_repaired_nor_drift_nor_an_outcome(mordor: RegisteredCloud
     del mordor.flavors["published"]
     ended = run(repairs=True)
     assert ended.state == SyncRun.State.IN_SYNC
-    assert [outcome.flavorid for outcome in ended.nodes.get().outcomes.all()] == ["promoted"]
+    assert [outcome.flavorid for outcome in outcomes_of(nodes_in_full(ended)[0])] == ["promoted"]
     assert shell("sync_flavors").output.endswith("in sync; 1 node; 1 in sync.\n")
     assert "published" not in mordor.flavors
 
@@ -142,7 +143,7 @@ def test_a_promoted_one_that_another_run_is_about_is_seen_where_it_is_known(mord
     del mordor.flavors["promoted"]
     ended = run(flavorids=["chosen"])
     assert seen("promoted") == (State.MISSING, [])
-    assert [outcome.flavorid for outcome in ended.nodes.get().outcomes.all()] == ["chosen"]
+    assert [outcome.flavorid for outcome in outcomes_of(nodes_in_full(ended)[0])] == ["chosen"]
 
 
 def test_one_that_has_its_name_there_and_is_another_one_of_the_catalogue_is_not_it(

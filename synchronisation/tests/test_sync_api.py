@@ -13,7 +13,8 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from flavors.models import Installation
 from infrastructures.models import Infrastructure
-from synchronisation.models import SyncNode, SyncOutcome, SyncRun
+from synchronisation.models import SyncOutcome, SyncRun
+from synchronisation.recording import record_end
 from synchronisation.tasks import carry_out_run
 from testing.cloud import Federation
 from testing.flavors import make_flavor, make_installation
@@ -379,7 +380,7 @@ def test_what_a_dry_run_plans_is_done_with(manager: Api) -> None:
 def test_a_node_that_failed_before_it_was_compared_has_no_flavors_to_come(manager: Api) -> None:
     run = make_run("Mordor")
     promote("a")
-    run.nodes.update(state=SyncNode.State.FAILED, error="Another run is at work.", finished_at=timezone.now())
+    record_end(run.nodes.get(), error="Another run is at work.")
     document = manager.get(f"{RUNS}/{run.pk}").body["run"]
     assert document["progress"] == {"nodes": 1, "nodes_done": 1, "flavors": 0, "flavors_done": 0}
     assert document["nodes"][0]["error"] == "Another run is at work."

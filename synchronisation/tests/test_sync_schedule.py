@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_tasks.signals import task_enqueued
 from django_tasks_db import DatabaseBackend
@@ -16,9 +17,12 @@ from pytest_django import Settings
 from redis.exceptions import RedisError
 
 from infrastructures.models import Infrastructure
+from synchronisation import tasks
+from synchronisation.coverage import coverage
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.running import MAX_ATTEMPTS, carry_out, create_run
 from synchronisation.tasks import SECONDS_TO_BE_QUEUED, start_periodic_run, start_run
+from synchronisation.tests.test_coverage import make_run as find
 from testing.cloud import Federation
 from testing.flavors import make_flavor
 from testing.holder import held_by_a_thread
@@ -302,30 +306,34 @@ def kept() -> list[int]:
 
 
 @pytest.mark.usefixtures("nothing_periodic")
-def test_old_runs_are_deleted_but_for_what_is_known_last_of_a_node() -> None:
-    mordor, spain2 = make_registered("Mordor"), make_registered("Spain2")
-    only_of_mordor = ended_run(200, mordor)
+def test_old_runs_are_deleted_and_what_is_known_last_of_a_node_is_not() -> None:
+    make_flavor(name="tiny", flavorid="tiny")
+    find("Mordor", 9, {"tiny": SyncOutcome.State.DIFFERENT})
+    spain2 = make_registered("Spain2")
     ended_run(100, spain2)
-    last_of_spain2 = ended_run(95, spain2)
+    recent = ended_run(89, spain2)
     still_open = create_run(requested_by="somebody", infrastructures=[spain2])
     put_back(still_open, timedelta(days=300))
-    assert kept() == [only_of_mordor.pk, last_of_spain2.pk, still_open.pk]
-
-    recent = ended_run(89, spain2)
-    assert kept() == [only_of_mordor.pk, still_open.pk, recent.pk]
-    assert SyncOutcome.objects.count() == 2
-
-    only_of_mordor.nodes.update(infrastructure=None)  # it is no longer registered
-    assert kept() == [still_open.pk, recent.pk]
+    SyncRun.objects.filter(nodes__name="Mordor").update(finished_at=timezone.now() - timedelta(days=200))
+    known = coverage(node="Mordor")
+    assert [row.states for row in known.rows] == [[SyncOutcome.State.DIFFERENT]]
+    assert kept() == [recent.pk, still_open.pk]
+    assert SyncOutcome.objects.count() == 1
+    assert (coverage(node="Mordor").rows, coverage(node="Mordor").oldest) == (known.rows, known.oldest)
 
 
 @pytest.mark.usefixtures("nothing_periodic")
-def test_a_run_over_some_flavors_does_not_drive_out_what_is_known_of_the_others() -> None:
-    node = make_registered("Spain2")
-    ended_run(300, node)
-    whole, parts = ended_run(200, node), [ended_run(days, node) for days in (190, 180)]
-    SyncRun.objects.filter(pk__in=[part.pk for part in parts]).update(flavorids=["tiny"])
-    assert kept() == [whole.pk, parts[-1].pk]
+def test_old_runs_are_deleted_a_few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "ROWS_AT_ONCE", 10)
+    node = ended_run(100, make_registered("Spain2")).nodes.get()
+    SyncOutcome.objects.bulk_create(
+        SyncOutcome(node=node, flavorid=str(number), name="x", state="missing", action="create") for number in range(25)
+    )
+    with CaptureQueriesContext(connection) as asked:
+        assert kept() == []
+    deleted = [query["sql"] for query in asked if query["sql"].startswith("DELETE") and "syncoutcome" in query["sql"]]
+    assert len(deleted) == 3 + 1  # the last one looks for more, with the run
+    assert not SyncOutcome.objects.exists()
 
 
 @pytest.mark.usefixtures("nothing_periodic")

@@ -21,6 +21,7 @@ from flavorsync_project.console import commands
 from flavorsync_project.console.words import counted
 from infrastructures.choosing import find_nodes_or_all
 from infrastructures.commits import is_lost
+from synchronisation.history import nodes_in_full, outcomes_of
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.repairing import Listener
 from synchronisation.running import carry_out, create_run
@@ -105,19 +106,18 @@ class Command(commands.Command):
             raise CommandError(
                 f"The connection to the database was lost. Run {run.pk} stays open: the scheduler has it finished."
             ) from error
-        ended = list(run.nodes.prefetch_related("outcomes"))
+        ended = nodes_in_full(run)
         self._print_json(run, ended) if as_json else self._print(run, ended)
         if status := EXIT_STATUS.get(SyncRun.State(run.state), FAILED):
             sys.exit(status)
 
     def _print(self, run: SyncRun, nodes: Sequence[SyncNode]) -> None:
         for node in nodes:
-            outcomes = list(node.outcomes.all())
             if node.error:
                 self.stdout.write(
                     node.error if node.error.startswith(f"{node.name}: ") else f"{node.name}: {node.error}"
                 )
-            for outcome in outcomes:
+            for outcome in outcomes_of(node):
                 if outcome.action != SyncOutcome.Action.NOTHING and outcome.state != SyncOutcome.State.UNREACHABLE:
                     self.stdout.write(f"{node.name}: {outcome.name}: {_told(outcome)}")
         counts = ", ".join(f"{count} {label}" for label, count in _counts(nodes).items() if count)
@@ -135,7 +135,7 @@ class Command(commands.Command):
                     "name": node.name,
                     "state": node.state,
                     "error": node.error,
-                    "outcomes": [_as_json(outcome) for outcome in node.outcomes.all()],
+                    "outcomes": [_as_json(outcome) for outcome in outcomes_of(node)],
                 }
                 for node in nodes
             ],
@@ -201,7 +201,7 @@ def _difference(difference: dict[str, Any]) -> str:
 
 def _counts(nodes: Sequence[SyncNode]) -> dict[str, int]:
     """Return how many flavors, each once for each node, something was done about, and what of the others was found."""
-    found = Counter(_summary(outcome) for node in nodes for outcome in node.outcomes.all())
+    found = Counter(_summary(outcome) for node in nodes for outcome in outcomes_of(node))
     return {label: found[label] for label in (*DONE.values(), *SyncOutcome.State.labels)}
 
 

@@ -1,0 +1,155 @@
+"""What nodes have of flavors, summed up node by node: as it was last seen, and no cloud is asked."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.utils.dateparse import parse_datetime
+
+from flavors.catalogue.states import CHANGED, RECORDED, UNRECORDED
+from flavors.models import DIGESTED, Flavor, Installation, Sighting, digest_of
+from infrastructures.models import Infrastructure
+
+State = Sighting.State
+
+# A flavor that a node has under another id is there.
+AS_THEY_SHOULD_BE = (State.IN_SYNC.value, State.OTHER_ID.value)
+# All that there is to say of a flavor in a node
+STATES = (*State.values, CHANGED, RECORDED, UNRECORDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A flavor of the catalogue, as far as it takes to know what was seen of it."""
+
+    pk: int
+    name: str
+    promoted: bool
+    flavorid: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeSummary:
+    """What was last seen of some flavors in a node.
+
+    Members:
+        compared_at: when the one of these flavors was compared which it is longest ago for; None is never.
+        unreachable_at: when the node could not be asked, None when it answered last; *error* says why.
+        counts: how many of the flavors are in each state: one of `STATES`.
+    """
+
+    pk: int
+    name: str
+    compared_at: datetime | None
+    unreachable_at: datetime | None
+    error: str
+    counts: Counter[str]
+
+    @property
+    def amiss(self) -> int:
+        """Return how many flavors are not known to be as they should be."""
+        return self.counts.total() - sum(self.counts[state] for state in AS_THEY_SHOULD_BE)
+
+
+def known_flavors(flavors: QuerySet[Flavor]) -> list[Known]:
+    """Return flavors in their order. One query; no model is made of them."""
+    found: Any = flavors.values_list("pk", "name", "promoted", *DIGESTED)
+    return [Known(pk, name, promoted, values[0], digest_of(values)) for pk, name, promoted, *values in found]
+
+
+def summaries(nodes: QuerySet[Infrastructure], flavors: Sequence[Known]) -> list[NodeSummary]:
+    """Return the summaries of nodes, by name. Cost: three queries, whatever the number of nodes and flavors."""
+    seen, recorded = _seen(flavors), _recorded(flavors)
+    promoted = {flavor.flavorid for flavor in flavors if flavor.promoted}
+    columns = [f"last_comparison__{name}" for name in ("whole_at", "parts", "unreachable_at", "error")]
+    found: Any = nodes.order_by("name").values_list("pk", "name", *columns)
+    return [
+        NodeSummary(
+            pk=pk,
+            name=name,
+            compared_at=unreachable_at or _oldest(whole_at, parts or {}, promoted),
+            unreachable_at=unreachable_at,
+            error=error or "",
+            counts=_with_unseen(seen[pk], recorded[pk], len(flavors), is_reachable=not unreachable_at),
+        )
+        for pk, name, whole_at, parts, unreachable_at, error in found
+    ]
+
+
+def time_of_part(parts: Mapping[str, str], flavorid: str) -> datetime | None:
+    """Return when a flavor was last compared by itself, from `LastComparison.parts`."""
+    return parse_datetime(parts[flavorid]) if flavorid in parts else None
+
+
+def state_now(digests: Collection[str]) -> Case:
+    """Return the expression for what is left of a sighting: `flavors.catalogue.states.state_now`, in the database.
+
+    Of a node that could not be asked only what was seen since is known.
+
+    Args:
+        digests: of all flavors as they are now. Of whatever flavor a digest is, it is of no other one.
+    """
+    return Case(
+        When(infrastructure__last_comparison__unreachable_at__gte=F("seen_at"), then=Value(State.UNREACHABLE.value)),
+        When(Q(state=State.MISSING) | Q(digest__in=digests), then=F("state")),
+        default=Value(CHANGED),
+        output_field=CharField(),
+    )
+
+
+def sightings_now(flavors: Sequence[Known]) -> Any:
+    """Return what was seen of flavors, each with its state `now`."""
+    seen = Sighting.objects.order_by().filter(flavor__in=[flavor.pk for flavor in flavors])
+    return seen.annotate(now=state_now([flavor.digest for flavor in flavors]))
+
+
+def recorded_alone(flavors: Sequence[Known]) -> QuerySet[Installation]:
+    """Return where flavors are said to be, and nobody has seen them."""
+    same = Sighting.objects.filter(flavor=OuterRef("flavor"), infrastructure=OuterRef("infrastructure"))
+    installations = Installation.objects.order_by().filter(flavor__in=[flavor.pk for flavor in flavors])
+    return installations.filter(~Exists(same))
+
+
+def _seen(flavors: Sequence[Known]) -> dict[int, Counter[str]]:
+    counted = sightings_now(flavors).values_list("infrastructure", "now").annotate(count=Count("pk"))
+    seen: dict[int, Counter[str]] = defaultdict(Counter)
+    for node, state, count in counted:
+        seen[node][state] = count
+    return seen
+
+
+def _recorded(flavors: Sequence[Known]) -> Counter[int]:
+    counted: Any = recorded_alone(flavors).values_list("infrastructure").annotate(count=Count("pk"))
+    return Counter(dict(counted))
+
+
+def _with_unseen(seen: Counter[str], recorded: int, flavors: int, *, is_reachable: bool) -> Counter[str]:
+    unseen = flavors - seen.total()
+    if not is_reachable:
+        return seen + Counter({State.UNREACHABLE.value: unseen})
+    return seen + Counter({RECORDED: recorded, UNRECORDED: unseen - recorded})
+
+
+def _oldest(whole_at: datetime | None, parts: Mapping[str, str], flavorids: Collection[str]) -> datetime | None:
+    """Return when that of the flavors was compared which it is longest ago for.
+
+    What was compared later by itself hides the time of the whole when it is all that is meant.
+    """
+    ages = {flavorid: at for flavorid in parts if flavorid in flavorids and (at := time_of_part(parts, flavorid))}
+    return whole_at if whole_at and not ages.keys() >= set(flavorids) else min(ages.values(), default=whole_at)
+
+
+def only_trouble(flavors: Sequence[Known], nodes: Collection[int], fine: Collection[str]) -> list[Known]:
+    """Return those of the flavors of which anything but these states was seen in one of the nodes. One query."""
+    troubled = sightings_now(flavors).exclude(now__in=fine).values_list("flavor", "infrastructure").distinct()
+    keys = {flavor for flavor, node in troubled if node in nodes}
+    return [flavor for flavor in flavors if flavor.pk in keys]
+
+
+def total(nodes: Iterator[NodeSummary] | Sequence[NodeSummary]) -> Counter[str]:
+    """Return how many flavors are in each state, each once for each node."""
+    return sum((node.counts for node in nodes), Counter())
