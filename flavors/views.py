@@ -223,7 +223,7 @@ class PromotedFlavorViewSet(viewsets.GenericViewSet[Flavor]):
     )
     def destroy(self, request: Request, id: str) -> Response:
         """Take a promoted flavor that no node carries out of the catalogue, or have it leave the nodes first."""
-        if _flag(request, "retire"):
+        if flag(request, "retire"):
             flavor = _find(Flavor.objects.with_nodes(), id)
             retiring.retire(flavor=flavor, requested_by=str(request.user))
             return _answer(flavor, status=202)
