@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -46,16 +47,20 @@ class Service:
         return answer.status, json.loads(text) if text.startswith(b"{") else None
 
     def manage(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command of manage.py."""
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=self.checkout,
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            timeout=MAY_TAKE,
-            check=False,
-        )
+        """Run a command of manage.py; one that takes too long is killed, and has that for its status."""
+        command = [sys.executable, "manage.py", *arguments]
+        try:
+            return subprocess.run(
+                command,
+                cwd=self.checkout,
+                env={**self.environment, **environment},
+                capture_output=True,
+                text=True,
+                timeout=MAY_TAKE,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(command, -signal.SIGKILL, "", f"killed after {MAY_TAKE} s")
 
 
 @contextmanager
