@@ -17,22 +17,22 @@ from infrastructures.models import Infrastructure
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.openstack.rules import MAX_INTEGER
 
-# The members that a flavor has alike here and in a cloud's Nova
+# The members that have the same names here and in a cloud's Nova
 NOVA_MEMBERS = ("name", "vcpus", "ram", "disk", "swap", "ephemeral", "rxtx_factor", "description", "is_public")
 
-# All that a cloud's Nova shall have of a flavor
+# Everything that a cloud's Nova should have of a flavor
 DIGESTED = ("flavorid", *NOVA_MEMBERS, "extra_specs")
 
 
 def digest_of(values: Iterable[object]) -> str:
     """Return the digest of a flavor whose members `DIGESTED` have these values."""
-    # A number is written as it is stored, before that, too.
+    # A number is written as the database stores it, even before it is saved.
     texts = [float(value) if member == "rxtx_factor" else value for member, value in zip(DIGESTED, values, strict=True)]  # type: ignore[arg-type]
     return blake2b(json.dumps(texts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def new_flavorid() -> str:
-    """Return an id for a flavor that was given none: a random UUID, as Nova makes them."""
+    """Return an id for a flavor without one: a random UUID, as Nova makes them."""
     return str(uuid.uuid4())
 
 
@@ -66,8 +66,8 @@ class Flavor(models.Model):
         validators=[validate_flavorid],
     )
     name = models.CharField(max_length=255, validators=[validate_name])
-    # Nova's on MySQL takes names that differ in case for the same, so a flavor that shall exist in
-    # every node needs a name that is free in any case.
+    # To a Nova on MySQL, names that differ only in case are the same. A flavor for every node needs a name
+    # that is free in any case.
     name_key = models.GeneratedField(
         expression=Lower("name"), output_field=models.CharField(max_length=255), db_persist=False
     )
@@ -118,7 +118,7 @@ class Flavor(models.Model):
         return self.name
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
-        """Check the name in any case wherever the name is checked: forms leave generated fields out."""
+        """Also check the name in any case where the name is checked: forms leave generated fields out."""
         excluded = set(exclude or ())
         if "name" not in excluded:
             excluded.discard("name_key")
@@ -126,45 +126,45 @@ class Flavor(models.Model):
 
     @property
     def marker(self) -> str:
-        """Return what it is found by in a list that holds private flavors, too."""
+        """Return what identifies it in a list that also holds private flavors."""
         return self.flavorid
 
     @classmethod
     def from_nova(cls, flavor: NovaFlavor, **members: Any) -> Self:
-        """Return the flavor of the catalogue, not saved, that has a Nova's values; *members* are our own."""
+        """Return an unsaved flavor of the catalogue with a Nova's values; *members* are our own."""
         values = {member: getattr(flavor, member) for member in NOVA_MEMBERS}
         return cls(flavorid=flavor.id, extra_specs=dict(flavor.extra_specs or {}), **values, **members)
 
     def as_nova(self, flavorid: str = "") -> NovaFlavor:
-        """Return it as a cloud's Nova shall have it, there under the id *flavorid* when that is another one."""
+        """Return it as a cloud's Nova should have it, under the id *flavorid* if that differs there."""
         values = {member: getattr(self, member) for member in NOVA_MEMBERS}
         return NovaFlavor(id=flavorid or self.flavorid, extra_specs=self.extra_specs, **values)
 
     @property
     def digest(self) -> str:
-        """Return what is another one as soon as any of the values is that a cloud's Nova shall have."""
+        """Return a digest of all the values that a cloud's Nova should have."""
         return digest_of([getattr(self, member) for member in DIGESTED])
 
     @property
     def nodes(self) -> list[str]:
-        """Return the names of the nodes that have it, as they were last seen, in the order of installation.
+        """Return the names of the nodes that had it when last seen, in the order of installation.
 
-        No query after `with_nodes()`, else one.
+        Cost: no query after `with_nodes()`, else one.
         """
         return [installation.infrastructure.name for installation in self.installations.all()]
 
 
 class Installation(models.Model):
-    """A flavor of the catalogue that a cloud's Nova has, as it was last seen, under the id `flavorid` there.
+    """A flavor of the catalogue that a cloud's Nova had when last seen, under the id `flavorid` there.
 
-    It goes when the flavor is seen to be missing, and comes back when it is there again: see `Sighting`.
+    It goes when the flavor is found missing, and comes back when the flavor is there again: see `Sighting`.
     """
 
     flavor = models.ForeignKey(Flavor, on_delete=models.PROTECT, related_name="installations")
     infrastructure = models.ForeignKey(Infrastructure, on_delete=models.PROTECT, related_name="installations")
     flavorid = models.CharField("id there", max_length=255)
     installed_at = models.DateTimeField(default=timezone.now)
-    # Whether a synchronisation has created it there, and not found it; the old version's INSERT does not name it
+    # Whether a synchronisation created it there, rather than found it; the old version's INSERT does not name it
     made = models.BooleanField("made by a synchronisation", default=False, db_default=False)
 
     class Meta:
@@ -187,7 +187,7 @@ class Installation(models.Model):
 
 
 class CatalogueRevision(models.Model):
-    """The one row that tells whether the catalogue has changed; the database itself writes it.
+    """The one row that shows whether the catalogue has changed; the database itself writes it.
 
     See `flavors.lists.revision`.
     """
@@ -203,12 +203,12 @@ class CatalogueRevision(models.Model):
 
 
 class Sighting(models.Model):
-    """What was last seen of a flavor of the catalogue in a node: one row for each two, written when it changes.
+    """What was last seen of a flavor of the catalogue in a node: one row for each pair, written when it changes.
 
-    All that tells what a node has is told by it; `flavors.catalogue.sightings` writes it, with the `Installation`.
-    `flavorid` is the id there by which the catalogue knows the flavor, also while it is missing; "" when it does
-    not. `differences` are as in a `SyncOutcome`, and `digest` is of the catalogue's flavor as it was then: what was
-    seen of another one holds no longer. A comparison that finds nothing new leaves `seen_at` as it is.
+    Whatever shows what a node has, reads it here; `flavors.catalogue.sightings` writes it, with the `Installation`.
+    `flavorid` is the id under which the catalogue records the flavor there, even while it is missing, or "".
+    `differences` are as in a `SyncOutcome`. `digest` is that of the catalogue's flavor at the time: once the flavor
+    has changed, the sighting no longer holds. A comparison that finds nothing new leaves `seen_at` as it is.
     """
 
     class State(models.TextChoices):
@@ -241,7 +241,7 @@ class Sighting(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(state="unreachable"),
                 name="sighting_of_what_was_reached",
-                violation_error_message="Of a node that does not answer nothing is seen.",
+                violation_error_message="Nothing is seen in a node that does not answer.",
             ),
         ]
 
@@ -250,9 +250,9 @@ class Sighting(models.Model):
 
 
 class DroppedSpec(models.Model):
-    """A value that an extra spec of a flavor had in the catalogue, and has no longer.
+    """A value that an extra spec of a flavor used to have in the catalogue.
 
-    It tells, in a node, what came from the catalogue and is to go, from what the node's operator has set.
+    It tells apart, in a node, what came from the catalogue and should go, and what the node's operator has set.
     """
 
     flavor = models.ForeignKey(Flavor, on_delete=models.CASCADE, related_name="dropped_specs")
@@ -265,7 +265,7 @@ class DroppedSpec(models.Model):
             models.UniqueConstraint(
                 fields=["flavor", "key", "value"],
                 name="droppedspec_once",
-                violation_error_message="It is known already that the catalogue has dropped this value.",
+                violation_error_message="This dropped value is already recorded.",
             ),
         ]
 
@@ -276,7 +276,7 @@ class DroppedSpec(models.Model):
 class Grant(models.Model):
     """A project that may use a flavor which is not open to every project, by its id in the central Keystone.
 
-    A grant that is `revoked` is remembered: it is what tells, in a node, our grant from one of its operator's own.
+    A `revoked` grant is remembered: it tells apart, in a node, our grants and those of its operator.
     """
 
     flavor = models.ForeignKey(Flavor, on_delete=models.CASCADE, related_name="grants")
@@ -289,7 +289,7 @@ class Grant(models.Model):
             models.UniqueConstraint(
                 fields=["flavor", "project"],
                 name="grant_once_per_project",
-                violation_error_message="The project is on the flavor's access list already.",
+                violation_error_message="The project is already on the flavor's access list.",
             ),
         ]
 

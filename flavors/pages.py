@@ -16,7 +16,7 @@ from flavors.querysets import FlavorQuerySet
 from infrastructures.models import Infrastructure
 
 PAGE_SIZE = 100
-# Each heading, and whether it stands over numbers.
+# Each heading, and whether its column holds numbers.
 COLUMNS = {"name": ("Name", False), "vcpus": ("vCPUs", True), "ram": ("RAM", True), "disk": ("Disk", True)} | {
     "nodes": ("Nodes", False)
 }
@@ -24,7 +24,7 @@ COLUMNS = {"name": ("Name", False), "vcpus": ("vCPUs", True), "ram": ("RAM", Tru
 
 @dataclass(frozen=True)
 class Search:
-    """What a visitor asks for in the page's address; what makes no sense there asks for nothing."""
+    """What a visitor asks for in the page's address; what makes no sense there is ignored."""
 
     text: str
     node: str
@@ -44,17 +44,17 @@ class Search:
 
     @property
     def is_narrow(self) -> bool:
-        """Say whether it leaves something out."""
+        """Say whether it leaves flavors out."""
         return bool(self.text or self.node or self.promoted)
 
     @property
     def is_sorted(self) -> bool:
-        """Say whether it asks for another order than the usual."""
+        """Say whether it asks for an order other than the usual one."""
         return self.sort != "name"
 
     def flavors(self) -> FlavorQuerySet:
         """Return the public flavors that it asks for, in its order."""
-        # Counted before `node` leaves out the others
+        # Counted before `node` leaves out the other nodes
         found = Flavor.objects.published().annotate(node_count=Count("installations", distinct=True))
         found = found.in_state(promoted=self.promoted or None, node=self.node or None)
         if self.text:
@@ -84,7 +84,7 @@ class Row:
 
 @require_safe
 def catalogue(request: HttpRequest) -> HttpResponse:
-    """Show the public flavors to whoever comes, in pages of `PAGE_SIZE`.
+    """Show the public flavors to everybody, in pages of `PAGE_SIZE`.
 
     Cost: four queries.
     """
@@ -110,7 +110,7 @@ def _column(key: str, sort: str) -> Column:
 
 
 def _nodes_of(flavors: Collection[Flavor]) -> dict[int, list[str]]:
-    """Return the names of the nodes that have each, by primary key: thousands of names, so no model is made of them."""
+    """Return the names of the nodes that have each, by primary key: too many names to make models of them."""
     nodes = defaultdict(list)
     installed = Installation.objects.filter(flavor__in=[flavor.pk for flavor in flavors])
     for flavor, node in installed.order_by("infrastructure__name").values_list("flavor_id", "infrastructure__name"):

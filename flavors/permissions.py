@@ -8,8 +8,8 @@ PROMOTE = "flavors.promote_flavor"
 
 
 class ManagesPromotedFlavors(BasePermission):
-    """Everybody may read; writing takes the permission that the role InfrastructureManager gives."""
+    """Everybody may read; writing requires the permission that the role InfrastructureManager gives."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Say whether the caller may; one query for a caller with an IdM token that writes."""
+        """Say whether the caller may. Cost: one query if a caller with an IdM token writes."""
         return request.method in SAFE_METHODS or request.user.has_perm(PROMOTE)

@@ -25,14 +25,14 @@ class FlavorQuerySet(models.QuerySet["Flavor"]):
         return self.filter(public=True)
 
     def chosen(self, flavorids: Collection[str]) -> Self:
-        """Return those of these ids; all of them when no id is named."""
+        """Return those with these ids, or all if no id is named."""
         return self.filter(flavorid__in=flavorids) if flavorids else self
 
     def in_state(self, *, promoted: bool | None, node: str | None) -> Self:
-        """Return those that are promoted or not, and that a node has; None is all the same."""
+        """Return those that are promoted, or are not, and that a node has; None does not filter."""
         flavors = self if promoted is None else self.filter(promoted=promoted)
         return flavors if node is None else flavors.filter(installations__infrastructure__name=node)
 
     def with_nodes(self) -> Self:
-        """Fetch the nodes of each too: two more queries, however many flavors."""
+        """Also fetch the nodes of each: two more queries, however many flavors."""
         return self.prefetch_related("installations__infrastructure")

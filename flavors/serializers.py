@@ -11,7 +11,7 @@ from infrastructures.openstack.rules import MAX_INTEGER
 
 
 class FlavorSerializer(serializers.Serializer[Flavor]):
-    """A flavor of the catalogue, as it is answered."""
+    """A flavor of the catalogue, as the API shows it."""
 
     id = IdField(source="flavorid")
     name = serializers.CharField()
@@ -25,7 +25,7 @@ class FlavorSerializer(serializers.Serializer[Flavor]):
 
 
 class FlavorSizesSerializer(serializers.Serializer[Any]):
-    """A flavor's name and sizes, as a client gives them; without `swap` there is none."""
+    """A flavor's name and sizes, as a client gives them; `swap` is 0 by default."""
 
     name = NameField()
     vcpus = StrictIntegerField(min_value=1, max_value=MAX_INTEGER)
@@ -35,7 +35,7 @@ class FlavorSizesSerializer(serializers.Serializer[Any]):
 
 
 class FlavorChangesSerializer(FlavorSizesSerializer):
-    """Any of a flavor's name and sizes; what is not given stays."""
+    """Some of a flavor's name and sizes; the others stay."""
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """Return the fields, none of them required."""
@@ -46,18 +46,18 @@ class FlavorChangesSerializer(FlavorSizesSerializer):
 
 
 class PromotedFlavorCreationSerializer(FlavorSizesSerializer):
-    """A promoted flavor to be made; without an `id` it gets a UUID."""
+    """A promoted flavor to create; without an `id` it gets a UUID."""
 
     id = FlavorIdField(source="flavorid", required=False, allow_null=True)
 
 
 class FlavorCreationSerializer(FlavorSizesSerializer):
-    """A flavor to be made in the caller's nodes; without an `id` it gets a UUID."""
+    """A flavor to create in the caller's nodes; without an `id` it gets a UUID."""
 
     id = FlavorIdField(required=False, allow_null=True)
     promoted = StrictBooleanField(required=False)
     public = StrictBooleanField(required=False, help_text="Whether to publish it, too")
-    nodes = NodesField(required=False, help_text="The caller's own; needed for who operates several")
+    nodes = NodesField(required=False, help_text="The caller's own; required of those who operate several")
 
 
 class FlavorUpdateSerializer(FlavorChangesSerializer):

@@ -1,4 +1,4 @@
-"""Sizes as people read them, and never rounded: two flavors that differ never look alike."""
+"""Sizes as people read them, never rounded: two flavors that differ never look the same."""
 
 UNITS = ("MiB", "GiB", "TiB", "PiB", "EiB")
 
@@ -14,7 +14,7 @@ def readable_gib(size: int) -> str:
 
 
 def _readable(size: int, units: tuple[str, ...]) -> str:
-    """Say *size* in the largest unit that takes no more than one decimal for all of it."""
+    """Return *size* in the largest unit that shows it exactly with at most one decimal."""
     if size == 0:
         return "0"
     number, unit = f"{size:,}", units[0]

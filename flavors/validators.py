@@ -1,4 +1,4 @@
-"""What the values of a flavor must be like, as Nova accepts them; the same rules that the API's fields have."""
+"""The rules for a flavor's values, as Nova has them; the API's fields use them, too."""
 
 import re
 
@@ -23,7 +23,7 @@ def validate_flavorid(flavorid: str) -> None:
     """Check a flavor's id.
 
     Raises:
-        ValidationError: Nova would not accept it, or no path of the API can say it.
+        ValidationError: Nova would not accept it, or no path of the API can name it.
     """
     _refuse(refusal_of_flavorid(flavorid))
 
@@ -38,7 +38,7 @@ def validate_extra_specs(extra_specs: object) -> None:
         raise ValidationError("must be an object of keys and values")
     for key, value in extra_specs.items():
         if not isinstance(key, str) or not _KEY.fullmatch(key):
-            raise ValidationError(f"the key {key!r} may hold letters, digits, '_', '-', ':', '.' and spaces only")
+            raise ValidationError(f"the key {key!r} may hold only letters, digits, '_', '-', ':', '.' and spaces")
         if not isinstance(value, str) or len(value) > MAX_VALUE_LENGTH:
             raise ValidationError(f"the value of {key} must be a string of at most {MAX_VALUE_LENGTH} characters")
 

@@ -35,10 +35,10 @@ from flavorsync_project.api.serializers import unwrap, wrapped
 UPDATE = document(wrapped("flavor", FlavorUpdateSerializer()))
 PROMOTED_UPDATE = document(wrapped("flavor", PromotedFlavorUpdateSerializer()))
 UNREACHABLE = "X-Flavor-Sync-Unreachable"
-NODE = OpenApiParameter("node", str, description="The node that is meant, where flavors of one id differ.")
+NODE = OpenApiParameter("node", str, description="The node that is meant, if flavors with the same id differ.")
 _FLAG = {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[Yy][Ee][Ss]|[Nn][Oo]|[01])?$"}
 RETIRE = OpenApiParameter(
-    "retire", _FLAG, description="Whether it is to leave the nodes first: `true` is answered 202."
+    "retire", _FLAG, description="Whether it should leave the nodes first: `true` is answered 202."
 )
 FILTERS = [
     OpenApiParameter(name, _FLAG, description=f"Only those that are {name}, or are not: `true` or `false`.")
@@ -47,12 +47,12 @@ FILTERS = [
 
 
 class FlavorPagination(MarkerPagination):
-    """Pages of a list in which private flavors of one id can differ between nodes."""
+    """Pages of a list in which private flavors with the same id can differ between nodes."""
 
     item_id = "marker"
 
     def _items_after(self, items: Sequence[Any], marker: str) -> Sequence[Any]:
-        """Return what follows the marker of a link, or the id that a client has seen last."""
+        """Return what follows a link's marker, or the last id that a client has seen."""
         for index, item in enumerate(items):
             if marker in (item.marker, item.flavorid):
                 return items[index + 1 :]
@@ -80,7 +80,7 @@ class FlavorViewSet(viewsets.GenericViewSet[Flavor]):
                 str,
                 OpenApiParameter.HEADER,
                 response=[200],
-                description="The caller's nodes that did not answer, by commas, each name percent-encoded.",
+                description="The caller's nodes that did not answer, separated by commas, each name percent-encoded.",
             ),
         ],
         responses={200: FlavorSerializer(many=True)} | NOT_MODIFIED | errors(502),
@@ -108,7 +108,7 @@ class FlavorViewSet(viewsets.GenericViewSet[Flavor]):
         responses={201: FLAVOR_DOCUMENT} | errors(403, 409, *WITH_BODY, 502),
     )
     def create(self, request: Request) -> Response:
-        """Create a flavor in the caller's own nodes; private, unless it is to be published, too."""
+        """Create a flavor in the caller's own nodes; it is private, unless `public` publishes it."""
         values = FlavorCreationSerializer(data=unwrap(request, "flavor"))
         values.is_valid(raise_exception=True)
         return _answer(writing.create_flavor(user=request.user, values=values.validated_data), status=201)
@@ -129,7 +129,7 @@ class FlavorViewSet(viewsets.GenericViewSet[Flavor]):
         parameters=[NODE],
         request=UPDATE,
         responses={200: FLAVOR_DOCUMENT}
-        | errors(403, 404, 409, *WITH_BODY, 502, s401="A credential is wrong, or promoting takes a privilege."),
+        | errors(403, 404, 409, *WITH_BODY, 502, s401="A credential is wrong, or the caller may not promote."),
     )
     def update(self, request: Request, id: str) -> Response:
         """Publish a private flavor, promote a public one, install it in nodes, or resize a private one."""
@@ -199,10 +199,10 @@ class PromotedFlavorViewSet(viewsets.GenericViewSet[Flavor]):
         responses={200: FLAVOR_DOCUMENT}
         | plain_text(401)
         | plain_text(405)
-        | errors(404, 405, 409, *WITH_BODY, s405="`nodes` is not empty: installing is not done here."),
+        | errors(404, 405, 409, *WITH_BODY, s405="`nodes` is not empty: promoted flavors are not installed here."),
     )
     def update(self, request: Request, id: str) -> Response:
-        """Change any of a promoted flavor's name and sizes; retire it, or have it stay."""
+        """Change any of a promoted flavor's name and sizes; retire it, or let it stay."""
         flavor = _find(self._promoted(), id)
         serializer = PromotedFlavorUpdateSerializer(data=unwrap(request, "flavor"))
         serializer.is_valid(raise_exception=True)
@@ -219,10 +219,10 @@ class PromotedFlavorViewSet(viewsets.GenericViewSet[Flavor]):
         responses={202: FLAVOR_DOCUMENT, 204: None}
         | plain_text(401)
         | plain_text(405)
-        | errors(404, 405, s405="The flavor is not promoted, or nodes still carry it."),
+        | errors(404, 405, s405="The flavor is not promoted, or nodes still have it."),
     )
     def destroy(self, request: Request, id: str) -> Response:
-        """Take a promoted flavor that no node carries out of the catalogue, or have it leave the nodes first."""
+        """Delete a promoted flavor from the catalogue if no node has it, or retire it: it leaves the nodes first."""
         if flag(request, "retire"):
             flavor = _find(Flavor.objects.with_nodes(), id)
             retiring.retire(flavor=flavor, requested_by=str(request.user))

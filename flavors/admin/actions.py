@@ -1,4 +1,4 @@
-"""What the staff does with flavors: each is confirmed first, on a page that says what will happen, and reported."""
+"""What the staff does with flavors. A page first says what will happen and asks; afterwards there is a report."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,12 +25,12 @@ from infrastructures.models import Infrastructure
 
 
 class NodesForm(forms.Form):
-    """The nodes to do it in."""
+    """The nodes to act in."""
 
     nodes = forms.ModelMultipleChoiceField(
         Infrastructure.objects.none(),
         widget=forms.CheckboxSelectMultiple,
-        help_text="Those that we hold credentials for and that you may change things in.",
+        help_text="The nodes that we hold credentials for, and that you may change.",
         error_messages={"required": "Choose at least one node."},
     )
 
@@ -42,7 +42,7 @@ class NodesForm(forms.Form):
 
     @property
     def options(self) -> list[forms.BoundField]:
-        """Return what else there is to choose."""
+        """Return the fields other than the nodes."""
         return [field for field in self if field.name != "nodes"]
 
     @property
@@ -52,7 +52,7 @@ class NodesForm(forms.Form):
 
 
 class Prospect(NamedTuple):
-    """What will happen to a flavor, and whether anything will."""
+    """Whether anything will happen to a flavor, and what."""
 
     flavor: Flavor
     applies: bool
@@ -61,7 +61,7 @@ class Prospect(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Undertaking:
-    """What is confirmed before it is done: `prospect` says whether anything will happen to a flavor, and what."""
+    """Something that people confirm first: `prospect` says whether anything will happen to a flavor, and what."""
 
     name: str
     title: str
@@ -72,11 +72,11 @@ class Undertaking:
 
 @dataclass(frozen=True, kw_only=True)
 class FlavorAction(Undertaking):
-    """Something to be done with flavors, one after the other.
+    """Something that is done to flavors, one after the other.
 
-    `do` does it to one and says what it did; it may raise an `APIException`, which is what the
-    report then says. Where it may be done in a part of the nodes, `done` is the word for that.
-    `holds` says whether it was done before, which is no failure.
+    `do` does it to one flavor and says what it did, or raises an `APIException` for the report. If it may
+    succeed in some nodes only, `done` is the word for that. `holds` says whether it was done before; doing
+    it again is then no failure.
     """
 
     do: Callable[[StaffMember, Flavor, NodesForm | None], str]
@@ -87,7 +87,7 @@ class FlavorAction(Undertaking):
 
 @dataclass
 class Report:
-    """What came of an action, flavor by flavor."""
+    """The outcome of an action, flavor by flavor."""
 
     done: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -103,7 +103,7 @@ class Report:
 def confirm_or_carry_out(
     model_admin: "admin.ModelAdmin[Flavor]", request: HttpRequest, action: FlavorAction, flavors: Iterable[Flavor]
 ) -> HttpResponse | None:
-    """Show what will happen or, when just that was confirmed, do it, report it, and go back where one came from."""
+    """Show what will happen; once exactly that is confirmed, do it, report it and go back to the page before."""
     prospects = [Prospect(flavor, *action.prospect(flavor)) for flavor in flavors]
     digest = _digest(prospects)
     form = _nodes_form(request, bound="confirmed" in request.POST) if action.takes_nodes else None
@@ -137,7 +137,7 @@ def confirmation(
 
 
 def _digest(prospects: Iterable[Prospect]) -> str:
-    """Return what differs when anything else will happen, or to a flavor that is not as it was shown."""
+    """Return a digest that changes with a flavor, or with what will happen to it."""
     told = sorted((each.flavor.pk, each.flavor.digest, each.applies, each.text) for each in prospects)
     return sha256(json.dumps(told).encode()).hexdigest()
 
@@ -173,7 +173,7 @@ def _carry_out(
 
 
 def sentence(error: APIException) -> str:
-    """Return what an error says, in one line."""
+    """Return an error's message in one line."""
     return " ".join(_texts(error.detail))
 
 
@@ -185,13 +185,13 @@ def _texts(detail: object) -> list[str]:
     return [str(detail)]
 
 
-# What there is to do
+# The actions
 
 
 def _publishing(flavor: Flavor) -> tuple[bool, str]:
     if flavor.public:
-        return False, "is public already"
-    return True, "everybody will see it in the catalogue, and it stays there"
+        return False, "is already public"
+    return True, "everybody will see it in the catalogue, for good"
 
 
 def _publish(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
@@ -201,7 +201,7 @@ def _publish(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
 
 def _promotion(flavor: Flavor) -> tuple[bool, str]:
     if flavor.promoted:
-        return False, "is promoted already"
+        return False, "is already promoted"
     if not flavor.public:
         return False, "is not public: publish it first"
     return True, "every node should have it from then on; the synchronisation brings it there"
@@ -244,21 +244,21 @@ def _installation(flavor: Flavor) -> tuple[bool, str]:
     if not flavor.public:
         return False, "is not public: publish it first"
     there = flavor.nodes
-    return True, f"is in {', '.join(there)} already, where nothing changes" if there else "is in no node yet"
+    return True, f"is already in {', '.join(there)}, where nothing changes" if there else "is in no node yet"
 
 
 def _install(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
     names = [node.name for node in form.chosen] if form else []
     outcomes = writing.install(user=staff, flavor=flavor, nodes=names)
     added = [outcome.infrastructure.name for outcome in outcomes if outcome.result is not Installed.PRESENT]
-    return f"installed in {', '.join(added)}" if added else "was in all of these nodes already"
+    return f"installed in {', '.join(added)}" if added else "was already in all of these nodes"
 
 
 PUBLISH = FlavorAction(
     name="publish_flavors",
     title="Publish flavors",
     button="Publish",
-    explanation="What is published cannot be taken back: whoever has seen a flavor can rely on it.",
+    explanation="You cannot take this back: whoever has seen a published flavor can rely on it.",
     prospect=_publishing,
     do=_publish,
     holds=lambda flavor: flavor.public,
@@ -277,7 +277,7 @@ INSTALL = FlavorAction(
     title="Install flavors in nodes",
     button="Install",
     explanation="Each flavor is created in the Nova of each node that you choose, with all its properties. A node that "
-    "has it already, the same, keeps it; where another flavor has its id or its name, nothing changes.",
+    "already has the same flavor keeps it. A node where another flavor has its id or name does not change.",
     prospect=_installation,
     do=_install,
     done="installed",

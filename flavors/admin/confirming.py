@@ -1,4 +1,4 @@
-"""What was shown, and then confirmed just so."""
+"""Checking that what people confirm is what they were shown."""
 
 from django.contrib import messages
 from django.http import HttpRequest
@@ -7,7 +7,7 @@ CHANGED = "The nodes or the catalogue have changed since this was shown. This is
 
 
 def is_confirmed(request: HttpRequest, digest: str) -> bool:
-    """Say whether just what has this *digest* was shown and confirmed; when it was something else, tell that."""
+    """Say whether what was confirmed has this *digest*; if something else was, tell the user so."""
     confirmed = request.POST.get("plan")
     if confirmed not in (None, digest):
         messages.warning(request, CHANGED)

@@ -33,11 +33,11 @@ class InstallationInline(admin.TabularInline):
     verbose_name_plural = "installed in"
 
     def has_add_permission(self, request: HttpRequest, obj: Flavor | None = None) -> bool:
-        """Refuse: a row here says what is in Nova, and does not make it so."""
+        """Refuse: a row here only records what is in Nova."""
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Installation]:
-        """Read the names that a row shows, and what was last seen, in the same query."""
+        """Read a row's names, and what was last seen, in the same query."""
         installations: QuerySet[Installation] = super().get_queryset(request)
         seen = Sighting.objects.order_by().filter(flavor=OuterRef("flavor"), infrastructure=OuterRef("infrastructure"))
         last = {f"seen_{member}": Subquery(seen.values(member)) for member in ("state", "digest", "since")}
@@ -45,7 +45,7 @@ class InstallationInline(admin.TabularInline):
 
     @admin.display(description="last seen")
     def last_seen(self, installation: Any) -> str:
-        """Return what was last seen of it there, with a link to all that there is to say of it."""
+        """Return what was last seen of it there, with a link to the details."""
         state, since = RECORDED, ""
         if installation.seen_state:
             state = state_now(installation.seen_state, installation.seen_digest, installation.flavor.digest)
@@ -56,10 +56,10 @@ class InstallationInline(admin.TabularInline):
 
 
 class FlavorForm(forms.ModelForm[Flavor]):
-    """A flavor of the catalogue, whose extra specs Nova accepts as far as a node could be asked."""
+    """A flavor of the catalogue. A node, if one answers, says whether Nova accepts its extra specs."""
 
     def clean_extra_specs(self) -> dict[str, str]:
-        """Have a node's Nova look at extra specs that are new; those that are wrong here already are not sent."""
+        """Have a node's Nova check new extra specs, unless they are wrong by our own rules."""
         extra_specs: dict[str, str] = self.cleaned_data["extra_specs"]
         if extra_specs != self.instance.extra_specs:
             validate_extra_specs(extra_specs)
@@ -71,7 +71,7 @@ class FlavorForm(forms.ModelForm[Flavor]):
 class CoverageFilter(admin.SimpleListFilter):
     """Whether every node has a flavor."""
 
-    title = "in how many nodes"
+    title = "number of nodes"
     parameter_name = "coverage"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -118,7 +118,7 @@ class FlavorAdmin(KeptByInstallations, OffersActions):
         return super().get_inlines(request, obj) if obj and obj.node_count else []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Flavor]:
-        """Count the nodes of each, and all there are, in the same query. Drafts are for those who change them."""
+        """Count each flavor's nodes, and all nodes, in the same query. Only those who may change drafts see them."""
         flavors: QuerySet[Flavor] = super().get_queryset(request)
         if not any(request.user.has_perm(permission) for permission in (ADD, CHANGE)):
             flavors = flavors.filter(public=True)
@@ -143,41 +143,41 @@ class FlavorAdmin(KeptByInstallations, OffersActions):
 
     @admin.display(description="nodes", ordering="node_count")
     def installed_in(self, flavor: Any) -> str:
-        """Return in how many nodes it is installed."""
+        """Return how many nodes have it."""
         return f"in {flavor.node_count} of {flavor.node_total}"
 
     # Who may do what
 
     def has_promote_permission(self, request: HttpRequest) -> bool:
-        """Say whether one may promote."""
+        """Say whether the user may promote."""
         return request.user.has_perm(PROMOTE)
 
     def has_install_permission(self, request: HttpRequest) -> bool:
-        """Say whether one may install in nodes."""
+        """Say whether the user may install in nodes."""
         return may_install(request.user)
 
     def has_change_permission(self, request: HttpRequest, obj: Flavor | None = None) -> bool:
-        """Say whether one may change it: a published one, only who may promote."""
+        """Say whether the user may change it. Changing a published one takes the right to promote."""
         return super().has_change_permission(request, obj) and self._may_touch(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Flavor | None = None) -> bool:
-        """Say whether one may delete it: a published one, only who may promote."""
+        """Say whether the user may delete it. Deleting a published one takes the right to promote."""
         return super().has_delete_permission(request, obj) and self._may_touch(request, obj)
 
     def _may_touch(self, request: HttpRequest, flavor: Flavor | None) -> bool:
         return flavor is None or not flavor.public or self.has_promote_permission(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Flavor | None = None) -> list[str]:
-        """Have a flavor published and promoted by the actions alone, which say first what will happen and stay.
+        """Leave publishing and promoting to the actions, which first say what will happen, and that it is for good.
 
-        A new one may be made so at once, promoted by those who may promote.
+        A new flavor may be public from the start, and promoted if the user may promote.
         """
         readonly = list(super().get_readonly_fields(request, obj))
         if obj is not None:
             return [*readonly, "public", "promoted"]
         return readonly if self.has_promote_permission(request) else [*readonly, "promoted"]
 
-    # What is done with several
+    # Actions on several
 
     @admin.action(description="Publish…", permissions=["change"])
     def publish_flavors(self, request: HttpRequest, queryset: QuerySet[Flavor]) -> HttpResponse | None:

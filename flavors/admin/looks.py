@@ -10,7 +10,7 @@ State = Sighting.State
 
 @dataclass(frozen=True)
 class Look:
-    """How a state is told: by a mark, a colour and words."""
+    """How a state is shown: by a mark, a colour and words."""
 
     mark: str
     colour: str

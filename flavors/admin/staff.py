@@ -20,19 +20,19 @@ __all__ = ["ADD", "CHANGE", "MANAGE_NODES", "PROMOTE", "VIEW", "at_work", "may_i
 
 
 def may_install(user: Caller) -> bool:
-    """Say whether *user* may publish and install in `nodes_of`: members of the staff, and operators as over the API."""
+    """Say whether *user* may publish and install in `nodes_of`: the staff, and operators as over the API."""
     return bool(user.has_perm(CHANGE) or user.has_perm(REGISTER))
 
 
 def nodes_of(user: Caller) -> InfrastructureQuerySet:
-    """Return the nodes with credentials of ours that *user* may change things in.
+    """Return the nodes that we hold credentials for, and that *user* may change.
 
-    Whoever may change infrastructures may in all of them, others in those that they operate.
+    Those are all of them for users who may change infrastructures, else those that *user* operates.
     """
     return Infrastructure.objects.with_credentials().usable_by(user, all_with=MANAGE_NODES)
 
 
 def at_work(request: HttpRequest) -> StaffMember:
-    """Return who is signed in, as the services take them. Cost: one query."""
+    """Return the signed-in user as services expect them. Cost: one query."""
     user: Any = request.user
     return StaffMember(account=user, owned_nodes=frozenset(nodes_of(user).values_list("name", flat=True)))

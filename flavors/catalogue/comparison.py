@@ -1,4 +1,4 @@
-"""What a node has of the catalogue's flavors, compared value by value. No cloud and no database is asked here."""
+"""Comparing a node's flavors with the catalogue's, value by value. Asks no cloud and no database."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ Dropped = Mapping[str, Collection[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A value that a node and the catalogue have otherwise.
+    """A value that differs between a node and the catalogue.
 
-    `member` is one of `NOVA_MEMBERS`, or `extra_specs.KEY`; then None stands for no such extra spec.
+    `member` is one of `NOVA_MEMBERS`, or `extra_specs.KEY`, where None means no such extra spec.
     """
 
     member: str
@@ -27,7 +27,7 @@ class Difference:
 
     @property
     def key(self) -> str | None:
-        """Return the key of the extra spec that it is about, or None."""
+        """Return the key of the extra spec that differs, or None."""
         root, _, key = self.member.partition(".")
         return key if root == EXTRA_SPECS else None
 
@@ -38,10 +38,10 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """A flavor of the catalogue as one node shall have it.
+    """A flavor of the catalogue as one node should have it.
 
-    `recorded_as` is the id under which the catalogue knows the node to have it, "" when it does not. `dropped` are the
-    values, by key, that its extra specs had in the catalogue before: a node that still has one had it from there.
+    `recorded_as` is the id under which the catalogue records it in the node, or "". `dropped` are the values, by key,
+    that its extra specs used to have in the catalogue: a node that still has one got it from there.
     """
 
     flavor: Flavor
@@ -50,17 +50,17 @@ class Wanted:
 
     @property
     def nova(self) -> NovaFlavor:
-        """Return it as the node's Nova shall have it."""
+        """Return it as the node's Nova should have it."""
         return self.flavor.as_nova(self.recorded_as)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What a node has of one flavor.
+    """What was found of one flavor in a node.
 
-    `has` is the flavor there that it is about: of the same id or, in the states OTHER_ID and
-    NAME_TAKEN, of the same name. `name_taken_by` is the id of another flavor there that has the name
-    which a different one should have.
+    `has` is the node's flavor with the same id or, in the states OTHER_ID and NAME_TAKEN, with the same
+    name. `name_taken_by` is the id of another flavor there that has the name which a different one should
+    get.
     """
 
     wanted: Wanted
@@ -69,12 +69,12 @@ class Finding:
     differences: tuple[Difference, ...] = ()
     name_taken_by: str = ""
     recorded: bool = False
-    """Whether the catalogue knows that the node has it, under this id."""
+    """Whether the catalogue records it in the node, under this id."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeFlavors:
-    """All flavors that a node's Nova has, found by id, and by name in any case.
+    """All flavors of a node's Nova, to look up by id, and by name in any case.
 
     `keeps_descriptions` is False for a Nova before microversion 2.55, which has none to compare.
     """
@@ -85,7 +85,7 @@ class NodeFlavors:
 
     @classmethod
     def of(cls, flavors: Iterable[NovaFlavor], *, keeps_descriptions: bool = True) -> Self:
-        """Return the flavors of one list, indexed."""
+        """Index the flavors of one list."""
         flavors = list(flavors)
         return cls(
             by_id={flavor.id: flavor for flavor in flavors},
@@ -94,18 +94,18 @@ class NodeFlavors:
         )
 
     def named(self, name: str) -> NovaFlavor | None:
-        """Return the flavor of this name or, without one, of this name in another case."""
+        """Return the flavor of this name, else of this name in another case."""
         return self.by_name.get(name) or self.by_name.get(name.lower())
 
 
 def compare(wanted: Wanted, node: NodeFlavors, *, exact: bool = False, of_others: Collection[str] = ()) -> Finding:
-    """Say what *node* has of a flavor.
+    """Say whether and how *node* has a flavor.
 
-    The same id means the same flavor, whatever else differs; only without it the name is looked for.
+    The same id means the same flavor, whatever else differs. The name counts only when the id is missing.
 
     Args:
-        exact: whether extra specs that the catalogue does not name are a difference, too.
-        of_others: the ids there of other flavors of the catalogue, none of which is this one, whatever its name.
+        exact: whether extra specs that the catalogue does not name count as a difference.
+        of_others: the ids, in the node, of the catalogue's other flavors: none of these is this one, whatever its name.
     """
     nova, recorded_as = wanted.nova, wanted.recorded_as
     if nova.id not in node.by_id and wanted.flavor.flavorid in node.by_id:
@@ -135,10 +135,10 @@ def differences_between(
     descriptions: bool = True,
     dropped: Dropped | None = None,
 ) -> tuple[Difference, ...]:
-    """Return in what *has* is not as *wanted*, the ids apart: numbers and texts first, then extra specs by key.
+    """Return where *has* differs from *wanted*, apart from the id: numbers and texts first, then extra specs by key.
 
-    Extra specs that Nova does not show (None) are taken for none: absent is not known to be equal. One that the
-    catalogue does not name is the node's own, unless its value is one that was *dropped*.
+    Extra specs that Nova does not show (None) count as missing: we do not know that they are equal. An extra spec
+    that the catalogue does not name is the node's own, unless its value is one that was *dropped*.
     """
     members = [member for member in NOVA_MEMBERS if descriptions or member != "description"]
     differences = [

@@ -1,9 +1,9 @@
-"""The catalogue as a YAML document: our own, which `dump_catalogue` writes, and the Sovereign Cloud Stack's.
+"""The catalogue as a YAML document: in our own layout, which `dump_catalogue` writes, or the Sovereign Cloud Stack's.
 
-Our own is an object with the list `flavors`, whose members are named as Nova and this service name them:
+Our own is an object with the list `flavors`. Its members have the names that Nova and this service use:
 `id name vcpus ram disk swap ephemeral rxtx_factor is_public description extra_specs public promoted`.
-That of the Sovereign Cloud Stack (standard SCS-0103, and its flavor manager) has the lists `reference`, `mandatory` and
-`recommended`, `cpus` for vCPUs, RAM in MiB, a `public` that is Nova's, and every key with a colon is an extra spec.
+The Sovereign Cloud Stack's (standard SCS-0103, and its flavor manager) has the lists `reference`, `mandatory` and
+`recommended`, `cpus` for vCPUs, RAM in MiB, and a `public` that is Nova's. Every key with a colon is an extra spec.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,12 +22,12 @@ from infrastructures.openstack.rules import MAX_INTEGER
 
 SCS_LISTS = ("mandatory", "recommended")
 SCS_NAMES = {"vcpus": "cpus", "is_public": "public"}
-"""What the Sovereign Cloud Stack calls a member, where it is not what we do."""
+"""The Sovereign Cloud Stack's names of members, where they differ from ours."""
 MEMBERS = ("flavorid", *NOVA_MEMBERS, "extra_specs", "public", "promoted")
 
 
 class UnreadableDocument(Exception):
-    """A document cannot be taken; `problems` are lines that each name the entry and the member."""
+    """A document cannot be read; each line of `problems` names the entry and the member."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(problems)
@@ -36,20 +36,20 @@ class UnreadableDocument(Exception):
 
 @dataclass(frozen=True)
 class Entry:
-    """A flavor of a document: where it stands there, and its values by member of `Flavor`, as far as it says them."""
+    """A flavor of a document: its place there, and the values that it gives, by member of `Flavor`."""
 
     label: str
     values: Mapping[str, Any]
     names: Mapping[str, str] = field(default_factory=dict)
 
     def problem(self, member: str, message: str) -> str:
-        """Return a line about a member, called as the document calls it."""
+        """Return a line about a member, under the name that the document uses."""
         name = "id" if member == "flavorid" else self.names.get(member, member)
         return f"{self.label}: {name}: {message}"
 
 
 def document_of(flavors: Iterable[Flavor]) -> dict[str, list[dict[str, Any]]]:
-    """Return a document of our own that says everything of these flavors but where they are installed."""
+    """Return a document of our own with everything about these flavors except where they are installed."""
     return {
         "flavors": [
             {"id": flavor.flavorid} | {member: getattr(flavor, member) for member in MEMBERS[1:]} for flavor in flavors
@@ -64,13 +64,13 @@ def write_document(flavors: Iterable[Flavor]) -> str:
 
 
 def read_document(text: str | bytes, *, promote_recommended: bool = False) -> list[Entry]:
-    """Return the flavors of a document, each with values that are what they should be.
+    """Return the flavors of a document, with valid values.
 
     Args:
-        promote_recommended: take what the Sovereign Cloud Stack recommends for promoted, as what it makes mandatory.
+        promote_recommended: promote the Sovereign Cloud Stack's recommended flavors, too, not only the mandatory ones.
 
     Raises:
-        UnreadableDocument: it is not YAML, not one of the two documents, or some of its values are wrong.
+        UnreadableDocument: it is not YAML, has neither layout, or some of its values are wrong.
     """
     document = _parse(text)
     if "flavors" in document:
@@ -90,7 +90,7 @@ def read_document(text: str | bytes, *, promote_recommended: bool = False) -> li
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads the values that JSON has, too, and no others: what looks like a date is a text."""
+    """Reads only the values that JSON has: what looks like a date is a text."""
 
 
 _DATE = "tag:yaml.org,2002:timestamp"
@@ -121,7 +121,7 @@ Found = Iterator[tuple[Entry, list[str]]]
 
 
 class _EntrySerializer(FlavorChangesSerializer):
-    """A flavor of a document, with all that the catalogue keeps of one."""
+    """A flavor of a document, with every member that the catalogue keeps."""
 
     id = FlavorIdField(source="flavorid")
     ephemeral = StrictIntegerField(min_value=0, max_value=MAX_INTEGER)
@@ -153,7 +153,7 @@ def _scs(document: Mapping[Any, Any], *, promote_recommended: bool) -> Found:
 def _scs_entry(
     label: str, given: Mapping[Any, Any], reference: Mapping[str, Mapping[str, Any]], *, promoted: bool
 ) -> tuple[Entry, list[str]]:
-    """Return an entry of the Sovereign Cloud Stack; it is whole, with what `reference` and Nova have by default."""
+    """Return a complete entry of the Sovereign Cloud Stack, with the defaults of `reference` and of Nova."""
     defaults = {name: row["default"] for name, row in reference.items() if "default" in row}
     values = {"disk": 0, "public": True, "disabled": False, **defaults, **given}
     ours = {ours: values.pop(theirs) for ours, theirs in SCS_NAMES.items() if theirs in values}
@@ -199,7 +199,7 @@ def _checked(label: str, given: Mapping[Any, Any], names: Mapping[str, str]) -> 
 
 
 def _doubles(entries: Iterable[Entry]) -> Iterator[str]:
-    """Yield what is wrong with entries of an id, or of a name in any case, that an earlier one has."""
+    """Yield a problem for each entry whose id, or name in any case, an earlier one has."""
     keys: tuple[tuple[str, Callable[[str], str]], ...] = (("flavorid", str), ("name", str.lower))
     for member, key in keys:
         seen: dict[str, str] = {}
@@ -207,4 +207,4 @@ def _doubles(entries: Iterable[Entry]) -> Iterator[str]:
             if member in entry.values:
                 first = seen.setdefault(key(entry.values[member]), entry.label)
                 if first != entry.label:
-                    yield entry.problem(member, f"is that of {first}, too")
+                    yield entry.problem(member, f"is the same as that of {first}")

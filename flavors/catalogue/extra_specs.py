@@ -1,4 +1,4 @@
-"""What Nova's own rules say of extra specs, asked of one node for all."""
+"""What Nova's own rules say about extra specs. One node is asked for all."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ NODES_TO_TRY = 3
 
 
 def refusals_of(extra_specs: Sequence[ExtraSpecs]) -> list[str]:
-    """Return, for the extra specs of each flavor, why Nova refuses them, or "" where it does not.
+    """Return why Nova refuses the extra specs of each flavor, or "" if it accepts them.
 
-    The first node that answers and is new enough for Nova to have such rules (microversion 2.86) is asked. Where
-    there is none among the first `NODES_TO_TRY`, nothing is refused.
+    Asks the first node that answers and whose Nova is new enough to have such rules (microversion 2.86). If there is
+    none among the first `NODES_TO_TRY`, nothing is refused.
 
-    Cost: none where there are no extra specs; else one query, and one upstream call for each that has some.
+    Cost: none without extra specs; else one query, and one upstream call for each flavor that has some.
     """
     if not any(extra_specs):
         return ["" for _ in extra_specs]

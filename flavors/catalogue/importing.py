@@ -1,4 +1,4 @@
-"""Taking what a cloud already has into the catalogue. The cloud is read, and nothing is changed in it."""
+"""Importing a cloud's flavors into the catalogue. The cloud is only read."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -23,23 +23,23 @@ from infrastructures.replacements.changes import alone_with
 
 
 class Taken(StrEnum):
-    """What came of a flavor that was to be taken into the catalogue."""
+    """The outcome of importing a flavor."""
 
     PUBLISHED = "published"
     """It is new in the catalogue."""
     ADOPTED = "adopted"
-    """The catalogue had it, with the same values, and now says that this cloud has it, too."""
+    """The catalogue had it, with the same values, and now records it in this cloud, too."""
     KNOWN = "known"
-    """The catalogue said so before."""
+    """The catalogue recorded it in this cloud already."""
     LEFT_OUT = "left out"
-    """It was not asked for by its name, and is not open to every project of the cloud."""
+    """It is not open to every project of the cloud, and was not named."""
     REFUSED = "refused"
-    """It could not be taken."""
+    """It could not be imported."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Import:
-    """What came of one flavor, and why where that needs saying."""
+    """The outcome for one flavor, and the reason if there is something to say."""
 
     flavorid: str
     name: str
@@ -50,17 +50,17 @@ class Import:
 def import_flavors(
     *, infrastructure: Infrastructure, wanted: Collection[str] = (), promote: bool = False, dry_run: bool = False
 ) -> Iterator[Import]:
-    """Take flavors that a cloud has into the catalogue, one after the other, and yield what came of each.
+    """Import a cloud's flavors into the catalogue, one after the other, and yield the outcome of each.
 
     Args:
         wanted: their ids or names; by default all that are open to every project of the cloud.
-        promote: mark those that are taken, or were before, as flavors that every node should have.
-        dry_run: only tell, as far as one list shows.
+        promote: promote those that are imported now, or were before.
+        dry_run: change nothing; say what would happen, as far as one list shows.
 
     Raises:
         CloudError: the cloud could not be asked.
 
-    Cost: one upstream call per page of Nova's list, and one to three per flavor that is taken; some five
+    Cost: one upstream call per page of Nova's list, and one to three per imported flavor; some five
     queries per flavor.
     """
     nova = open_nova(infrastructure)
@@ -74,7 +74,7 @@ def import_flavors(
 
 
 def _chosen(flavors: list[NovaFlavor], wanted: Collection[str]) -> Iterator[NovaFlavor | str]:
-    """Yield the flavors that are wanted, and the names that none has."""
+    """Yield the wanted flavors, and the wanted names that no flavor has."""
     if not wanted:
         yield from flavors
         return
@@ -113,7 +113,7 @@ def _preview(infrastructure: Infrastructure, flavor: NovaFlavor, *, promote: boo
 
 
 def _take(infrastructure: Infrastructure, nova: Nova, listed: NovaFlavor, *, promote: bool) -> Taken:
-    """Take the flavor as it is when nobody else can change it any more."""
+    """Import the flavor as it is once nobody else can change it."""
     with alone_with(infrastructure, listed.id, name=listed.name):
         outcome, flavor = Taken.KNOWN, _installed(infrastructure, listed.id)
         if flavor is None:
@@ -126,7 +126,7 @@ def _take(infrastructure: Infrastructure, nova: Nova, listed: NovaFlavor, *, pro
 def _record(infrastructure: Infrastructure, nova: Nova, listed: NovaFlavor, *, promote: bool) -> tuple[Taken, Flavor]:
     flavor = nova.get_whole_flavor(listed.id)
     if flavor.row != listed.row:
-        raise Conflict(f"{infrastructure}: the flavor {listed.id} has just been changed by somebody else.")
+        raise Conflict(f"{infrastructure}: somebody else has just changed the flavor {listed.id}.")
     same = _same_in_catalogue(flavor)
     journal.want([infrastructure], [flavor])
     if same:
@@ -138,17 +138,17 @@ def _record(infrastructure: Infrastructure, nova: Nova, listed: NovaFlavor, *, p
 
 
 def _installed(infrastructure: Infrastructure, flavorid: str) -> Flavor | None:
-    """Return the flavor of the catalogue that this cloud is said to have under this id."""
+    """Return the flavor that the catalogue records in this cloud under this id."""
     installations = Installation.objects.select_related("flavor")
     installation = installations.filter(infrastructure=infrastructure, flavorid=flavorid).first()
     return installation.flavor if installation else None
 
 
 def _same_in_catalogue(flavor: NovaFlavor) -> Flavor | None:
-    """Return the catalogue's flavor of this id, which has the same values; None when id and name are free.
+    """Return the catalogue's flavor with this id and the same values, or None if both id and name are free.
 
     Raises:
-        Conflict: the id or the name, in any case, is that of another flavor.
+        Conflict: another flavor has the id, or the name in any case.
     """
     known = Flavor.objects.filter(flavorid=flavor.id).first()
     if known is None:

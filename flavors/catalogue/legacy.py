@@ -1,4 +1,4 @@
-"""Taking over what a database of flavor-sync 1.0 holds: its infrastructures, its flavors, and where each is installed.
+"""Importing a database of flavor-sync 1.0: its infrastructures, its flavors, and where each is installed.
 
 Its tables are `infrastructure(name, keystone_url, username, password, tenant)`, `flavor(id, name, vcpus, ram, disk,
 swap, public, promoted)` and `flavor_infrastructure_link(flavor_id, infrastructure_name)`; the passwords are in clear.
@@ -40,7 +40,7 @@ class UnreadableDatabase(Exception):
 
 
 class Came(StrEnum):
-    """What came of a row of the old database."""
+    """The outcome for a row of the old database."""
 
     TAKEN = "taken"
     KNOWN = "known"
@@ -50,7 +50,7 @@ class Came(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of an infrastructure, a flavor or an installation of the old database, and why."""
+    """The outcome for an infrastructure, a flavor or an installation of the old database, and why."""
 
     kind: str
     name: str
@@ -60,7 +60,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class LegacyDatabase:
-    """All that an old database holds, by table, each row by column."""
+    """The rows of an old database, by table, each by column."""
 
     infrastructures: list[dict[str, Any]] = field(repr=False)
     flavors: list[dict[str, Any]]
@@ -68,7 +68,7 @@ class LegacyDatabase:
 
 
 def read_legacy_database(url: str) -> LegacyDatabase:
-    """Return what the database at *url* holds; it is opened for reading alone.
+    """Read the whole database at *url*, which is opened read-only.
 
     Args:
         url: such as `mysql://user:password@host:3306/flavorsync` or `sqlite:////path/to/file`.
@@ -76,7 +76,7 @@ def read_legacy_database(url: str) -> LegacyDatabase:
     Raises:
         UnreadableDatabase: it cannot be opened, or has other tables.
 
-    Cost: three queries of it.
+    Cost: three queries of that database.
     """
     with _opened(url) as connection, connection.cursor() as cursor:
         tables = {}
@@ -88,13 +88,13 @@ def read_legacy_database(url: str) -> LegacyDatabase:
 
 
 def import_legacy_database(*, database: LegacyDatabase, dry_run: bool = False) -> list[Outcome]:
-    """Take over what an old database held, and return what came of each of its rows. No cloud is contacted.
+    """Import an old database, and return the outcome of each row. No cloud is contacted.
 
-    What is here already with the same values is known; with others it stays as it is here. Private flavors are left
-    out: they live in their cloud's Nova alone.
+    What is already here with the same values is known; with different ones it stays as it is here. Private flavors
+    are left out: they live only in their cloud's Nova.
 
     Args:
-        dry_run: only tell.
+        dry_run: change nothing; say what would happen.
 
     Cost: some five queries for each row.
     """
@@ -176,17 +176,17 @@ def _install(row: dict[str, Any], flavors: dict[str, Flavor], infrastructures: d
 
 
 def _is_public(row: dict[str, Any]) -> bool:
-    """Say whether it belongs into the catalogue, where a promoted flavor is public whatever the old database says."""
+    """Say whether it belongs in the catalogue. Every promoted flavor does, whatever the old database says."""
     return bool(row["public"] or row["promoted"])
 
 
 @contextmanager
 def _opened(url: str) -> Iterator[BaseDatabaseWrapper]:
-    """Give a connection to the database, which takes no writing statement; what it fails with tells no password."""
+    """Open a connection to the database that refuses to write, and whose errors show no password."""
     try:
         connection = ConnectionHandler({"default": {}, "legacy": _settings(url)})["legacy"]
     except ImproperlyConfigured as error:
-        raise UnreadableDatabase("MariaDB and MySQL need what requirements-mysql.txt names.") from error
+        raise UnreadableDatabase("MariaDB and MySQL need the packages in requirements-mysql.txt.") from error
     try:
         _connect(connection)
         yield connection
@@ -199,12 +199,12 @@ def _opened(url: str) -> Iterator[BaseDatabaseWrapper]:
 def _connect(connection: BaseDatabaseWrapper) -> None:
     try:
         connection.ensure_connection()
-    except (TypeError, ValueError) as error:  # the drivers' own, of options that they do not know
+    except (TypeError, ValueError) as error:  # what the drivers raise for options that they do not know
         raise UnreadableDatabase("The database's URL has an option or a name that cannot be used.") from error
 
 
 def _settings(url: str) -> dict[str, Any]:
-    """Return Django's settings of the database at *url*; the library would repeat a URL that it does not know."""
+    """Return Django's settings for the database at *url*; the library would show a URL that it does not know."""
     scheme = url.partition(":")[0]
     if scheme not in {"mysql", "sqlite"}:
         raise UnreadableDatabase("The database's URL must begin with mysql:// or sqlite:///.")
@@ -213,7 +213,7 @@ def _settings(url: str) -> dict[str, Any]:
     except ValueError as error:
         raise UnreadableDatabase("The database's URL is malformed.") from error
     if scheme == "sqlite":
-        # Django opens it as a URI; without the mode an empty file would be made where there is none.
+        # Django opens it as a URI; without the mode, a missing file would be created.
         return settings | {"NAME": f"file:{quote(str(Path(settings['NAME']).absolute()))}?mode=ro"}
     options = {"charset": "utf8mb4", "init_command": "SET SESSION TRANSACTION READ ONLY"}
     return settings | {"OPTIONS": options | settings.get("OPTIONS", {})}

@@ -1,4 +1,4 @@
-"""Making the catalogue what a document says. No cloud is changed: the synchronisation does that."""
+"""Loading a document into the catalogue. No cloud is changed: the synchronisation does that."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ STATES = ("public", "promoted")
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What a document does to a flavor of the catalogue; `members` is from what to what, by name."""
+    """What a document does to a flavor of the catalogue; `members` holds the old and new value, by name."""
 
     flavorid: str
     name: str
@@ -31,18 +31,17 @@ class Change:
 def load_catalogue(*, entries: Iterable[Entry], dry_run: bool = False) -> list[Change]:
     """Create and change flavors of the catalogue as a document says: all of them, or none.
 
-    An entry is about the flavor of its id, or else of its name in any case. What it does not say stays, or is as
-    Nova has it by default; a new flavor is public. What is installed somewhere and not promoted keeps its values:
-    the synchronisation would never bring the others there. New extra specs are ones that Nova accepts, as far as
-    a node could be asked.
+    An entry is about the flavor of its id, or else of its name in any case. Members that it does not name stay, or
+    get Nova's defaults; a new flavor is public. A flavor that is installed somewhere and not promoted keeps its
+    values: the synchronisation would never bring new ones there. A node, if one answers, must accept new extra specs.
 
     Args:
-        dry_run: only tell.
+        dry_run: change nothing; say what would change.
 
     Raises:
-        UnreadableDocument: some entries cannot be taken. Nothing is changed then.
+        UnreadableDocument: some entries cannot be loaded; nothing was changed.
 
-    Cost: four to six queries for each entry, in two transactions, and between them what `refusals_of` costs.
+    Cost: four to six queries for each entry, in two transactions, and in between the cost of `refusals_of`.
     """
     entries = list(entries)
     changes = _apply_all(entries, dry_run=True)
@@ -135,4 +134,4 @@ def _save(entry: Entry, flavor: Flavor, **options: Any) -> None:
             for text in texts
         ) from error
     except IntegrityError as error:
-        raise UnreadableDocument([f"{entry.label}: its name or id has just been taken by another flavor"]) from error
+        raise UnreadableDocument([f"{entry.label}: another flavor has just taken its name or id"]) from error

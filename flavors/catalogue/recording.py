@@ -1,4 +1,4 @@
-"""Writing down which nodes have which flavors, and forgetting it."""
+"""Recording which nodes have which flavors, and forgetting it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from infrastructures.registration import unregister_infrastructure
 
 
 def record_installations(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
-    """Write down that these clouds' Novas have the flavor now, under its own id.
+    """Record that these clouds' Novas now have the flavor, under its own id.
 
     Raises and cost: as `record_seen`.
     """
@@ -25,7 +25,7 @@ def record_installations(*, flavor: Flavor, infrastructures: Sequence[Infrastruc
 
 
 def record_seen(*, flavor: Flavor, seen: Sequence[Seen]) -> None:
-    """Write down what was just seen of the flavor in clouds, by whoever has brought it there or has tried to.
+    """Record what was just seen of the flavor in clouds, by whoever brought it there or tried to.
 
     Raises:
         NotFound: somebody else has just deleted the flavor.
@@ -48,11 +48,11 @@ def record_seen(*, flavor: Flavor, seen: Sequence[Seen]) -> None:
     try:
         write_once(write, is_written=is_written)
     except IntegrityError as error:
-        raise Conflict(f"A node has a flavor of the id {flavor.flavorid} already.") from error
+        raise Conflict(f"A node already has a flavor with the id {flavor.flavorid}.") from error
 
 
 def record_unseen(*, flavor: Flavor, infrastructure: Infrastructure) -> None:
-    """Write down that a cloud is said to have the flavor, under its own id, when nobody has looked.
+    """Record that a cloud is said to have the flavor, under its own id, though nobody has looked.
 
     Raises:
         Conflict: another flavor of the catalogue has this id there.
@@ -67,11 +67,11 @@ def record_unseen(*, flavor: Flavor, infrastructure: Infrastructure) -> None:
     try:
         write_certainly(write, is_written=lambda: _is_installed(flavor, [infrastructure], flavor.flavorid))
     except IntegrityError as error:
-        raise Conflict(f"A node has a flavor of the id {flavor.flavorid} already.") from error
+        raise Conflict(f"A node already has a flavor with the id {flavor.flavorid}.") from error
 
 
 def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavorid: str, made: bool = False) -> None:
-    """Write down that a cloud's Nova has the flavor, under which id, and whether a synchronisation has *made* it.
+    """Record that a cloud's Nova has the flavor, under which id, and whether a synchronisation *made* it.
 
     Raises:
         NotFound: somebody else has just deleted the flavor.
@@ -93,7 +93,7 @@ def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavo
 
 
 def forget_installations(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
-    """Write down that these Novas no longer have the flavor, which leaves the catalogue with its last node.
+    """Record that these Novas no longer have the flavor. It leaves the catalogue with its last node.
 
     A promoted flavor stays.
 
@@ -120,7 +120,7 @@ def forget_installations(*, flavor: Flavor, infrastructures: Sequence[Infrastruc
 
 @dataclass(frozen=True, kw_only=True)
 class Forgotten:
-    """What went with a cloud: its flavors that left the catalogue, those that stay, and how many of what else."""
+    """What went with a cloud: which of its flavors left the catalogue, which stay, and how many rows of other kinds."""
 
     leaving: tuple[Flavor, ...]
     staying: tuple[Flavor, ...]
@@ -129,18 +129,18 @@ class Forgotten:
 
 
 def forget_infrastructure(*, infrastructure: Infrastructure, dry_run: bool = False) -> Forgotten:
-    """Forget a cloud that is gone for good, with what was installed or being replaced there; all of it or nothing.
+    """Forget a cloud that is gone for good, and all that was installed or being replaced there, or change nothing.
 
     A flavor that no other cloud has leaves the catalogue, unless it is promoted. The cloud is not contacted.
 
     Raises:
-        Conflict: a flavor is being installed there this very moment.
+        Conflict: a flavor is being installed there at this moment.
 
     Cost: some fifteen queries, in one transaction; four with *dry_run*.
     """
     with transaction.atomic():
         installations = Installation.objects.filter(infrastructure=infrastructure)
-        # Of those that were seen to be missing there, what no node has
+        # Flavors that were seen to be missing there, and that no node has
         missing = Sighting.objects.filter(infrastructure=infrastructure, flavor__promoted=False)
         missing = missing.exclude(flavor__in=Installation.objects.values("flavor"))
         known = Q(pk__in=installations.values("flavor")) | Q(pk__in=missing.values("flavor"))
@@ -171,10 +171,10 @@ def _is_installed(flavor: Flavor, infrastructures: Sequence[Infrastructure], fla
 
 
 def install_in(flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
-    """Write down that these clouds' Novas have the flavor, within the transaction that makes it."""
+    """Record that these clouds' Novas have the flavor, within the transaction that creates it."""
     sightings.write([sightings.installed(flavor, infrastructure) for infrastructure in infrastructures])
 
 
 def gone(flavor: Flavor) -> NotFound:
-    """Return the error that tells that a flavor was deleted meanwhile."""
+    """Return the error for a flavor that was deleted meanwhile."""
     return NotFound(f"The flavor {flavor.flavorid} does not exist")

@@ -1,4 +1,4 @@
-"""What happens to the flavors of the catalogue."""
+"""Creating, changing, promoting and deleting flavors of the catalogue."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,18 +19,18 @@ READ_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def create_promoted_flavor(*, values: Mapping[str, Any]) -> Flavor:
-    """Put a promoted flavor into the catalogue, or promote the public one that is just so.
+    """Put a promoted flavor into the catalogue, or promote a public one that is exactly the same.
 
     OpenStack is not contacted: the synchronisation brings the flavor to the nodes.
 
     Args:
-        values: by member; without `flavorid`, or with None, a new flavor gets a UUID.
+        values: by member; a new flavor without a `flavorid` gets a UUID.
 
     Raises:
-        Conflict: the name, in any case, or the id is in the catalogue already.
-        ValidationError: a value is not as Nova accepts it.
+        Conflict: the catalogue already has the id, or the name in any case.
+        ValidationError: Nova would not accept a value.
 
-    Cost: one query, with `flavorid` two; four when it was there.
+    Cost: one query, with `flavorid` two; four if it was there.
     """
     given = {member: value for member, value in values.items() if value is not None}
     flavor = Flavor(**given, public=True, promoted=True)
@@ -44,7 +44,7 @@ def create_promoted_flavor(*, values: Mapping[str, Any]) -> Flavor:
 
 
 def _published_as(flavor: Flavor) -> Flavor | None:
-    """Return the flavor of the catalogue of this id, name and sizes that is public and not promoted, with its nodes."""
+    """Return the public, not promoted flavor of the catalogue with this id, name and sizes, with its nodes."""
     values = {member: getattr(flavor, member) for member in ("flavorid", "name", "vcpus", "ram", "disk", "swap")}
     return Flavor.objects.published().filter(promoted=False, **values).with_nodes().first()
 
@@ -54,9 +54,9 @@ def change_promoted_flavor(*, flavor: Flavor, changes: Mapping[str, Any]) -> Fla
 
     Raises:
         Conflict: the name is taken, or `promoted` or `public` would become false.
-        MethodNotAllowedHere: `nodes` names some; installing is not done here.
+        MethodNotAllowedHere: `nodes` is not empty; installing is done elsewhere.
         NotFound: somebody else has just deleted it.
-        ValidationError: a value is not as Nova accepts it.
+        ValidationError: Nova would not accept a value.
 
     Cost: one query.
     """
@@ -87,10 +87,10 @@ def change_promoted_flavor(*, flavor: Flavor, changes: Mapping[str, Any]) -> Fla
 
 
 def delete_promoted_flavor(*, flavor: Flavor) -> None:
-    """Take a promoted flavor that no node carries out of the catalogue.
+    """Delete a promoted flavor from the catalogue, if no node has it.
 
     Raises:
-        MethodNotAllowedHere: it is not promoted, or nodes still carry it.
+        MethodNotAllowedHere: it is not promoted, or nodes still have it.
 
     Cost: four queries, in one transaction.
     """
@@ -98,10 +98,10 @@ def delete_promoted_flavor(*, flavor: Flavor) -> None:
 
 
 def require_free(*, name: str, flavorid: str) -> None:
-    """Check that neither name nor id is in the catalogue, before a cloud is changed for nothing.
+    """Check that the catalogue has neither the name nor the id, before a cloud is changed for nothing.
 
     Raises:
-        Conflict: one of them is.
+        Conflict: it has one of them.
 
     Cost: one query, or two.
     """
@@ -112,11 +112,11 @@ def require_free(*, name: str, flavorid: str) -> None:
 
 
 def publish(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> None:
-    """Put a new flavor into the catalogue, installed in these clouds, all of it or nothing.
+    """Put a new flavor into the catalogue and record it in these clouds: both, or neither.
 
     Raises:
-        Conflict: the name, in any case, or the id is in the catalogue already.
-        ValidationError: a value is not as Nova accepts it.
+        Conflict: the catalogue already has the id, or the name in any case.
+        ValidationError: Nova would not accept a value.
         NotWritten, MayBeWritten: as `write_once`.
 
     Cost: two queries, in one transaction.
@@ -131,7 +131,7 @@ def publish(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> Non
 
 
 def find_in_catalogue(id_or_name: str) -> Flavor:
-    """Return the flavor of the catalogue that has this id, or else this name in any case.
+    """Return the catalogue's flavor with this id, or else with this name in any case.
 
     Raises:
         NotFound: there is none.
@@ -146,7 +146,7 @@ def find_in_catalogue(id_or_name: str) -> Flavor:
 
 
 def publish_draft(*, flavor: Flavor) -> None:
-    """Show a flavor of the catalogue to everybody that was only prepared there; no cloud is contacted.
+    """Publish a draft: everybody sees it from now on. No cloud is contacted.
 
     Raises:
         NotFound: somebody else has just deleted it.
@@ -166,14 +166,14 @@ def promote(*, flavor: Flavor) -> None:
     Cost: one query.
     """
     if not flavor.public:
-        raise Conflict(f"The flavor {flavor.flavorid} is not public, and so cannot be promoted.")
+        raise Conflict(f"The flavor {flavor.flavorid} is not public, so it cannot be promoted.")
     _mark(flavor, promoted=True)
 
 
 def _delete(flavor: Flavor) -> None:
     locked = Flavor.objects.select_for_update().filter(pk=flavor.pk).first()
     if locked is None:
-        return  # somebody else has just deleted it: that is what was asked for
+        return  # somebody else has just deleted it, and that is what was wanted
     if not locked.promoted:
         raise MethodNotAllowedHere("The flavor is not promoted.", allow=READ_METHODS)
     if locked.nodes:
@@ -192,17 +192,17 @@ def _mark(flavor: Flavor, **members: bool) -> None:
 
 
 def _or_taken(flavor: Flavor, write: Callable[[], None]) -> None:
-    """Save *flavor* by *write*; the database alone can tell that a name or an id is taken."""
+    """Save *flavor* by *write*; only the database can know that a name or an id is taken."""
     try:
         write()
     except IntegrityError as error:
-        # The database's own idea of lower case, which on SQLite is ASCII's alone
+        # In the database's own lower case, which on SQLite means ASCII only
         taken = "name" if Flavor.objects.filter(name_key=Lower(Value(flavor.name))).exclude(pk=flavor.pk) else "id"
         raise _taken(taken) from error
 
 
 def _has(flavor: Flavor, **members: Any) -> bool:
-    """Say whether the database has the row of *flavor*, whose key was given to it alone, with these values."""
+    """Say whether the database has the row of *flavor*, whose key nothing else has, with these values."""
     return Flavor.objects.select_for_update().filter(pk=flavor.pk, **members).exists()
 
 

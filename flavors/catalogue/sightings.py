@@ -1,7 +1,7 @@
-"""What was last seen of the catalogue's flavors in nodes, written down: all that tells what a node has is told by it.
+"""The record of what was last seen of the catalogue's flavors in nodes. Whatever shows what a node has, reads it here.
 
-A comparison writes what is another thing than before; whoever changes a node writes what it has then. The
-`Installation`, by which a node is among those of a flavor, goes and comes with it, in the same transaction.
+A comparison writes what is new; whoever changes a node writes what it has afterwards. The `Installation`, which makes
+the node one of the flavor's nodes, comes and goes with it, in the same transaction.
 """
 
 import logging
@@ -26,12 +26,12 @@ logger = logging.getLogger(__name__)
 
 State = Sighting.State
 
-# What was found where the flavor itself is not
+# States in which the flavor itself is not there
 ABSENT = (State.MISSING, State.NAME_TAKEN)
-# What was found by the flavor's id
+# States in which it was found by its id
 BY_ID = (State.IN_SYNC, State.DIFFERENT)
 
-# The id by which the catalogue knows a flavor in a node that it does not know to have it
+# Stands for the id, in a node, of a flavor that the catalogue does not record there
 NOT_KNOWN = ""
 
 Key = tuple[int, int]
@@ -42,9 +42,9 @@ Key = tuple[int, int]
 class Seen:
     """What was seen of a flavor in a node.
 
-    `flavorid` is the id there by which the catalogue is to know it from now on, or `NOT_KNOWN`; None leaves that as
-    it is. `id_there` is the id under which it was found, and `looked_for` the one under which it should be. `made` is
-    whether a synchronisation has just created it there.
+    `flavorid` is the id under which the catalogue will record it there from now on, or `NOT_KNOWN`; None leaves the
+    record as it is. `id_there` is the id under which it was found, and `looked_for` the one under which it should be.
+    `made` says whether a synchronisation has just created it there.
     """
 
     flavor: Flavor
@@ -58,17 +58,17 @@ class Seen:
 
     @property
     def key(self) -> Key:
-        """Return what the row of it is found by."""
+        """Return the key of its row."""
         return self.flavor.pk, self.infrastructure.pk
 
     def tells_something_new(self, row: Sighting | None) -> bool:
-        """Say whether *row* does not say so already."""
+        """Say whether it differs from what *row* says."""
         told = (self.state, self.flavor.digest, list(self.differences))
         return row is None or self.flavorid is not None or told != (row.state, row.digest, row.differences)
 
 
 def installed(flavor: Flavor, infrastructure: Infrastructure, *, flavorid: str = "", made: bool = False) -> Seen:
-    """Return what is to be seen of a flavor that a node was just made to have, under its own id or another."""
+    """Return the sighting of a flavor that was just brought to a node, under its own id or another."""
     flavorid = flavorid or flavor.flavorid
     return Seen(
         flavor=flavor,
@@ -81,7 +81,7 @@ def installed(flavor: Flavor, infrastructure: Infrastructure, *, flavorid: str =
 
 
 def found(finding: Finding, infrastructure: Infrastructure) -> Seen:
-    """Return what a comparison has seen."""
+    """Return the sighting that a comparison made."""
     return Seen(
         flavor=finding.wanted.flavor,
         infrastructure=infrastructure,
@@ -93,10 +93,10 @@ def found(finding: Finding, infrastructure: Infrastructure) -> Seen:
 
 
 def known_ids(infrastructures: Collection[Infrastructure]) -> dict[Key, str]:
-    """Return the ids by which the catalogue knows its flavors in these nodes, those that are missing there included.
+    """Return the ids under which the catalogue records its flavors in these nodes, including those missing there.
 
-    In the order of installation, then those that are missing. An id that has become another flavor's is not theirs
-    any more. Cost: two queries.
+    In the order of installation, then the missing ones. An id that another flavor has taken there is left out. Cost:
+    two queries.
     """
     known: dict[Key, str] = {}
     taken: set[tuple[int, str]] = set()
@@ -113,7 +113,7 @@ def known_ids(infrastructures: Collection[Infrastructure]) -> dict[Key, str]:
 
 
 def record_findings(findings: Mapping[Infrastructure, Iterable[Finding]], *, as_of: datetime) -> None:
-    """Write down what a comparison has seen in nodes that were asked at *as_of*.
+    """Record what a comparison saw in nodes that were asked at *as_of*.
 
     Raises:
         MayBeWritten: the database is away.
@@ -125,7 +125,7 @@ def record_findings(findings: Mapping[Infrastructure, Iterable[Finding]], *, as_
         try:
             write_certainly(partial(write, seen, as_of=as_of), is_written=partial(_is_told, seen))
             return
-        except IntegrityError:  # a flavor or a node has gone meanwhile, or somebody else has just written the same
+        except IntegrityError:  # a flavor or a node is gone by now, or somebody else has just written the same
             if attempt == MAX_ATTEMPTS - 1:
                 raise
         flavors = Flavor.objects.in_bulk({each.flavor.pk for each in seen})
@@ -134,18 +134,18 @@ def record_findings(findings: Mapping[Infrastructure, Iterable[Finding]], *, as_
 
 
 def record_change(*, infrastructure: Infrastructure, nova: Nova, flavorid: str, has: NovaFlavor | None) -> None:
-    """Write down what a node has under this id, None for nothing, now that somebody has changed it there through us.
+    """Record what a node has under this id (None: nothing), after somebody has changed it there through us.
 
-    Where that cannot be written down the change is done all the same, and the next comparison tells of it.
+    If it cannot be recorded, the change stands all the same, and the next comparison will see it.
 
-    Cost: one query; where it is about a flavor of the catalogue two more, and those of `write`.
+    Cost: one query; for a flavor of the catalogue two more, and those of `write`.
     """
     try:
         seen = _changed(infrastructure, nova, flavorid, has)
         if seen:
             write_certainly(partial(write, seen), is_written=partial(_is_told, seen))
     except Error as error:
-        logger.warning("%s: what was done with flavor %s is not written down: %s", infrastructure, flavorid, error)
+        logger.warning("%s: the change of flavor %s could not be recorded: %s", infrastructure, flavorid, error)
 
 
 def _changed(infrastructure: Infrastructure, nova: Nova, flavorid: str, has: NovaFlavor | None) -> list[Seen]:
@@ -176,17 +176,17 @@ def _now(flavor: Flavor, infrastructure: Infrastructure, nova: Nova, has: NovaFl
 
 
 def write(seen: Collection[Seen], *, as_of: datetime | None = None) -> None:
-    """Write down what was seen; to be called in a transaction.
+    """Record what was seen. Call it in a transaction.
 
     Args:
-        as_of: when the nodes were asked. What was written after that knows better, and what is missing because it is
-            being replaced is not taken for gone. None: these nodes were just changed, by whoever calls.
+        as_of: when the nodes were asked. What was recorded after that is newer and stays, and a flavor that is missing
+            because it is being replaced does not count as missing. None: the caller has just changed these nodes.
 
     Raises:
         IntegrityError: a flavor or a node is gone by now, or another flavor of the catalogue has the id there.
 
-    Cost: one query; where there is something new two more, and up to three that write; one more for each flavor that
-    has another id there than it had.
+    Cost: one query; if there is something new two more, and up to three that write; one more for each flavor whose
+    id there has changed.
     """
     rows = {(row.flavor_id, row.infrastructure_id): row for row in _of(Sighting, seen)}
     new = [each for each in seen if each.tells_something_new(rows.get(each.key))]
@@ -205,9 +205,9 @@ def write(seen: Collection[Seen], *, as_of: datetime | None = None) -> None:
 
 
 def forget(flavor: Flavor, infrastructures: Collection[Infrastructure]) -> None:
-    """Write down that a flavor was taken out of these nodes by us; to be called in a transaction.
+    """Record that we have removed a flavor from these nodes. Call it in a transaction.
 
-    Of a promoted one it is known from then on that they lack it. Cost: two queries, or as `write`.
+    A promoted flavor is recorded as missing there. Cost: two queries, or as `write`.
     """
     if flavor.promoted:
         write(
@@ -222,7 +222,7 @@ def forget(flavor: Flavor, infrastructures: Collection[Infrastructure]) -> None:
 
 
 def _of(model: Any, seen: Iterable[Seen]) -> Any:
-    """Return the rows of these flavors in these nodes, which nobody else changes before the transaction ends."""
+    """Return the rows of these flavors in these nodes, locked until the transaction ends."""
     flavors, infrastructures = {each.flavor.pk for each in seen}, {each.infrastructure.pk for each in seen}
     return model.objects.select_for_update().filter(flavor__in=flavors, infrastructure__in=infrastructures)
 
@@ -233,7 +233,7 @@ def _is_told(seen: Collection[Seen]) -> bool:
 
 
 def _not_being_replaced(seen: Sequence[Seen]) -> list[Seen]:
-    """Leave out what is missing only until its replacement is done. Cost: one query where anything is missing."""
+    """Leave out what is missing only until its replacement is done. Cost: one query if anything is missing."""
     missing = {each.infrastructure.pk for each in seen if each.state in ABSENT}
     if not missing:
         return list(seen)
@@ -244,7 +244,7 @@ def _not_being_replaced(seen: Sequence[Seen]) -> list[Seen]:
 
 
 def _not_of_others(seen: Sequence[Seen], rows: Mapping[Key, Sighting], known: Mapping[Key, Installation]) -> list[Seen]:
-    """Have no flavor come back under an id that is another one's there by now. Cost: one query where one comes back."""
+    """Let no flavor come back under an id that another one has there by now. Cost: one query if one comes back."""
     back = [each for each in seen if each.id_there and each.key not in known and each.key in rows]
     if not back:
         return list(seen)
@@ -274,7 +274,7 @@ def _known_by(seen: Seen, row: Sighting | None, known: Installation | None) -> s
         return seen.flavorid
     if known:
         return known.flavorid
-    # It is there again, be it under its own id.
+    # It is there again, possibly under its own id.
     return (seen.id_there or row.flavorid) if row and row.flavorid else NOT_KNOWN
 
 
@@ -283,7 +283,7 @@ def _write_rows(rows: Sequence[Sighting]) -> None:
         rows,
         update_conflicts=True,
         update_fields=["state", "differences", "digest", "flavorid", "since", "seen_at"],
-        # MySQL's own form of it names no columns.
+        # MySQL's form of it names no columns.
         unique_fields=["flavor", "infrastructure"]
         if connection.features.supports_update_conflicts_with_target
         else None,
@@ -293,9 +293,9 @@ def _write_rows(rows: Sequence[Sighting]) -> None:
 def _write_installations(
     rows: Sequence[Sighting], known: Mapping[Key, Installation], found: Mapping[Key, bool]
 ) -> None:
-    """Have the nodes that have a flavor by the catalogue's knowledge be among its nodes, and no other ones.
+    """Make the nodes where a flavor was found the flavor's nodes, and no others.
 
-    *found* are those where it was found, and whether that is because it was just made there.
+    *found* are the nodes where it was found, and whether it was just made there.
     """
     gone, come = [], []
     for row in rows:

@@ -1,19 +1,19 @@
-"""What there is to say of a flavor in a node, by what was last seen of it."""
+"""The state of a flavor in a node, judged by what was last seen of it."""
 
 from flavors.models import Sighting
 
 State = Sighting.State
 
-# What there is to say of a flavor that was never seen there: by the catalogue's own record
+# Never seen there; the catalogue's record says whether it is installed
 RECORDED = "recorded"
 UNRECORDED = "unrecorded"
-# It was seen there, and the catalogue's flavor is another one since
+# Seen there, but the flavor has changed in the catalogue since
 CHANGED = "changed"
 
 
 def state_now(state: str, digest: str, current: str) -> str:
-    """Return what is left of a state that was seen when the catalogue's flavor had this digest.
+    """Return what still holds of a state that was seen when the catalogue's flavor had this *digest*.
 
-    What is missing is missing, whatever it should be like.
+    A missing flavor stays missing, however it has changed.
     """
     return state if digest == current or state == State.MISSING else CHANGED

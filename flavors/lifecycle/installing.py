@@ -1,4 +1,4 @@
-"""Flavors of the catalogue made to exist in clouds, each asked for what it has, and what it had written down."""
+"""Installing flavors of the catalogue in clouds: each cloud is asked what it has, and the outcome is recorded."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from infrastructures.replacements.changes import creating_in_each_cloud
 
 
 class Installed(StrEnum):
-    """How a cloud comes to have a flavor."""
+    """How a cloud came to have a flavor."""
 
     CREATED = "created"
     ADOPTED = "adopted"
@@ -29,7 +29,7 @@ class Installed(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class _Attempt:
-    """What came of installing a flavor: how the cloud has it, and as what; or what it has instead, and the error."""
+    """The outcome of installing a flavor: how the cloud has it, and as what; or what it has instead, and the error."""
 
     came: Installed | None = None
     has: NovaFlavor | None = None
@@ -40,11 +40,11 @@ class _Attempt:
 
     @property
     def flavorid(self) -> str:
-        """Return the id under which the cloud has it, "" where it has not."""
+        """Return the id under which the cloud has it, or ""."""
         return self.has.id if self.has else ""
 
     def as_seen(self, flavor: Flavor, infrastructure: Infrastructure) -> Seen | None:
-        """Return what was seen, None where nothing was."""
+        """Return what was seen, or None."""
         if self.came:
             return sightings.installed(flavor, infrastructure, flavorid=self.flavorid)
         if self.instead is None:
@@ -60,20 +60,20 @@ class _Attempt:
 
 
 def install_flavor(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> list[Outcome[Installed]]:
-    """Make a flavor of the catalogue exist in these clouds; one that is there with the same values is adopted.
+    """Make a flavor of the catalogue exist in these clouds; a flavor that is there with the same values is adopted.
 
-    A cloud that is known to have it is asked, too. Who may do this is for the caller to know. Where it fails, the
-    other clouds have it all the same.
+    Clouds in which it is already recorded are asked, too. The caller checks permissions. A cloud that fails does not
+    stop the others.
 
     Returns:
-        How each cloud comes to have it, or the error.
+        How each cloud came to have it, or the error.
 
     Raises:
-        Conflict: somebody else is changing the flavor right now in one of them; nothing was done.
+        Conflict: somebody else is changing the flavor in one of them; nothing was done.
         NotFound: somebody else has just deleted the flavor; nothing is left of it.
 
-    Cost: in each cloud one to three upstream calls, one where it is there, four where its name is taken, side by
-    side; some eight queries.
+    Cost: in each cloud one to three upstream calls, side by side: one if it is there, four if its name is taken;
+    some eight queries.
     """
     wanted = flavor.as_nova()
     given: set[Infrastructure] = set()
@@ -109,9 +109,9 @@ def install_flavor(*, flavor: Flavor, infrastructures: Sequence[Infrastructure])
 
 
 def _have_stay(attempts: Mapping[Infrastructure, _Attempt], wanted: NovaFlavor) -> None:
-    """Have what is there under other ids stay, though somebody's deletion of it may still come.
+    """Protect what is there under other ids from deletions that were sent before and may still be carried out.
 
-    Cost: one query for each cloud where that is so.
+    Cost: one query for each cloud that has it under another id.
     """
     for node, attempt in attempts.items():
         if attempt.has and attempt.has.id != wanted.id:
@@ -119,7 +119,7 @@ def _have_stay(attempts: Mapping[Infrastructure, _Attempt], wanted: NovaFlavor) 
 
 
 def preview_installation(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> list[Outcome[Installed]]:
-    """Return what `install_flavor` would, as far as reading shows; nothing is changed.
+    """Return what `install_flavor` would, as far as reading can tell. Changes nothing.
 
     Cost: in each cloud one upstream call, side by side; two queries.
     """
@@ -128,13 +128,13 @@ def preview_installation(*, flavor: Flavor, infrastructures: Sequence[Infrastruc
 
 
 def _known_ids(flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> Mapping[str, str]:
-    """Return the ids by which the catalogue knows the flavor in these clouds, by their names. Cost: two queries."""
+    """Return the ids under which the flavor is recorded in these clouds, by their names. Cost: two queries."""
     known = sightings.known_ids(infrastructures)
     return {node.name: known[flavor.pk, node.pk] for node in infrastructures if (flavor.pk, node.pk) in known}
 
 
 def _attempt(nova: Nova, wanted: NovaFlavor, known_as: str | None, create: Callable[[], object]) -> _Attempt:
-    """Make Nova have *wanted*, unless it has it already under the id by which the catalogue knows it there."""
+    """Make Nova have *wanted*, unless it has it already under the id that is recorded there."""
     has = nova.find_flavor(known_as) if known_as else None
     if has:
         return _compared(nova, wanted, has)
@@ -145,7 +145,7 @@ def _attempt(nova: Nova, wanted: NovaFlavor, known_as: str | None, create: Calla
         if has is None:
             return _with_its_name(nova, wanted, error)
         if not has.equals(wanted):
-            # To a comparison it may be in sync: other extra specs are the cloud's own.
+            # A comparison may still call it in sync: other extra specs are the cloud's own.
             differences = differences_between(wanted, has, descriptions=nova.keeps_descriptions)
             state = State.DIFFERENT if differences else None
             return _Attempt(instead=state, differences=differences, id_there=has.id, error=error)
@@ -158,7 +158,7 @@ def _attempt(nova: Nova, wanted: NovaFlavor, known_as: str | None, create: Calla
 
 
 def _with_its_name(nova: Nova, wanted: NovaFlavor, error: CloudError) -> _Attempt:
-    """Say of a Nova in which the name of *wanted* is taken what a comparison says. Cost: one upstream call or two."""
+    """Return what a comparison finds in a Nova where the name of *wanted* is taken. Cost: one or two upstream calls."""
     namesake = next((has for has in nova.list_flavors() if has.name.lower() == wanted.name.lower()), None)
     if namesake is None:
         return _Attempt(instead=State.NAME_TAKEN, error=error)
@@ -168,7 +168,7 @@ def _with_its_name(nova: Nova, wanted: NovaFlavor, error: CloudError) -> _Attemp
 
 
 def _compared(nova: Nova, wanted: NovaFlavor, has: NovaFlavor) -> _Attempt:
-    """Say whether what Nova has under the known id is *wanted*; other extra specs are the cloud's own."""
+    """Compare what Nova has under the recorded id with *wanted*; other extra specs are the cloud's own."""
     differences = differences_between(wanted, has, descriptions=nova.keeps_descriptions)
     if not differences:
         return _Attempt(came=Installed.PRESENT, has=has)
@@ -177,7 +177,7 @@ def _compared(nova: Nova, wanted: NovaFlavor, has: NovaFlavor) -> _Attempt:
 
 
 def _foreseen(nova: Nova, wanted: NovaFlavor, known_as: str | None) -> Installed:
-    """Say how Nova would come to have *wanted*; raise `FlavorConflict` where it would not."""
+    """Say how Nova would come to have *wanted*; raise `FlavorConflict` if it would not."""
     flavors = nova.list_flavors()
     known = next((has for has in flavors if has.id == known_as), None)
     if known:
@@ -196,4 +196,4 @@ def _foreseen(nova: Nova, wanted: NovaFlavor, known_as: str | None) -> Installed
 
 
 def _other_values(nova: Nova, has: NovaFlavor) -> FlavorConflict:
-    return FlavorConflict(nova.region.name, f"there is already a flavor of the id {has.id}, with other values.")
+    return FlavorConflict(nova.region.name, f"there is already a flavor with the id {has.id} and different values.")

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PrivateFlavor:
-    """A flavor that only some clouds' Novas know, the same in each; it reads like one of the catalogue."""
+    """A flavor that only some clouds' Novas have, the same in each. It reads like one of the catalogue."""
 
     nova_flavor: NovaFlavor
     infrastructures: tuple[Infrastructure, ...]
@@ -37,12 +37,12 @@ class PrivateFlavor:
 
     @property
     def flavorid(self) -> str:
-        """Return its id, which the catalogue calls so."""
+        """Return its id, under the name that the catalogue uses."""
         return self.nova_flavor.id
 
     @property
     def marker(self) -> str:
-        """Return what tells it from others of its id in a list, whose nodes are others; no id has an @."""
+        """Return what tells it from others with its id, in other nodes, in a list; no id has an @."""
         return f"{self.nova_flavor.id}@{self.nodes[0]}"
 
     @property
@@ -55,10 +55,10 @@ Read = Callable[[Nova], list[NovaFlavor]]
 
 
 def private_flavors(infrastructures: Sequence[Infrastructure], read: Read) -> list[PrivateFlavor]:
-    """Return what the clouds have and the catalogue has not, the same in several clouds as one.
+    """Return the flavors that the clouds have and the catalogue does not; equal ones in several clouds are one.
 
     Raises:
-        CloudError: one of them failed, and nobody knows what it has.
+        CloudError: one of them failed, so we do not know what it has.
 
     Cost: three queries; what *read* costs in each cloud, side by side; more while flavors are replaced there, as
     `read_whole`.
@@ -69,13 +69,13 @@ def private_flavors(infrastructures: Sequence[Infrastructure], read: Read) -> li
 
 
 def find_private(infrastructures: Sequence[Infrastructure], flavorid: str) -> list[PrivateFlavor]:
-    """Return the private flavors of this id in the clouds, one for each set of values; at least one.
+    """Return the private flavors with this id in the clouds, one for each set of values; at least one.
 
     Raises:
         NotFound: there is none.
-        CloudError: as `private_flavors`; or it is missing only until its replacement is settled.
+        CloudError: as `private_flavors`; or the flavor is missing only until its replacement is settled.
 
-    Cost: as `private_flavors`; the same again and one query more when there is none.
+    Cost: as `private_flavors`; twice that and one query more if there is none.
     """
 
     def read(nova: Nova) -> list[NovaFlavor]:
@@ -83,7 +83,7 @@ def find_private(infrastructures: Sequence[Infrastructure], flavorid: str) -> li
         return [found] if found else []
 
     variants = private_flavors(infrastructures, read) if infrastructures else []
-    if infrastructures and not variants:  # a replacement that has ended just now may have made it missing
+    if infrastructures and not variants:  # it may have been missing because of a replacement that has just ended
         variants = private_flavors(infrastructures, read)
     if not variants:
         raise_if_missing_for_now(infrastructures, flavorid)
@@ -99,12 +99,12 @@ def _found(nova: Nova, flavorid: str) -> NovaFlavor | None:
 
 
 def require_settled(variants: Sequence[PrivateFlavor], infrastructures: Collection[Infrastructure]) -> None:
-    """Refuse to change a private flavor while it is missing in one of the clouds only for now: it would be left out.
+    """Refuse to change a private flavor while a replacement makes it missing in a cloud, which would be left out.
 
     Raises:
-        CloudUnavailable: it is.
+        CloudUnavailable: it is missing in one for now.
 
-    Cost: one query; none when all the clouds have it.
+    Cost: one query; none if all the clouds have it.
     """
     having = {infrastructure for variant in variants for infrastructure in variant.infrastructures}
     if missing := [infrastructure for infrastructure in infrastructures if infrastructure not in having]:
@@ -114,7 +114,7 @@ def require_settled(variants: Sequence[PrivateFlavor], infrastructures: Collecti
 def private_flavors_as_far_as_known(
     infrastructures: Sequence[Infrastructure], read: Read
 ) -> tuple[list[PrivateFlavor], list[str]]:
-    """Return what `private_flavors` does of the clouds that answer, and the names of the others.
+    """Return what `private_flavors` does for the clouds that answer, and the names of the others.
 
     Raises:
         CloudError: none of them answered.
@@ -168,19 +168,19 @@ def _private(outcomes: Sequence[Outcome[list[NovaFlavor]]]) -> list[PrivateFlavo
 
 
 def can_be_finished(variants: Sequence[PrivateFlavor], sizes: Mapping[str, Any]) -> bool:
-    """Say whether *sizes* have reached some nodes of a flavor and not yet others, which differ in nothing else."""
+    """Say whether *sizes* have reached only some of a flavor's nodes, and nothing else differs between them."""
     wanted = [replace(variant.nova_flavor, **sizes) for variant in variants]
     return all(other.equals(wanted[0]) for other in wanted) and any(_has(variant, sizes) for variant in variants)
 
 
 def resized(user: Caller, variants: Sequence[PrivateFlavor], sizes: Mapping[str, Any]) -> PrivateFlavor:
-    """Give a private flavor other values in each of its clouds, and return it as it is then.
+    """Change a private flavor's values in each of its clouds, and return the flavor as it is then.
 
     Args:
-        variants: the flavor; or, where an earlier change came to half of its clouds only, both that *sizes* make one.
+        variants: the flavor; or, if an earlier change reached only some of its clouds, both variants.
 
     Raises:
-        PartlyDone: some of the clouds failed; in the others it is done, and a repeat does the rest.
+        PartlyDone: some of the clouds failed; the others have changed, and repeating the request does the rest.
     """
     where = {infrastructure: variant for variant in variants for infrastructure in variant.infrastructures}
     failures: dict[str, APIException] = {}
@@ -215,14 +215,14 @@ def _has(flavor: PrivateFlavor, sizes: Mapping[str, Any]) -> bool:
 def require_unpublished(flavor: PrivateFlavor) -> None:
     """Raise `Conflict` when the flavor has come into the catalogue since it was found to be private."""
     if Installation.objects.filter(infrastructure__in=flavor.infrastructures, flavorid=flavor.id).exists():
-        raise Conflict(f"The flavor {flavor.id} has just been published by somebody else.")
+        raise Conflict(f"Somebody else has just published the flavor {flavor.id}.")
 
 
 def still_the_same(flavor: PrivateFlavor) -> NovaFlavor:
-    """Return the flavor whole, now that nobody else can change it, but for its clouds' own access lists."""
+    """Return the whole flavor, now that nobody else can change it, without its clouds' own access lists."""
     outcomes = in_each_cloud(flavor.infrastructures, lambda nova: nova.get_whole_flavor(flavor.id))
     raise_first(outcomes)
     whole = [replace(outcome.result, projects=None) for outcome in outcomes if outcome.result]
     if any(other.row != flavor.nova_flavor.row or not other.equals(whole[0]) for other in whole):
-        raise Conflict(f"The flavor {flavor.id} has just been changed by somebody else.")
+        raise Conflict(f"Somebody else has just changed the flavor {flavor.id}.")
     return whole[0]

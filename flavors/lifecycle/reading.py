@@ -18,7 +18,7 @@ from infrastructures.openstack.nova import Nova
 
 @dataclass(frozen=True)
 class Listed:
-    """Flavors, and the names of the nodes that did not say what they have; a query where no node was asked."""
+    """Flavors (a query if no node was asked), and the names of the nodes that did not say what they have."""
 
     flavors: QuerySet[Flavor] | list[Flavor | PrivateFlavor]
     unreachable: Sequence[str] = ()
@@ -30,9 +30,8 @@ def list_flavors(*, user: Caller, promoted: bool | None, public: bool | None, no
     Raises:
         CloudError: none of those nodes could be asked.
 
-    Cost: three queries when the result is read; unless `promoted` or `public` is true, one more for
-    who has signed in, and for who operates nodes another, and one upstream call in each of these,
-    side by side.
+    Cost: three queries when the result is read. Unless `promoted` or `public` is true: one more for a user who has
+    signed in, and for an operator one more still, and one upstream call in each of their nodes, side by side.
     """
     catalogue = Flavor.objects.published().in_state(promoted=promoted, node=node).with_nodes()
     if promoted or public:
@@ -48,14 +47,14 @@ def list_flavors(*, user: Caller, promoted: bool | None, public: bool | None, no
 def find_flavor(*, user: Caller, flavorid: str, node: str | None) -> Flavor | PrivateFlavor:
     """Return the flavor of the catalogue, else the private one in a node that *user* operates.
 
-    Of several private ones of this id with different values it is the first by node.
+    If several private ones have this id and different values, return the first by node.
 
     Raises:
         NotFound: there is none that *user* may see.
         CloudError: one of the user's nodes could not be asked.
 
     Cost: three queries for one of the catalogue; else six, and one upstream call in each of the
-    user's nodes, side by side; three more queries and the calls again when there is none.
+    user's nodes, side by side; if there is none, three more queries and the calls again.
     """
     return _find(user, flavorid, node)[0]
 

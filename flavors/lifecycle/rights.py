@@ -1,4 +1,4 @@
-"""Whose nodes are meant, and what may be done there."""
+"""Which nodes a request means, and what the caller may do there."""
 
 from collections.abc import Sequence
 
@@ -13,26 +13,26 @@ from infrastructures.registration import REGISTER
 
 
 def operated_nodes(user: Caller, node: str | None = None) -> list[Infrastructure]:
-    """Return the nodes that *user* operates and we can enter, or the one of them called *node*."""
+    """Return the nodes that *user* operates and we can enter, or only the one named *node*."""
     operated = Infrastructure.objects.operated_by(user).with_credentials()
     return list(operated if node is None else operated.filter(name=node))
 
 
 def require_operator(user: Caller) -> None:
-    """Raise `PermissionDenied` for whoever operates no node and may not register any."""
+    """Raise `PermissionDenied` if *user* operates no node and may not register any."""
     if not user.has_perm(REGISTER) and not Infrastructure.objects.operated_by(user).exists():
-        raise PermissionDenied("This takes an operator of a node.")
+        raise PermissionDenied("Only operators of a node may do this.")
 
 
 def require_own(user: Caller, node: str) -> None:
-    """Raise `PermissionDenied` for the node of somebody else; not for one that there is not."""
+    """Raise `PermissionDenied` if the node is somebody else's, but not if it does not exist."""
     named = Infrastructure.objects.filter(name=node)
     if named.exists() and not named.operated_by(user).exists():
         raise PermissionDenied(f"You do not operate the node {node}.")
 
 
 def require_promotable(user: Caller, *, public: bool) -> None:
-    """Raise `ValidationError` where a flavor is not public, and `Unauthorized` for whoever may not promote any."""
+    """Raise `ValidationError` if the flavor is not public, and `Unauthorized` if *user* may not promote."""
     if not public:
         raise ValidationError({"promoted": ["a flavor that is not public cannot be promoted"]})
     if not user.has_perm(PROMOTE):
@@ -40,17 +40,17 @@ def require_promotable(user: Caller, *, public: bool) -> None:
 
 
 def unprivileged() -> Unauthorized:
-    """Return the error of whoever may not promote."""
+    """Return the error for a caller who may not promote."""
     return Unauthorized(
-        "Promoting takes the role InfrastructureManager.", www_authenticate='Bearer realm="Flavor Sync"'
+        "Promoting requires the role InfrastructureManager.", www_authenticate='Bearer realm="Flavor Sync"'
     )
 
 
 def chosen_nodes(user: Caller, names: Sequence[str]) -> list[Infrastructure]:
-    """Return what `named_nodes` does; without a name the one node that *user* operates.
+    """Return what `named_nodes` does, or without names the one node that *user* operates.
 
     Raises:
-        ValidationError: there is no name, and not just one node.
+        ValidationError: there is no name, and *user* does not operate exactly one node.
     """
     if names:
         return named_nodes(user, names)
@@ -61,10 +61,10 @@ def chosen_nodes(user: Caller, names: Sequence[str]) -> list[Infrastructure]:
 
 
 def named_nodes(user: Caller, names: Sequence[str]) -> list[Infrastructure]:
-    """Return the nodes of these names, each once, in their order.
+    """Return the nodes with these names, each once, in their order.
 
     Raises:
-        Conflict: there is no node of one of the names.
+        Conflict: there is no node with one of the names.
         PermissionDenied: one of them is not the user's.
     """
     nodes = find_nodes(

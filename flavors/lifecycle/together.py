@@ -1,4 +1,4 @@
-"""Several clouds changed together: locked together, taken back together, and told apart when some fail."""
+"""Changing several clouds together: locking them, undoing the change in all of them, reporting those that failed."""
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,9 +18,9 @@ logger = logging.getLogger(__name__)
 
 
 class PartlyDone(APIException):
-    """The first failure of work in several clouds, with its status; the message says what was done and what not.
+    """The first failure of work in several clouds, with its status. The message says where it was done and where not.
 
-    `done` are the names of the clouds where it was done, `reasons` say of each other one why not.
+    `done` are the names of the clouds where it was done, `reasons` say why for each of the others.
     """
 
     def __init__(self, failures: Mapping[str, APIException], *, verb: str, done: Iterable[str]) -> None:
@@ -33,7 +33,7 @@ class PartlyDone(APIException):
 
 @contextmanager
 def alone_in(infrastructures: Iterable[Infrastructure], flavorid: str, *, name: str | None = None) -> Iterator[None]:
-    """Keep everybody else from changing the flavor in these clouds meanwhile; what was cut short there is settled."""
+    """Keep everybody else from changing the flavor in these clouds meanwhile; settle what was cut short there."""
     infrastructures = list(infrastructures)
     settled(infrastructures)
     with ExitStack() as locks:
@@ -43,26 +43,26 @@ def alone_in(infrastructures: Iterable[Infrastructure], flavorid: str, *, name: 
 
 
 def settled(infrastructures: Iterable[Infrastructure]) -> bool:
-    """Finish or undo the replacements that were cut short in these clouds; return whether there were any.
+    """Settle the replacements that were cut short in these clouds; return whether there were any.
 
-    Cost: one query; what `settle_replacements` costs where there are some, one cloud after the other.
+    Cost: one query; in clouds with replacements the cost of `settle_replacements`, one cloud after the other.
     """
     unsettled = Infrastructure.objects.filter(pk__in=[infrastructure.pk for infrastructure in infrastructures])
     unsettled = unsettled.with_credentials().filter(replacements__isnull=False).distinct()
     for infrastructure in unsettled:
         try:
             settle_replacements(infrastructure=infrastructure, nova=open_nova(infrastructure))
-        except CloudError as error:  # they stay open; whoever has work there now is told so by that
+        except CloudError as error:  # they stay open; work in that cloud will fail and say so
             logger.warning("%s: a replacement stays open: %s", infrastructure, error)
     return bool(unsettled)
 
 
 @contextmanager
 def taken_back(flavorid: str, infrastructures: Collection[Infrastructure]) -> Iterator[None]:
-    """Delete the flavor from these clouds, which were just given it, when what follows fails.
+    """Delete the flavor from these clouds, which have just received it, if what follows fails.
 
-    Not where the record may have been written, for a flavor that is only in Nova is found again, and one that is
-    only in the catalogue is lost; nor where the locks are lost, and with them the right to delete anything.
+    Not if the record may have been written: a flavor that is only in Nova is found again, one that is only in the
+    catalogue is lost. And not if the locks are lost, and with them the right to delete anything.
     """
     try:
         yield
@@ -78,7 +78,7 @@ def taken_back(flavorid: str, infrastructures: Collection[Infrastructure]) -> It
                 kept.append(outcome.infrastructure.name)
         if kept and isinstance(error, APIException):
             error.detail = ErrorDetail(
-                f"{error.detail} It could not be taken back from {', '.join(kept)}, where it stays private."
+                f"{error.detail} It could not be removed from {', '.join(kept)}, where it stays private."
             )
         raise
 
@@ -91,7 +91,7 @@ def raise_first(outcomes: Sequence[Outcome[Any]]) -> None:
 
 
 def raise_partly(outcomes: Sequence[Outcome[Any]], *, verb: str) -> None:
-    """Raise the only error as it is, and of several clouds' work the first with what was done and what not."""
+    """Raise one cloud's error as it is; for several clouds raise the first, saying where it was done and where not."""
     failures: dict[str, APIException] = {
         outcome.infrastructure.name: outcome.error for outcome in outcomes if outcome.error
     }
@@ -101,7 +101,7 @@ def raise_partly(outcomes: Sequence[Outcome[Any]], *, verb: str) -> None:
 
 
 def raise_what_failed(failures: Mapping[str, APIException], *, verb: str, done: Sequence[str]) -> NoReturn:
-    """Raise as `raise_partly` does, of clouds by their names."""
+    """Raise as `raise_partly` does, given the clouds' names."""
     if len(failures) == 1 and not done:
         raise next(iter(failures.values()))
     raise PartlyDone(failures, verb=verb, done=done)

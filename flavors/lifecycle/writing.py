@@ -1,7 +1,7 @@
 """A flavor's way from one cloud's Nova into the catalogue and into other clouds, and out again.
 
-A private flavor lives in Novas alone; publishing puts it into the catalogue. Nova comes first, then
-the record; what Nova was given for a request that then fails is taken back.
+A private flavor lives only in Novas; publishing puts it into the catalogue. Nova comes first, then
+the record. If a request fails in between, what it created in Nova is deleted again.
 """
 
 import uuid
@@ -48,15 +48,15 @@ SIZES = ("name", "vcpus", "ram", "disk", "swap")
 
 
 def create_flavor(*, user: Caller, values: Mapping[str, Any]) -> Flavor | PrivateFlavor:
-    """Create a flavor in nodes that *user* operates, in all of them or in none; published when `public`.
+    """Create a flavor in nodes that *user* operates, in all of them or in none; publish it if it is `public`.
 
     Args:
-        values: the members of a flavor; without `nodes` it is the one node that *user* operates.
+        values: the members of a flavor; without `nodes`, the one node that *user* operates is meant.
 
     Raises:
-        PermissionDenied: *user* is no operator, or not of one of the nodes.
-        ValidationError: `nodes` is missing, or `promoted` without `public`.
-        Conflict, CloudError: the catalogue's or a cloud's refusal.
+        PermissionDenied: *user* is no operator, or does not operate one of the nodes.
+        ValidationError: `nodes` is missing, or it is `promoted` and not `public`.
+        Conflict, CloudError: the catalogue or a cloud refused.
 
     Cost: one to three upstream calls in each node, side by side.
     """
@@ -88,19 +88,19 @@ def create_flavor(*, user: Caller, values: Mapping[str, Any]) -> Flavor | Privat
 def update_flavor(
     *, user: Caller, flavorid: str, node: str | None, changes: Mapping[str, Any]
 ) -> Flavor | PrivateFlavor:
-    """Publish, promote, install or resize a flavor, or several of these, in the order that makes sense.
+    """Publish, promote, install or resize a flavor, or do several of these, in the order that makes sense.
 
     Raises:
-        Unauthorized: promoting without the privilege.
-        PermissionDenied: the flavor or a node is not the user's to change.
-        NotFound: there is no such flavor that *user* may see.
-        ValidationError: promoting what is not public.
-        Conflict, CloudError, PartlyDone: the catalogue's or a cloud's refusal.
+        Unauthorized: *user* may not promote.
+        PermissionDenied: *user* may not change the flavor or a node.
+        NotFound: *user* sees no such flavor.
+        ValidationError: a flavor that is not public cannot be promoted.
+        Conflict, CloudError, PartlyDone: the catalogue or a cloud refused.
 
-    Cost: as `find_flavor`; and some upstream calls in each node that is changed, side by side.
+    Cost: as `find_flavor`, and some upstream calls in each changed node, side by side.
     """
     if changes.get("promoted") and changes.get("public") is False:
-        raise ValidationError({"promoted": ["a flavor cannot be promoted and not public"]})
+        raise ValidationError({"promoted": ["a flavor that is not public cannot be promoted"]})
     if changes.get("promoted") and not user.has_perm(PROMOTE) and not _is_promoted(flavorid):
         raise unprivileged()
     if not user.has_perm(PROMOTE):
@@ -118,11 +118,11 @@ def delete_flavor(*, user: Caller, flavorid: str, node: str | None) -> None:
 
     Raises:
         PermissionDenied: *user* does not operate a node that has it.
-        NotFound: there is no such flavor that *user* may see.
-        Conflict: private flavors of this id differ, and `node` does not tell which is meant.
+        NotFound: *user* sees no such flavor.
+        Conflict: private flavors with this id differ, and `node` does not say which one is meant.
         PartlyDone: some of the nodes failed; it is gone from the others.
 
-    Cost: as `find_flavor`; and one upstream call in each of the nodes, side by side.
+    Cost: as `find_flavor`, and one upstream call in each of the nodes, side by side.
     """
     require_operator(user)
     found = _find_to_change(user, flavorid, node)
@@ -146,7 +146,7 @@ def _update_published(user: Caller, flavor: Flavor, changes: Mapping[str, Any]) 
         raise Conflict("A published flavor stays public, and a promoted one promoted.")
     if resizes:
         raise Conflict("A published flavor keeps its name and sizes.")
-    # Somebody else's node that is known to have it holds what was asked for; one's own is asked.
+    # In somebody else's node the record that it is there is enough; the user's own nodes are asked.
     nodes = [name for name in changes.get("nodes") or () if name not in flavor.nodes or name in operated]
     if nodes:
         install(user=user, flavor=flavor, nodes=nodes)
@@ -156,12 +156,12 @@ def _update_published(user: Caller, flavor: Flavor, changes: Mapping[str, Any]) 
 
 
 def install(*, user: Caller, flavor: Flavor, nodes: Sequence[str]) -> list[Outcome[Installed]]:
-    """Install a flavor of the catalogue in nodes that *user* operates, and return how each comes to have it.
+    """Install a flavor of the catalogue in nodes that *user* operates, and return how each came to have it.
 
     Raises:
-        Conflict: there is no node of one of the names.
+        Conflict: there is no node with one of the names.
         PermissionDenied: one of them is not the user's.
-        NotFound, CloudError, PartlyDone: as `install_flavor`, and a cloud's refusal.
+        NotFound, CloudError, PartlyDone: as `install_flavor`, or a cloud refused.
     """
     outcomes = install_flavor(flavor=flavor, infrastructures=named_nodes(user, nodes))
     raise_partly(outcomes, verb="Installed")
@@ -169,7 +169,7 @@ def install(*, user: Caller, flavor: Flavor, nodes: Sequence[str]) -> list[Outco
 
 
 def _delete_published(user: Caller, flavor: Flavor, node: str | None) -> None:
-    """Delete it in the nodes that have it, and in those that have had it: what was last seen may not be so any more."""
+    """Delete it in the nodes that have it, and in those that had it: what was last seen may no longer be true."""
     infrastructures = _known_in(flavor, operated_nodes(user, node))
     if not infrastructures:
         where = f"the node {node}" if node else "a node that has it"
@@ -189,7 +189,7 @@ def _delete_published(user: Caller, flavor: Flavor, node: str | None) -> None:
 
 
 def _known_in(flavor: Flavor, infrastructures: Collection[Infrastructure]) -> dict[Infrastructure, str]:
-    """Return the ids by which the flavor is known in these clouds by now: until it is locked there, that may change."""
+    """Return the ids under which the flavor is recorded in these clouds now; they may change until it is locked."""
     by_key = {infrastructure.pk: infrastructure for infrastructure in infrastructures}
     known = sightings.known_ids(infrastructures)
     return {by_key[node]: flavorid for (which, node), flavorid in known.items() if which == flavor.pk}
@@ -249,7 +249,7 @@ def _publish(wanted: NovaFlavor, infrastructures: Sequence[Infrastructure], *, p
 
 
 def _published(wanted: NovaFlavor) -> Flavor:
-    """Return what was just published; nothing is undone any more when this fails."""
+    """Return what was just published; from here on nothing is undone."""
     return read_certainly(lambda: Flavor.objects.with_nodes().get(flavorid=wanted.id))
 
 
@@ -260,9 +260,9 @@ def _find_to_change(user: Caller, flavorid: str, node: str | None) -> Flavor | l
     """Return what `_find` does, for somebody who wants to change it.
 
     Raises:
-        NotFound: there is none that *user* may see.
-        PermissionDenied: everybody sees it, but *node* has it not and is somebody else's.
-        CloudUnavailable: in one of the nodes it is missing only for now, and would be left as it was.
+        NotFound: *user* sees no such flavor.
+        PermissionDenied: everybody sees it, but *node* is somebody else's and does not have it.
+        CloudUnavailable: a replacement makes it missing in one of the nodes for now, which would be left out.
     """
     flavor = find_in_catalogue(flavorid, node)
     if flavor:

@@ -18,13 +18,13 @@ from flavors.models import Flavor, Installation
 from flavors.querysets import FlavorQuerySet
 from infrastructures.models import Infrastructure
 
-# To be counted up when the same rows come to be encoded otherwise: clients keep what has an ETag.
+# Increase it when the same rows are encoded differently: clients keep answers that have an ETag.
 ENCODING = 2
-# How often a list is read because somebody writes meanwhile.
+# How often a list is read again because somebody writes meanwhile.
 MAX_ATTEMPTS = 3
-# A client may keep the answer, and asks every time whether it still holds.
+# A client may keep the answer, and asks each time whether it is still valid.
 CACHE_CONTROL = "private, no-cache"
-# A row as the API has it, but for its nodes.
+# A row as the API shows it, without its nodes.
 MEMBERS = ("id", "name", "vcpus", "ram", "disk", "swap", "promoted", "public")
 COLUMNS = ("pk", "flavorid", *MEMBERS[1:])
 
@@ -44,19 +44,19 @@ _building = Lock()
 def answer(
     view: GenericViewSet[Flavor], request: Request, *, find: Callable[[], FlavorQuerySet], filters: Sequence[object]
 ) -> HttpResponse:
-    """Return a list of the catalogue, or 304 to a client that has it already.
+    """Return a list of the catalogue, or 304 if the client has it already.
 
-    All that was committed before the request came is in it: the revision is read first. A body is kept only when
-    the revision was the same before and after its rows were read, so that it is wholly of that one.
+    The list holds everything committed before the request came, since the revision is read first. A body is kept
+    only if the revision was the same before and after its rows were read.
 
     Args:
         view: the view, for its pages and its format.
-        request: the request; the page that it asks for is part of what is listed.
+        request: the request; it says which page is wanted.
         find: makes the query for the flavors.
         filters: what tells this query from others.
 
-    Cost: one query where memory or the client has the list; else five, one more with a marker, and again all but
-    one of them when the catalogue changes meanwhile.
+    Cost: one query if memory or the client has the list; else five, one more with a marker, and all but one of
+    them again if the catalogue changes meanwhile.
     """
     listed = _listed(request, filters)
     revision = current_revision()
@@ -65,15 +65,15 @@ def answer(
         return HttpResponseNotModified(headers=_validators(etag))
     body = _bodies.get(etag)
     if body is None:
-        with _building:  # one reads what several wait for
+        with _building:  # one thread reads, the others wait for its result
             body = _bodies.get(etag) or _read_consistently(view, request, find, revision, listed)
     return HttpResponse(body.content, headers=body.headers)
 
 
 def _listed(request: Request, filters: Sequence[object]) -> str:
-    """Return what tells a list from all others: its format and its filters, and the whole URL of a page.
+    """Return what identifies a list: its format and filters, and for a page the whole URL.
 
-    The link to the next page repeats the URL, but for a token.
+    The link to the next page repeats the URL without its token.
     """
     page: list[object] = []
     if _is_paged(request):
@@ -88,14 +88,14 @@ def _is_paged(request: Request) -> bool:
 
 
 def _etag(revision: str | None, listed: str) -> str:
-    """Return the list's strong ETag: the same from every process, another one after every change."""
+    """Return the list's strong ETag: the same in every process, and different after every change."""
     return f'"{revision}-{hashlib.blake2b(listed.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()}"'
 
 
 def _is_known(known: str, etag: str) -> bool:
-    """Say whether a client has it whose `If-None-Match` is *known* (RFC 9110, 13.1.2: weak ETags are like strong ones).
+    """Say whether `If-None-Match` (*known*) names this ETag (RFC 9110, 13.1.2: weak ETags match, too).
 
-    Not `*`: that it has something is not that it has this.
+    `*` does not count: the client has something, but perhaps not this.
     """
     return bool(known) and etag in {one.removeprefix("W/") for one in parse_etags(known)}
 
@@ -111,7 +111,7 @@ def _read_consistently(
     revision: str | None,
     listed: str,
 ) -> Body:
-    """Return the body, kept for the next request when nobody wrote while it was read."""
+    """Return the body, and keep it for the next request if nobody wrote while it was read."""
     attempts = 0
     while True:
         content, headers = _read(view, request, find())
@@ -127,8 +127,8 @@ def _read_consistently(
 
 
 def _read(view: GenericViewSet[Flavor], request: Request, flavors: FlavorQuerySet) -> tuple[bytes, dict[str, str]]:
-    """Read and encode the list, and return it with the headers that tell what it is."""
-    # Rows and no objects: of 20,000 installations these would be nearly all of the work.
+    """Read and encode the list, and return it with the headers that describe it."""
+    # Rows, not objects: for 20,000 installations, making objects would be nearly all of the work.
     rows: Any = flavors.prefetch_related(None).values_list(*COLUMNS, named=True)
     page: Any = view.paginate_queryset(rows)
     nodes = _nodes([row.pk for row in page] if _is_paged(request) else flavors)
@@ -145,7 +145,7 @@ def _read(view: GenericViewSet[Flavor], request: Request, flavors: FlavorQuerySe
 def _nodes(flavors: FlavorQuerySet | list[int]) -> Mapping[int, list[str]]:
     """Return the names of the nodes of each flavor, in the order of installation. Cost: two queries.
 
-    The names come by themselves: to join them, MariaDB may begin with the few nodes and read all that they have.
+    Names are read separately: in a join, MariaDB may begin with the few nodes and read all that they have.
     """
     nodes: dict[int, list[str]] = defaultdict(list)
     keys: Any = flavors
@@ -155,6 +155,6 @@ def _nodes(flavors: FlavorQuerySet | list[int]) -> Mapping[int, list[str]]:
     installations = list(installed.values_list("flavor_id", "infrastructure_id"))
     names = dict(Infrastructure.objects.order_by().values_list("pk", "name"))
     for flavor, infrastructure in installations:
-        if infrastructure in names:  # else it has gone meanwhile
+        if infrastructure in names:  # else it was unregistered meanwhile
             nodes[flavor].append(names[infrastructure])
     return nodes

@@ -1,4 +1,4 @@
-"""What the process remembers of answers, within bounds."""
+"""The process's memory of answers, within bounds."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -8,18 +8,18 @@ from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
 
-# What a value takes besides its own bytes, roughly: many small ones are bounded, too.
+# Roughly what a value takes besides its own bytes, so that many small ones are bounded, too.
 OVERHEAD = 1024
 
 
 def length_of(headers: Mapping[str, str]) -> int:
-    """Return how long the values of headers are: a link repeats the URL, which may be long."""
+    """Return the length of the headers' values: a link repeats the URL, which may be long."""
     return sum(map(len, headers.values()))
 
 
 @dataclass
 class Memory(Generic[Value]):
-    """Values by their keys: those that were used last, up to `max_bytes` of them all."""
+    """Values by key: the most recently used, up to `max_bytes` in all."""
 
     max_bytes: int
     _bytes: int = 0
@@ -27,7 +27,7 @@ class Memory(Generic[Value]):
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def get(self, key: str | bytes) -> Value | None:
-        """Return the value of that key, None when it is not here."""
+        """Return the value of that key, or None."""
         with self._lock:
             if (found := self._values.get(key)) is None:
                 return None
@@ -35,7 +35,7 @@ class Memory(Generic[Value]):
             return found[0]
 
     def put(self, key: str | bytes, value: Value, *, size: int) -> None:
-        """Keep the value, of *size* bytes, and let go of those that were not used for the longest."""
+        """Keep the value, of *size* bytes, and drop the least recently used ones."""
         with self._lock:
             self._drop(key)
             self._values[key] = value, size + OVERHEAD

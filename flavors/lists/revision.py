@@ -1,9 +1,9 @@
-"""The catalogue's revision: a value that tells whether anything of the catalogue has changed.
+"""The catalogue's revision: a value that changes whenever anything in the catalogue does.
 
-Triggers of the database put another random value there with every row that is written, in the same transaction:
-whoever writes, and however (the admin site, `QuerySet.update`, another process, another program), cannot forget
-it, and nobody can see the new rows with the old value. It is no number that counts up: a backup that is put back,
-or a transaction that is rolled back, would bring back numbers that have meant something else.
+Triggers of the database set a new random value with every row that is written, in the same transaction. So nobody
+can write without it, by whatever way (the admin site, `QuerySet.update`, another process, another program), and
+nobody sees new rows with the old value. It is not a counter: a restored backup, or a transaction that is rolled
+back, would use the same numbers again for something else.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from flavors.models import CatalogueRevision
 
-# What bodies are made of. An infrastructure's other columns are not; and while it is one of a flavor's nodes, it stays.
+# What lists are made of. An infrastructure's other columns are not in them; and it stays while a flavor is installed
+# there.
 _WRITES = (
     ("flavors_flavor", "insert", ""),
     ("flavors_flavor", "update", ""),
@@ -39,12 +40,12 @@ _RENEW = {
 
 
 def current_revision() -> str | None:
-    """Return the revision of all that is committed; None while nothing was ever written. Cost: one query."""
+    """Return the revision of all that is committed, or None if nothing was ever written. Cost: one query."""
     return CatalogueRevision.objects.values_list("value", flat=True).first()
 
 
 def install(database: BaseDatabaseWrapper) -> None:
-    """Make those triggers that are missing, and a new revision. Cost: some ten queries."""
+    """Create the triggers that are missing, and a new revision. Cost: some ten queries."""
     with database.cursor() as cursor:
         cursor.execute(_EXISTING[database.vendor])
         existing = {name for (name,) in cursor.fetchall()}
@@ -62,9 +63,9 @@ def remove(database: BaseDatabaseWrapper) -> None:
 
 
 def install_after_migration(*, using: str = DEFAULT_DB_ALIAS, apps: Apps = apps, **_: Any) -> None:
-    """Make the triggers anew that a migration has dropped: SQLite's changes of a table make another table.
+    """Create the triggers again that a migration has dropped: SQLite changes a table by making a new one.
 
-    Connected to `post_migrate`, whose *apps* are the models that there are by now.
+    Connected to `post_migrate`, whose *apps* hold the models as they are by now.
     """
     if ("flavors", "cataloguerevision") in {
         (model._meta.app_label, model._meta.model_name) for model in apps.get_models()
@@ -79,7 +80,7 @@ _EXISTING = {
 
 
 def _triggers(vendor: str) -> Iterator[tuple[str, str]]:
-    """Yield the names of the triggers, and what makes each."""
+    """Yield each trigger's name, and the statement that creates it."""
     for table, write, condition in _WRITES:
         name = f"{table}_{write}_renews_revision"
         head = f"CREATE TRIGGER {name} AFTER {write.upper()} ON {table} FOR EACH ROW"

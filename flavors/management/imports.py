@@ -1,15 +1,15 @@
-"""What commands say of flavors that were taken into the catalogue."""
+"""How commands report imported flavors."""
 
 from flavors.catalogue.importing import Import, Taken
 
 
 def as_document(taken: Import) -> dict[str, str]:
-    """Return it as JSON has it."""
+    """Return an outcome for JSON."""
     return {"id": taken.flavorid, "name": taken.name, "outcome": taken.outcome, "reason": taken.reason}
 
 
 def in_words(taken: Import, *, dry_run: bool) -> str:
-    """Return it as one line."""
+    """Return an outcome as one line."""
     words = {
         Taken.PUBLISHED: "to be published" if dry_run else "published",
         Taken.ADOPTED: "in the catalogue, and to be recorded here, too"

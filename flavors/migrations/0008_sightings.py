@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("state", "unreachable"), _negated=True),
                         name="sighting_of_what_was_reached",
-                        violation_error_message="Of a node that does not answer nothing is seen.",
+                        violation_error_message="Nothing is seen in a node that does not answer.",
                     ),
                 ],
             },

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         fields=("flavor", "project"),
                         name="grant_once_per_project",
-                        violation_error_message="The project is on the flavor's access list already.",
+                        violation_error_message="The project is already on the flavor's access list.",
                     )
                 ],
             },

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         fields=("flavor", "key", "value"),
                         name="droppedspec_once",
-                        violation_error_message="It is known already that the catalogue has dropped this value.",
+                        violation_error_message="This dropped value is already recorded.",
                     )
                 ],
             },

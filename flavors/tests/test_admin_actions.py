@@ -77,7 +77,7 @@ def test_flavors_are_promoted_once_that_is_confirmed(admin_client: Client) -> No
     assert not Flavor.objects.get(pk=plain.pk).promoted
     assert act(admin_client, "promote_flavors", plain, promoted, draft) == [
         "plain: promoted",
-        "promoted: is promoted already",
+        "promoted: is already promoted",
         "draft: is not public: publish it first",
     ]
     assert [flavor.name for flavor in Flavor.objects.promoted()] == ["plain", "promoted"]
@@ -88,7 +88,7 @@ def test_a_draft_is_published(admin_client: Client) -> None:
     draft = make_flavor(name="draft", promoted=False, public=False)
     assert "everybody will see it" in confirmation(admin_client, "publish_flavors", draft).text
     assert act(admin_client, "publish_flavors", draft) == ["draft: published"]
-    assert "is public already" in confirmation(admin_client, "publish_flavors", draft).text
+    assert "is already public" in confirmation(admin_client, "publish_flavors", draft).text
     draft.refresh_from_db()
     assert (draft.public, history(draft)) == (True, [("admin", "published")])
 
@@ -140,7 +140,7 @@ def test_what_is_so_already_is_no_failure(admin_client: Client) -> None:
     for action, what in (("promote_flavors", "promoted"), ("publish_flavors", "public")):
         chosen = {"action": action, "_selected_action": [flavor.pk]}
         page = admin_client.post(LIST, chosen | plan_of(admin_client.post(LIST, chosen)), follow=True).text
-        assert re.findall(r'<li class="(.*?)">(.*?)</li>', page) == [("success", f"m1.small: is {what} already")]
+        assert re.findall(r'<li class="(.*?)">(.*?)</li>', page) == [("success", f"m1.small: is already {what}")]
 
 
 def test_installing_takes_a_node(admin_client: Client, federation: Federation) -> None:

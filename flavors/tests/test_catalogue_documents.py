@@ -220,7 +220,7 @@ OWN = "flavors, flavor 1 (m1.small)"
         (entry(id="a/b"), f"{OWN}: id: may hold letters (a to z), digits, '.', '_', '-' and inner spaces only"),
         (entry(extra_specs={"a": 1}), f"{OWN}: extra_specs: the value of a must be a string of at most 255 characters"),
         (entry(extra_specs=[]), f"{OWN}: extra_specs: must be an object of keys and values"),
-        (entry(extra_specs={1: "a"}), f"{OWN}: extra_specs: the key 1 may hold letters, digits, "),
+        (entry(extra_specs={1: "a"}), f"{OWN}: extra_specs: the key 1 may hold only letters, digits, "),
         (entry(memory=3), f"{OWN}: memory: there is no such member"),
         ("flavors: [{name: !!timestamp 2024-01-01}]", "The document is not YAML: line 1: could not determine"),
         ("flavors: [{name: !!binary aGk=}]", "The document is not YAML: line 1: could not determine"),
@@ -252,7 +252,7 @@ def test_every_wrong_entry_is_named_and_the_right_ones_wait(load: Any) -> None:
     assert answer.error.splitlines() == [
         "flavors, flavor 2 (b): vcpus: must be at least 1",
         'flavors, flavor 2 (b): ram: must be an integer, not "x"',
-        "flavors, flavor 3 (A): name: is that of flavors, flavor 1 (a), too",
+        "flavors, flavor 3 (A): name: is the same as that of flavors, flavor 1 (a)",
     ]
     assert not Flavor.objects.exists()
 

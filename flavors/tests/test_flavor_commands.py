@@ -152,7 +152,7 @@ def test_what_cannot_be_promoted_is_said_and_the_rest_is_promoted() -> None:
     make_flavor(name="hidden", flavorid="3", promoted=False, public=False)
     answer = shell("promote_flavor", "hidden", "nothing", "1")
     assert answer.output.splitlines() == [
-        "hidden: The flavor 3 is not public, and so cannot be promoted.",
+        "hidden: The flavor 3 is not public, so it cannot be promoted.",
         "nothing: There is no flavor nothing in the catalogue.",
         "1: promoted.",
     ]
@@ -259,7 +259,7 @@ def test_a_dry_run_reads_and_installs_nothing(spain2: RegisteredCloud, mordor: R
 @pytest.mark.parametrize(
     ("there", "reason"),
     [
-        ({"vcpus": 64}, "there is already a flavor of the id 42, with other values."),
+        ({"vcpus": 64}, "there is already a flavor with the id 42 and different values."),
         ({"id": "43", "name": "M1.Custom"}, "there is already a flavor named m1.custom."),
     ],
 )
@@ -335,7 +335,7 @@ def said(dry_run: bool = False) -> list[str]:
         "d.name (mine): refused: the catalogue has a flavor named D.Name under the id elsewhere.",
         f"e.new (new): {'to be ' if dry_run else ''}published.",
         "f.secret (secret): left out: it is not open to every project of the cloud; name it to take it.",
-        "g.odd (odd): refused: extra_specs: the key 'a/b' may hold letters, digits, '_', '-', ':', '.' and spaces only",
+        "g.odd (odd): refused: extra_specs: the key 'a/b' may hold only letters, digits, '_', '-', ':', '.' and spaces",
         "1 published, 1 adopted, 1 known, 1 left out, 3 refused.",
     ]
 
@@ -343,7 +343,7 @@ def said(dry_run: bool = False) -> list[str]:
 def test_takes_what_it_can_and_says_what_not_and_why(varied: RegisteredCloud) -> None:
     answer = shell("import_flavors", "--from", "Spain2")
     assert answer.output.splitlines() == said()
-    assert (answer.error, answer.status) == ("3 of 7 could not be taken.", 1)
+    assert (answer.error, answer.status) == ("3 of 7 could not be imported.", 1)
     assert catalogue() == {
         "D.Name": [], "a.known": ["Spain2"], "b.same": ["Spain2"], "c.other": [], "e.new": ["Spain2"],
     }  # fmt: skip

@@ -135,7 +135,7 @@ def everything() -> list[list[dict[str, Any]]]:
 def test_takes_what_it_can_and_says_what_not_and_why(url: str) -> None:
     answer = shell("import_legacy_database", "--database", url)
     assert answer.output.splitlines() == SAID
-    assert (answer.error, answer.status) == ("7 of 16 could not be taken.", 1)
+    assert (answer.error, answer.status) == ("7 of 16 could not be imported.", 1)
     assert SENTINEL not in answer.output
     spain2 = Infrastructure.objects.get(name="Spain2")
     assert (spain2.keystone_url, spain2.username, spain2.tenant, spain2.get_password()) == (

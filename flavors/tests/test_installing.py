@@ -28,7 +28,7 @@ from testing.shell import shell
 pytestmark = pytest.mark.django_db
 
 ASK, CREATE = "GET /flavors/42", "POST /flavors"
-ELSE = "there is already a flavor of the id 42, with other values."
+ELSE = "there is already a flavor with the id 42 and different values."
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ each_way = pytest.mark.parametrize(
     ("ask", "created", "present"),
     [
         (by_command, "Spain2: created.\n", "Spain2: already installed.\n"),
-        (by_page, "m1.custom: installed in Spain2", "m1.custom: was in all of these nodes already"),
+        (by_page, "m1.custom: installed in Spain2", "m1.custom: was already in all of these nodes"),
         (by_api, "['Spain2']", "['Spain2']"),
     ],
 )

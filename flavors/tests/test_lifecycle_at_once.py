@@ -271,7 +271,7 @@ def test_deleting_what_is_published_meanwhile(mordor: Api, agree: Agree) -> None
     with just_before_locking(lambda: mordor.put(INSANE, public=True)) as answered:
         answer = mordor.delete(INSANE)
     assert answered == [200]
-    assert answer.result == refusal(409, "The flavor insane has just been published by somebody else.")
+    assert answer.result == refusal(409, "Somebody else has just published the flavor insane.")
     agree()
 
 
@@ -280,7 +280,7 @@ def test_resizing_what_is_published_meanwhile(mordor: Api, agree: Agree) -> None
     with just_before_locking(lambda: mordor.put(INSANE, public=True)) as answered:
         answer = mordor.put(INSANE, ram=77)
     assert answered == [200]
-    assert answer.result == refusal(409, "The flavor insane has just been published by somebody else.")
+    assert answer.result == refusal(409, "Somebody else has just published the flavor insane.")
     agree()
 
 

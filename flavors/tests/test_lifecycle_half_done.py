@@ -142,6 +142,6 @@ def test_a_creation_that_cannot_be_taken_back_says_where_it_stays(federation: Fe
         writing.create_flavor(user=OPERATOR, values=new)
     assert caught.value.status_code == 409
     assert str(caught.value.detail) == (
-        "Rohan: as the test said It could not be taken back from Mordor, where it stays private."
+        "Rohan: as the test said It could not be removed from Mordor, where it stays private."
     )
     assert has(federation)["Spain2"] == []

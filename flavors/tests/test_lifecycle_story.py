@@ -81,7 +81,7 @@ def test_the_whole_story(people: People, clouds: Lab, agree: Agree) -> None:
     # A manager promotes it, and nobody else can.
     for other in (people.basic, mordor, spain2):
         answer = other.put(path, promoted=True)
-        assert answer.result == refusal(401, "Promoting takes the role InfrastructureManager.")
+        assert answer.result == refusal(401, "Promoting requires the role InfrastructureManager.")
     agree()
     promoted = {**installed, "promoted": True}
     assert people.manager.put(path, promoted=True).result == (200, {"flavor": promoted})

@@ -205,7 +205,7 @@ def test_what_cannot_be_recorded_is_taken_back_from_those_that_were_given_it(fed
     take_the_id("Spain2")
     with pytest.raises(Conflict) as caught:
         update(nodes=["Rohan", "Spain2"])
-    assert str(caught.value.detail) == "A node has a flavor of the id 42 already."
+    assert str(caught.value.detail) == "A node already has a flavor with the id 42."
     assert has(federation) == {"Mordor": ["42"], "Rohan": ["42"], "Spain2": []}
     assert recorded() == {"42": ["Mordor"], "other": ["Spain2"]}
 

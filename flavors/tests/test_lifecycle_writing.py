@@ -33,8 +33,8 @@ from testing.wire import Answer, Api
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 
 INSANE = f"{FLAVORS}/insane"
-UNPRIVILEGED = refusal(401, "Promoting takes the role InfrastructureManager.")
-NO_OPERATOR = refusal(403, "This takes an operator of a node.")
+UNPRIVILEGED = refusal(401, "Promoting requires the role InfrastructureManager.")
+NO_OPERATOR = refusal(403, "Only operators of a node may do this.")
 STAYS = refusal(409, "A published flavor stays public, and a promoted one promoted.")
 NAME_TAKEN = refusal(409, "There is already a flavor of this name in the catalogue.")
 ID_TAKEN = refusal(409, "There is already a flavor of this id in the catalogue.")
@@ -282,7 +282,7 @@ def test_promoting_without_the_privilege_is_401(api: Api, public: None, agree: A
 def test_publishing_and_promoting_in_one(ada: Api, private: None, agree: Agree) -> None:
     only_promoted = refusal(400, "promoted: a flavor that is not public cannot be promoted")
     assert ada.put(INSANE, promoted=True).result == only_promoted
-    contrary = refusal(400, "promoted: a flavor cannot be promoted and not public")
+    contrary = refusal(400, "promoted: a flavor that is not public cannot be promoted")
     assert ada.put(INSANE, promoted=True, public=False).result == contrary
     agree(private={"Mordor": {"insane"}})
     assert ada.put(INSANE, promoted=True, public=True).result == shown(public=True, promoted=True)

@@ -237,7 +237,7 @@ def test_a_change_that_cannot_be_written_down_is_done_all_the_same(
 
     with connection.execute_wrapper(refuse):
         changed("tiny", tiny.as_nova())
-    assert "Mordor: what was done with flavor tiny is not written down: the disk is full" in caplog.text
+    assert "Mordor: the change of flavor tiny could not be recorded: the disk is full" in caplog.text
 
 
 def test_what_we_take_out_of_a_node_is_known_to_be_missing_where_it_is_promoted() -> None:
@@ -304,7 +304,7 @@ def test_nothing_new_costs_one_query_and_anything_new_a_few_however_many_flavors
 def test_a_flavor_is_seen_once_in_a_node_and_never_unreachable() -> None:
     flavor, node, now = make_flavor(), make_infrastructure("Mordor"), timezone.now()
     values = {"flavor": flavor, "infrastructure": node, "since": now, "seen_at": now}
-    with pytest.raises(ValidationError, match="nothing is seen"):
+    with pytest.raises(ValidationError, match="Nothing is seen"):
         Sighting(**values, state=State.UNREACHABLE).full_clean()
     with pytest.raises(IntegrityError), transaction.atomic():
         Sighting.objects.create(**values, state=State.UNREACHABLE)

@@ -268,7 +268,7 @@ def test_what_is_said_is_so(federation: Federation) -> None:
     federation.delete("Spain2")
     federation.create("Spain2", ram=512)
     refused = federation.operator.put(path, nodes=["Spain2"])
-    assert refused.result == refusal(409, "Spain2: there is already a flavor of the id story, with other values.")
+    assert refused.result == refusal(409, "Spain2: there is already a flavor with the id story and different values.")
     federation.assert_told()
 
     # Renamed by hand: under its id with another name, and then its name under another id.

@@ -13,15 +13,15 @@ class Command(commands.Command):
     """Print the catalogue as a YAML document that load_catalogue reads."""
 
     help = (
-        "Print the catalogue as a YAML document that load_catalogue reads: every member of every flavor, but not where "
-        "it is installed."
+        "Print the catalogue as a YAML document that load_catalogue reads: every member of every flavor except its "
+        "nodes."
     )
     examples = ("./manage.py dump_catalogue > catalogue.yaml",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare which flavors, and the format."""
-        parser.add_argument("--promoted", action="store_true", help="only those that every node should have")
-        parser.add_argument("--json", dest="as_json", action="store_true", help="print it as JSON, which is YAML, too")
+        parser.add_argument("--promoted", action="store_true", help="only the promoted flavors")
+        parser.add_argument("--json", dest="as_json", action="store_true", help="print JSON, which is YAML, too")
 
     def handle(self, *args: Any, promoted: bool, as_json: bool, **options: Any) -> None:
         """Print it; one query."""

@@ -1,4 +1,4 @@
-"""`manage.py forget_infrastructure`: a cloud is gone for good."""
+"""`manage.py forget_infrastructure`: forget a cloud that is gone for good."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -11,12 +11,12 @@ from infrastructures.choosing import find_nodes
 
 
 class Command(commands.Command):
-    """Forget a cloud that will not come back, and all that was installed there."""
+    """Forget a cloud that is gone for good, and all that was installed there."""
 
     help = (
         "Forget a cloud that is gone for good: what was installed there, replacements that were cut short there, and "
         "our credentials for it. A flavor that no other cloud has leaves the catalogue, unless it is promoted. The "
-        "cloud is not contacted. Where it still answers, delete the flavors and use unregister_infrastructure."
+        "cloud is not contacted. If it still answers, delete the flavors and use unregister_infrastructure instead."
     )
     examples = ("./manage.py forget_infrastructure Mordor --dry-run",)
 

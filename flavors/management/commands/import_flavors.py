@@ -1,4 +1,4 @@
-"""`manage.py import_flavors`: adopt what a cloud already has into the catalogue."""
+"""`manage.py import_flavors`: import a cloud's flavors into the catalogue."""
 
 from argparse import ArgumentParser
 from collections import Counter
@@ -14,12 +14,12 @@ from infrastructures.choosing import find_nodes
 
 
 class Command(commands.Command):
-    """Take the flavors that a node has into the catalogue. The node is read, and not changed."""
+    """Import a node's flavors into the catalogue. The node is only read."""
 
     help = (
-        "Take the flavors that a node has into the catalogue: all that are open to every project of it, or those "
-        "named. What the catalogue has already, with the same values, is recorded as installed there. The node is "
-        "read, and not changed. Fails when one could not be taken."
+        "Import a node's flavors into the catalogue: all that are open to every project there, or those that you name. "
+        "A flavor that the catalogue has with the same values is recorded as installed there. The node is only read. "
+        "Fails if a flavor could not be imported."
     )
     examples = ("./manage.py import_flavors --from Spain2 --dry-run",)
 
@@ -28,11 +28,11 @@ class Command(commands.Command):
         parser.add_argument("flavors", nargs="*", metavar="FLAVOR", help="ids or names")
         parser.add_argument("--from", dest="node", required=True, metavar="NODE", help="the node that has them")
         parser.add_argument("--promote", action="store_true", help="promote them, too")
-        parser.add_argument("--dry-run", action="store_true", help="only tell what would be taken")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be imported")
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")
 
     def handle(self, *args: Any, flavors: list[str], node: str, as_json: bool, **options: Any) -> None:
-        """Take each that can be, print what came of each, and fail when one could not be taken."""
+        """Import each flavor, print each outcome, and fail if one could not be imported."""
         dry_run = options["dry_run"]
         taken: list[Import] = []
         try:
@@ -51,4 +51,4 @@ class Command(commands.Command):
         if not as_json:
             self.stdout.write(", ".join(f"{counts[outcome]} {outcome}" for outcome in Taken) + ".")
         if refused := counts[Taken.REFUSED]:
-            raise CommandError(f"{refused} of {len(taken)} could not be taken.")
+            raise CommandError(f"{refused} of {len(taken)} could not be imported.")

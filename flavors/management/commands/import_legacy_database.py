@@ -1,4 +1,4 @@
-"""`manage.py import_legacy_database`: take over the database of flavor-sync 1.0."""
+"""`manage.py import_legacy_database`: import a database of flavor-sync 1.0."""
 
 import os
 from argparse import ArgumentParser
@@ -16,12 +16,12 @@ URL_VARIABLE = "LEGACY_DATABASE_URL"
 
 
 class Command(commands.Command):
-    """Take over the infrastructures, flavors and installations of a database of flavor-sync 1.0."""
+    """Import the infrastructures, flavors and installations from a database of flavor-sync 1.0."""
 
     help = (
-        "Take over the infrastructures with their credentials, the public flavors, and where each is installed, from a "
-        "database of flavor-sync 1.0, which is read alone. No cloud is contacted. What is here already stays as it is, "
-        "so that it can be done again. Fails when something could not be taken."
+        "Import a database of flavor-sync 1.0: the infrastructures with their credentials, the public flavors, and "
+        "where each is installed. The database is only read, and no cloud is contacted. What is already here stays as "
+        "it is, so you can repeat the import. Fails if something could not be imported."
     )
     examples = (
         "LEGACY_DATABASE_URL=mysql://user:password@host/flavorsync ./manage.py import_legacy_database --dry-run",
@@ -31,14 +31,14 @@ class Command(commands.Command):
         """Declare which database, whether to write at all, and the format."""
         parser.add_argument(
             "--database", metavar="URL",
-            help="such as mysql://user@host:3306/flavorsync or sqlite:////path/to/file; one with a password is better "
-            f"put into the variable {URL_VARIABLE}, since all users of a machine see arguments",
+            help="such as mysql://user@host:3306/flavorsync or sqlite:////path/to/file; put a URL with a password into "
+            f"the variable {URL_VARIABLE}, since all users of a machine can see arguments",
         )  # fmt: skip
-        parser.add_argument("--dry-run", action="store_true", help="only tell what would be taken")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be imported")
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")
 
     def handle(self, *args: Any, database: str | None, dry_run: bool, as_json: bool, **options: Any) -> None:
-        """Take over what can be, print what came of each row, and fail when one could not be taken."""
+        """Import each row, print each outcome, and fail if one could not be imported."""
         url = database or os.environ.get(URL_VARIABLE)
         if not url:
             raise UsageError(f"Which database? Give --database, or the variable {URL_VARIABLE}.")
@@ -52,7 +52,7 @@ class Command(commands.Command):
             self._print(outcomes, dry_run=dry_run)
         refused = sum(outcome.came is Came.REFUSED for outcome in outcomes)
         if refused:
-            raise CommandError(f"{refused} of {len(outcomes)} could not be taken.")
+            raise CommandError(f"{refused} of {len(outcomes)} could not be imported.")
 
     def _print(self, outcomes: list[Outcome], *, dry_run: bool) -> None:
         for outcome in outcomes:

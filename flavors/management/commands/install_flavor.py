@@ -20,9 +20,9 @@ class Command(commands.Command):
     """Install a flavor of the catalogue in nodes."""
 
     help = (
-        "Make a flavor of the catalogue exist in nodes, with all its Nova properties. Where it is already, under the "
-        "same id with the same values, it is adopted; a node that is known to have it is asked, too. Fails when one "
-        "node failed; the others have it all the same."
+        "Install a flavor of the catalogue in nodes, with all its Nova properties. A node that already has it, under "
+        "the same id and with the same values, keeps it, and the catalogue records it there. Every node is asked. "
+        "Fails if one of the nodes fails; it is installed in the others all the same."
     )
     examples = ("./manage.py install_flavor m1.huge --node Lannion2 --node Mordor",)
 
@@ -30,13 +30,13 @@ class Command(commands.Command):
         """Declare which flavor, and in which nodes."""
         parser.add_argument("flavor", help="its id, or its name")
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("--node", dest="nodes", action="append", default=[], help="may be given several times")
+        which.add_argument("--node", dest="nodes", action="append", default=[], help="can be given several times")
         which.add_argument("--everywhere", action="store_true", help="in all nodes that we hold credentials for")
-        parser.add_argument("--dry-run", action="store_true", help="only read what the nodes have, and tell")
+        parser.add_argument("--dry-run", action="store_true", help="only read, and say what would happen")
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")
 
     def handle(self, *args: Any, flavor: str, nodes: list[str], as_json: bool, dry_run: bool, **options: Any) -> None:
-        """Install it, print what came of it in each node, and fail when one failed."""
+        """Install it, print the outcome in each node, and fail if one failed."""
         with refusals_in_one_line():
             found = find_in_catalogue(flavor)
             infrastructures = find_nodes_or_all(nodes)

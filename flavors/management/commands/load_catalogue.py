@@ -1,4 +1,4 @@
-"""`manage.py load_catalogue`: make the catalogue what a YAML document says."""
+"""`manage.py load_catalogue`: load a YAML document into the catalogue."""
 
 import sys
 from argparse import ArgumentParser
@@ -20,9 +20,9 @@ class Command(commands.Command):
     """Create and change flavors of the catalogue as a YAML document says, all of them or none."""
 
     help = (
-        "Create and change flavors of the catalogue as a YAML document says: one of dump_catalogue, or of the "
-        "Sovereign Cloud Stack (mandatory flavors become promoted, recommended ones public). All of them, or none when "
-        "one is wrong. One node is asked whether Nova accepts new extra specs; no cloud is changed."
+        "Create and change flavors of the catalogue as a YAML document says, which is one of dump_catalogue or of the "
+        "Sovereign Cloud Stack (mandatory flavors become promoted, recommended ones public). If one flavor is wrong, "
+        "none is loaded. One node is asked whether Nova accepts new extra specs; no cloud is changed."
     )
     examples = ("./manage.py load_catalogue --dry-run catalogue.yaml",)
 
@@ -30,7 +30,7 @@ class Command(commands.Command):
         """Declare the document, whether to write at all, and the format."""
         parser.add_argument("file", help="the document, - for standard input")
         parser.add_argument("--promote-recommended", action="store_true", help="promote the recommended ones, too")
-        parser.add_argument("--dry-run", action="store_true", help="only tell what would change")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would change")
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")
 
     def handle(self, *args: Any, file: str, as_json: bool, dry_run: bool, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py promote_flavor`: mark flavors as ones that every node should have."""
+"""`manage.py promote_flavor`: promote flavors of the catalogue."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -15,7 +15,7 @@ class Command(commands.Command):
     """Promote flavors of the catalogue. No cloud is contacted."""
 
     help = (
-        "Mark public flavors of the catalogue as ones that every node should have. No cloud is contacted: the "
+        "Promote public flavors of the catalogue: every node should have them. No cloud is contacted; the "
         "synchronisation brings them there."
     )
     examples = ("./manage.py promote_flavor m1.small m1.large",)
@@ -26,7 +26,7 @@ class Command(commands.Command):
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")
 
     def handle(self, *args: Any, flavors: list[str], as_json: bool, **options: Any) -> None:
-        """Promote each that can be, and fail when one cannot."""
+        """Promote each flavor, and fail if one cannot be promoted."""
         rows = [_promoted(wanted) for wanted in flavors]
         if as_json:
             print_json(self.stdout, rows)

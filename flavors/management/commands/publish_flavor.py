@@ -13,11 +13,11 @@ from infrastructures.choosing import find_nodes
 
 
 class Command(commands.Command):
-    """Put a flavor that a node's Nova has into the catalogue. The node is read, and not changed."""
+    """Put a flavor of a node's Nova into the catalogue. The node is only read."""
 
     help = (
-        "Put a flavor that a node's Nova has into the catalogue, with all its Nova properties, where everybody sees "
-        "it. The node is read, and not changed."
+        "Put a flavor of a node's Nova into the catalogue, with all its Nova properties. Everybody will see it there. "
+        "The node is only read."
     )
     examples = ("./manage.py publish_flavor m1.huge --node Spain2",)
 
@@ -26,11 +26,11 @@ class Command(commands.Command):
         parser.add_argument("flavor", help="its id, or its name")
         parser.add_argument("--node", required=True, help="the node that has it")
         parser.add_argument("--promote", action="store_true", help="promote it, too")
-        parser.add_argument("--dry-run", action="store_true", help="only tell whether it could be published")
+        parser.add_argument("--dry-run", action="store_true", help="only say whether it could be published")
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON object")
 
     def handle(self, *args: Any, flavor: str, node: str, as_json: bool, **options: Any) -> None:
-        """Publish it, or say that it was published before."""
+        """Publish it, or say that it already is."""
         with refusals_in_one_line():
             (infrastructure,) = find_nodes([node])
             (taken,) = import_flavors(
