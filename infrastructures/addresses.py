@@ -1,6 +1,6 @@
-"""Which addresses are this machine's own or its link's.
+"""Which addresses lead to this machine or its link.
 
-Nobody's cloud is there, but much that trusts its neighbours: databases, or the metadata service of a host,
+No cloud is there, but services that trust their neighbours are: databases, or a host's metadata service,
 169.254.169.254.
 """
 
@@ -19,10 +19,10 @@ _HOLD_IPV4 = (IPv6Network("::/96"), IPv6Network("64:ff9b::/96"))
 
 
 def is_near(address: str) -> bool:
-    """Say whether an IP address is of this machine or its link, however it is written; a name is not.
+    """Say whether an IP address leads to this machine or its link, however it is written; False for names.
 
-    Without asking anybody. The old forms of IPv4 (`127.1`, `0x7f000001`, `2130706433`) are read as the C library does,
-    which is who connects.
+    Asks nobody. The old forms of IPv4 (`127.1`, `0x7f000001`, `2130706433`) are read as the C library reads them,
+    since that is what connects.
     """
     ip = _parsed(address)
     if isinstance(ip, IPv6Address):
@@ -42,7 +42,7 @@ def is_name_of_this_machine(host: str) -> bool:
 
 
 def is_named(host: str) -> bool:
-    """Say whether INFRASTRUCTURE_URL_ALLOWLIST names a host, itself or by its domain; `*` names nobody."""
+    """Say whether INFRASTRUCTURE_URL_ALLOWLIST names a host or its domain; `*` names none."""
     patterns = [pattern for pattern in settings.INFRASTRUCTURE_URL_ALLOWLIST if pattern != "*"]
     bare = host.strip("[]").lower()
     return validate_host(f"[{bare}]" if ":" in bare else bare, patterns)
@@ -52,12 +52,12 @@ _believed: set[tuple[str, int]] = set()
 
 
 def believe(url: str) -> None:
-    """Let a connection to the host and port of *url* lead here, too: the federation's own Keystone says where it is."""
+    """Allow connections to the host and port of *url*, a URL from the federation's own Keystone, to lead here."""
     _believed.add(_host_and_port(url))
 
 
 def may_be_near(host: str, port: int) -> bool:
-    """Say whether a connection to *host* may lead here: who runs the service has named it, or the central Keystone."""
+    """Say whether a connection to *host* may lead here: the setting or the central Keystone has named it."""
     where = host.strip("[]").lower(), port
     return is_named(host) or where in _believed or where == _host_and_port(settings.KEYSTONE_URL)
 
@@ -79,7 +79,7 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
 
 
 def _held(ip: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address that stands in an IPv6 one."""
+    """Return the IPv4 address that an IPv6 one contains."""
     if any(ip in network for network in _HOLD_IPV4):
         return IPv4Address(ip.packed[-4:])
     return ip.ipv4_mapped or ip.sixtofour

@@ -18,7 +18,7 @@ from infrastructures.readiness import check_and_keep
 
 
 class OffersActions(admin.ModelAdmin):
-    """The admin of a model whose actions on several rows are offered on the page of each row, too."""
+    """The admin of a model that also offers its actions on the page of each row."""
 
     change_form_template = "admin/change_form_with_actions.html"
 
@@ -32,12 +32,12 @@ class OffersActions(admin.ModelAdmin):
 
 
 class KeptByInstallations(admin.ModelAdmin):
-    """The admin of what is not deleted while it has installations."""
+    """The admin of rows that cannot be deleted while they have installations."""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Return the installations that keep them from being deleted or, without any, what Django finds.
+        """Return the installations that prevent the deletion or, without any, what Django finds.
 
-        Django would ask for the name of each one's flavor and node by itself. Cost: three queries more.
+        Django would query the flavor and node of each installation. Cost: three more queries.
         """
         objs = list(objs)
         prefetch_related_objects(objs, "installations__flavor", "installations__infrastructure")
@@ -46,26 +46,26 @@ class KeptByInstallations(admin.ModelAdmin):
 
 
 def origin(request: HttpRequest) -> str:
-    """Return the page of ours that a form names as the one to go back to, "" for none."""
+    """Return the page of ours that a form names to go back to, or ""."""
     url = request.POST.get("next", "")
     return url if url_has_allowed_host_and_scheme(url, None) else ""
 
 
 class InfrastructureForm(forms.ModelForm):
-    """A cloud, whose password goes in and never comes out again."""
+    """A cloud, whose password can be set and is never shown."""
 
     password = forms.CharField(
         required=False,
         strip=False,
         max_length=255,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Of our account there. Leave empty to keep the one that is stored; it is never shown.",
+        help_text="The password of our account there. Leave empty to keep the stored one, which is never shown.",
     )
     clear_password = forms.BooleanField(
         required=False,
         label="Forget our account there",
-        help_text="The user name, the password and the tenant. Then its users reach the cloud with their own Keystone "
-        "tokens alone.",
+        help_text="The user name, the password and the tenant. The cloud's users then reach it only with their own "
+        "Keystone tokens.",
     )
 
     class Meta:
@@ -83,29 +83,29 @@ class InfrastructureForm(forms.ModelForm):
         ]
 
     def clean(self) -> dict[str, Any]:
-        """Give the password to the model, whose constraint then says what credentials take besides."""
+        """Give the password to the model, whose constraint then says what else credentials need."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
         password, cleared = values.pop("password", ""), values.get("clear_password")
         if password and cleared:
             raise ValidationError({"clear_password": "Give a new password or forget the stored one, not both."})
         if self._leads_elsewhere(values) and self.instance.has_credentials and not (password or cleared):
-            raise ValidationError({"password": "Give it anew: what was stored for one place is not sent to another."})
+            raise ValidationError({"password": "Give it again: a stored password is not sent to another address."})
         if password or cleared:
             self.instance.set_password(password)
         if cleared:
             values |= {"username": "", "tenant": ""}
         if not self.instance.has_credentials and (values.get("username") or values.get("tenant")):
-            raise ValidationError({"password": "It is missing: credentials are whole, or there are none."})
+            raise ValidationError({"password": "Give one, too: credentials are complete, or there are none."})
         return values
 
     def _leads_elsewhere(self, values: dict[str, Any]) -> bool:
-        """Say whether a URL has changed: whoever may write one must not learn the password by it."""
+        """Say whether a URL has changed: nobody should learn the password by changing where it is sent."""
         return any(member in self.changed_data and values.get(member) for member in ("keystone_url", "nova_url"))
 
 
 @admin.register(Infrastructure)
 class InfrastructureAdmin(KeptByInstallations, OffersActions):
-    """The regions, and the credentials with which we enter them, which a Fiware operator registers here."""
+    """The clouds, and the credentials with which we enter them. A Fiware operator registers them here."""
 
     form = InfrastructureForm
     list_display = ["name", "connection", "flavors", "keystone_url", "credentials", "operated_by", "registered_by"]
@@ -125,7 +125,7 @@ class InfrastructureAdmin(KeptByInstallations, OffersActions):
                     ("username", "user_domain"),
                     ("password", "clear_password"),
                 ],
-                "description": "All of it, and a Keystone URL, or nothing at all.",
+                "description": "Fill in all of it, and a Keystone URL, or nothing.",
             },
         ),
         ("Connection check", {"fields": ["connection", "last_check"]}),
@@ -141,14 +141,14 @@ class InfrastructureAdmin(KeptByInstallations, OffersActions):
     def save_model(
         self, request: HttpRequest, obj: Infrastructure, form: forms.ModelForm[Infrastructure], change: bool
     ) -> None:
-        """Write down who registers it."""
+        """Make whoever registers it an operator."""
         if not change:
             obj.registered_by = str(request.user)
         super().save_model(request, obj, form, change)
 
     @admin.action(description="Check connection", permissions=["change"])
     def check_connections(self, request: HttpRequest, queryset: QuerySet[Infrastructure]) -> HttpResponse | None:
-        """Try to enter the clouds; keep and show what came of it. Nothing is changed there."""
+        """Try to enter the clouds; keep and show the outcome. Changes nothing there."""
         for check in check_and_keep(queryset):
             if check.problem:
                 messages.error(request, check.problem)
@@ -158,7 +158,7 @@ class InfrastructureAdmin(KeptByInstallations, OffersActions):
 
     @admin.display(description="connection", ordering="check_result__problem")
     def connection(self, infrastructure: Infrastructure) -> str:
-        """Say how the last check of it ended, and when."""
+        """Say how its last check ended, and when."""
         check = _last_check(infrastructure)
         if check is None:
             return format_html('<span class="badge unknown">{}</span>', "never checked")
@@ -169,7 +169,7 @@ class InfrastructureAdmin(KeptByInstallations, OffersActions):
 
     @admin.display(description="last check")
     def last_check(self, infrastructure: Infrastructure) -> str:
-        """Say all that the last check found."""
+        """Show everything that the last check found."""
         check = _last_check(infrastructure)
         if check is None:
             return "none yet"
@@ -186,7 +186,7 @@ class InfrastructureAdmin(KeptByInstallations, OffersActions):
 
     @admin.display(description="flavors", ordering="flavor_count")
     def flavors(self, infrastructure: Any) -> str:
-        """Return how many flavors of the catalogue it has, with a link to them."""
+        """Return how many flavors of the catalogue are installed there, with a link to them."""
         url = reverse("admin:flavors_flavor_changelist")
         return format_html(
             '<a href="{}?installations__infrastructure__id__exact={}">{}</a>',
@@ -197,7 +197,7 @@ class InfrastructureAdmin(KeptByInstallations, OffersActions):
 
     @admin.display(description="flavors of the catalogue")
     def installed(self, infrastructure: Infrastructure) -> str:
-        """Return the flavors of the catalogue that it has, each with a link, and where it is told how each was seen."""
+        """Return the catalogue's flavors that are installed there, with links to each and to the coverage map."""
         names = infrastructure.installations.order_by("flavor__name").values_list("flavor_id", "flavor__name")
         links = [(reverse("admin:flavors_flavor_change", args=[key]), name) for key, name in names]
         return format_html(
@@ -214,7 +214,7 @@ class InfrastructureAdmin(KeptByInstallations, OffersActions):
 
     @admin.display(boolean=True, description="credentials stored")
     def credentials(self, infrastructure: Infrastructure) -> bool:
-        """Say whether we can enter it by ourselves."""
+        """Say whether we hold credentials for it."""
         return infrastructure.has_credentials
 
 
@@ -228,7 +228,7 @@ def _moment(check: Check) -> str:
 
 @admin.register(Replacement)
 class ReplacementAdmin(admin.ModelAdmin):
-    """What is being changed, was cut short or is watched, to look at: the next contact with the region settles it."""
+    """Changes that are under way, were cut short or are watched; read-only, since the next contact settles them."""
 
     list_display = ["flavorid", "infrastructure", "state", "unsure_until", "requested_by", "created_at", "last_error"]
     list_select_related = ["infrastructure"]
@@ -236,11 +236,11 @@ class ReplacementAdmin(admin.ModelAdmin):
     search_fields = ["flavorid", "infrastructure__name"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: the machine alone makes them."""
+        """Refuse: only the service makes them."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Replacement | None = None) -> bool:
-        """Refuse: the machine alone settles them."""
+        """Refuse: only the service settles them."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Replacement | None = None) -> bool:

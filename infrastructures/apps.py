@@ -9,5 +9,5 @@ class InfrastructuresConfig(AppConfig):
     name = "infrastructures"
 
     def ready(self) -> None:
-        """Import the checks and the documents, which registers them."""
+        """Import the checks and the OpenAPI documents, which registers them."""
         from infrastructures import checks, vocabulary  # noqa: F401, PLC0415

@@ -1,4 +1,4 @@
-"""System checks of the settings about OpenStack that a deployment should be warned of."""
+"""System checks of a deployment's OpenStack settings."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ def check_keystone_url(app_configs: Sequence[AppConfig] | None, **kwargs: object
     return [
         Warning(
             "KEYSTONE_URL is not https: tokens travel unencrypted to the federation's Keystone.",
-            hint="Anybody on the way can take them, and answer in its place.",
+            hint="Anybody on the way can steal them, or answer in its place.",
             id="infrastructures.W001",
         )
     ]
@@ -25,12 +25,12 @@ def check_keystone_url(app_configs: Sequence[AppConfig] | None, **kwargs: object
 
 @register(Tags.security, deploy=True)
 def check_certificates(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
-    """Warn when anybody could pass for a cloud."""
+    """Warn when anybody could pose as a cloud."""
     if settings.OPENSTACK_VERIFY is not False:
         return []
     return [
         Warning(
-            "OPENSTACK_VERIFY is false: whoever is on the way can pass for a cloud and take its password.",
+            "OPENSTACK_VERIFY is false: anybody on the way can pose as a cloud and steal its password.",
             hint="Name a file with the certificate authorities that the clouds use.",
             id="infrastructures.W002",
         )

@@ -1,4 +1,4 @@
-"""Which nodes are meant, and whether they may be."""
+"""Which nodes a caller means, and whether they may use them."""
 
 from collections.abc import Callable, Collection
 
@@ -18,15 +18,15 @@ def find_nodes(
     among: InfrastructureQuerySet | None = None,
     absent: Callable[[str], Exception] = _absent,
 ) -> list[Infrastructure]:
-    """Return the nodes of these names, each once, by name.
+    """Return the nodes with these names, each once, by name.
 
     Args:
-        among: those that may be meant; without it, any.
-        absent: makes the error of names, as in `a, b`, that no node has.
+        among: the nodes to choose from; by default any.
+        absent: makes the error for names, as in `a, b`, that no node has.
 
     Raises:
-        NotFound, or what *absent* makes: there is no node of one of the names.
-        PermissionDenied: one of them is not *among* those that may be meant.
+        NotFound, or what *absent* makes: there is no node with one of the names.
+        PermissionDenied: one of them is not *among* those to choose from.
 
     Cost: one query, two with *among*.
     """
@@ -47,7 +47,7 @@ def find_nodes_or_all(
     among: InfrastructureQuerySet | None = None,
     absent: Callable[[str], Exception] = _absent,
 ) -> list[Infrastructure]:
-    """Return what `find_nodes` does; without a name all those that we can enter by ourselves."""
+    """Return what `find_nodes` does, or without names all nodes that we hold credentials for."""
     if names:
         return find_nodes(names, among=among, absent=absent)
     nodes = Infrastructure.objects.all() if among is None else among

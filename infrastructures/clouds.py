@@ -1,4 +1,4 @@
-"""Reaching the clouds that are registered: alone, or several side by side."""
+"""Reaching the registered clouds: one, or several side by side."""
 
 import random
 import time
@@ -34,7 +34,7 @@ SECONDS_BEFORE_RETRY = (0.1, 0.6)
 
 
 def region_of(infrastructure: Infrastructure) -> Region:
-    """Return where the infrastructure's Nova is, as the OpenStack boundary takes it."""
+    """Return where the infrastructure's Nova is, in the OpenStack boundary's terms."""
     return Region(
         name=infrastructure.name,
         keystone_url=infrastructure.effective_keystone_url,
@@ -44,7 +44,7 @@ def region_of(infrastructure: Infrastructure) -> Region:
 
 
 def credentials_of(infrastructure: Infrastructure) -> Credentials:
-    """Return how we enter the infrastructure by ourselves.
+    """Return the credentials with which we enter the infrastructure.
 
     Raises:
         CredentialsMissing: we hold none for it, or cannot read them.
@@ -70,7 +70,7 @@ def credentials_of(infrastructure: Infrastructure) -> Credentials:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome(Generic[T]):
-    """What came of some work in one cloud: its result, or the error; and what is not known of its changes."""
+    """The outcome of some work in one cloud: its result or the error, and whether its changes are in doubt."""
 
     infrastructure: Infrastructure
     result: T | None = None
@@ -81,14 +81,14 @@ class Outcome(Generic[T]):
 def in_each_cloud(
     infrastructures: Iterable[Infrastructure], work: Callable[[Nova], T], *, retries: bool = False
 ) -> list[Outcome[T]]:
-    """Do *work* in several clouds side by side, with our own credentials, and return what came of it in each.
+    """Do *work* in several clouds side by side, with our own credentials, and return the outcome in each.
 
-    One cloud's failure does not touch another's work. *work* runs in a thread of its own, and so
-    must not use the database; nor must a transaction be open.
+    One cloud's failure does not affect the others. *work* runs in its own thread, so it must not use the
+    database, and no transaction may be open.
 
     Args:
-        retries: whether work that the cloud failed is begun once more, as `with_one_retry` does; only
-            for work that changes nothing.
+        retries: whether to try once more when the cloud fails, as `with_one_retry` does; only for work
+            that changes nothing.
 
     Cost: the slowest cloud's time, with up to `CLOUDS_AT_ONCE` of them; no query.
     """
@@ -96,9 +96,9 @@ def in_each_cloud(
 
 
 def side_by_side(infrastructures: Iterable[Infrastructure], work: Callable[[Infrastructure], R]) -> list[R]:
-    """Return what *work* returns for each cloud, in their order, having done it in threads of their own.
+    """Run *work* for each cloud, each in its own thread, and return the results in the clouds' order.
 
-    *work* must not use the database; nor must a transaction be open.
+    *work* must not use the database, and no transaction may be open.
 
     Cost: the slowest cloud's time, with up to `CLOUDS_AT_ONCE` of them; no query.
     """
@@ -106,15 +106,15 @@ def side_by_side(infrastructures: Iterable[Infrastructure], work: Callable[[Infr
     if not infrastructures:
         return []
     with ThreadPoolExecutor(min(len(infrastructures), CLOUDS_AT_ONCE)) as pool:
-        # Each thread works in a copy of our context: its log lines bear the request's id.
+        # Each thread works in a copy of our context, so that its log lines have the request's id.
         futures = [pool.submit(copy_context().run, work, infrastructure) for infrastructure in infrastructures]
         return [future.result() for future in futures]
 
 
 def with_one_retry(work: Callable[[], T]) -> T:
-    """Return what *work* does, done again after a moment when the cloud failed in a way that may pass.
+    """Return what *work* returns; after a failure that may pass, wait a moment and try once more.
 
-    The moment is of a random length, so that a cloud that comes back is not met by all at once.
+    The wait is random, so that a cloud that comes back does not get all retries at once.
     """
     try:
         return work()
@@ -145,7 +145,7 @@ def _work_in(infrastructure: Infrastructure, work: Callable[[Nova], T], retries:
 
 
 def open_nova(infrastructure: Infrastructure) -> OperatorsNova:
-    """Return the infrastructure's Nova, entered with our own credentials.
+    """Enter the infrastructure's Nova with our own credentials.
 
     Raises and cost: as `credentials_of` and `OperatorsNova`.
     """

@@ -1,7 +1,7 @@
-"""What is written to the database over a connection that may be lost: written, not written, or not to be known.
+"""Writing to the database over a connection that may be lost: written, not written, or unknown.
 
-A COMMIT whose answer is lost may have been carried out. What a cloud was given is taken back only where the database
-certainly has nothing of it, so after a loss it is asked first, over another connection.
+A COMMIT whose answer is lost may have been carried out. We undo what we did in a cloud only if the database certainly
+has no record of it, so after a loss we ask it first, over another connection.
 """
 
 import logging
@@ -20,27 +20,27 @@ DEADLOCK = 1213
 MAX_ATTEMPTS = 5
 # "Server shutdown in progress", "Connection was killed", "The client was disconnected by the server"
 ENDED_BY_SERVER = (1053, 1927, 4031)
-# MariaDB's driver has its own range: "Can't connect to server", "Server has gone away", "Lost connection to server".
+# The driver's own range: "Can't connect to server", "Server has gone away", "Lost connection to server".
 # Source: MariaDB, "Error Codes", and MySQL, "Client Error Message Reference".
 ERRORS_OF_CLIENT = range(2000, 3000)
-# What a Nova has done already is written down also by whoever has to wait for the database to come back.
+# What a Nova has done must be recorded, even if that means waiting for the database to come back.
 SECONDS_TO_WAIT_FOR_DATABASE = 10
 SECONDS_BETWEEN_TRIES = 0.2
 
 
 class NotWritten(OperationalError):
-    """The connection was lost, and the database has nothing of what was being written.
+    """The connection was lost, and nothing was written.
 
-    The locks of the connection are lost, too: somebody else may have changed since what they kept.
+    The connection's locks are lost, too: somebody else may have changed what they protected.
     """
 
 
 class MayBeWritten(OperationalError):
-    """The connection was lost, and the database did not come back in time to be asked what it has."""
+    """The connection was lost, and the database did not come back in time to say whether it was written."""
 
 
 def is_lost(error: Exception) -> bool:
-    """Say whether an error of the database means that the connection is lost, or that there was none to be had."""
+    """Say whether a database error means that the connection is lost, or could not be made."""
     if isinstance(error, (InterfaceError, NotWritten, MayBeWritten)):
         return True
     number = error.args[0] if isinstance(error, OperationalError) and error.args else None
@@ -50,7 +50,7 @@ def is_lost(error: Exception) -> bool:
 def in_transaction(write: Callable[[], None]) -> None:
     """Run *write* in a transaction, and again when MariaDB has rolled it back to end a deadlock.
 
-    Inserting one unique value from several connections at once is enough for one.
+    It is enough that several connections insert one unique value at once.
     Source: MariaDB, "InnoDB Lock Modes", and MySQL, "How to Minimize and Handle Deadlocks".
     """
     for attempt in range(MAX_ATTEMPTS):
@@ -64,14 +64,14 @@ def in_transaction(write: Callable[[], None]) -> None:
 
 
 def write_once(write: Callable[[], None], *, is_written: Callable[[], bool]) -> None:
-    """Run *write* in a transaction; when its connection is lost, ask over another one what came of it.
+    """Run *write* in a transaction; if its connection is lost, ask over another one whether it was written.
 
     Args:
         is_written: whether the database has what *write* writes. It is called in a transaction and reads with
-            `select_for_update`: a COMMIT that the server is still at is waited for.
+            `select_for_update`, which waits for a COMMIT that is still under way.
 
     Raises:
-        NotWritten: the connection was lost, and nothing is written. Whoever tries again takes their locks anew.
+        NotWritten: the connection was lost, and nothing was written. Take the locks again before you retry.
         MayBeWritten: the database has not come back within `SECONDS_TO_WAIT_FOR_DATABASE`.
 
     Cost: one transaction.
@@ -88,9 +88,9 @@ def write_once(write: Callable[[], None], *, is_written: Callable[[], bool]) -> 
     except (OperationalError, InterfaceError) as error:
         if connection.in_atomic_block:
             raise
-        # After a failed COMMIT Django opens another one by itself.
+        # After a failed COMMIT, Django itself opens another one.
         was_lost = connection.connection is not used or not _is_connected()
-        logger.warning("Whether it was written down has to be asked of the database: %s", error)
+        logger.warning("Connection lost; asking the database whether the change was written: %s", error)
         if _answer_of(is_written):
             return
         if was_lost:
@@ -99,7 +99,7 @@ def write_once(write: Callable[[], None], *, is_written: Callable[[], bool]) -> 
 
 
 def write_certainly(write: Callable[[], None], *, is_written: Callable[[], bool]) -> None:
-    """Run *write*, which relies on no lock, until it is written, over as many connections as that takes.
+    """Run *write*, which needs no lock, until it is written, over as many connections as that takes.
 
     Args and Raises: as `write_once`.
 
@@ -109,12 +109,12 @@ def write_certainly(write: Callable[[], None], *, is_written: Callable[[], bool]
 
 
 def again_when_not_written(work: Callable[[], T]) -> T:
-    """Return what *work* returns, done again when the connection was lost and nothing is written.
+    """Return what *work* returns; repeat it while the connection is lost and nothing was written.
 
-    *work* takes its locks itself, each time, and looks at what there is.
+    *work* takes its own locks each time, and looks at the state as it is then.
 
     Raises:
-        NotWritten: that has gone on for `SECONDS_TO_WAIT_FOR_DATABASE`.
+        NotWritten: this went on for `SECONDS_TO_WAIT_FOR_DATABASE`.
     """
     deadline = time.monotonic() + SECONDS_TO_WAIT_FOR_DATABASE
     while True:
@@ -126,7 +126,7 @@ def again_when_not_written(work: Callable[[], T]) -> T:
 
 
 def read_certainly(read: Callable[[], T]) -> T:
-    """Return what *read* returns, read over another connection when this one is lost.
+    """Return what *read* returns; if the connection is lost, read over another one.
 
     Raises:
         django.db.Error: the database does not come back within `SECONDS_TO_WAIT_FOR_DATABASE`.

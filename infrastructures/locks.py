@@ -1,6 +1,6 @@
-"""Locks between processes, let go by the database or the operating system when their holder dies.
+"""Locks between processes, which the database or the operating system releases when their holder dies.
 
-A lock is held while a cloud is called, which a database transaction must not be.
+A lock may be held while a cloud is called; a database transaction may not.
 """
 
 import fcntl
@@ -28,10 +28,10 @@ class Locked(Exception):
 
 @contextmanager
 def exclusive(*names: str, wait: float = 0) -> Iterator[None]:
-    """Hold the locks *names* against every other thread and process that uses the same database, all or none of them.
+    """Hold the locks *names*, all or none, against every thread and process that uses the same database.
 
-    On MariaDB and MySQL they are locks of the database connection (GET_LOCK), on SQLite, which one
-    machine alone can use, locks on files. Either is free again at once when its holder dies.
+    On MariaDB and MySQL they are locks of the database connection (GET_LOCK), on SQLite, which only one
+    machine can use, locks on files. Both are free again as soon as their holder dies.
 
     Args:
         wait: how many seconds to wait for each, in the order of *names*.
@@ -42,7 +42,7 @@ def exclusive(*names: str, wait: float = 0) -> Iterator[None]:
     Cost: two queries on MariaDB and MySQL, however many locks.
     """
     if connection.vendor == "mysql":
-        # The names of locks are the whole server's, which may hold other databases of ours.
+        # Locks' names belong to the whole server, which may hold other databases of ours.
         database = connection.settings_dict["NAME"]
         with _held_in_database([f"flavorsync:{_digest(f'{database}:{name}')}" for name in names], wait):
             yield
@@ -64,7 +64,7 @@ def _held_in_database(names: Sequence[str], wait: float) -> Iterator[None]:
         cursor.execute(f"SELECT {columns}", [parameter for name in names for parameter in (name, wait)])
         answers = dict(zip(names, cursor.fetchone(), strict=True))
     if None in answers.values():
-        # Source: MariaDB, "GET_LOCK": NULL when the thread was killed while it waited. Nobody else has the lock.
+        # Source: MariaDB, "GET_LOCK": NULL if the thread was killed while it waited. Nobody else has the lock.
         connection.close()
         raise OperationalError(CONNECTION_KILLED, "The connection was ended while it waited for a lock.")
     held = [name for name, got in answers.items() if got == 1]
@@ -77,7 +77,7 @@ def _held_in_database(names: Sequence[str], wait: float) -> Iterator[None]:
 
 
 def _release_in_database(names: Sequence[str]) -> None:
-    """Let go of the locks; they are gone already where the connection is, which changes nothing of what was done."""
+    """Release the locks. If the connection is lost, they are gone already, and what was done still stands."""
     if not names:
         return
     try:
@@ -85,7 +85,7 @@ def _release_in_database(names: Sequence[str]) -> None:
             columns = ", ".join(["RELEASE_LOCK(%s)"] * len(names))
             cursor.execute(f"SELECT {columns}", names)
     except (OperationalError, InterfaceError) as error:
-        logger.warning("The connection to the database is lost, and a lock with it: %s", error)
+        logger.warning("The connection to the database is lost, and with it a lock: %s", error)
         if not connection.in_atomic_block:
             connection.close()  # the next query opens another one
 
@@ -97,12 +97,12 @@ def _held_in_file(path: Path, wait: float) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink()  # while it is still locked: whoever waits for it sees that it is no longer the file of this name
+        path.unlink()  # still locked: whoever waits for it will see that the name has another file now
         os.close(descriptor)
 
 
 def _locked_file(path: Path, deadline: float) -> int:
-    """Return a descriptor that holds the lock on *path*, which there is once more from now on."""
+    """Return a descriptor that holds the lock on *path*, which exists again from now on."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if _try_to_lock(descriptor) and _is_still_at(path, descriptor):

@@ -15,16 +15,16 @@ from infrastructures.openstack.records import NovaFlavor
 from infrastructures.querysets import InfrastructureQuerySet, ReplacementQuerySet
 from infrastructures.validators import validate_cloud_url
 
-# The oldest go, of a flavor that is changed more often while in doubt: requests for those are the first to be over.
+# Beyond this, the oldest are dropped: their requests are the first that can no longer be carried out.
 MOST_EARLIER = 20
 
 
 class Infrastructure(models.Model):
     """A cloud: one region of one Keystone, called a node or a region by its users.
 
-    Without `keystone_url` it belongs to the central Keystone of the setting KEYSTONE_URL; without
-    `region` it bears, in its Keystone's catalogue, the same name as here, or is the only one there.
-    With credentials we enter it by ourselves; without, its users reach it with their own tokens.
+    Without `keystone_url` it belongs to the central Keystone (the setting KEYSTONE_URL). Without
+    `region` it has the same name in its Keystone's catalogue as here, or is the only one there.
+    With credentials we can enter it; without, its users reach it with their own tokens.
     """
 
     name = models.CharField(
@@ -37,7 +37,7 @@ class Infrastructure(models.Model):
             ),
         ],
     )
-    # Spain2 and spain2 would be one for people, and for clients that write it in either way
+    # Spain2 and spain2 would be the same to people, and to clients that write it either way
     name_key = models.GeneratedField(
         expression=Lower("name"), output_field=models.CharField(max_length=255), db_persist=False
     )
@@ -109,9 +109,9 @@ class Infrastructure(models.Model):
         return self.name
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
-        """Check names in any case, and that credentials are whole, wherever the name and the user name are checked.
+        """Also check names in any case, and that credentials are complete, where name and user name are checked.
 
-        Forms leave generated fields and the stored password out.
+        Forms leave out generated fields and the stored password.
         """
         excluded = set(exclude or ())
         if "name" not in excluded:
@@ -127,20 +127,20 @@ class Infrastructure(models.Model):
 
     @property
     def effective_keystone_url(self) -> str:
-        """Return the URL of the Keystone whose tokens open this region, or "" when none is set."""
+        """Return the URL of the Keystone whose tokens open this region, or "" if none is set."""
         return self.keystone_url or settings.KEYSTONE_URL
 
     @property
     def has_credentials(self) -> bool:
-        """Say whether we can enter it by ourselves."""
+        """Say whether we hold credentials for it."""
         return bool(self.encrypted_password)
 
     def set_password(self, password: str) -> None:
-        """Keep *password*, encrypted; an empty one is none. Saving is the caller's."""
+        """Set *password*, encrypted; an empty one means none. The caller saves."""
         self.encrypted_password = encrypt(password) if password else ""
 
     def get_password(self) -> str:
-        """Return the password of our account there, "" when there is none.
+        """Return the password of our account there, or "".
 
         Raises:
             Undecryptable: the key that it was encrypted with is gone.
@@ -149,7 +149,7 @@ class Infrastructure(models.Model):
 
 
 class Check(models.Model):
-    """What came of the last check of a cloud: what `readiness.Readiness` says, kept."""
+    """The outcome of the last check of a cloud: a `readiness.Readiness`, kept."""
 
     infrastructure = models.OneToOneField(
         Infrastructure, on_delete=models.CASCADE, primary_key=True, related_name="check_result"
@@ -171,18 +171,18 @@ class Check(models.Model):
 
 
 class Replacement(models.Model):
-    """A flavor that a cloud's Nova is asked to change: written down before, gone when nothing more can happen to it.
+    """A change of a flavor in a cloud's Nova: written down first, deleted when nothing more can come of it.
 
     Nova cannot change a flavor's numbers: it is deleted and made again under the same id. The row then holds both
-    flavors whole (as `NovaFlavor.as_json` gives them), and `goal` names the one that Nova shall have. A single creation
-    has its flavor in `new`, a single deletion none, and neither wants anything of Nova: what fails is not made again.
+    whole flavors (as `NovaFlavor.as_json` gives them), and `goal` names the one that Nova should have. A single
+    creation has its flavor in `new`, a single deletion has none. Neither has a goal: if it fails, it is not repeated.
 
-    A change whose answer is lost may still be carried out, long after it was given up. Until `unsure_until` the row
-    stays, and its flavor is watched: once Nova has been seen to have what is wanted (`is_met`), that must stand.
+    A change whose answer is lost may still be carried out, long after we gave it up. Until `unsure_until` the row
+    stays, and its flavor is watched: once we have seen in Nova what is wanted (`is_met`), it must stay so.
     """
 
     class Goal(models.TextChoices):
-        """Which of the two flavors Nova shall have in the end."""
+        """Which of the two flavors Nova should have in the end."""
 
         NEW = "new", "finish the replacement"
         OLD = "old", "put the old flavor back"
@@ -192,7 +192,7 @@ class Replacement(models.Model):
     flavorid = models.CharField("flavor id", max_length=255)
     old = models.JSONField(null=True, blank=True)
     new = models.JSONField(null=True, blank=True)
-    # Null is none: the code of before, which may still run while this is migrated, knows nothing of it.
+    # Null means none: the version before, which may still run during the migration, does not know this column.
     earlier = models.JSONField(
         null=True, blank=True, help_text="Flavors that were wanted before, and may still be made by a late request."
     )
@@ -239,58 +239,58 @@ class Replacement(models.Model):
 
     @property
     def wanted(self) -> NovaFlavor | None:
-        """Return the flavor that Nova shall have, whole; None when that is nothing in particular."""
+        """Return the whole flavor that Nova should have, or None if there is no goal."""
         stored = {self.Goal.NEW: self.new, self.Goal.OLD: self.old}.get(self.Goal(self.goal))
         return None if stored is None else NovaFlavor.from_json(stored)
 
     @property
     def other(self) -> NovaFlavor | None:
-        """Return the flavor that Nova may have and shall not: of two, or what a failed creation may still make."""
+        """Return the flavor that Nova may have but should not: of two, or what a failed creation may still make."""
         stored = self.old if self.goal == self.Goal.NEW else self.new
         return None if stored is None else NovaFlavor.from_json(stored)
 
     @property
     def others(self) -> list[NovaFlavor]:
-        """Return all that Nova may have and shall not: `other`, and what requests of earlier changes may still make."""
+        """Return all flavors that Nova may have but should not: `other`, and what earlier requests may still make."""
         other = self.other
         return [*([other] if other else []), *map(NovaFlavor.from_json, self.earlier or ())]
 
     @property
     def versions(self) -> list[dict[str, Any]]:
-        """Return all flavors that are written down here, as they are stored."""
+        """Return all flavors of this row, as they are stored."""
         return [stored for stored in (self.new, self.old, *(self.earlier or ())) if stored]
 
     @property
     def is_half_way(self) -> bool:
-        """Say whether Nova may have something else than what is wanted, or nothing."""
+        """Say whether Nova may have something other than what is wanted, or nothing."""
         return self.goal != self.Goal.NONE and not self.is_met
 
     @property
     def is_over(self) -> bool:
-        """Say whether nothing that was sent can be carried out any more."""
+        """Say whether no request that was sent can still be carried out."""
         return self.unsure_until is None or self.unsure_until <= timezone.now()
 
     @property
     def is_fresh(self) -> bool:
-        """Say whether it was written so lately that whoever did so may still be at it."""
+        """Say whether it was written so recently that its writer may still be at work."""
         bound = timedelta(seconds=settings.LOST_ANSWER_SECONDS)
         return self.unsure_until is not None and self.unsure_until > timezone.now() + bound
 
     @property
     def names(self) -> set[str]:
-        """Return the names, in lower case, that nobody else may take meanwhile."""
+        """Return the names, in lower case, that nobody else may take for now."""
         flavors = [self.wanted, self.other if self.is_half_way else None] if self.goal != self.Goal.NONE else []
         return {flavor.name.lower() for flavor in flavors if flavor}
 
     @property
     def state(self) -> str:
-        """Return in words what is done about it."""
+        """Return in words what will be done about it."""
         if self.is_half_way:
             return str(self.get_goal_display())
         return "watched" if self.is_met else "nothing is wanted"
 
     def want(self, flavor: NovaFlavor) -> None:
-        """Put another flavor in the place of the one that is wanted. Saving is the caller's."""
+        """Replace the flavor that is wanted by another one. The caller saves."""
         wanted = self.wanted
         if wanted and wanted.row != flavor.row:
             self.earlier = [wanted.as_json(), *(self.earlier or ())][:MOST_EARLIER]

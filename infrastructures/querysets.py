@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 class InfrastructureQuerySet(models.QuerySet["Infrastructure"]):
-    """The clouds that are known."""
+    """The registered clouds."""
 
     def operated_by(self, user: Caller) -> Self:
-        """Return those whose operator *user* is.
+        """Return those that *user* operates.
 
-        A user of the IdM operates the nodes of the organizations that made them an owner, a local
-        account those that name it among their operators, and nobody else any.
+        A user of the IdM operates the nodes of the organizations that made them an owner, a local account
+        those that name it among their operators. Everybody else operates none.
         """
         if not user.is_authenticated:
             return self.none()
@@ -25,17 +25,17 @@ class InfrastructureQuerySet(models.QuerySet["Infrastructure"]):
         return self.filter(operators=user) if owned_nodes is None else self.filter(name__in=owned_nodes)
 
     def usable_by(self, user: Caller, *, all_with: str) -> Self:
-        """Return all to whoever has the permission *all_with*, and to others those that they operate."""
+        """Return all if *user* has the permission *all_with*, else those that *user* operates."""
         return self.all() if user.has_perm(all_with) else self.operated_by(user)
 
     def with_credentials(self) -> Self:
-        """Return those that we can enter by ourselves."""
+        """Return those that we hold credentials for."""
         return self.exclude(encrypted_password="")
 
 
 class ReplacementQuerySet(models.QuerySet["Replacement"]):
-    """The flavors that clouds are asked to change, or were asked to."""
+    """Changes of flavors in clouds that are not over yet."""
 
     def wanting_nothing(self) -> Self:
-        """Return those of deletions, and of creations that are under way or have failed."""
+        """Return those without a goal: deletions, and creations that are under way or have failed."""
         return self.filter(goal="nil")

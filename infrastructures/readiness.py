@@ -17,8 +17,8 @@ from infrastructures.openstack.keystone import authenticate, compute_endpoint
 class Readiness:
     """What our stored credentials let us do in a cloud.
 
-    `compute_endpoint` and `microversion` are empty, and what we may do is None, where the check did not
-    get that far, or where the cloud has no flavor to try it with. `problem` says what stopped us, if anything did.
+    `compute_endpoint` and `microversion` are empty, and what we may do is None, if the check did not get
+    that far, or the cloud has no flavor to try it with. `problem` says what stopped us, if anything did.
     """
 
     infrastructure: Infrastructure
@@ -36,7 +36,7 @@ class Readiness:
 
 
 def check_infrastructures(infrastructures: Iterable[Infrastructure]) -> list[Readiness]:
-    """Return what our credentials let us do in each of these clouds, asked side by side. Nothing is changed there.
+    """Ask these clouds, side by side, what our credentials let us do there. Changes nothing there.
 
     Cost: in each cloud one Keystone call and up to four of Nova's: the versions, `GET /flavors/detail?limit=2`,
     and a `POST` and a `DELETE` of flavors that Nova refuses in any case.
@@ -45,7 +45,7 @@ def check_infrastructures(infrastructures: Iterable[Infrastructure]) -> list[Rea
 
 
 def check_and_keep(infrastructures: Iterable[Infrastructure]) -> list[Check]:
-    """Check these clouds, and keep what came of it in place of what was known before.
+    """Check these clouds, and keep the outcome in place of the previous one.
 
     Cost: as `check_infrastructures`, and one query.
     """
@@ -58,7 +58,7 @@ def check_and_keep(infrastructures: Iterable[Infrastructure]) -> list[Check]:
         ],
         update_conflicts=True,
         update_fields=["checked_at", *(member for member in members if member != "infrastructure")],
-        # MySQL's own form of it names no columns.
+        # MySQL's form of it names no columns.
         unique_fields=["infrastructure"] if connection.features.supports_update_conflicts_with_target else None,
     )
 

@@ -47,19 +47,19 @@ def register_infrastructure(*, values: Mapping[str, Any], registrant: Caller) ->
 def ensure_infrastructure(
     *, values: Mapping[str, Any], operators: Collection[User] = ()
 ) -> tuple[Infrastructure, bool]:
-    """Make a cloud known, with or without credentials, unless it is just so; return it and whether it is new.
+    """Register a cloud, with or without credentials, unless it is already so; return it and whether it is new.
 
-    The cloud is not contacted. Who may do this is for the caller to know.
+    The cloud is not contacted. The caller checks permissions.
 
     Args:
         values: by member, `password` in clear; without credentials its users reach it with their own tokens.
         operators: local accounts.
 
     Raises:
-        Conflict: it is known with other values, or without one of the operators.
-        ValidationError: a value is malformed, or the credentials are not whole.
+        Conflict: it is registered with different values, or without one of the operators.
+        ValidationError: a value is malformed, or the credentials are incomplete.
 
-    Cost: two queries when it was known before, else some six.
+    Cost: two queries if it was registered before, else some six.
     """
     known = Infrastructure.objects.filter(name=values["name"]).first()
     if known:
@@ -74,17 +74,17 @@ def ensure_infrastructure(
 def ensure_operator(
     *, username: str, password: str | None, infrastructures: Collection[Infrastructure], is_manager: bool
 ) -> tuple[User, bool]:
-    """Make a local account that operates these clouds, or let the one there is; return it and whether it is new.
+    """Create a local account that operates these clouds, or let an existing one; return it and whether it is new.
 
-    It may register clouds of its own, too, and as a manager promote flavors, and it may sign in to the pages, which
-    show it what its roles may do. Nothing is ever taken from it.
+    It may also register clouds of its own, promote flavors if it is a manager, and sign in to the pages, which show
+    what its roles may do. Nothing is ever taken from it.
 
     Args:
-        password: None where the account is known to be there.
+        password: None if the account is known to exist.
 
     Raises:
-        Conflict: the account has another password, or is a person of an identity provider's; or the group of a role is
-            gone.
+        Conflict: the account has another password, or belongs to an identity provider's user; or the group of a role
+            is gone.
         ValidationError: the name is malformed, or AUTH_PASSWORD_VALIDATORS refuse the password.
 
     Cost: some ten queries, in one transaction.
@@ -130,17 +130,17 @@ def _save_new(infrastructure: Infrastructure, *, operators: Collection[User]) ->
 
 
 def _is_registered(infrastructure: Infrastructure) -> bool:
-    """Say whether the row is there that *infrastructure* was to become: its key was given to it alone."""
+    """Say whether the row for *infrastructure* is there; nothing else has its key."""
     known = Infrastructure.objects.select_for_update().filter(pk=infrastructure.pk, name=infrastructure.name)
     return known.exists()
 
 
 def _require_same(known: Infrastructure, values: Mapping[str, Any], operators: Collection[User]) -> None:
-    """Raise `Conflict` that names the members in which a cloud is not as *values* say."""
+    """Raise a `Conflict` that names the members in which a cloud differs from *values*."""
     members = {**values, "password": values.get("password", "")}
     differing = [member for member, value in members.items() if _known_value(known, member) != value]
     if differing:
-        raise Conflict(f"{known} is already registered with another {', '.join(differing)}.")
+        raise Conflict(f"{known} is already registered with different values ({', '.join(differing)}).")
     if missing := set(operators) - set(known.operators.all()):
         names = ", ".join(sorted(str(operator) for operator in missing))
         raise Conflict(f"{known} is already registered without the operator {names}.")
@@ -158,44 +158,44 @@ def _known_value(known: Infrastructure, member: str) -> Any:
 def unregister_infrastructure(*, infrastructure: Infrastructure) -> None:
     """Forget a cloud and our credentials for it. The cloud is not contacted.
 
-    What is written down of deletions goes with it: nothing is wanted of those any more.
+    The records of deletions there go with it: they have no goal any more.
 
     Raises:
-        Conflict: a flavor of the catalogue is installed there, or one is being replaced or watched.
+        Conflict: a flavor of the catalogue is installed there, or a flavor is being replaced or watched.
 
     Cost: some nine queries, in one transaction.
     """
     key = infrastructure.pk
 
     def write() -> None:
-        Infrastructure.objects.select_for_update().filter(pk=key).first()  # no run over it comes in between
+        Infrastructure.objects.select_for_update().filter(pk=key).first()  # so that no run comes in between
         Replacement.objects.wanting_nothing().filter(infrastructure=key).delete()
         Infrastructure.objects.filter(pk=key).delete()
 
     try:
         write_certainly(write, is_written=lambda: not _is_registered(infrastructure))
-    except (ProtectedError, IntegrityError) as error:  # the latter when the flavor comes this very moment
-        raise Conflict(f"{infrastructure} cannot go: {_why_it_stays(key)}") from error
+    except (ProtectedError, IntegrityError) as error:  # the latter if the flavor comes at this moment
+        raise Conflict(f"{infrastructure} cannot be unregistered: {_why_it_stays(key)}") from error
     forget_session(infrastructure.name)
 
 
 def _why_it_stays(key: int) -> str:
-    """Return what of its flavors keeps a cloud registered, as a sentence. Cost: one query."""
+    """Return as a sentence which flavors keep a cloud registered. Cost: one query."""
     watched = Replacement.objects.filter(infrastructure=key, is_met=True, unsure_until__isnull=False)
     until = watched.aggregate(last=Max("unsure_until"))["last"]
     if until is None:
         return "a flavor of the catalogue is installed there, or is being replaced."
     return (
         "a flavor of the catalogue is installed there, or is being replaced, "
-        f"or is watched until {until:%Y-%m-%d %H:%M} UTC since the answer to a change of it was lost."
+        f"or is watched until {until:%Y-%m-%d %H:%M} UTC because the answer to a change of it was lost."
     )
 
 
 def rotate_encryption_keys() -> int:
-    """Encrypt every stored password anew by the first of FIELD_ENCRYPTION_KEYS; return how many there are.
+    """Encrypt every stored password with the first of FIELD_ENCRYPTION_KEYS; return how many there are.
 
     Raises:
-        Undecryptable: one of them can be read with none of the keys. Nothing is changed then.
+        Undecryptable: none of the keys decrypts one of them. Nothing was changed.
 
     Cost: one query, and one per password, in one transaction.
     """

@@ -12,13 +12,13 @@ MAX_LENGTH = 255
 
 
 class InfrastructureSerializer(serializers.Serializer[Infrastructure]):
-    """An infrastructure, of which nothing but the name is told."""
+    """An infrastructure, of which only the name is shown."""
 
     name = serializers.CharField()
 
 
 class InfrastructureRegistrationSerializer(serializers.Serializer[Any]):
-    """An infrastructure to be registered, with the credentials to enter it."""
+    """An infrastructure to register, with the credentials to enter it."""
 
     name = NameField()
     keystone_url = StrictCharField(max_length=MAX_LENGTH)

@@ -1,4 +1,4 @@
-"""What the URL of a cloud must be like."""
+"""The rules for the URL of a cloud."""
 
 import re
 from urllib.parse import urlsplit
@@ -9,16 +9,16 @@ from django.http.request import validate_host
 
 from infrastructures.addresses import NEAR, is_name_of_this_machine, is_named, is_near
 
-# Django's URLValidator takes no host without a dot, such as the `controller` of many an installation.
+# Django's URLValidator accepts no host without a dot, such as the usual `controller`.
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*")
 _UNPRINTABLE = re.compile(r"[\s\x00-\x20\x7f\\]")
 
 
 def validate_cloud_url(url: str) -> None:
-    """Check that *url* is one of HTTP, to a host that INFRASTRUCTURE_URL_ALLOWLIST allows, and no more than that.
+    """Check that *url* is a plain HTTP URL of a host that INFRASTRUCTURE_URL_ALLOWLIST allows.
 
-    Without such a list any host is allowed but this machine and its link, which must be named there. What a name leads
-    to is looked at when we connect: it may lead elsewhere then.
+    Without such a list any host is allowed except this machine and its link, which must be named there. Where a name
+    leads is checked again when we connect, since it may change.
 
     Raises:
         ValidationError: it is not.

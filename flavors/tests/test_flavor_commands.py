@@ -291,7 +291,7 @@ def test_what_cannot_be_installed_is_one_clear_line() -> None:
     mordor = Infrastructure.objects.get()
     with held_by_a_thread(f"flavor:{mordor.pk}:42"):
         answer = shell("install_flavor", "42", "--everywhere")
-    assert (answer.error, answer.status) == ("Mordor: flavor 42 is being changed by somebody else.", 1)
+    assert (answer.error, answer.status) == ("Mordor: somebody else is changing flavor 42.", 1)
     assert catalogue() == {"m1.custom": []}
 
 
@@ -389,10 +389,10 @@ def test_leaves_a_flavor_alone_that_is_being_replaced_or_changed(spain2: Registe
     node = Infrastructure.objects.get()
     with held_by_a_thread(f"flavor:{node.pk}:42"):
         answer = shell("import_flavors", "--from", "Spain2")
-    assert answer.lines[0] == "m1.custom (42): refused: Spain2: flavor 42 is being changed by somebody else."
+    assert answer.lines[0] == "m1.custom (42): refused: Spain2: somebody else is changing flavor 42."
     make_replacement(infrastructure=node, old=make_nova_flavor().as_json(), new=make_nova_flavor(ram=1).as_json())
     answer = shell("import_flavors", "--from", "Spain2")
-    assert answer.lines[0].endswith("the name m1.custom is that of a flavor that is being replaced.")
+    assert answer.lines[0].endswith("the name m1.custom belongs to a flavor that is being replaced.")
     assert not Flavor.objects.exists()
 
 

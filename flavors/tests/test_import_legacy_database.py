@@ -198,7 +198,7 @@ def test_what_is_here_otherwise_stays_as_it_is(sqlite: str) -> None:
     assert "flavor m1.tiny (1): refused: the catalogue has it with different values (disk, swap)." in answer.output
     assert (
         "infrastructure Spain2: refused: "
-        "Spain2 is already registered with another keystone_url, username, password, tenant."
+        "Spain2 is already registered with different values (keystone_url, username, password, tenant)."
     ) in answer.output
     assert Flavor.objects.get(flavorid="1").disk == 2
     assert not Infrastructure.objects.get(name="Spain2").has_credentials

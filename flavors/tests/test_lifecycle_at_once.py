@@ -349,7 +349,7 @@ def test_an_installation_of_what_is_deleted_meanwhile_is_taken_back(
 
 def test_a_second_request_during_the_first_is_409(mordor: Api, proxy: NovaProxy, agree: Agree) -> None:
     assert mordor.post(FLAVORS, **NEW, public=True).status == 201
-    busy = refusal(409, "Mordor: flavor insane is being changed by somebody else.")
+    busy = refusal(409, "Mordor: somebody else is changing flavor insane.")
     seen = []
 
     def second() -> Answer:

@@ -16,7 +16,7 @@ from testing.infrastructures import make_registered
 
 pytestmark = pytest.mark.django_db
 
-NO_PERMISSION = "Rohan: it refuses this to the credentials stored for it."
+NO_PERMISSION = "Rohan: it does not let our stored credentials do this."
 
 
 @pytest.fixture

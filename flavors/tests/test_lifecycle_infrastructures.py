@@ -169,7 +169,7 @@ def test_unregistering_is_409_while_something_is_there(api: Api, lab: Lab, what:
     else:
         Replacement.objects.create(infrastructure=node, flavorid="1", old={}, new={})
     answer = api.having(by_token("owner-mordor")).delete(MORDOR)
-    message = "Mordor cannot go: a flavor of the catalogue is installed there, or is being replaced."
+    message = "Mordor cannot be unregistered: a flavor of the catalogue is installed there, or is being replaced."
     assert answer.result == refusal(409, message)
     assert Infrastructure.objects.get() == node
 

@@ -96,7 +96,7 @@ def test_the_whole_story(people: People, clouds: Lab, agree: Agree) -> None:
 
     # Clouds that have it cannot go.
     for operator, node in ((mordor, "Mordor"), (spain2, "Spain2")):
-        message = f"{node} cannot go: a flavor of the catalogue is installed there, or is being replaced."
+        message = f"{node} cannot be unregistered: a flavor of the catalogue is installed there, or is being replaced."
         assert operator.delete(f"{INFRASTRUCTURES}/{node}").result == refusal(409, message)
     agree()
 

@@ -232,7 +232,7 @@ def test_a_creation_in_several_nodes_is_in_all_or_in_none(federation: Federation
     federation.clouds["Rohan"].failing["POST /flavors"] = 403
     with pytest.raises(CloudUnavailable) as caught:
         create(nodes=list(CLOUDS))
-    assert str(caught.value.detail) == "Rohan: it refuses this to the credentials stored for it."
+    assert str(caught.value.detail) == "Rohan: it does not let our stored credentials do this."
     assert has(federation) == {"Mordor": [], "Rohan": [], "Spain2": []}
 
 
@@ -241,7 +241,7 @@ def test_what_cannot_be_taken_back_is_in_the_log(federation: Federation, caplog:
     federation.clouds["Spain2"].failing["DELETE /flavors/42"] = 403
     with pytest.raises(Conflict):
         create(public=True, nodes=["Spain2"])
-    assert "Spain2: flavor 42 stays unrecorded: Spain2: it refuses this to the credentials stored for it." in (
+    assert "Spain2: flavor 42 stays unrecorded: Spain2: it does not let our stored credentials do this." in (
         caplog.messages
     )
 
@@ -262,7 +262,7 @@ def test_only_the_same_flavor_is_adopted(federation: Federation, ram: int) -> No
 
 # Partly done
 
-NO_PERMISSION = "it refuses this to the credentials stored for it."
+NO_PERMISSION = "it does not let our stored credentials do this."
 
 
 @pytest.mark.parametrize(
@@ -468,7 +468,7 @@ def cut_short_in(federation: Federation, name: str) -> None:
 
 def test_a_flavor_that_cannot_be_made_again_yet_is_not_said_not_to_be(federation: Federation) -> None:
     cut_short_in(federation, "Mordor")
-    with pytest.raises(CloudUnavailable, match="Mordor: flavor 42 is being replaced, and not there again yet"):
+    with pytest.raises(CloudUnavailable, match="Mordor: flavor 42 is being replaced, and is not back yet"):
         reading.find_flavor(user=OPERATOR, flavorid="42", node=None)
 
 
@@ -485,7 +485,7 @@ def test_no_node_is_left_out_since_its_flavor_cannot_be_made_again_yet(
 ) -> None:
     federation.clouds["Rohan"].flavors["42"] = in_nova()
     cut_short_in(federation, "Mordor")
-    with pytest.raises(CloudUnavailable, match="Mordor: flavor 42 is being replaced, and not there again yet"):
+    with pytest.raises(CloudUnavailable, match="Mordor: flavor 42 is being replaced, and is not back yet"):
         act()
     assert federation.clouds["Rohan"].flavors["42"]["ram"] == in_nova()["ram"]
 

@@ -177,7 +177,7 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"swap": "much"}, 'swap: must be an integer, not "much"'),
     ({"name": ""}, "name: must not be empty"),
     ({"name": " insane"}, "name: must not begin or end with a space"),
-    ({"id": "in/sane"}, "id: may hold letters (a to z), digits, '.', '_', '-' and inner spaces only"),
+    ({"id": "in/sane"}, "id: may hold only letters (a to z), digits, '.', '_', '-' and inner spaces"),
     ({"public": "maybe"}, 'public: must be true or false, not "maybe"'),
 ]
 
@@ -632,7 +632,7 @@ RESIZE_FAULTS = {"delete": ("DELETE", faults.FLAVOR), "create": ("POST", faults.
 
 def assert_watched(answer: Answer) -> None:
     """Check that an answer says what has failed, and that the flavor is watched."""
-    told = "Mordor: its Nova answered 500. Whether it was done is not known: flavor insane is watched until "
+    told = "Mordor: its Nova answered 500. It is not known whether this was done: flavor insane is watched until "
     assert answer.status == 502
     assert answer.body["error"]["message"].startswith(told)
 

@@ -1,4 +1,4 @@
-"""A password for a command: from a file, from the environment, or typed; never an argument, which all can see."""
+"""A password for a command: from a file, the environment, or typed; never an argument, which everybody can see."""
 
 import getpass
 import os
@@ -16,18 +16,18 @@ def add_password_argument(parser: ArgumentParser, *, variable: str) -> None:
     parser.add_argument(
         "--password-file",
         metavar="FILE",
-        help=f"read the password from this file, - for standard input; else it is the variable {variable}, "
-        "or is asked for",
+        help=f"read the password from this file, - for standard input; by default from the variable {variable}, "
+        "else the command asks for it",
     )
 
 
 def read_password(*, file: str | None, variable: str, prompt: str, twice: bool = False) -> str:
-    """Return the password that is in *file*, in the variable of the environment, or typed at the *prompt*.
+    """Return the password from *file*, from the environment *variable*, or typed at the *prompt*.
 
-    The end of the line is not a part of it.
+    The line break at the end is not part of it.
 
     Args:
-        twice: whether to have it typed again.
+        twice: whether it must be typed twice.
 
     Raises:
         CommandError: there is none, or it cannot be read.
@@ -39,7 +39,7 @@ def read_password(*, file: str | None, variable: str, prompt: str, twice: bool =
 
 
 def find_password(*, file: str | None, variable: str) -> str | None:
-    """Return the password that is in *file* or in the variable of the environment, None when neither was given.
+    """Return the password from *file* or from the environment *variable*, or None if neither was given.
 
     Raises:
         CommandError: the file cannot be read, or is empty.
@@ -61,7 +61,7 @@ def _in_file(file: str) -> str:
 
 def _typed(prompt: str, variable: str, *, twice: bool) -> str:
     if not sys.stdin.isatty():
-        raise UsageError(f"A password is needed: give --password-file or {variable}, or type it at a terminal.")
+        raise UsageError(f"A password is needed: give --password-file, set {variable}, or type it at a terminal.")
     try:
         password = getpass.getpass(f"{prompt}: ")
         again = getpass.getpass(f"{prompt} again: ") if twice else password

@@ -1,8 +1,8 @@
-"""How much of a cloud's answers we take, so that none can fill our memory or hold us for minutes.
+"""How much of a cloud's answers we accept, so that no cloud can fill our memory or hold us up for minutes.
 
-A flavor takes some 600 bytes of JSON and 25 values, and with ten extra specs 1,000 bytes and 35; a Nova gives 1,000
-to a page unless it is told otherwise, and few clouds have so many. What 16 MiB and 500,000 values unfold to in memory
-is measured in `infrastructures/tests/test_bounds.py`.
+A flavor takes some 600 bytes of JSON and 25 values, with ten extra specs 1,000 bytes and 35. By default a Nova puts
+1,000 on a page, and few clouds have that many. `infrastructures/tests/test_bounds.py` measures how much memory 16 MiB
+and 500,000 values take.
 """
 
 import re
@@ -16,39 +16,39 @@ _KEYSTONES = re.compile(r"/auth/(tokens|projects)\Z|/v3/(regions|services|endpoi
 
 # One answer, and all the pages of a list together
 ANSWER_BYTES = 16 * 1024 * 1024
-# `[[],[],…` takes 24 times its size in memory: what counts is how many values there are.
+# `[[],[],…` takes 24 times its size in memory, so the number of values matters.
 ANSWER_VALUES = 500_000
 LIST_FLAVORS = 10_000
-# Of the time-out, for all the pages together: a slow first one leaves as long for the others.
+# Time-outs for all the pages together: after a slow first page there is as long for the others.
 LIST_TIMEOUTS = 2
 
 # A catalogue of 30 regions with 15 services each takes some 350 kB.
 KEYSTONE_BYTES = 2 * 1024 * 1024
-# What is remembered of one: so many compute endpoints, of so many characters each.
+# What we remember of one: the number of compute endpoints, and the characters of each.
 ENDPOINTS = 1000
 ENDPOINT_LENGTH = 255
 
-# Characters of what a cloud says in refusing
+# Characters of a cloud's refusal
 MESSAGE_LENGTH = 1000
 
 
 def bytes_allowed(url: str) -> int:
-    """Return how long an answer from *url* may be."""
+    """Return how many bytes an answer from *url* may have."""
     return KEYSTONE_BYTES if service_at(url) == KEYSTONE else ANSWER_BYTES
 
 
 def service_at(url: str) -> str:
-    """Return which service we ask at *url*, in words for people."""
+    """Return which service is at *url*, in words for people."""
     return KEYSTONE if _KEYSTONES.search(urlsplit(url).path) else NOVA
 
 
 def count_values(json: bytes) -> int:
-    """Return how many values a JSON document has at most, without parsing it."""
+    """Return an upper bound for the number of values in a JSON document, without parsing it."""
     return json.count(b",") + json.count(b"[") + json.count(b"{") + 1
 
 
 class Allowance:
-    """What one list may take of a cloud, whatever it is cut into."""
+    """How much a cloud may send for one list, in however many pages."""
 
     def __init__(self, cloud: str, *, timeout: float) -> None:
         self._cloud = cloud
@@ -57,10 +57,10 @@ class Allowance:
         self._bytes, self._values, self._flavors = ANSWER_BYTES, ANSWER_VALUES, LIST_FLAVORS
 
     def timeout(self) -> float:
-        """Return how long the next page may take.
+        """Return how many seconds the next page may take.
 
         Raises:
-            CloudTimedOut: the pages so far have taken all the time there is.
+            CloudTimedOut: the pages so far have used up the time.
         """
         left = self._ends_at - time.monotonic()
         if left <= 0:
@@ -68,10 +68,10 @@ class Allowance:
         return min(left, self._timeout)
 
     def take(self, page: bytes, body: object) -> None:
-        """Count a page, and the flavors that its *body* lists.
+        """Count a page, and the flavors in its *body*.
 
         Raises:
-            CloudAnswersTooMuch: it is one too many.
+            CloudAnswersTooMuch: they are too many.
         """
         listed = body.get("flavors") if isinstance(body, dict) else None
         self._flavors -= len(listed) if isinstance(listed, list) else 0

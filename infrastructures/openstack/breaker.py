@@ -1,8 +1,8 @@
-"""A cloud that is known to be dead is not asked for a while: its callers need not wait to hear that.
+"""A cloud that is known to be dead is not asked for a while, so that its callers need not wait for the time-out.
 
-The pattern is Michael Nygard's ("Release It!", Circuit Breaker). Of the kept libraries pybreaker lets one
-call at a time through, for it holds its lock meanwhile; circuitbreaker and purgatory have no lock, and let
-everybody through at once when they try again.
+The pattern is Michael Nygard's ("Release It!", Circuit Breaker). Of the maintained libraries, pybreaker lets
+only one call through at a time, since it holds its lock meanwhile; circuitbreaker and purgatory have no lock,
+and let everybody through at once when they try again.
 """
 
 import logging
@@ -36,11 +36,11 @@ class _Breaker:
 
     @property
     def is_dead(self) -> bool:
-        """Say whether the host is left alone, or being tried again."""
+        """Say whether the host is left alone, or is just being tried again."""
         return self._dead_until is not None
 
     def admit(self) -> bool:
-        """Let a call through, and say whether it is the one that tries a dead host again."""
+        """Let a call through, and say whether it is the one that tries a dead host."""
         with self._lock:
             if self._dead_until is None:
                 return False
@@ -48,13 +48,13 @@ class _Breaker:
             if left > 0 or self._probed:
                 again = f"in {math.ceil(left)} s" if left > 0 else "right now"
                 raise CloudNotAsked(
-                    self._cloud, f"it did not answer {self._failures} times in a row, and is asked again {again}."
+                    self._cloud, f"it did not answer {self._failures} times in a row; it will be asked again {again}."
                 )
             self._probed = True
             return True
 
     def answered(self) -> None:
-        """Take the host for alive: whatever it answered, it did."""
+        """Take the host for alive, whatever it answered."""
         with self._lock:
             if self._dead_until is not None:
                 DEAD_HOSTS.labels(self._cloud).dec()
@@ -70,7 +70,7 @@ class _Breaker:
             if self._dead_until is None:
                 DEAD_HOSTS.labels(self._cloud).inc()
                 logger.error(
-                    "%s did not answer %d times in a row: it is asked again every %s s",
+                    "%s did not answer %d times in a row; it will be asked again every %s s",
                     self._cloud,
                     self._failures,
                     settings.CLOUD_BREAKER_SECONDS,
@@ -79,13 +79,13 @@ class _Breaker:
             self._dead_until = time.monotonic() + settings.CLOUD_BREAKER_SECONDS
 
     def probed(self) -> None:
-        """Let the next one try, unless this one's outcome has decided."""
+        """Let the next call try the host, unless this one's outcome has decided."""
         with self._lock:
             self._probed = False
 
 
-# By cloud, and by host in it: a Keystone that answers must not hide that the Nova beside it is dead,
-# and nobody's cloud can have another one's taken for dead.
+# By cloud and host: a Keystone that answers must not hide a dead Nova beside it, and nobody's cloud can make us
+# take another's for dead.
 _breakers: dict[tuple[str, str], _Breaker] = {}
 _lock = Lock()
 
@@ -94,9 +94,9 @@ _lock = Lock()
 def guarded(cloud: str, url: str) -> Iterator[None]:
     """Do one HTTP call to a cloud, unless its host is known to be dead.
 
-    After `CLOUD_BREAKER_FAILURES` connections in a row that failed, broke or timed out, no call is let
-    through for `CLOUD_BREAKER_SECONDS`; then one is, and its outcome decides. An answer of whatever
-    status is an answer, and a TLS certificate that cannot be trusted has been shown by somebody.
+    After `CLOUD_BREAKER_FAILURES` connections in a row that failed, broke or timed out, no call gets
+    through for `CLOUD_BREAKER_SECONDS`; then one does, and its outcome decides. Any status is an answer,
+    and so is a TLS certificate that we cannot trust.
 
     Raises:
         CloudNotAsked: the host is taken for dead.
@@ -121,7 +121,7 @@ def guarded(cloud: str, url: str) -> Iterator[None]:
 
 
 def _forget_the_living() -> None:
-    """Make room: a catalogue may name another host each time that it is asked for."""
+    """Make room: a catalogue may name a different host each time."""
     for key in [key for key, breaker in _breakers.items() if not breaker.is_dead]:
         del _breakers[key]
 

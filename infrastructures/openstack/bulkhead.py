@@ -1,4 +1,4 @@
-"""At most so many of the process's threads are at work in one cloud: a slow one must not hold them all.
+"""Limits how many of the process's threads work in one cloud, so that a slow one cannot hold them all.
 
 The pattern is Michael Nygard's ("Release It!", Bulkheads).
 """
@@ -12,9 +12,9 @@ from django.conf import settings
 
 from infrastructures.openstack.errors import CloudNotAsked
 
-# How long a thread waits while all places are taken and nobody leaves. A cloud that is well frees one
-# every few hundredths of a second, so that a burst of requests gets through; where none is freed for
-# this long, everybody else is turned away at once.
+# How long a thread waits while all places are taken and none is freed. A healthy cloud frees one every few
+# hundredths of a second, so a burst of requests gets through. If none is freed for this long, everybody else
+# is turned away at once.
 PATIENCE_SECONDS = 1.0
 
 
@@ -32,7 +32,7 @@ class _Places:
             while 0 < settings.CLOUD_CONCURRENCY <= self._taken:
                 patience = self._moved_at + PATIENCE_SECONDS - time.monotonic()
                 if patience <= 0:
-                    raise CloudNotAsked(self._cloud, "it is slow, and enough requests wait for it. Try again later.")
+                    raise CloudNotAsked(self._cloud, "it is slow, and too many requests wait for it. Try again later.")
                 self._moved.wait(patience)
             self._change(+1)
 
@@ -53,10 +53,10 @@ _here = local()
 
 @contextmanager
 def place_in(cloud: str) -> Iterator[None]:
-    """Keep one of the `CLOUD_CONCURRENCY` places that the process has in a cloud.
+    """Hold one of the `CLOUD_CONCURRENCY` places that the process has in a cloud.
 
-    A thread that has one already keeps it: work of several calls that begins with taking a place is
-    never turned away half-way.
+    A thread that already has one keeps it: work of several calls that first takes a place is never turned
+    away half-way.
 
     Raises:
         CloudNotAsked: all are taken, and none has been freed for `PATIENCE_SECONDS`.

@@ -1,4 +1,4 @@
-"""Every HTTP call to a cloud: it bears our request's id, is counted, and is made only where it may be answered."""
+"""Every HTTP call to a cloud: it carries our request's id, is counted, and is made only if an answer is likely."""
 
 import re
 from typing import Any
@@ -18,9 +18,9 @@ _OPENSTACKS_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def upstream_id(text: str | None) -> str:
-    """Return what a cloud says it calls a request, empty unless it is an id as OpenStack makes them.
+    """Return a cloud's own id of a request, or "" unless it looks like OpenStack's.
 
-    Whoever answers there could say anything, our own password included, and this goes to the log.
+    Whoever answers there could say anything, even our own password, and this goes to the log.
     """
     return text if text and _OPENSTACKS_ID.fullmatch(text) else ""
 
@@ -30,25 +30,25 @@ class AnswerTooLarge(requests.RequestException):
 
 
 class LeadsHere(Exception):
-    """The host of a URL leads to this machine or its link, and nobody has allowed that."""
+    """The host of a URL leads to this machine or its link, which nobody has allowed."""
 
 
 class Calls:
-    """The HTTP calls to one cloud, in the shape that keystoneauth wants of a session of `requests`."""
+    """The HTTP calls to one cloud, with the interface that keystoneauth expects of a session of `requests`."""
 
     def __init__(self, cloud: str, http: requests.Session) -> None:
         self._cloud = cloud
         self._http = http
 
     def request(self, method: str, url: str, *, headers: dict[str, str], **options: Any) -> requests.Response:
-        """Send a request with our own request's id, and note what the cloud calls it.
+        """Send a request with our own request's id, and note the cloud's id of it.
 
         Nova and Keystone log ours as the global request id (API reference, "Request IDs").
 
         Raises:
-            CloudNotAsked: the cloud is known to be dead, or enough of us wait for it.
+            CloudNotAsked: the cloud is known to be dead, or too many requests wait for it.
             CloudAnswersTooMuch: the answer is larger than any of OpenStack's.
-            CloudUnavailable: it is a refusal in other words than OpenStack's.
+            CloudUnavailable: it is a refusal, but not in OpenStack's form.
             requests.RequestException: as `requests.Session.request`.
         """
         kind = kind_of(method, url)
@@ -68,7 +68,7 @@ class Calls:
         try:
             return self._send(method, url, headers, options)
         except AnswerTooLarge as error:
-            raise CloudAnswersTooMuch(self._cloud, f"its {service_at(url)} answers with too much.") from error
+            raise CloudAnswersTooMuch(self._cloud, f"its {service_at(url)}'s answer is too large.") from error
         except LeadsHere as error:
             raise CloudUnavailable(self._cloud, f"the address of its {service_at(url)} leads to {NEAR}.") from error
 

@@ -29,7 +29,7 @@ class Endpoint:
 
 
 class KeystoneCatalogue:
-    """The catalogue of a Keystone, as an administrator's token lets it be read and changed.
+    """The catalogue of a Keystone, read and changed with an administrator's token.
 
     Every method costs one upstream call or two.
 
@@ -43,7 +43,7 @@ class KeystoneCatalogue:
         self._session = open_session(NAME)
 
     def has_region(self, region: str) -> bool:
-        """Say whether there is a region of this name."""
+        """Say whether there is a region with this name."""
         return any(each["id"] == region for each in self._list("regions"))
 
     def create_region(self, region: str) -> None:
@@ -51,7 +51,7 @@ class KeystoneCatalogue:
         self._send("POST", "regions", {"region": {"id": region, "description": "The federation (Flavor Sync)"}})
 
     def service_of(self, kind: str) -> str:
-        """Return the id of the first service of a type, "" when there is none."""
+        """Return the id of the first service of a type, or ""."""
         services = self._list("services", type=kind)
         return shapes.line(services[0]["id"], "a service's id") if services else ""
 
@@ -61,7 +61,7 @@ class KeystoneCatalogue:
         return shapes.line(self._send("POST", "services", body)["service"]["id"], "a service's id")
 
     def endpoint(self, region: str, kind: str) -> Endpoint | None:
-        """Return the public endpoint of a type of services in a region, None when there is none."""
+        """Return the public endpoint of a type of service in a region, or None."""
         for service in self._list("services", type=kind):
             for each in self._list("endpoints", region_id=region, interface=INTERFACE, service_id=service["id"]):
                 url = shapes.line(each["url"], "an endpoint", longest=URL_LENGTH)
@@ -74,20 +74,20 @@ class KeystoneCatalogue:
         self._send("POST", "endpoints", {"endpoint": members})
 
     def move_endpoint(self, endpoint: Endpoint, url: str) -> None:
-        """Have an endpoint lead elsewhere."""
+        """Point an endpoint to another URL."""
         self._send("PATCH", f"endpoints/{quote(endpoint.id, safe='')}", {"endpoint": {"url": url}})
 
     def delete_endpoint(self, endpoint: Endpoint) -> None:
-        """Take an endpoint out."""
+        """Delete an endpoint."""
         self._send("DELETE", f"endpoints/{quote(endpoint.id, safe='')}")
 
     def has_no_other(self, region: str, endpoints: Collection[Endpoint]) -> bool:
-        """Say whether a region has no endpoint of any service but those."""
+        """Say whether a region has no endpoints other than those."""
         there = {each["id"] for each in self._list("endpoints", region_id=region)}
         return there <= {endpoint.id for endpoint in endpoints}
 
     def delete_region(self, region: str) -> None:
-        """Take a region out."""
+        """Delete a region."""
         self._send("DELETE", f"regions/{quote(region, safe='')}")
 
     def _list(self, kind: str, **query: str) -> list[Any]:

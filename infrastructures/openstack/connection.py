@@ -1,4 +1,4 @@
-"""HTTP to one region's Nova: which microversion is spoken, how long is waited, and what is not known of a change."""
+"""HTTP to one region's Nova: which microversion we use, how long we wait, and which changes are in doubt."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -29,24 +29,25 @@ T = TypeVar("T")
 
 SERVICE = "Nova"
 MICROVERSION_SECONDS = 3600
-# Of the time-out, so that a caller waits no longer than that in all: two looks at what became of it may follow.
+# A share of the time-out: up to two looks at what became of a change may follow, and the caller waits no longer than
+# the time-out in all.
 WRITING_SHARE = 1 / 2
 UNAUTHORIZED = 401
 READING = ("GET", "HEAD")
 DESCRIPTION_VERSION = APIVersion("2.55")
-# From the next one on Nova validates the extra specs that it knows whenever some are set, which takes it five times as
-# long: they are set at this one, and validated once for all nodes (`Nova.check_extra_specs`).
+# From the next one on, Nova validates known extra specs whenever some are set, which takes five times as long. So we
+# set them at this one, and validate them once for all nodes (`Nova.check_extra_specs`).
 LAST_UNVALIDATED_VERSION = APIVersion("2.85")
 
 
 class Connection:
-    """What speaks to a region's Nova from a session with its cloud.
+    """A connection to a region's Nova, over a session with its cloud.
 
-    `doubt` says what is not known of the changes since it was last set to `Doubt.NONE`, by whoever wants to know.
-    Making one costs an upstream call when the endpoint is met for the first time; then none.
+    `doubt` says how certain the changes are since the caller last set it to `Doubt.NONE`.
+    Making one costs an upstream call the first time that an endpoint is used, later none.
 
     Raises:
-        CloudUnavailable: Nova did not answer, or not as OpenStack does. Every method raises it too.
+        CloudUnavailable: Nova did not answer, or not as OpenStack does. Every method raises it, too.
     """
 
     def __init__(self, region: Region, session: Session, endpoint: str) -> None:
@@ -62,12 +63,12 @@ class Connection:
 
     @property
     def microversion(self) -> str:
-        """Return the compute microversion that is spoken, such as 2.96."""
+        """Return the compute microversion that we use, such as 2.96."""
         return str(self._version.get_string())
 
     @property
     def keeps_descriptions(self) -> bool:
-        """Say whether this Nova is new enough for flavors to have a description."""
+        """Say whether this Nova is new enough to have descriptions of flavors."""
         return bool(self._version >= DESCRIPTION_VERSION)
 
     @property
@@ -76,19 +77,19 @@ class Connection:
         return bool(self._version > LAST_UNVALIDATED_VERSION)
 
     def place(self) -> AbstractContextManager[None]:
-        """Keep a place in the cloud meanwhile: work of several calls is not turned away half-way. See `place_in`."""
+        """Hold a place in the cloud, so that work of several calls is not turned away half-way. See `place_in`."""
         return place_in(self.region.name)
 
     def carry(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes) -> Carried:
-        """Return what Nova answers to a request about flavors that is somebody else's, whatever it is.
+        """Pass somebody else's request about flavors on to Nova, and return its answer, whatever it is.
 
         Args:
-            path: below the endpoint, with its query, as it is to be sent.
-            headers: besides the token's and our own.
+            path: below the endpoint, with its query, as it is sent.
+            headers: in addition to the token's and our own.
 
         Raises:
             TokenRefused: Nova does not accept the token.
-            CloudUnavailable: it did not answer, or refused in other words than its own.
+            CloudUnavailable: it did not answer, or refused in a form that is not Nova's.
 
         Cost: one upstream call.
         """
@@ -106,7 +107,7 @@ class Connection:
         return Carried(status=answer.status_code, headers=answer.headers, body=answer.content)
 
     def _get(self, path: str, read: Callable[[Any], T], allowance: Allowance | None = None) -> T:
-        """Return what *read* makes of the answer's body; a connection that broke is tried once more."""
+        """Return what *read* makes of the answer's body; try once more if the connection breaks."""
         try:
             return self._get_once(path, read, allowance)
         except CloudUnreachable:
@@ -131,7 +132,7 @@ class Connection:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Send a change, and note that it may be carried out later when its answer is lost."""
+        """Send a change; if its answer is lost, note that it may still be carried out."""
         try:
             with self._answering():
                 yield
@@ -147,7 +148,7 @@ class Connection:
 
     @contextmanager
     def _about_no_flavor(self) -> Iterator[None]:
-        """Take 400, 404 and 409 for the cloud's failure: the caller has named no flavor that they could be about."""
+        """Treat 400, 404 and 409 as the cloud's failure: the caller named no flavor that they could be about."""
         try:
             yield
         except (FlavorRefused, FlavorNotFound, FlavorConflict) as error:
@@ -165,7 +166,7 @@ def negotiated_version(nova: Session, endpoint: str) -> APIVersion:
     key = f"microversion:{endpoint}"
     known: APIVersion | None = caches["keystone"].get(key)
     if known is None:
-        # The endpoint may go on with the project's id, where no version is described.
+        # The endpoint may end in the project's id, where Nova describes no version.
         root = re.sub(r"(/v2(\.\d+)?)/.*\Z", r"\1", endpoint.rstrip("/") + "/")
         version = nova.get(f"{root}/", headers={"Accept": "application/json"}).json()["version"]
         highest = APIVersion(version.get("version") or API_MIN_VERSION.get_string())  # "" without microversions

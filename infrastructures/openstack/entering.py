@@ -1,4 +1,4 @@
-"""A region's Nova, entered with a caller's token or with the credentials that we hold."""
+"""Entering a region's Nova, with a caller's token or with the credentials that we hold."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +13,12 @@ from infrastructures.openstack.sessions import open_session
 
 
 class CallersNova(Nova):
-    """The flavors of a region, as a caller's token lets them be seen and changed.
+    """The flavors of a region, seen and changed with a caller's token.
 
-    Making one costs, besides, an upstream call when the token is met for the first time.
+    Making one costs an extra upstream call the first time that a token is used.
 
     Raises:
-        TokenRefused: the token is not accepted. Every method raises it too.
+        TokenRefused: the token is not accepted. Every method raises it, too.
         CloudUnavailable: Keystone did not answer, or the region has no compute endpoint.
     """
 
@@ -39,12 +39,12 @@ class CallersNova(Nova):
 
 
 class OperatorsNova(Nova):
-    """The flavors of a registered cloud, as the credentials that we hold for it let us see and change them.
+    """The flavors of a registered cloud, seen and changed with the credentials that we hold for it.
 
-    Making one costs, besides, a Keystone call when we are not authenticated there, or no longer.
+    Making one costs an extra Keystone call when we are not authenticated there, or no longer.
 
     Raises:
-        CredentialsRefused: the cloud does not let our credentials in, or do this. Every method raises it too.
+        CredentialsRefused: the cloud refuses our credentials, or this to them. Every method raises it, too.
         CloudUnavailable: Keystone did not answer, or the region has no compute endpoint.
     """
 
@@ -61,5 +61,5 @@ class OperatorsNova(Nova):
                 yield
         except (TokenRefused, Forbidden) as error:
             raise CredentialsRefused(
-                self.region.name, "it refuses this to the credentials stored for it.", request_id=error.request_id
+                self.region.name, "it does not let our stored credentials do this.", request_id=error.request_id
             ) from error

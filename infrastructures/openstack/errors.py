@@ -1,7 +1,7 @@
-"""What can go wrong with a cloud, in few words and fit for strangers.
+"""What can go wrong with a cloud, in a few words that anybody may read.
 
-None of these errors ever holds a URL, a token or a password. They are not rest framework's own
-NotFound and the like: those speak of this service, these of a cloud behind it.
+None of these errors ever holds a URL, a token or a password. They are not REST framework's NotFound and
+the like: those are about this service, these about a cloud behind it.
 """
 
 from copy import copy
@@ -13,12 +13,12 @@ from rest_framework.exceptions import APIException, ErrorDetail
 class CloudError(APIException):
     """A cloud refused or failed; `detail` says which one and how.
 
-    `cloud` is the infrastructure's name and `request_id` what the cloud called the failed request
-    (empty when it did not say).
+    `cloud` is the infrastructure's name, and `request_id` the cloud's id of the failed request
+    (empty if it gave none).
     """
 
     retryable = False
-    """Whether the same request can succeed later."""
+    """Whether the same request may succeed later."""
 
     def __init__(self, cloud: str, detail: str, *, request_id: str = "") -> None:
         super().__init__(f"{cloud}: {detail}")
@@ -27,11 +27,11 @@ class CloudError(APIException):
         self._said_first = self.detail
 
     def add(self, sentence: str) -> None:
-        """Say more: what it means for the flavor that was being changed."""
+        """Add a sentence about what this means for the flavor that was being changed."""
         self.detail = ErrorDetail(f"{self._said_first} {sentence}", code=self.default_code)
 
     def plain(self) -> Self:
-        """Return the error without what was added, for other flavors of the cloud."""
+        """Return the error without what was added, for the cloud's other flavors."""
         plain = copy(self)
         plain.detail = self._said_first
         return plain
@@ -47,33 +47,33 @@ class CloudUnavailable(CloudError):
 
 
 class CloudUnreachable(CloudUnavailable):
-    """502: the connection was refused or broke, or the host is unknown; a time-out is not this."""
+    """502: the connection was refused or broke, or the host is unknown. A time-out is `CloudTimedOut`."""
 
 
 class CloudNotConnected(CloudUnreachable):
-    """502: there was no connection over which anything could be sent; so nothing has changed."""
+    """502: no connection was made, so nothing was sent and nothing has changed."""
 
     may_be_done = False
 
 
 class CloudTimedOut(CloudUnavailable):
-    """502: there was no answer in time; whether the request was carried out is not known."""
+    """502: there was no answer in time; the request may or may not have been carried out."""
 
 
 class CloudNotAsked(CloudUnavailable):
-    """502: nothing was sent, since the cloud is known to be dead or holds enough of us up; so nothing has changed."""
+    """502: nothing was sent, since the cloud is known to be dead or is too slow; so nothing has changed."""
 
     may_be_done = False
 
 
 class CloudAnswersTooMuch(CloudUnavailable):
-    """502: the answer is larger than any that we take; asking again would bring the same."""
+    """502: the answer is larger than we accept; asking again would bring the same."""
 
     retryable = False
 
 
 class CredentialsRefused(CloudUnavailable):
-    """502: the cloud does not let *our* stored credentials in, or do this; that is not the caller's fault."""
+    """502: the cloud refuses *our* stored credentials, or does not let them do this; it is not the caller's fault."""
 
     retryable = False
     may_be_done = False
@@ -105,7 +105,7 @@ class FlavorNotFound(CloudError):
 
 
 class FlavorConflict(CloudError):
-    """409: the cloud has a flavor of this name or id already."""
+    """409: the cloud already has a flavor with this name or id."""
 
     status_code = 409
 

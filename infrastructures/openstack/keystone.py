@@ -35,20 +35,20 @@ from infrastructures.validators import validate_cloud_url
 MAX_TOKEN_LENGTH = 8000
 SERVICE = "Keystone"
 
-# It prints whole what Keystone answers to our password, which whoever answers there may repeat.
+# It logs Keystone's whole answer to our password, and whoever answers there may repeat the password.
 logging.getLogger("keystoneauth.identity.v3.base").addFilter(lambda record: record.levelno > logging.DEBUG)
 
 
 def open_token(token: str, region: Region) -> TokenAccess:
-    """Return what *token* opens, rescoped to its user's project when it is scoped to none.
+    """Return what *token* opens; a token without a project is first rescoped to its user's project.
 
     Raises:
         TokenRefused: the region's Keystone does not accept the token, or its user has no project.
         CloudUnavailable: the Keystone could not be asked.
 
-    Cost: none while remembered, which is until the token expires; else one Keystone call for a
+    Cost: none while it is remembered, which is until the token expires. Else one Keystone call for a
     scoped token, two for an unscoped one whose user has a default project, else four; and one to
-    the central Keystone where the region has another.
+    the central Keystone if the region has another.
     Source: Identity API v3, "Validate and show information for token".
     """
     if len(token) > MAX_TOKEN_LENGTH:
@@ -73,10 +73,10 @@ def forget_token(token: str, region: Region) -> None:
 
 
 class _PasswordPlugin(v3.Password):
-    """Authenticates with the credentials that we hold for a cloud, also in the middle of a call to its Nova.
+    """Authenticates with the credentials that we hold for a cloud, if need be in the middle of a call to its Nova.
 
-    What Keystone answers to them is about no flavor, and not the caller's fault: a 404 of its must
-    not look like Nova's. A token that is refused in several threads at once is renewed once.
+    Keystone's answer to them is about no flavor, and not the caller's fault: its 404 must not look like
+    Nova's. A token that is refused in several threads at once is renewed once.
     """
 
     def __init__(self, credentials: Credentials) -> None:
@@ -92,14 +92,14 @@ class _PasswordPlugin(v3.Password):
         )
 
     def get_headers(self, session: Session) -> dict[str, str] | None:
-        """Return the token for a request's head, and remember which one this thread was given."""
+        """Return the header with the token, and remember which token this thread was given."""
         headers = super().get_headers(session)
         note_secret((headers or {}).get("X-Auth-Token", ""))
         self._given.headers = headers
         return headers
 
     def invalidate(self) -> bool:
-        """Drop the token that this thread was given, unless another thread has done so; say to try again."""
+        """Drop the token that this thread was given, unless another thread has; return True, for "try again"."""
         given = getattr(self._given, "headers", None) or {}
         with self._lock:
             if self.auth_ref and self.auth_ref.auth_token == given.get("X-Auth-Token"):
@@ -107,7 +107,7 @@ class _PasswordPlugin(v3.Password):
         return True
 
     def get_auth_ref(self, session: Session) -> AccessInfoV3:
-        """Return the new token and what Keystone says of it.
+        """Return a new token and what Keystone says about it.
 
         Raises:
             CredentialsRefused: Keystone does not accept the credentials.
@@ -137,8 +137,8 @@ def session_of(credentials: Credentials) -> tuple[_PasswordPlugin, Session]:
 
     Both are made anew when the cloud's record has changed.
 
-    Its first request authenticates, and so does one that is answered with 401, once; all threads
-    share the token until it expires. Cost: none.
+    The first request authenticates, and so does, once, a request that gets a 401. All threads share the
+    token until it expires. Cost: none.
     """
     name = credentials.region.name
     note_secret(credentials.password)
@@ -157,7 +157,7 @@ def forget_session(name: str) -> None:
 
 
 def authenticate(credentials: Credentials) -> None:
-    """Authenticate with a registered cloud anew, whatever is remembered of it.
+    """Authenticate with a registered cloud again, ignoring what is remembered.
 
     Raises:
         CredentialsRefused: Keystone refused the credentials.
@@ -172,7 +172,7 @@ def authenticate(credentials: Credentials) -> None:
 
 
 def compute_endpoint(credentials: Credentials) -> str:
-    """Return the URL of the compute API that our credentials are for.
+    """Return the URL of the compute API for our credentials.
 
     Raises:
         CredentialsRefused: Keystone refused the credentials.
@@ -191,12 +191,12 @@ def compute_endpoint(credentials: Credentials) -> str:
 
 
 def checked(endpoint: str | None, region: Region) -> str:
-    """Return the compute endpoint that a catalogue names, if any cloud may have such a one.
+    """Return the compute endpoint that a catalogue names, if we may go there.
 
-    The federation's own Keystone is believed; another one could send us wherever its owner likes.
+    We trust the federation's own Keystone; another one could send us wherever its owner likes.
 
     Raises:
-        CloudUnavailable: there is none, or it is not a URL of HTTP to a host that we may go to.
+        CloudUnavailable: there is none, or it is not an HTTP URL with a host that we may go to.
     """
     if endpoint is None:
         raise CloudUnavailable(region.name, "the Keystone catalogue has no compute endpoint for the region.")
@@ -212,7 +212,7 @@ def checked(endpoint: str | None, region: Region) -> str:
 
 
 def _cache_key(token: str, region: Region) -> str:
-    # Of another Keystone than the central one the region's own endpoint is remembered, and no other.
+    # For a Keystone other than the central one, only the region's own endpoint is remembered.
     keystone = region.keystone_url if region.is_central else f"{region.keystone_url} {region.region_name}"
     return salted_hmac("keystone-token", f"{keystone} {token}", algorithm="sha256").hexdigest()
 
@@ -229,7 +229,7 @@ def _ask(token: str, region: Region) -> TokenAccess:
             return _access_of(info, region)
     except (TokenRefused, CloudUnavailable):
         raise
-    except CloudError as error:  # 400, 403 and 404 all mean that the token is not one that opens a project
+    except CloudError as error:  # 400, 403 and 404 all mean that the token opens no project
         raise TokenRefused(
             region.name, "its Keystone does not accept the token.", request_id=error.request_id
         ) from error
@@ -237,7 +237,7 @@ def _ask(token: str, region: Region) -> TokenAccess:
 
 def _access_of(info: AccessInfo, region: Region) -> TokenAccess:
     endpoints = dict(_compute_endpoints(info))
-    if not region.is_central:  # whoever runs it could name any number of them
+    if not region.is_central:  # its owner could name any number of them
         endpoints = {name: url for name, url in endpoints.items() if name == region.region_name}
     return TokenAccess(
         token=shapes.line(info.auth_token, "the token", longest=MAX_TOKEN_LENGTH),
@@ -248,9 +248,9 @@ def _access_of(info: AccessInfo, region: Region) -> TokenAccess:
 
 
 def _reduced(info: AccessInfoV3, region: Region) -> AccessInfoV3:
-    """Return of what Keystone says of our token what is used: the token, when it expires, and where Nova is.
+    """Return what we use of Keystone's answer: our token, when it expires, and where Nova is.
 
-    Without a region of its own name the catalogue's only one is the cloud's, unless the record names another.
+    If the catalogue has no region of the cloud's name, its only region is taken, unless the record names another.
     """
     endpoints = dict(_compute_endpoints(info))
     endpoint = endpoints.get(region.region_name)
@@ -264,14 +264,14 @@ def _reduced(info: AccessInfoV3, region: Region) -> AccessInfoV3:
 
 
 def _keep_from_others(token: str, region: Region) -> None:
-    """Raise `TokenRefused` for a token of the central Keystone that is meant for one of a cloud's own.
+    """Raise `TokenRefused` instead of sending a token of the central Keystone to a cloud's own.
 
-    Whoever runs that Keystone could use it everywhere else in the federation. So it is shown only a token that the
-    central one has refused (401, or 404 for one that it does not know); any other answer leaves that open.
+    Whoever runs that Keystone could use the token everywhere else in the federation. So it sees only tokens that the
+    central one has refused (401, or 404 for one that it does not know); any other answer settles nothing.
 
     Raises:
         TokenRefused: the token is the federation's.
-        CloudUnavailable: the central Keystone did not say.
+        CloudUnavailable: the central Keystone did not say whether it is.
     """
     if not region.central_keystone_url or region.is_central:
         return
@@ -298,7 +298,7 @@ def _validate(token: str, region: Region, keystone_url: str) -> AccessInfo:
 
 
 def _rescope(token: str, region: Region) -> AccessInfo:
-    """Scope the token to its user's default project, else to the first of theirs by name."""
+    """Scope the token to its user's default project, else to the first of their projects by name."""
     info = _scoped(token, region, project_id=None)
     if info.project_scoped:
         return info
@@ -328,7 +328,7 @@ def _projects(token: str, region: Region) -> list[str]:
 
 
 def _compute_endpoints(info: AccessInfo) -> Iterator[tuple[str, str]]:
-    """Yield the public compute endpoint of each region, as far as a region can have such ones."""
+    """Yield the name and public compute endpoint of each region, if both are well-formed."""
     if not info.has_service_catalog():
         return
     endpoints = info.service_catalog.get_endpoint_data_list(service_type="compute", interface="public")

@@ -1,4 +1,4 @@
-"""What is counted of the calls to the clouds, for Prometheus."""
+"""Metrics of the calls to the clouds, for Prometheus."""
 
 import re
 from collections.abc import Iterator
@@ -44,20 +44,20 @@ _KINDS = tuple(
 
 
 def kind_of(method: str, url: str) -> str:
-    """Return what a call is for: a few words, whatever the flavor."""
+    """Return what kind of call this is, whatever the flavor."""
     call = f"{method} {urlsplit(url).path}"
     return next((kind for pattern, kind in _KINDS if pattern.fullmatch(call)), "other")
 
 
 class Call:
-    """A call that is being made; `status` is for its answer's, once there is one."""
+    """A call that is under way; `status` is set once there is an answer."""
 
     status = 0
 
 
 @contextmanager
 def counted(cloud: str, kind: str) -> Iterator[Call]:
-    """Count a call by what comes of it."""
+    """Count a call by its outcome."""
     call = Call()
     outcome = "broken"
     try:

@@ -29,27 +29,27 @@ from infrastructures.openstack.rules import can_be_said
 
 logger = logging.getLogger(__name__)
 
-# A Nova that always names a next page must not hold us for ever.
+# A Nova that always names a next page must not hold us up for ever.
 MAX_PAGES = 100
-# Of the time-out: what each look at what became of a request that writes may take, of which there are two.
+# The share of the time-out for each of the two looks at what became of a change.
 LOOKING_SHARE = 1 / 4
 ACCEPTED = 202
-# How often a flavor is made when a deletion that was sent before takes it away again.
+# How often a flavor is made again when an earlier deletion takes it away.
 MAX_CREATIONS = 3
 
 
 class Nova(Connection):
-    """The flavors of a region, as they may be seen and changed from a session with its cloud.
+    """The flavors of a region, seen and changed over a session with its cloud.
 
-    Making one costs what a `Connection` does, and every method raises what it does.
+    Making one costs as much as a `Connection`, and every method raises the same errors.
     """
 
     def may_create_flavors(self) -> bool | None:
-        """Say whether the token may create flavors, without creating any; None where that cannot be asked.
+        """Say whether the token may create flavors, without creating any; None if we cannot find out.
 
-        Nova looks at a body's form, then at its policy, then at the flavors that there are: a flavor of
-        the name of one and the id of another is refused with 403 to those who may not, and with 409 to
-        those who may. Where Nova has no flavor at all, there is nothing to be refused for.
+        Nova checks a body's form, then its policy, then the existing flavors: a flavor with the name of
+        one and the id of another gets 403 if the token may not create flavors, and 409 if it may. In a
+        Nova without any flavor we cannot ask this way.
 
         Cost: two upstream calls, `GET /flavors/detail?limit=2` and `POST /flavors`.
         """
@@ -65,14 +65,14 @@ class Nova(Connection):
             return True
         except (Forbidden, CredentialsRefused):
             return False
-        # Both have been deleted since we saw them.
+        # Both were deleted since we saw them.
         self._take_back(taken.id)
         return True
 
     def may_delete_flavors(self) -> bool:
-        """Say whether the token may delete flavors, by deleting one of a random id, which there is not.
+        """Say whether the token may delete flavors, by deleting one with a random id, which does not exist.
 
-        Nova answers 403 to those who may not, and 404 to those who may.
+        Nova answers 403 if the token may not, and 404 if it may.
 
         Cost: one upstream call, `DELETE /flavors/{id}`.
         """
@@ -85,12 +85,12 @@ class Nova(Connection):
         return True
 
     def list_flavors(self) -> list[NovaFlavor]:
-        """Return all flavors that the token may see, those not public included, by name, then id.
+        """Return all flavors that the token may see, public or not, by name, then id.
 
         Cost: one upstream call per page of Nova's, which holds 1,000 flavors by default.
 
         Raises:
-            CloudAnswersTooMuch: they are more than `bounds.LIST_FLAVORS`, or larger than any real ones.
+            CloudAnswersTooMuch: there are more than `bounds.LIST_FLAVORS`, or they are larger than any real ones.
             CloudTimedOut: all the pages together took longer than `bounds.LIST_TIMEOUTS` time-outs.
         """
         with self.place():
@@ -108,8 +108,8 @@ class Nova(Connection):
     def get_whole_flavor(self, flavorid: str) -> NovaFlavor:
         """Return one flavor with its extra specs and access list, neither of them None.
 
-        Cost: one upstream call, one more when it is not public, and one more where Nova does not
-        tell extra specs in passing (before microversion 2.61, or by policy).
+        Cost: one upstream call, one more if it is not public, and one more if Nova does not include
+        extra specs (before microversion 2.61, or by policy).
 
         Raises:
             FlavorNotFound: as `get_flavor`.
@@ -119,12 +119,12 @@ class Nova(Connection):
         return replace(flavor, projects=() if flavor.is_public else self.projects_of(flavorid))
 
     def with_extra_specs(self, flavor: NovaFlavor) -> NovaFlavor:
-        """Return *flavor* with its extra specs, which Nova did not tell in passing when they are None.
+        """Return *flavor* with its extra specs; None means that Nova did not include them.
 
-        Cost: one upstream call where they are None, else none.
+        Cost: one upstream call if they are None, else none.
 
         Raises:
-            FlavorNotFound: the flavor has gone meanwhile.
+            FlavorNotFound: the flavor is gone by now.
             Forbidden: the token may not see them.
         """
         if flavor.extra_specs is not None:
@@ -136,14 +136,14 @@ class Nova(Connection):
         return replace(flavor, extra_specs=extra_specs)
 
     def find_flavor(self, flavorid: str) -> NovaFlavor | None:
-        """Return what `get_whole_flavor` does, or None when there is no such flavor."""
+        """Return what `get_whole_flavor` does, or None if there is no such flavor."""
         try:
             return self.get_whole_flavor(flavorid)
         except FlavorNotFound:
             return None
 
     def look(self, flavorid: str) -> NovaFlavor | None:
-        """Return what `find_flavor` does, without waiting long: `LOOKING_SHARE` of the time-out for each call."""
+        """Return what `find_flavor` does, but wait only `LOOKING_SHARE` of the time-out for each call."""
         hurried = copy(self)
         hurried._timeout = self._timeout * LOOKING_SHARE
         return hurried.find_flavor(flavorid)
@@ -151,7 +151,7 @@ class Nova(Connection):
     def create_flavor(self, flavor: NovaFlavor) -> NovaFlavor:
         """Create *flavor* with its extra specs and grants, and return it as Nova has it.
 
-        A creation whose answer is lost is settled by reading the flavor back.
+        If the answer to a creation is lost, the flavor is read back.
 
         Cost: one upstream call, one more with extra specs, and one per project of the access list.
 
@@ -167,8 +167,8 @@ class Nova(Connection):
         for _ in range(MAX_CREATIONS - 1):
             try:
                 return self._create_once(flavor)
-            except FlavorNotFound:  # a deletion whose answer was lost is carried out only now, between our calls
-                logger.warning("%s: flavor %s was gone again at once: made anew", self.region.name, flavor.id)
+            except FlavorNotFound:  # a deletion whose answer was lost has only now been carried out, between our calls
+                logger.warning("%s: flavor %s was gone again at once; making it again", self.region.name, flavor.id)
         return self._create_once(flavor)
 
     def _create_once(self, flavor: NovaFlavor) -> NovaFlavor:
@@ -200,7 +200,7 @@ class Nova(Connection):
             self.grant_access(flavor.id, project)
 
     def describe_flavor(self, flavorid: str, description: str) -> None:
-        """Give a flavor another description, "" for none; nothing else can be changed in place but extra specs.
+        """Change a flavor's description, "" for none; only this and extra specs can be changed in place.
 
         Cost: one upstream call. Source: Compute API reference, "Update Flavor Description".
 
@@ -217,7 +217,7 @@ class Nova(Connection):
     def set_extra_specs(self, flavorid: str, extra_specs: Mapping[str, str]) -> None:
         """Set these extra specs of a flavor, and leave its others alone. Cost: one upstream call.
 
-        They are not validated by Nova's own rules: that is what `check_extra_specs` is for.
+        Nova does not validate them by its own rules here; use `check_extra_specs` for that.
 
         Raises:
             FlavorNotFound, FlavorRefused, Forbidden: Nova's refusal.
@@ -232,8 +232,8 @@ class Nova(Connection):
     def check_extra_specs(self, extra_specs: Mapping[str, str]) -> None:
         """Have Nova validate extra specs by its own rules, without setting any.
 
-        They are sent for a flavor of a random id: Nova looks at them before it looks for the flavor. Only where
-        `validates_extra_specs`; elsewhere it tells nothing.
+        They are sent for a flavor with a random id: Nova checks them before it looks for the flavor. Without
+        `validates_extra_specs` this finds nothing wrong.
 
         Cost: one upstream call. Source: Compute API microversion history, 2.86.
 
@@ -245,7 +245,7 @@ class Nova(Connection):
             self._client.client.post(f"/flavors/{uuid.uuid4()}/os-extra_specs", body=body, timeout=self._timeout)
 
     def unset_extra_spec(self, flavorid: str, key: str) -> None:
-        """Take an extra spec of a flavor away; one that it does not have is as it should be.
+        """Remove an extra spec from a flavor; a missing one is no error.
 
         Cost: one upstream call.
 
@@ -269,7 +269,7 @@ class Nova(Connection):
         return self._get(f"/flavors/{self._quoted(flavorid)}/os-flavor-access", pages.read_projects)
 
     def grant_access(self, flavorid: str, project: str) -> None:
-        """Open a flavor that is not public to a project; one that it is open to is as it should be.
+        """Open a flavor that is not public to a project; it is no error if it is open already.
 
         Cost: one upstream call.
 
@@ -307,12 +307,12 @@ class Nova(Connection):
             if not marker:
                 return count
             query = {**query, "marker": marker}
-        raise CloudUnavailable(self.region.name, "its Nova gives its servers in pages without end.")
+        raise CloudUnavailable(self.region.name, "its Nova's list of servers never ends.")
 
     def delete_flavor(self, flavorid: str) -> None:
         """Delete a flavor. Servers that use it keep their own copy.
 
-        A deletion whose answer is lost is settled by looking whether the flavor is still there.
+        If the answer is lost, look whether the flavor is still there.
 
         Cost: one upstream call.
 
@@ -338,7 +338,7 @@ class Nova(Connection):
             self.doubt = max(before, Doubt.SEEN)
 
     def _create_row(self, flavor: NovaFlavor) -> NovaFlavor:
-        # Not by novaclient's own method: it takes the id "auto" for none.
+        # Not with novaclient's own method: to it, the id "auto" means no id.
         values = {
             "name": flavor.name,
             "ram": flavor.ram,
@@ -355,9 +355,9 @@ class Nova(Connection):
         return self._post("/flavors", {"flavor": values}, lambda body: NovaFlavor.from_nova(body["flavor"]))
 
     def _read_back(self, flavorid: str, lost: CloudUnavailable) -> NovaFlavor | None:
-        """Return what Nova has after an answer was *lost*; raise that again when Nova does not show it.
+        """Return what Nova has after an answer was *lost*; raise that error again if Nova does not say.
 
-        Not knowing must not look like a refusal, after which nothing would have changed.
+        Not knowing must not look like a refusal, which would mean that nothing has changed.
         """
         try:
             return self.look(flavorid)
@@ -371,7 +371,7 @@ class Nova(Connection):
         except FlavorNotFound:
             return
         except CloudError as error:
-            logger.warning("%s: half of flavor %s stays: %s", self.region.name, flavorid, error)
+            logger.warning("%s: flavor %s stays half made: %s", self.region.name, flavorid, error)
 
     def _pages(self) -> Iterator[list[NovaFlavor]]:
         query: Mapping[str, str] = {"is_public": "None"}
@@ -382,7 +382,7 @@ class Nova(Connection):
             yield page
             if not query:
                 return
-        raise CloudUnavailable(self.region.name, "its Nova gives its flavors in pages without end.")
+        raise CloudUnavailable(self.region.name, "its Nova's list of flavors never ends.")
 
     def _quoted(self, flavorid: str) -> str:
         if not can_be_said(flavorid):

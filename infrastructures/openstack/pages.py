@@ -1,4 +1,4 @@
-"""What a page of one of Nova's lists has, and where the next one begins.
+"""Reading a page of one of Nova's lists: what is on it, and where the next one begins.
 
 Source: Compute API guide, "Paginated Collections".
 """
@@ -10,17 +10,17 @@ from urllib.parse import parse_qs, urlsplit
 from infrastructures.openstack import shapes
 from infrastructures.openstack.records import NovaFlavor
 
-# Of a link to the next page. Nova's repeats the query; whoever else answers could make it of any length.
+# Of a link to the next page. Nova's repeats the query; anybody else who answers could send one of any length.
 QUERY_LENGTH = 4096
 
 
 def read_flavors(body: Any) -> tuple[list[NovaFlavor], Mapping[str, str]]:
-    """Return a page's flavors, and the query of the next page, empty when there is none.
+    """Return a page's flavors, and the query of the next page, empty if there is none.
 
-    The link's host and path are as Nova sees itself, which need not be where we reach it.
+    The link's host and path are as Nova sees itself, which may not be where we reach it.
 
     Raises:
-        KeyError, TypeError, ValueError: it is no page of flavors.
+        KeyError, TypeError, ValueError: it is not a page of flavors.
     """
     flavors = [NovaFlavor.from_nova(answer) for answer in shapes.items(body["flavors"], "flavors")]
     following = _next(body.get("flavors_links", [])) if flavors else ""
@@ -31,10 +31,10 @@ def read_flavors(body: Any) -> tuple[list[NovaFlavor], Mapping[str, str]]:
 
 
 def read_servers(body: Any) -> tuple[int, str]:
-    """Return how many servers a page has, and the marker of the next one, "" when there is none.
+    """Return how many servers a page has, and the marker of the next page, or "".
 
     Raises:
-        KeyError, TypeError, ValueError: it is no page of servers.
+        KeyError, TypeError, ValueError: it is not a page of servers.
     """
     servers = shapes.items(body["servers"], "servers")
     has_more = servers and _next(body.get("servers_links", []))
@@ -45,13 +45,13 @@ def read_projects(body: Any) -> tuple[str, ...]:
     """Return the projects of a flavor's access list, sorted.
 
     Raises:
-        KeyError, TypeError, ValueError: it is no access list.
+        KeyError, TypeError, ValueError: it is not an access list.
     """
     grants = shapes.items(body["flavor_access"], "flavor_access")
     return tuple(sorted(shapes.line(grant["tenant_id"], "a project") for grant in grants))
 
 
 def _next(links: object) -> str:
-    """Return where the next page is, "" for nowhere."""
+    """Return where the next page is, or ""."""
     hrefs = [link["href"] for link in shapes.items(links, "the links") if link["rel"] == "next"]
     return shapes.line(hrefs[0], "the link to the next page", longest=QUERY_LENGTH) if hrefs else ""

@@ -11,21 +11,21 @@ from infrastructures.openstack import shapes
 
 
 class Doubt(IntEnum):
-    """What is not known of the changes that a Nova was sent."""
+    """How certain we are about the changes that were sent to a Nova."""
 
     NONE = 0
     """Each was answered."""
     SEEN = 1
-    """The answer to one was lost, and then it was seen to have been carried out."""
+    """The answer to one was lost, but we have seen that it was carried out."""
     OPEN = 2
     """One may still be carried out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
-    """Where a cloud is: its name for people, its Keystone, and its region's name in that one's catalogue.
+    """Where a cloud is: its name for people, its Keystone, and its region's name in that Keystone's catalogue.
 
-    `central_keystone_url` is the federation's Keystone, whose tokens no other one shall ever see.
+    `central_keystone_url` is the federation's Keystone, whose tokens no other Keystone may ever see.
     """
 
     name: str
@@ -41,9 +41,9 @@ class Region:
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """How we enter a cloud by ourselves.
+    """Our credentials for a cloud.
 
-    Without `nova_url` the Keystone catalogue says where its Nova is.
+    Without `nova_url`, the Keystone catalogue says where its Nova is.
     """
 
     region: Region
@@ -57,9 +57,9 @@ class Credentials:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenAccess:
-    """A token scoped to a project, and what Keystone says of it.
+    """A token scoped to a project, and what Keystone says about it.
 
-    `compute` has the public compute endpoint by region name.
+    `compute` holds the public compute endpoints by region name.
     """
 
     token: str = field(repr=False)
@@ -72,9 +72,9 @@ class TokenAccess:
 class NovaFlavor:
     """A flavor with everything that Nova keeps of it.
 
-    `ram` and `swap` are in MiB, `disk` and `ephemeral` in GiB. `extra_specs` is None where Nova does
-    not show them to the caller, which is not the same as none. `projects` are the ids of those that
-    may use a flavor that is not public, sorted; None where they were not asked for.
+    `ram` and `swap` are in MiB, `disk` and `ephemeral` in GiB. `extra_specs` is None if Nova does not
+    show them to the caller, which is not the same as no extra specs. `projects` are the sorted ids of
+    those that may use a flavor that is not public; None if they were not asked for.
     Source: Compute API reference, "Flavors".
     """
 
@@ -93,10 +93,10 @@ class NovaFlavor:
 
     @classmethod
     def from_nova(cls, answer: Mapping[str, Any]) -> Self:
-        """Return the flavor that Nova describes, normalised over microversions.
+        """Return the flavor that Nova describes, in one form for all microversions.
 
-        This is the one check of what a flavor of a cloud is like. Ids and names are those of Nova's database, which
-        may be older than the rules of its API: whatever can be kept and shown is taken.
+        This is the only check of a cloud's flavors. Ids and names come from Nova's database, which may be older
+        than the rules of its API, so we accept whatever can be kept and shown.
 
         Raises:
             KeyError, ValueError: it is not a flavor as the Compute API describes one.
@@ -120,12 +120,12 @@ class NovaFlavor:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Return the flavor that `as_json` wrote down."""
+        """Return the flavor that `as_json` describes."""
         projects = stored["projects"]
         return cls(**{**stored, "projects": None if projects is None else tuple(projects)})
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON can hold it, whole."""
+        """Return the whole flavor, ready for JSON."""
         return {
             **self.__dict__,
             "extra_specs": None if self.extra_specs is None else dict(self.extra_specs),
@@ -133,12 +133,12 @@ class NovaFlavor:
         }
 
     def equals(self, other: Self) -> bool:
-        """Say whether both have the same values, extra specs included; access lists are each cloud's own."""
+        """Say whether both have the same values and extra specs; access lists are each cloud's own."""
         return self.row == other.row and (self.extra_specs or {}) == (other.extra_specs or {})
 
     @property
     def row(self) -> tuple[object, ...]:
-        """Return what Nova keeps in the flavor's own row: all but its extra specs and access list."""
+        """Return what Nova keeps in the flavor's own row: everything except extra specs and access list."""
         return (
             self.id,
             self.name,
@@ -155,7 +155,7 @@ class NovaFlavor:
 
 @dataclass(frozen=True, kw_only=True)
 class Carried:
-    """What a Nova has answered to a request that was carried to it: status, headers and body."""
+    """A Nova's answer to a request that we passed on: status, headers and body."""
 
     status: int
     headers: Mapping[str, str]
@@ -163,5 +163,5 @@ class Carried:
 
 
 def _unless_hidden(value: object, default: float) -> object:
-    """Return *default* for what Nova does not tell: it is absent, null, or "" where policy or age hide it."""
+    """Return *default* for a value that Nova's policy or age hides: it is absent, null or ""."""
     return default if value is None or value == "" else value

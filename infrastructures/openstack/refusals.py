@@ -1,7 +1,7 @@
-"""A cloud's refusals, reduced to what OpenStack's own say, before anybody else reads them.
+"""Reducing a cloud's refusals to what OpenStack's own say, before anybody else reads them.
 
-What stands before a Nova, or is there in its place, may refuse in words that are about other things and not for
-our callers; and whoever owns a cloud could put anything into them.
+A proxy before a Nova, or something in its place, may refuse in words that are not meant for our callers; and a cloud's
+owner could put anything into them.
 """
 
 import json
@@ -29,15 +29,15 @@ _NOVAS_NAMES = {
     "unauthorized",
 }
 _NAMES = {KEYSTONE: {"error"}, NOVA: _NOVAS_NAMES}
-# Those that say something of a flavor, or of what may be done with it: nobody but OpenStack can.
+# Those about a flavor, or what may be done with it: only OpenStack can give these.
 _TELLING = {400, 403, 404, 409}
 
 
 def reduce_refusal(answer: requests.Response, *, cloud: str, url: str) -> None:
-    """Leave of a refusal its code and message, in OpenStack's form, one line and few characters; other words go.
+    """Reduce a refusal to its code and message, in OpenStack's form, as one short line.
 
     Raises:
-        CloudUnavailable: it would be about a flavor, and is not in OpenStack's form.
+        CloudUnavailable: its status is about a flavor, but it is not in OpenStack's form.
     """
     if answer.status_code < 400:
         return
@@ -49,7 +49,7 @@ def reduce_refusal(answer: requests.Response, *, cloud: str, url: str) -> None:
 
 
 def _error(answer: requests.Response, names: Collection[str]) -> object | None:
-    """Return what the cloud says, None when it says nothing in OpenStack's form."""
+    """Return what the cloud says in OpenStack's form, or None."""
     try:
         ((name, error),) = answer.json().items()
         message = error.get("message", "")
@@ -61,6 +61,6 @@ def _error(answer: requests.Response, names: Collection[str]) -> object | None:
 
 
 def clipped(text: str) -> str:
-    """Return what a cloud says as it may be kept, logged and shown."""
+    """Return what a cloud says in a form that is safe to keep, log and show."""
     text = one_line(without_secrets(text))
     return text if len(text) <= MESSAGE_LENGTH else f"{text[: MESSAGE_LENGTH - 1]}…"

@@ -1,4 +1,4 @@
-"""What names and ids must be like so that Nova accepts them and its API can say them."""
+"""The rules for names and ids: Nova must accept them, and its API must be able to name them."""
 
 import re
 import unicodedata
@@ -7,15 +7,15 @@ import unicodedata
 MAX_INTEGER = 2**31 - 1
 MAX_NAME_LENGTH = 255
 FLAVOR_ID = re.compile(r"[a-zA-Z0-9. _-]+")
-# Ids that Nova gives out but that the paths of its own API cannot say
+# Ids that Nova allows, but that the paths of its own API cannot name
 UNREACHABLE_IDS = (".", "..", "detail")
 
 
 def refusal_of_name(name: str) -> str:
-    """Return what is wrong with a name, "" when it is 1 to 255 printable characters without a space at either end.
+    """Return what is wrong with a name, or "" if it is 1 to 255 printable characters without a space at either end.
 
-    Printable is what Nova's parameter type `name` takes (nova.api.validation.parameter_types): every
-    character of Unicode's first plane but controls, formats, unassigned ones, and separators of
+    Printable is what Nova's parameter type `name` accepts (nova.api.validation.parameter_types): every
+    character of Unicode's first plane except controls, formats, unassigned ones, and separators of
     lines and paragraphs.
     """
     for character in name:
@@ -27,18 +27,18 @@ def refusal_of_name(name: str) -> str:
 
 
 def refusal_of_flavorid(flavorid: str) -> str:
-    """Return what is wrong with the id of a flavor, "" when Nova accepts it (API reference, "Create Flavor")."""
+    """Return what is wrong with a flavor's id, or "" if Nova accepts it (API reference, "Create Flavor")."""
     if flavorid and not FLAVOR_ID.fullmatch(flavorid):
-        return "may hold letters (a to z), digits, '.', '_', '-' and inner spaces only"
+        return "may hold only letters (a to z), digits, '.', '_', '-' and inner spaces"
     if flavorid != flavorid.strip(" "):
         return "must not begin or end with a space"
     if flavorid in UNREACHABLE_IDS:
-        return f"must not be {flavorid}, which no path of the API can say"
+        return f"must not be {flavorid}, which no path of the API can name"
     return _refusal_of_length(flavorid)
 
 
 def can_be_said(flavorid: str) -> bool:
-    """Say whether Nova's paths can name a flavor of this id, which may be one that it would not accept."""
+    """Say whether Nova's paths can name a flavor with this id, even if Nova would not accept the id."""
     return bool(FLAVOR_ID.fullmatch(flavorid)) and len(flavorid) <= MAX_NAME_LENGTH and flavorid not in UNREACHABLE_IDS
 
 

@@ -1,7 +1,7 @@
-"""What the values in a cloud's answer must be like: as Nova and Keystone make them, or it is not their answer.
+"""Checks of the values in a cloud's answer: if Nova or Keystone would not send them, it is not their answer.
 
-What is taken goes to the database, to JSON, to XML and to pages, none of which takes everything that a JSON document
-can hold. No error repeats a value: whoever answers there could say anything.
+The values go to the database, JSON, XML and pages, and none of these can hold everything that JSON can. No error
+repeats a value: whoever answers there could say anything.
 """
 
 import re
@@ -13,14 +13,14 @@ DESCRIPTION_LENGTH = 65535
 LARGEST_NUMBER = 2**31 - 1
 LARGEST_FACTOR = 3.40282e38  # Nova's own: that of a FLOAT
 
-# Control characters, halves of surrogate pairs, and what is no character at all. Nova takes none of them in names
-# and values; in descriptions it takes line breaks and tabs.
+# Control characters, halves of surrogate pairs, and noncharacters. Nova accepts none of them in names and values; in
+# descriptions it accepts line breaks and tabs.
 _ODD = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"
 _ODD_IN_LINES, _ODD_IN_LINE = re.compile(f"[{_ODD}]"), re.compile(rf"[{_ODD}\t\n\r\u2028\u2029]")
 
 
 def line(value: object, what: str, *, longest: int = NAME_LENGTH, shortest: int = 1) -> str:
-    """Return *value* if it is one line of text of such a length.
+    """Return *value* if it is one line of text with such a length.
 
     Raises:
         ValueError: it is not.
@@ -31,7 +31,7 @@ def line(value: object, what: str, *, longest: int = NAME_LENGTH, shortest: int 
 
 
 def lines(value: object, what: str, *, longest: int = DESCRIPTION_LENGTH) -> str:
-    """Return *value* if it is text of at most such a length, which may be of several lines.
+    """Return *value* if it is text with at most such a length, in one or more lines.
 
     Raises:
         ValueError: it is not.
@@ -42,7 +42,7 @@ def lines(value: object, what: str, *, longest: int = DESCRIPTION_LENGTH) -> str
 
 
 def _is_sound(text: str, odd: re.Pattern[str]) -> bool:
-    return text.isprintable() or not odd.search(text)  # the former is quicker, and does for almost all
+    return text.isprintable() or not odd.search(text)  # the former is quicker, and enough for almost all
 
 
 def whole(value: object, what: str) -> int:

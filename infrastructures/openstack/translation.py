@@ -1,4 +1,4 @@
-"""From what keystoneauth and novaclient raise to the few errors of `errors`."""
+"""Translates what keystoneauth and novaclient raise into the few errors of `errors`."""
 
 import logging
 import re
@@ -24,8 +24,8 @@ _REFUSALS: dict[int, type[errors.CloudError]] = {
     409: errors.FlavorConflict,
 }
 
-# What the libraries come up with when an answer is of another shape than OpenStack's, or too deep
-# for the parser; keystoneauth asserts that there is one, and novaclient reads versions.
+# What the libraries raise when an answer does not have OpenStack's shape, or is too deep for the parser;
+# keystoneauth asserts that there is one, and novaclient reads versions.
 _ODD_ANSWER = (
     TypeError,
     LookupError,
@@ -42,8 +42,8 @@ _ODD_ANSWER = (
 def translated(cloud: str, service: str) -> Iterator[None]:
     """Raise a `CloudError` that names *cloud* for whatever the libraries raise inside.
 
-    Wrap the calls and the reading of their answers, and nothing else: an answer of another shape than
-    OpenStack's shows as a `TypeError`, `KeyError`, `AttributeError`, `ValueError` or the like there.
+    Wrap only the calls and the reading of their answers: an answer that does not have OpenStack's shape
+    shows there as a `TypeError`, `KeyError`, `AttributeError`, `ValueError` or the like.
     """
     try:
         yield
@@ -68,13 +68,13 @@ def _from_status(
     if status == 401:
         return errors.TokenRefused(cloud, f"its {service} does not accept the token.", request_id=request_id)
     if refusal := _REFUSALS.get(status):
-        # Nova names no addresses, but what stands before it may speak in its place.
+        # Nova itself names no addresses, but a proxy before it may.
         return refusal(cloud, _URL.sub("…", clipped(str(error.message))), request_id=request_id)
     return errors.CloudUnavailable(cloud, f"its {service} answered {status}.", request_id=request_id)
 
 
 def _from_failure(error: keystone_errors.ClientException, cloud: str, service: str) -> errors.CloudError:
-    """Return what failed, without the URLs that the libraries' own messages are full of."""
+    """Return what failed, without the URLs that fill the libraries' own messages."""
     match error:
         case keystone_errors.ConnectTimeout():
             return errors.CloudTimedOut(cloud, f"its {service} did not answer in time.")
@@ -89,7 +89,7 @@ def _from_failure(error: keystone_errors.ClientException, cloud: str, service: s
 
 
 def _never_connected(error: keystone_errors.ClientException) -> bool:
-    """Say whether no connection was made at all; keystoneauth raises the same when one breaks."""
+    """Say whether no connection was made at all; keystoneauth raises the same error when one breaks."""
     of_requests = error.__context__
     reason = getattr(of_requests.args[0], "reason", None) if of_requests and of_requests.args else None
     return isinstance(reason, NewConnectionError)

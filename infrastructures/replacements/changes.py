@@ -1,4 +1,4 @@
-"""Single changes of a cloud's flavors, each alone with its flavor, and written down while it is under way."""
+"""Single changes of a cloud's flavors. Each holds the flavor's lock, and is in the journal while it is under way."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ def create_flavor(*, infrastructure: Infrastructure, nova: Nova, flavor: NovaFla
 
     Raises:
         FlavorConflict, FlavorRefused, Forbidden, CloudUnavailable: as `Nova.create_flavor`.
-        Conflict: somebody else is changing the flavor of this id right now, or another must stand under it.
+        Conflict: somebody else is changing the flavor with this id, or a different flavor must stay under it.
 
     Cost: as `Nova.create_flavor` and `alone_with`; two queries.
     """
@@ -45,7 +45,7 @@ def delete_flavor(*, infrastructure: Infrastructure, nova: Nova, flavorid: str) 
 
     Raises:
         FlavorNotFound, Forbidden, CloudUnavailable: as `Nova.delete_flavor`.
-        Conflict: somebody else is changing the flavor right now.
+        Conflict: somebody else is changing the flavor.
 
     Cost: one upstream call; three queries.
     """
@@ -64,9 +64,9 @@ def delete_flavor(*, infrastructure: Infrastructure, nova: Nova, flavorid: str) 
 
 
 def keep_watching(*, infrastructure: Infrastructure, nova: Nova, flavorid: str) -> None:
-    """Have a flavor that is watched stay as it is now, after it was changed in place by whoever is alone with it.
+    """Keep a watched flavor as it is now, after the holder of its lock has changed it in place.
 
-    Cost: one query; where something is written down two more, and what `Nova.find_flavor` costs.
+    Cost: one query; if the journal has something two more, and the cost of `Nova.find_flavor`.
     """
     if journal.is_empty(infrastructure):
         return
@@ -84,7 +84,7 @@ def _failed(entry: Entry, error: CloudError, doubt: Doubt) -> None:
 
 
 def _made(nova: Nova, flavor: NovaFlavor, entry: Entry | None = None) -> NovaFlavor:
-    """Create the flavor; one that an earlier request of ours has made only now is completed instead."""
+    """Create the flavor, or complete it if an earlier request of ours has only now made it."""
     try:
         return nova.create_flavor(flavor)
     except FlavorConflict:
@@ -95,16 +95,16 @@ def _made(nova: Nova, flavor: NovaFlavor, entry: Entry | None = None) -> NovaFla
         return flavor
 
 
-# In several clouds side by side, by whoever is alone with the flavor in each
+# In several clouds side by side, by whoever holds the flavor's lock in each
 
 
 def create_in_each_cloud(
     infrastructures: Collection[Infrastructure], flavor: NovaFlavor, *, adopts: bool = False
 ) -> list[Outcome[bool]]:
-    """Create a flavor in several clouds, and return of each whether it had to be created, or the error.
+    """Create a flavor in several clouds, and return for each whether it had to be created, or the error.
 
     Args:
-        adopts: whether one that is there with the same values is as good.
+        adopts: whether to accept a flavor that is there with the same values.
 
     Raises and cost: as `creating_in_each_cloud`.
     """
@@ -120,17 +120,17 @@ def creating_in_each_cloud(
     *,
     judge: Callable[[T], tuple[NovaFlavor | None, CloudError | None]] | None = None,
 ) -> list[Outcome[T]]:
-    """Do *work* in several clouds that may create a flavor there, and return what came of it in each.
+    """Do *work* that may create a flavor in several clouds, and return the outcome in each.
 
     Args:
-        work: is given each cloud's Nova, and what creates the flavor in it.
-        judge: says of a result of *work* what the cloud has under the flavor's id and is to keep, and the error that
-            the result holds; without one each result means that it has the flavor.
+        work: takes each cloud's Nova, and a function that creates the flavor there.
+        judge: takes a result of *work*, and returns the flavor that the cloud has under the id and will keep, and the
+            error in the result. Without it, each result means that the cloud has the flavor.
 
     Raises:
-        Conflict: another flavor must stand under this id in one of them; nothing was done.
+        Conflict: a different flavor must stay under this id in one of them; nothing was done.
 
-    Cost: what *work* costs, in the slowest cloud; three queries.
+    Cost: that of *work* in the slowest cloud; three queries.
     """
     entries = journal.begin_creations(infrastructures, flavor)
     by_name = {infrastructure.name: entries[infrastructure.pk] for infrastructure in infrastructures}
@@ -146,12 +146,12 @@ def creating_in_each_cloud(
         has = None if outcome.result is None else judged(outcome.result)[0]
         entry = entries[outcome.infrastructure.pk]
         if has and entry.record.goal == Replacement.Goal.NONE:
-            entry.record.new = has.as_json()  # what stood there already may have more than what was to be made
+            entry.record.new = has.as_json()  # a flavor that was already there may have more than ours
     return _ended(entries, outcomes, lambda result: (judged(result)[0] is not None, judged(result)[1]))
 
 
 def delete_in_each_cloud(ids: Mapping[Infrastructure, str]) -> list[Outcome[bool]]:
-    """Delete flavors, each from its cloud; one that is gone already is as it should be.
+    """Delete flavors, each from its cloud; it is no error if one is already gone.
 
     Cost: one upstream call, in the slowest cloud; three queries.
     """
@@ -196,16 +196,16 @@ def _deleted(nova: Nova, flavorid: str) -> bool:
     return True
 
 
-# Being alone with a flavor
+# Locking a flavor
 
 
 def lock_of(infrastructure: Infrastructure, flavorid: str) -> str:
-    """Return the lock on a flavor in a cloud."""
+    """Return the name of the lock on a flavor in a cloud."""
     return f"flavor:{infrastructure.pk}:{flavorid}"
 
 
 def name_lock_of(infrastructure: Infrastructure, name: str) -> str:
-    """Return the lock on a name in a cloud; Nova's on MySQL tell no case apart."""
+    """Return the name of the lock on a flavor's name in a cloud; a Nova on MySQL ignores case."""
     return f"name:{infrastructure.pk}:{name.lower()}"
 
 
@@ -213,11 +213,11 @@ def name_lock_of(infrastructure: Infrastructure, name: str) -> str:
 def alone_with(infrastructure: Infrastructure, flavorid: str, *, name: str | None = None) -> Iterator[bool]:
     """Keep everybody else from changing a flavor in a cloud meanwhile, and from taking its *name* there.
 
-    With *name* it is given whether nothing at all is written down of the cloud's flavors.
+    With *name*, yields whether the journal has nothing about the cloud's flavors.
 
     Raises:
-        Conflict: somebody else is changing it right now, or with *name* that or the id is that of a flavor
-            whose replacement is still open.
+        Conflict: somebody else is changing it; or, with *name*, the name or the id belongs to a flavor whose
+            replacement is still open.
 
     Cost: as `exclusive`, and one query with *name*.
     """
@@ -226,21 +226,21 @@ def alone_with(infrastructure: Infrastructure, flavorid: str, *, name: str | Non
         with exclusive(*locks):
             yield name is not None and _nothing_is_reserved(infrastructure, flavorid, name)
     except Locked as error:
-        raise Conflict(f"{infrastructure}: flavor {flavorid} is being changed by somebody else.") from error
+        raise Conflict(f"{infrastructure}: somebody else is changing flavor {flavorid}.") from error
 
 
 def _nothing_is_reserved(infrastructure: Infrastructure, flavorid: str, name: str) -> bool:
     """Raise `Conflict` for the name or id of a flavor that is missing only because its replacement was cut short.
 
-    Return whether nothing is written down at all.
+    Return whether the journal has nothing about the cloud.
 
-    The id of one that is watched is left to whoever writes down what is to be done with it.
+    The id of a watched flavor is checked when the change is written down.
     """
     if journal.is_empty(infrastructure):
         return True
     for record in Replacement.objects.filter(infrastructure=infrastructure):
         if name.lower() in record.names and (record.is_half_way or record.flavorid != flavorid):
-            raise Conflict(f"{infrastructure}: the name {name} is that of a flavor that is being replaced.")
+            raise Conflict(f"{infrastructure}: the name {name} belongs to a flavor that is being replaced.")
         if record.flavorid == flavorid and record.is_half_way:
-            raise Conflict(f"{infrastructure}: the id {flavorid} is that of a flavor that is being replaced.")
+            raise Conflict(f"{infrastructure}: the id {flavorid} belongs to a flavor that is being replaced.")
     return False

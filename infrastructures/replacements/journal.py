@@ -1,7 +1,7 @@
-"""What is written down of flavors while clouds are asked to change them, until nothing more can happen to them.
+"""The journal of changes that are under way in clouds, each kept until nothing more can come of it.
 
-A row comes before anything is sent, since our process may die while that is under way, and goes when the answer is
-clear. Where an answer is lost the row stays until the change can no longer be carried out, and its flavor is watched.
+A row is written before anything is sent, since our process may die meanwhile, and goes when the answer is clear. If an
+answer is lost, the row stays until the change can no longer be carried out, and its flavor is watched.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -24,20 +24,20 @@ from infrastructures.openstack.records import Doubt, NovaFlavor
 
 Goal = Replacement.Goal
 
-# Equality by which NULL is the same as NULL
+# Equality under which NULL equals NULL
 _SAME = {"sqlite": "IS", "mysql": "<=>"}
 
 
 @dataclass
 class Entry:
-    """The row of one flavor that is being changed, and what it was before, if there was one."""
+    """The row of one flavor that is being changed, and the row as it was before, if there was one."""
 
     record: Replacement
     before: Replacement | None = None
     makes: bool = False
     doubt_before: datetime | None = field(init=False)
-    """Until when something sent earlier may still be carried out, None when nothing may: as of now, before Nova is
-    looked at. What that does not see may come to pass until the look is over."""
+    """Until when an earlier request may still be carried out, or None: judged now, before we look at Nova, since more
+    may happen until the look is over."""
 
     def __post_init__(self) -> None:
         self.doubt_before = _in_doubt_until(self.before)
@@ -48,10 +48,9 @@ class Entry:
         return any(NovaFlavor.from_json(version).row == flavor.row for version in versions)
 
     def doubt_after(self, doubt: Doubt) -> datetime | None:
-        """Return until when something may still be carried out, after changes of which *doubt* is left.
+        """Return until when something may still be carried out, after changes that leave this *doubt*.
 
-        Of a change that was seen to be carried out nothing is left; but if one like it was sent before, it may have
-        been that one which was seen.
+        A change that we saw carried out leaves none; but if a similar one was sent before, we may have seen that one.
         """
         if doubt == Doubt.OPEN or (doubt == Doubt.SEEN and self.doubt_before):
             return end_of_doubt()
@@ -64,7 +63,7 @@ def _in_doubt_until(row: Replacement | None) -> datetime | None:
 
 
 def end_of_doubt() -> datetime:
-    """Return until when a change that is sent now may still be carried out."""
+    """Return until when a change sent now may still be carried out."""
     return timezone.now() + timedelta(seconds=settings.OPENSTACK_TIMEOUT + settings.LOST_ANSWER_SECONDS)
 
 
@@ -72,7 +71,7 @@ def end_of_doubt() -> datetime:
 
 
 def find(ids: Mapping[Infrastructure, str]) -> dict[int, Replacement]:
-    """Return, by the clouds' keys, what is written down of these flavors. Cost: one query."""
+    """Return these flavors' rows, by the clouds' keys. Cost: one query."""
     rows = Replacement.objects.filter(infrastructure__in=ids, flavorid__in=set(ids.values()))
     wanted = {(infrastructure.pk, flavorid) for infrastructure, flavorid in ids.items()}
     return {row.infrastructure_id: row for row in rows if (row.infrastructure_id, row.flavorid) in wanted}
@@ -90,15 +89,15 @@ def begin_deletions(ids: Mapping[Infrastructure, str]) -> dict[int, Entry]:
 def begin_creations(
     infrastructures: Collection[Infrastructure], flavor: NovaFlavor, *, is_new: bool = False
 ) -> dict[int, Entry]:
-    """Write down that a flavor is about to be made in these clouds, and return the entries by the clouds' keys.
+    """Write down that a flavor is about to be created in these clouds, and return the entries by the clouds' keys.
 
     Args:
-        is_new: whether it is known that nothing is written down of it.
+        is_new: whether the flavor is known to have no row.
 
     Raises:
-        Conflict: another flavor must stand there under this id.
+        Conflict: a different flavor must stay there under this id.
 
-    Cost: as `begin_deletions`; one query when it is known to be new.
+    Cost: as `begin_deletions`; one query if it is known to be new.
     """
     ids = dict.fromkeys(infrastructures, flavor.id)
     before = {} if is_new else find(ids)
@@ -106,7 +105,7 @@ def begin_creations(
         if row.is_half_way or (row.wanted and row.wanted.row != flavor.row):
             names = {infrastructure.pk: infrastructure.name for infrastructure in infrastructures}
             raise Conflict(
-                f"{names[row.infrastructure_id]}: the id {flavor.id} is that of a flavor that is being replaced."
+                f"{names[row.infrastructure_id]}: the id {flavor.id} belongs to a flavor that is being replaced."
             )
     values = {cloud.pk: _of_creation(before.get(cloud.pk), flavor) for cloud in ids}
     return _write_down(ids, before, values, makes=True)
@@ -120,7 +119,7 @@ def begin_replacement(
     before: Replacement | None,
     requested_by: str,
 ) -> Entry:
-    """Write down that a flavor is about to be replaced, *before* being what is written down of it. Cost: one query."""
+    """Write down that a flavor is about to be replaced; *before* is its row so far. Cost: one query."""
     values = {
         "old": old.as_json(),
         "new": new.as_json(),
@@ -134,12 +133,12 @@ def begin_replacement(
 
 
 def _of_deletion(before: Replacement | None) -> dict[str, Any]:
-    """Return a row that wants nothing; what an earlier creation may still make is kept, to be taken away."""
+    """Return a row without a goal; it keeps what an earlier creation may still make, to be deleted then."""
     return {"old": None, "new": None, "earlier": _may_be_made(before), "goal": Goal.NONE, "is_met": False}
 
 
 def _of_creation(before: Replacement | None, flavor: NovaFlavor) -> dict[str, Any]:
-    """Return a row that wants nothing until the flavor is made, unless it must stand already."""
+    """Return a row without a goal until the flavor is created; a row whose flavor must stay is left as it is."""
     if before and before.is_met:
         return {}
     new = flavor.as_json()
@@ -147,7 +146,7 @@ def _of_creation(before: Replacement | None, flavor: NovaFlavor) -> dict[str, An
 
 
 def _may_be_made(before: Replacement | None) -> list[dict[str, Any]] | None:
-    """Return the flavors that requests of earlier changes, whose answers were lost, may still make; the last first."""
+    """Return the flavors that earlier requests with lost answers may still make, the latest first."""
     versions = before.versions if before and _in_doubt_until(before) else []
     return [version for number, version in enumerate(versions) if version not in versions[:number]][
         :MOST_EARLIER
@@ -183,7 +182,7 @@ def _insert(records: Sequence[Replacement]) -> None:
     """Insert rows before anything is sent.
 
     Raises:
-        NotWritten: the connection was lost, and our locks with it. Whoever tries again takes them anew.
+        NotWritten: the connection was lost, and our locks with it. Take them again before you retry.
     """
     try:
         if len(records) == 1:
@@ -208,10 +207,10 @@ def _are_there(records: Sequence[Replacement]) -> bool:
 
 
 def about_to_send(entry: Entry) -> None:
-    """Write down, before something more is sent, how long that may be carried out.
+    """Write down, before another request is sent, how long it may take to be carried out.
 
     Raises:
-        Locked: somebody else has laid hands on the row, as our lock was lost.
+        Locked: our lock was lost, and somebody else has changed the row.
 
     Cost: one query.
     """
@@ -222,16 +221,16 @@ def about_to_send(entry: Entry) -> None:
     record.unsure_until = until
 
 
-# When it is known what came of it
+# Afterwards
 
 
 def end(results: Iterable[tuple[Entry, bool, Doubt]]) -> None:
-    """Write down what came of deletions or creations: of each, whether it was done, and what is not known of it.
+    """Write down the outcome of deletions or creations: for each, whether it was done, and what doubt is left.
 
-    A row whose change was answered goes, or is again as it was before.
+    A row whose change was answered goes, or is restored as it was before.
 
     Raises:
-        Locked: somebody else has settled one of them meanwhile, as our lock was lost.
+        Locked: our lock was lost, and somebody else has settled one of them.
 
     Cost: one query; one more for each flavor that is watched from now on.
     """
@@ -251,7 +250,7 @@ def end(results: Iterable[tuple[Entry, bool, Doubt]]) -> None:
 
 
 def restored(entry: Entry) -> list[Entry]:
-    """Make the row what it was before it was written for this change; return it when it is to go."""
+    """Restore the row as it was before this change; return it if it should go."""
     if entry.before is None:
         return [entry]
     entry.before.save()
@@ -259,13 +258,13 @@ def restored(entry: Entry) -> list[Entry]:
 
 
 def close(entries: Collection[Entry]) -> None:
-    """Let rows go, unless somebody else has laid hands on them since they were written.
+    """Delete rows, unless somebody else has changed them since they were written.
 
-    Where the connection to the database is lost it waits for another one. Our locks are lost with it, but whoever
-    has taken them meanwhile would have changed the rows.
+    If the connection to the database is lost, wait for another one. Our locks are lost with it, but whoever has taken
+    them meanwhile would have changed the rows.
 
     Raises:
-        Locked: somebody has.
+        Locked: somebody has changed one.
         django.db.Error: the database does not come back in time.
 
     Cost: one query; none without rows.
@@ -283,7 +282,7 @@ def close(entries: Collection[Entry]) -> None:
 
 
 def _deleted_after_all(entries: Collection[Entry]) -> int:
-    """Delete them over another connection; what is gone by then we have deleted, in a COMMIT whose answer was lost."""
+    """Delete them over another connection. What is gone by then, we deleted in a COMMIT whose answer was lost."""
 
     def delete() -> int:
         _delete(entries)
@@ -294,7 +293,7 @@ def _deleted_after_all(entries: Collection[Entry]) -> int:
 
 
 def _delete(entries: Collection[Entry]) -> int:
-    """Delete rows by hand: Django makes a transaction of it, three round trips more."""
+    """Delete rows by hand: Django would use a transaction, three more round trips."""
     ours = f"(infrastructure_id = %s AND flavorid = %s AND unsure_until {_SAME[connection.vendor]} %s)"
     values: list[int | str | None] = []
     for record in (entry.record for entry in entries):
@@ -309,14 +308,14 @@ def _delete(entries: Collection[Entry]) -> int:
 
 
 def note_end(infrastructure: int) -> None:
-    """Have the lists read again that were read while a flavor was replaced, before its row goes. Cost: one query."""
+    """Make whoever read a list during a replacement read it again; call it before the row goes. Cost: one query."""
     Infrastructure.objects.filter(pk=infrastructure).update(replaced=F("replaced") + 1)
 
 
 def want(infrastructures: Iterable[Infrastructure], flavors: Iterable[NovaFlavor]) -> None:
-    """Have what was found in clouds and is wanted there from now on stand, though its deletion may still come.
+    """Keep flavors that were found in clouds and are wanted there from now on, though deletions may still come.
 
-    Cost: one query; one more for each flavor of which nothing was wanted.
+    Cost: one query; one more for each flavor whose row had no goal.
     """
     by_id = {flavor.id: flavor for flavor in flavors}
     rows = Replacement.objects.wanting_nothing().filter(infrastructure__in=infrastructures, flavorid__in=by_id)
@@ -327,10 +326,10 @@ def want(infrastructures: Iterable[Infrastructure], flavors: Iterable[NovaFlavor
 
 
 def told(error: CloudError, record: Replacement) -> None:
-    """Add to what an error says that its flavor is watched, and until when."""
+    """Add to an error that its flavor is watched, and until when."""
     if record.unsure_until:
         error.add(
-            f"Whether it was done is not known: flavor {record.flavorid} is watched "
+            f"It is not known whether this was done: flavor {record.flavorid} is watched "
             f"until {record.unsure_until:%Y-%m-%d %H:%M} UTC."
         )
 
@@ -340,7 +339,7 @@ def told(error: CloudError, record: Replacement) -> None:
 
 @dataclass(frozen=True)
 class Moment:
-    """What is written down of some clouds at a moment: whether a list that is read then may lack a flavor."""
+    """The state of some clouds' journal at a moment: it shows whether a list that is read then may lack a flavor."""
 
     ended: tuple[int, ...]
     half_way: int
@@ -348,7 +347,7 @@ class Moment:
 
 
 def moment(infrastructures: Iterable[Infrastructure]) -> Moment:
-    """Return what is written down of these clouds right now.
+    """Return the state of these clouds' journal now.
 
     Cost: one query, by hand: making a QuerySet takes longer than the answer.
     """
@@ -376,7 +375,7 @@ _MOMENT = """
 
 
 def is_empty(infrastructure: Infrastructure) -> bool:
-    """Say whether nothing at all is written down of a cloud's flavors, as nearly always.
+    """Say whether the journal has nothing about a cloud's flavors, which is nearly always so.
 
     Cost: one query, by hand, as `moment`.
     """

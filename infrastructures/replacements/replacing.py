@@ -1,4 +1,4 @@
-"""Replacing flavors in a cloud, which loses none: what is cut short or in doubt is settled by whoever comes next."""
+"""Replacing flavors in a cloud without losing any: whoever comes next settles what was cut short or is in doubt."""
 
 import logging
 import time
@@ -36,7 +36,7 @@ Goal = Replacement.Goal
 # A replacement takes a fraction of this.
 SECONDS_TO_WAIT = 1
 SECONDS_BETWEEN_TRIES = 0.05
-# So many flavors that are watched are read one by one.
+# Up to so many watched flavors are read one by one.
 FEW = 3
 
 
@@ -56,18 +56,18 @@ def replace_flavor(
     down first: what is cut short between the two is settled by `settle_replacements`.
 
     Args:
-        changes: by member of `NovaFlavor`; or what makes them of the flavor as it is when nobody else can change it any
-            more.
-        check: called when nobody else can change the flavor any more; what it raises ends it there.
+        changes: by member of `NovaFlavor`; or a function that makes them from the flavor, once nobody else can change
+            it.
+        check: called once nobody else can change the flavor; if it raises, nothing is replaced.
 
     Raises:
         FlavorNotFound, FlavorConflict, FlavorRefused, Forbidden: Nova's refusal; the old flavor stays.
-        Conflict: somebody else is changing this flavor right now, or has unregistered the cloud.
+        Conflict: somebody else is changing this flavor, or has unregistered the cloud.
         CloudUnavailable: Nova failed; the old flavor stays, or the replacement is settled later.
 
-    Cost: upstream, one call to read, one to delete, one to create; one more with extra specs; one
-    more and one per project when it is not public; one more when it is renamed. One call when
-    nothing changes. Four queries.
+    Cost: upstream, one call to read, one to delete, one to create; one more with extra specs; one more
+    and one per project if it is not public; one more if it is renamed. One call if nothing changes. Four
+    queries.
     """
     with alone_with(infrastructure, flavorid), nova.place():
         check()
@@ -77,7 +77,7 @@ def replace_flavor(
         except FlavorNotFound:
             if before is None or before.wanted is None:
                 raise
-            before = _settled_before(infrastructure, nova, flavorid)  # it has vanished only now
+            before = _settled_before(infrastructure, nova, flavorid)  # it has only now vanished
             old = nova.get_whole_flavor(flavorid)
         new = replace(old, **(changes(old) if callable(changes) else changes))
         if new == old:
@@ -91,7 +91,7 @@ def replace_flavor(
 
 
 def _refuse_taken_name(nova: Nova, *, old: NovaFlavor, new: NovaFlavor) -> None:
-    """Raise `FlavorConflict` while the old flavor still stands, rather than when it is gone."""
+    """Raise `FlavorConflict` now, while the old flavor is still there, rather than when it is gone."""
     name = new.name.lower()
     if name == old.name.lower():
         return
@@ -100,13 +100,13 @@ def _refuse_taken_name(nova: Nova, *, old: NovaFlavor, new: NovaFlavor) -> None:
 
 
 def _settled_before(infrastructure: Infrastructure, nova: Nova, flavorid: str) -> Replacement | None:
-    """Return what is written down of the flavor, when that keeps nobody from replacing it (again).
+    """Settle what the journal has about the flavor, so that it can be replaced; return its row, if one is left.
 
     Raises:
         Conflict: an earlier replacement is half way, and cannot be settled.
         CloudUnavailable: Nova failed; that is no conflict.
 
-    Cost: one query; where something is written down, as `_settle`, and one more.
+    Cost: one query; if the journal has something, as `_settle`, and one more.
     """
     earlier = journal.find({infrastructure: flavorid}).get(infrastructure.pk)
     if earlier is None:
@@ -128,7 +128,7 @@ def _carry_out(entry: Entry, nova: Nova) -> NovaFlavor:
         _delete_old(entry, nova)
     except CloudError as error:
         journal.end([(entry, False, nova.doubt)])
-        if nova.doubt == Doubt.OPEN:  # it may be gone, now or later: the next look tells
+        if nova.doubt == Doubt.OPEN:  # it may be gone, now or later: the next look will show
             journal.told(error, record)
         raise
     try:
@@ -146,7 +146,7 @@ def _delete_old(entry: Entry, nova: Nova) -> None:
     except FlavorNotFound:
         if entry.doubt_before is None:
             raise
-        # an earlier deletion of ours, which was not answered, has been carried out only now
+        # an earlier, unanswered deletion of ours has only now been carried out
 
 
 def _put_back(entry: Entry, nova: Nova, *, because: CloudError) -> None:
@@ -155,7 +155,7 @@ def _put_back(entry: Entry, nova: Nova, *, because: CloudError) -> None:
     _note(record, because)
     try:
         if isinstance(because, CloudTimedOut):
-            nova.look(record.flavorid)  # does it answer again? The caller has waited long; else the next one settles it
+            nova.look(record.flavorid)  # does it answer again? If not, the next caller settles it: this one waited long
         _bring_about(entry, nova, nova.find_flavor(record.flavorid))
     except CloudError as error:
         record.unsure_until = entry.doubt_after(nova.doubt)
@@ -167,7 +167,7 @@ def _put_back(entry: Entry, nova: Nova, *, because: CloudError) -> None:
 
 
 def _met(entry: Entry, nova: Nova) -> None:
-    """Let the row go, now that Nova has what is wanted; or have the flavor watched while anything is in doubt."""
+    """Delete the row, now that Nova has what is wanted; or watch the flavor while anything is in doubt."""
     record = entry.record
     until = entry.doubt_after(nova.doubt)
     journal.note_end(record.infrastructure_id)
@@ -182,20 +182,20 @@ def _met(entry: Entry, nova: Nova) -> None:
 
 
 def settle_replacements(*, infrastructure: Infrastructure, nova: Nova) -> list[Replacement]:
-    """Finish or undo what was cut short in this cloud, and look at what is watched; return what it could not settle.
+    """Settle what was cut short in this cloud, and look at what is watched; return what could not be settled.
 
-    One that a live request is at work on is left to it, and a replacement is waited for a little: meanwhile its
-    flavor may be missing in Nova. Where Nova refuses (the caller's token may not make flavors, say) or fails, it stays
-    open for the next caller, and nothing is lost: both flavors are in the database.
+    What a live request is working on is left to that request; we wait a little for a replacement, whose flavor may be
+    missing in Nova meanwhile. If Nova fails or refuses (say, the caller's token may not create flavors), the
+    replacement stays open for the next caller, and nothing is lost: both flavors are in the database.
 
-    A flavor is watched while something that was sent before may still be carried out. If it has vanished it is made
-    again; the first look after that time that finds all well ends it.
+    A flavor is watched while an earlier request may still be carried out. If it has vanished, it is made again. The
+    first look after that time that finds all well ends the watch.
 
     Raises:
         TokenRefused: the cloud does not accept the token.
 
-    Cost: one query; where something is written down, one more. Upstream one call for each flavor that is watched, or
-    one for all of them when they are many; some for each that is to be settled, until the cloud fails.
+    Cost: one query; if the journal has something, one more. Upstream one call for each watched flavor, or one for all
+    if they are many; some for each that is settled, until the cloud fails.
     """
     still_open: list[Replacement] = []
     if journal.is_empty(infrastructure):
@@ -216,19 +216,19 @@ def settle_replacements(*, infrastructure: Infrastructure, nova: Nova) -> list[R
             Replacement.objects.filter(pk=record.pk).update(last_error=record.last_error)
             still_open.append(record)
             if isinstance(error, CloudUnavailable | Forbidden):
-                break  # it would fail the next one too; whoever came may still have something to read there
+                break  # it would fail for the next one, too; the caller may still be able to read there
     return still_open
 
 
 @contextmanager
 def _alone_with(record: Replacement, infrastructure: Infrastructure) -> Iterator[None]:
-    """Hold the lock on a record's flavor; of one that is half way, or is made again, wait a little for who is at it.
+    """Hold the lock on a record's flavor; if the flavor may be missing, wait a little for the lock's holder.
 
-    Who waited would have the lock next, and keep off whoever has just replaced the flavor and goes on with it: so it is
-    not waited for any more when that has come to its end.
+    If we took the lock right after a replacement, we would disturb whoever has just replaced the flavor and goes on
+    with it. So we stop waiting once that replacement is over.
 
     Raises:
-        Locked: somebody else has the flavor still, or has come to the end with it.
+        Locked: somebody else still holds the lock, or has just finished.
     """
     is_missing = record.is_half_way or (record.is_met and not record.is_over)
     deadline = time.monotonic() + (SECONDS_TO_WAIT if is_missing else 0)
@@ -248,7 +248,7 @@ def _alone_with(record: Replacement, infrastructure: Infrastructure) -> Iterator
 
 
 def _looking(records: Sequence[Replacement], nova: Nova) -> Callable[[str], NovaFlavor | None]:
-    """Return what tells of a flavor what Nova has: of a few each is read, of many all in one list."""
+    """Return a function that says what Nova has of a flavor: it reads a few one by one, many all in one list."""
     if sum(_is_looked_at(record) for record in records) <= FEW:
         return nova.find_flavor
     listed = cache(lambda: {flavor.id: flavor for flavor in nova.list_flavors()})
@@ -256,30 +256,30 @@ def _looking(records: Sequence[Replacement], nova: Nova) -> Callable[[str], Nova
 
 
 def _is_looked_at(record: Replacement) -> bool:
-    """Say whether a look is enough: at what is half way, or over, somebody is alone with the flavor."""
+    """Say whether a look without the lock is enough: it is not if the record is half way, over, or just written."""
     return not record.is_half_way and not record.is_over and not (record.goal == Goal.NONE and record.is_fresh)
 
 
 def _is_well(record: Replacement, look: Callable[[str], NovaFlavor | None]) -> bool:
-    """Say whether a look, which keeps nobody from changing the flavor, finds all as it shall be for the time being."""
+    """Say whether all is as it should be for now, as far as a look without the lock can tell."""
     if not _is_looked_at(record):
-        return not record.is_over  # what wants nothing and was written just now is under way, nearly always
+        return not record.is_over  # a row without a goal that was just written is nearly always under way
     has, wanted = look(record.flavorid), record.wanted
     return not _is_left_over(record, has) if wanted is None else has is not None and _has_all_of(has, wanted)
 
 
 def _settle(record: Replacement, nova: Nova) -> None:
-    """Bring what is written down of a flavor to its end, from whatever Nova has now, or leave it watched.
+    """Settle a record from whatever Nova has now, or leave its flavor watched.
 
     Raises:
-        FlavorConflict: somebody else has made another flavor of this id or name meanwhile.
+        FlavorConflict: somebody else has created a different flavor with this id or name meanwhile.
         CloudError: as `Nova`'s methods.
-        Locked: somebody else is at it, as our lock was lost.
+        Locked: our lock was lost, and somebody else is working on it.
     """
     try:
-        record.refresh_from_db()  # its goal may have changed, too, before we had the lock
+        record.refresh_from_db()  # its goal, too, may have changed before we had the lock
     except Replacement.DoesNotExist:
-        return  # settled while we came
+        return  # somebody else has settled it
     entry = Entry(record, copy(record))
     nova.doubt = Doubt.NONE
     try:
@@ -301,20 +301,18 @@ def _settle(record: Replacement, nova: Nova) -> None:
 
 
 def _bring_about(entry: Entry, nova: Nova, has: NovaFlavor | None) -> None:
-    """Make Nova have what is wanted, whole, where it has nothing, a part of it, its other version, or just that."""
+    """Make Nova have all that is wanted, whether it has nothing, a part, the other version, or exactly that."""
     record = entry.record
     if has and record.goal == Goal.NEW and not record.is_met and record.other and has.row == record.other.row:
-        record.goal = Goal.OLD  # the deletion has not come about, or not yet: the old flavor stays
+        record.goal = Goal.OLD  # the deletion was not carried out, or not yet: the old flavor stays
     wanted = _wanted(record)
     if has and has.row == wanted.row and _has_all_of(has, wanted):
         record.want(_together(has, wanted))
     elif has and has.row not in [flavor.row for flavor in (wanted, *record.others)]:
         if not record.is_met:
-            raise FlavorConflict(
-                nova.region.name, f"flavor {has.id} was created with different values by somebody else."
-            )
+            raise FlavorConflict(nova.region.name, f"somebody else has created flavor {has.id} with different values.")
         logger.warning(
-            "%s: flavor %s was created with different values by somebody else: left alone", nova.region.name, has.id
+            "%s: somebody else has created flavor %s with different values; left alone", nova.region.name, has.id
         )
         record.want(has)
     else:
@@ -336,10 +334,10 @@ def _make_goal(record: Replacement, nova: Nova) -> None:
 
 
 def _make(nova: Nova, wanted: NovaFlavor) -> None:
-    """Make Nova have *wanted* whole, where it now has nothing, a part of it, or its other version."""
+    """Make Nova have all of *wanted*, whether it now has nothing, a part of it, or the other version."""
     has = nova.find_flavor(wanted.id)
     if has and has.row != wanted.row:
-        with suppress(FlavorNotFound):  # it has gone between our calls
+        with suppress(FlavorNotFound):  # it went between our calls
             nova.delete_flavor(wanted.id)
         has = None
     if has:
@@ -349,10 +347,10 @@ def _make(nova: Nova, wanted: NovaFlavor) -> None:
 
 
 def _take_away(entry: Entry, nova: Nova, has: NovaFlavor | None) -> None:
-    """Delete what a creation that failed has left half made, or has made only now."""
+    """Delete what a failed creation left half made, or has only now made."""
     if not _is_left_over(entry.record, has):
         return
-    logger.warning("%s: flavor %s is left of a creation that failed", nova.region.name, entry.record.flavorid)
+    logger.warning("%s: a failed creation has left flavor %s", nova.region.name, entry.record.flavorid)
     journal.about_to_send(entry)
     try:
         nova.delete_flavor(entry.record.flavorid)
@@ -361,19 +359,19 @@ def _take_away(entry: Entry, nova: Nova, has: NovaFlavor | None) -> None:
 
 
 def _is_left_over(record: Replacement, has: NovaFlavor | None) -> bool:
-    """Say whether what Nova has is exactly what a request of ours makes that is late, or the beginning of it."""
+    """Say whether Nova has exactly what a late request of ours makes, or a part of it."""
     return has is not None and any(_has_all_of(made, has) for made in record.others)
 
 
 def _has_all_of(flavor: NovaFlavor, other: NovaFlavor) -> bool:
-    """Say whether a flavor has the extra specs and the grants of the other, as far as they are known of it."""
+    """Say whether a flavor has the other's extra specs and grants, as far as we know its own."""
     specs = flavor.extra_specs is None or dict(other.extra_specs or {}).items() <= dict(flavor.extra_specs).items()
     projects = flavor.projects is None or set(other.projects or ()) <= set(flavor.projects)
     return specs and projects and flavor.row == other.row
 
 
 def _together(has: NovaFlavor, wanted: NovaFlavor) -> NovaFlavor:
-    """Return what is wanted with what somebody else has added in the cloud."""
+    """Return what is wanted together with what somebody else has added in the cloud."""
     projects = sorted({*(has.projects or ()), *(wanted.projects or ())})
     return replace(
         wanted, extra_specs={**(has.extra_specs or {}), **(wanted.extra_specs or {})}, projects=tuple(projects)

@@ -1,4 +1,4 @@
-"""Looking after what is written down of flavors when nobody contacts their clouds."""
+"""Settling the journal's replacements when nobody contacts their clouds."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 def settle_everywhere() -> int:
     """Settle what was cut short in the clouds that we can enter, and look at what is watched; return how many clouds.
 
-    Each cloud has a thread and a database connection of its own: one that is dead holds up no other.
+    Each cloud has its own thread and database connection, so a dead one does not hold up the others.
 
-    Cost: one query; where something is written down, what `settle_replacements` costs in the slowest of the clouds.
+    Cost: one query; if the journal has something, the cost of `settle_replacements` in the slowest cloud.
     """
     infrastructures = list(Infrastructure.objects.with_credentials().filter(replacements__isnull=False).distinct())
     if infrastructures:
@@ -33,7 +33,7 @@ def settle_everywhere() -> int:
 def _settle_in(infrastructure: Infrastructure) -> None:
     try:
         settle_replacements(infrastructure=infrastructure, nova=open_nova(infrastructure))
-    except CloudError as error:  # it is looked at again soon
-        logger.warning("%s: what is written down of its flavors is not settled: %s", infrastructure, error)
+    except CloudError as error:  # we will soon look again
+        logger.warning("%s: its replacements could not be settled: %s", infrastructure, error)
     finally:
         connections.close_all()

@@ -165,7 +165,7 @@ def test_a_stored_password_is_not_sent_elsewhere(admin_client: Client, member: s
     infrastructure = make_registered("Spain2")
     elsewhere = VALUES | {member: "https://elsewhere.example.org"}
     answer = admin_client.post(change_url(infrastructure), elsewhere)
-    assert errors_of(answer) == {"password": ["Give it anew: what was stored for one place is not sent to another."]}
+    assert errors_of(answer) == {"password": ["Give it again: a stored password is not sent to another address."]}
     assert admin_client.post(change_url(infrastructure), elsewhere | {"password": "new"}).status_code == 302
     infrastructure.refresh_from_db()
     assert (getattr(infrastructure, member), infrastructure.get_password()) == ("https://elsewhere.example.org", "new")
@@ -193,7 +193,7 @@ def test_credentials_are_whole(admin_client: Client, missing: str, is_stored: bo
 @pytest.mark.parametrize("given", [{"username": ""}, {"tenant": ""}, {}])
 def test_half_of_the_credentials_is_none(admin_client: Client, given: dict[str, str]) -> None:
     assert errors_of(admin_client.post(ADD, VALUES | given)) == {
-        "password": ["It is missing: credentials are whole, or there are none."]
+        "password": ["Give one, too: credentials are complete, or there are none."]
     }
     assert not Infrastructure.objects.exists()
 

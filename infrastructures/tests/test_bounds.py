@@ -144,7 +144,7 @@ def _own_pool() -> Iterator[None]:
 def test_an_answer_of_too_many_values_or_bytes_is_not_even_parsed(path: str, service: str, content: bytes) -> None:
     with Server(answers(content)) as server, pytest.raises(CloudAnswersTooMuch) as caught:
         open_session("Spain2").get(f"{server.url}{path}", authenticated=False)
-    assert str(caught.value.detail) == f"Spain2: its {service} answers with too much."
+    assert str(caught.value.detail) == f"Spain2: its {service}'s answer is too large."
 
 
 @pytest.mark.usefixtures("_own_pool")

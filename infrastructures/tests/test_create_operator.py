@@ -150,7 +150,7 @@ def test_another_password_for_an_account_that_is_there_is_refused(monkeypatch: p
         ),
         (
             ["mordor-operator", "--generate-password", "--password-file", "-"],
-            "--generate-password and --password-file do not go together.",
+            "--generate-password and --password-file cannot be used together.",
         ),
     ],
 )  # fmt: skip

@@ -113,7 +113,7 @@ def test_a_cloud_with_a_flavor_of_the_catalogue_stays(before: bool) -> None:
     finally:
         pre_delete.disconnect(install, sender=Infrastructure)
     assert str(caught.value.detail) == (
-        "Spain2 cannot go: a flavor of the catalogue is installed there, or is being replaced."
+        "Spain2 cannot be unregistered: a flavor of the catalogue is installed there, or is being replaced."
     )
     assert Infrastructure.objects.get().get_password() == PASSWORD
 

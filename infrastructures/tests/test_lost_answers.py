@@ -87,7 +87,7 @@ def test_who_lost_the_answer_is_told_that_the_flavor_is_watched(spain2: Infrastr
     said = lose(nova, lambda: change(nova, spain2), call=1)
     until = Replacement.objects.get().unsure_until
     assert said == (
-        "Spain2: failed delete Whether it was done is not known: "
+        "Spain2: failed delete It is not known whether this was done: "
         f"flavor 42 is watched until {until:%Y-%m-%d %H:%M} UTC."
     )
 
@@ -554,7 +554,7 @@ def test_a_flavor_is_not_created_under_the_id_of_another_that_is_watched(spain2:
     lose(nova, lambda: change(nova, spain2), call=1)
     contact(nova, spain2)
     nova.carry_out_late()
-    with pytest.raises(Conflict, match="the id 42 is that of a flavor"):
+    with pytest.raises(Conflict, match="the id 42 belongs to a flavor"):
         create(nova, spain2, make_nova_flavor(ram=1, name="another"))
     assert_it_stays(nova, spain2, OLD)
 

@@ -102,7 +102,7 @@ def test_no_compute_endpoint_is_a_problem(federation: Federation) -> None:
         ({"POST /flavors": 403, "DELETE": 403}, (False, False), "our account may not create or delete flavors there."),
         ({"POST /flavors": 503}, (None, None), "its Nova answered 503."),
         ({"GET /flavors/detail": 500}, (None, None), "its Nova answered 500."),
-        ({"GET /flavors/detail": 403}, (None, None), "it refuses this to the credentials stored for it."),
+        ({"GET /flavors/detail": 403}, (None, None), "it does not let our stored credentials do this."),
     ],
 )
 def test_what_nova_refuses_is_a_problem(

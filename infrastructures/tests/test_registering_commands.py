@@ -50,8 +50,11 @@ def test_registering_again_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["Spain2", "--keystone-url", "https://x.example"], "Spain2 is already registered with another keystone_url."),
-        (["Spain2", "--region", "RegionOne"], "Spain2 is already registered with another region."),
+        (
+            ["Spain2", "--keystone-url", "https://x.example"],
+            "Spain2 is already registered with different values (keystone_url).",
+        ),
+        (["Spain2", "--region", "RegionOne"], "Spain2 is already registered with different values (region)."),
         (["Mordor", "--keystone-url", "mordor"], "keystone_url: must be an http or https URL"),
         (["Mordor", "--keystone-url", "ftp://x.example.org"], "keystone_url: must be an http or https URL"),
         (
@@ -61,14 +64,14 @@ def test_registering_again_changes_nothing() -> None:
         ([" "], "name: A name has no slash and no space at either end, and is not . or .."),
         (["a/b"], "name: A name has no slash and no space at either end, and is not . or .."),
         (["Mordor", "--operator", "nobody", "--operator", "noone"], "There is no account nobody, noone."),
-        (["Mordor", "--password-file", "x"], "--password-file goes with --username and --tenant."),
+        (["Mordor", "--password-file", "x"], "--password-file needs --username and --tenant."),
         (
             ["Mordor", "--username", "mordor-operator"],
-            "--tenant is missing: credentials are an account and the project that it is for.",
+            "--tenant is missing: credentials are an account and its project.",
         ),
         (
             ["Mordor", "--tenant", "admin"],
-            "--username is missing: credentials are an account and the project that it is for.",
+            "--username is missing: credentials are an account and its project.",
         ),
     ],
 )  # fmt: skip
@@ -171,7 +174,7 @@ def test_no_password_at_all_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("OS_PASSWORD", raising=False)
     monkeypatch.setattr("sys.stdin", io.StringIO())
     answer = shell(*MORDOR)
-    assert answer.error == "A password is needed: give --password-file or OS_PASSWORD, or type it at a terminal."
+    assert answer.error == "A password is needed: give --password-file, set OS_PASSWORD, or type it at a terminal."
     monkeypatch.setattr("sys.stdin", Terminal())
     monkeypatch.setattr("getpass.getpass", lambda prompt: "")
     assert shell(*MORDOR).error == "The password is empty."
@@ -193,9 +196,12 @@ def test_registering_again_with_the_same_credentials_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("other", "differing"),
     [
-        ({"username": "other-operator"}, "with another username"),
-        ({"password": "other"}, "with another password"),
-        ({"nova_url": "https://nova.example.org", "user_domain": "Users"}, "with another nova_url, user_domain"),
+        ({"username": "other-operator"}, "with different values (username)"),
+        ({"password": "other"}, "with different values (password)"),
+        (
+            {"nova_url": "https://nova.example.org", "user_domain": "Users"},
+            "with different values (nova_url, user_domain)",
+        ),
     ],
 )
 def test_other_values_are_said_and_not_taken(other: dict[str, Any], differing: str) -> None:
@@ -211,7 +217,7 @@ def test_other_values_are_said_and_not_taken(other: dict[str, Any], differing: s
 def test_a_password_that_cannot_be_read_any_more_is_another(settings: Settings) -> None:
     shell(*MORDOR)
     settings.FIELD_ENCRYPTION_KEYS = ["Pf1vYTWxJQwaU8eEpnbvYBHrKhGDMf0EFBpBLZOUKE4="]
-    assert shell(*MORDOR).error == "Mordor is already registered with another password."
+    assert shell(*MORDOR).error == "Mordor is already registered with different values (password)."
 
 
 @pytest.mark.usefixtures("password")
@@ -244,7 +250,10 @@ def test_forgets_no_cloud_that_is_in_use_or_unknown() -> None:
     make_replacement()
     answer = shell("unregister_infrastructure", "Spain2")
     assert answer.status == 1
-    assert answer.error == "Spain2 cannot go: a flavor of the catalogue is installed there, or is being replaced."
+    assert (
+        answer.error
+        == "Spain2 cannot be unregistered: a flavor of the catalogue is installed there, or is being replaced."
+    )
     assert Infrastructure.objects.exists()
     answer = shell("unregister_infrastructure", "Gondor")
     assert (answer.error, answer.status) == ("There is no node Gondor.", 1)

@@ -318,7 +318,7 @@ def test_what_is_not_there_is_404(idm: Any, name: str) -> None:
 
 STAYS = (
     409,
-    error("Mordor cannot go: a flavor of the catalogue is installed there, or is being replaced."),
+    error("Mordor cannot be unregistered: a flavor of the catalogue is installed there, or is being replaced."),
 )
 
 

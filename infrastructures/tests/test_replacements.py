@@ -279,7 +279,7 @@ def test_somebody_elses_flavor_under_the_id_is_not_touched(goal: str) -> None:
     assert nova.flavors == {"42": OF_SOMEBODY_ELSE}
     assert nova.calls == ["get"]
     record.refresh_from_db()
-    assert "created with different values by somebody else" in record.last_error
+    assert "somebody else has created flavor 42 with different values" in record.last_error
 
 
 def test_somebody_elses_flavor_that_came_between_is_not_touched_either() -> None:
@@ -294,7 +294,7 @@ def test_somebody_elses_flavor_that_came_between_is_not_touched_either() -> None
         change(nova, infrastructure)
     assert nova.flavors == {"42": OF_SOMEBODY_ELSE}
     assert nova.calls == ["get", "delete", "create", "get"]
-    assert "created with different values by somebody else" in Replacement.objects.get().last_error
+    assert "somebody else has created flavor 42 with different values" in Replacement.objects.get().last_error
 
 
 @pytest.mark.parametrize("goal", ["new", "old"])
@@ -388,7 +388,7 @@ def test_every_change_of_what_somebody_else_is_at_is_a_conflict() -> None:
     ]
     with held_by_a_thread(f"flavor:{infrastructure.pk}:42"):
         for attempt in attempts:
-            with pytest.raises(Conflict, match="Spain2: flavor 42 is being changed by somebody else"):
+            with pytest.raises(Conflict, match="Spain2: somebody else is changing flavor 42"):
                 attempt()
     assert nova.calls == []
 

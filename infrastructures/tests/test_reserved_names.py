@@ -86,7 +86,7 @@ def test_deleting_another_flavor_needs_no_name() -> None:
 def test_the_id_stays_reserved_too_while_a_replacement_is_open() -> None:
     record = make_replacement(flavorid="7")
     nova = FakeNova()
-    with pytest.raises(Conflict, match="the id 7 is that of a flavor that is being replaced"):
+    with pytest.raises(Conflict, match="the id 7 belongs to a flavor that is being replaced"):
         create(nova, record.infrastructure, "free")
     assert nova.flavors == {}
     record.delete()

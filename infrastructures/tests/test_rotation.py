@@ -61,7 +61,7 @@ def test_a_lost_key_changes_nothing(settings: Settings) -> None:
     before = stored()
     with pytest.raises(CommandError) as caught:
         rotate()
-    assert str(caught.value) == "A stored password can be read with none of the keys. Nothing was changed."
+    assert str(caught.value) == "None of the keys decrypts a stored password. Nothing was changed."
     assert stored() == before
 
 

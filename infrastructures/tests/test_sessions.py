@@ -77,7 +77,7 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end(
     behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bounds, "ANSWER_BYTES", 1_000_000)
-    with Server(behaviour) as server, pytest.raises(CloudAnswersTooMuch, match="its Nova answers with too much"):
+    with Server(behaviour) as server, pytest.raises(CloudAnswersTooMuch, match="its Nova's answer is too large"):
         ask(server.url)
 
 

@@ -113,7 +113,7 @@ def test_without_a_token_it_says_so(cloud: Cloud, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("getpass.getpass", ended)
     monkeypatch.setattr("sys.stdin", Terminal())
     make_infrastructure()
-    with pytest.raises(CommandError, match=r"^A Keystone token is needed: give OS_TOKEN, or type it at a terminal\.$"):
+    with pytest.raises(CommandError, match=r"^A Keystone token is needed: set OS_TOKEN, or type it at a terminal\.$"):
         run("settle_replacements", "--node", "Spain2")
     assert cloud.calls == []
 
@@ -134,7 +134,7 @@ def test_what_stays_open_is_printed_and_a_failure(cloud: Cloud, as_json: bool) -
     output = io.StringIO()
     with pytest.raises(CommandError, match=r"^1 still open\.$") as caught:
         call_command("settle_replacements", "--node", "Spain2", as_json=as_json, stdout=output)
-    assert "created with different values by somebody else" in output.getvalue()
+    assert "somebody else has created flavor 42 with different values" in output.getvalue()
     assert caught.value.returncode == 1
     assert Replacement.objects.exists()
 
@@ -171,6 +171,6 @@ def test_without_a_terminal_no_token_is_asked_for(
     make_replacement()
     with pytest.raises(CommandError) as caught:
         run("settle_replacements", "--node", "Spain2")
-    assert str(caught.value) == "A Keystone token is needed: give OS_TOKEN, or type it at a terminal."
+    assert str(caught.value) == "A Keystone token is needed: set OS_TOKEN, or type it at a terminal."
     assert caught.value.returncode == os.EX_USAGE
     assert not recwarn.list

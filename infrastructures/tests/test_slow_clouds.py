@@ -99,7 +99,7 @@ def test_a_cloud_that_does_not_answer_holds_so_many_threads_and_no_more(
         with pytest.raises(CloudNotAsked) as caught:
             get("Mordor", slow)
         assert time.monotonic() - began < WAIT / 2
-        assert str(caught.value.detail) == "Mordor: it is slow, and enough requests wait for it. Try again later."
+        assert str(caught.value.detail) == "Mordor: it is slow, and too many requests wait for it. Try again later."
         assert caught.value.status_code == 502
         assert get("Spain2", well) == b"well"
         assert len(slow.requests) == 2

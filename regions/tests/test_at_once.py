@@ -69,7 +69,7 @@ def test_the_second_write_is_409(
         second = process.send(wire, headers, method, path, change)
     assert second.result == (
         409,
-        {"error": {"message": f"Isengard: flavor {rich['id']} is being changed by somebody else."}},
+        {"error": {"message": f"Isengard: somebody else is changing flavor {rich['id']}."}},
     )
     assert first.result().status == 200
     assert spain2.flavor(rich["id"]) == {**rich, **FIRST}

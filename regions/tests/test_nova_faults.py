@@ -80,7 +80,7 @@ def refused(failure: str) -> tuple[int, dict[str, Any]]:
 
 def in_doubt(answer: Answer, failure: str) -> bool:
     """Say whether the answer is that failure, and that what it means for the flavor is not known yet."""
-    begins = f"Isengard: {failure} Whether it was done is not known: flavor "
+    begins = f"Isengard: {failure} It is not known whether this was done: flavor "
     return answer.status == 502 and answer.message.startswith(begins) and "is watched until" in answer.message
 
 

@@ -53,7 +53,7 @@ def test_a_flavor_that_cannot_be_made_again_yet_is_not_said_not_to_be(cloud: Clo
     make_replacement(infrastructure=asked["infrastructure"])
     cloud.nova("GET", "/flavors/42", GONE)
     cloud.nova("POST", "/flavors", {"status_code": 503})
-    with pytest.raises(CloudUnavailable, match="flavor 42 is being replaced, and not there again yet"):
+    with pytest.raises(CloudUnavailable, match="flavor 42 is being replaced, and is not back yet"):
         services.get_flavor(**asked, flavorid="42")
 
 

@@ -54,7 +54,7 @@ def test_nova_killed_in_the_middle_of_an_update(
 
     answer = admin.put(f"{isengard}/{rich['id']}", **CHANGES)
     assert answer.status == 502
-    assert answer.message.startswith("Isengard: its Nova could not be reached. Whether it was done is not known: ")
+    assert answer.message.startswith("Isengard: its Nova could not be reached. It is not known whether this was done: ")
     assert admin.get(isengard).result == (502, {"error": {"message": "Isengard: its Nova could not be reached."}})
     assert Replacement.objects.get().flavorid == rich["id"]
 
@@ -86,7 +86,7 @@ def test_a_nova_that_is_down_for_longer_is_left_alone_and_found_again(
     kill("nova-Spain2")
     answers = [admin.get(URL) for _ in range(6)]
     assert {answer.status for answer in answers} == {502}
-    said = "Spain2: it did not answer 5 times in a row, and is asked again in 3600 s."
+    said = "Spain2: it did not answer 5 times in a row; it will be asked again in 3600 s."
     assert answers[-1].body == {"error": {"message": said}}
     lab.start("nova-Spain2")
     assert admin.get(URL).status == 502

@@ -242,7 +242,7 @@ def test_a_flavor_whose_replacement_was_cut_short_is_not_made_otherwise_meanwhil
     mordor.failing["POST /flavors"] = 503
     mordor.before_call = lambda call: mordor.failing.clear() if call == LIST else None
     assert run().state == SyncRun.State.FAILED
-    assert SyncOutcome.objects.get().reason == "Mordor: the id tiny is that of a flavor that is being replaced."
+    assert SyncOutcome.objects.get().reason == "Mordor: the id tiny belongs to a flavor that is being replaced."
     assert mordor.flavors == {}
     run(replaces=True)
     assert (mordor.flavors["tiny"]["name"], mordor.flavors["tiny"]["ram"]) == ("renamed", 512)
@@ -372,7 +372,7 @@ def test_servers_that_may_not_be_counted_keep_their_flavor_alone(mordor: Registe
     outcome = SyncOutcome.objects.get(node__run=ended, flavorid="tiny")
     assert (outcome.servers, outcome.reason) == (
         None,
-        "Mordor: it refuses this to the credentials stored for it.",
+        "Mordor: it does not let our stored credentials do this.",
     )
     assert mordor.flavors["tiny"]["ram"] == 7
 

@@ -30,7 +30,7 @@ class Command(commands.Command):
         """Declare which flavor, and in which nodes."""
         parser.add_argument("flavor", help="its id, or its name")
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("--node", dest="nodes", action="append", default=[], help="can be given several times")
+        which.add_argument("--node", dest="nodes", action="append", default=[], help="may be given several times")
         which.add_argument("--everywhere", action="store_true", help="in all nodes that we hold credentials for")
         parser.add_argument("--dry-run", action="store_true", help="only read, and say what would happen")
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")

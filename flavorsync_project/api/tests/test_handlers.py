@@ -94,7 +94,7 @@ def test_a_body_with_several_faults_names_them_all(client: Client) -> None:
     response = client.generic("POST", "/v1/echo", body, "application/json")
     assert response.status_code == 400
     assert response.json()["error"]["message"].split("; ") == [
-        "id: may hold letters (a to z), digits, '.', '_', '-' and inner spaces only",
+        "id: may hold only letters (a to z), digits, '.', '_', '-' and inner spaces",
         "name: is required",
         'vcpus: must be an integer, not "1"',
         "promoted: must be true or false, not 1",

@@ -134,7 +134,7 @@ def test_names(value: object, expected: str | None) -> None:
     assert problem(NameField(), value) == expected
 
 
-CHARACTERS = "may hold letters (a to z), digits, '.', '_', '-' and inner spaces only"
+CHARACTERS = "may hold only letters (a to z), digits, '.', '_', '-' and inner spaces"
 
 
 @pytest.mark.parametrize(

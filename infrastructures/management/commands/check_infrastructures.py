@@ -16,11 +16,10 @@ class Command(commands.Command):
     """Ask each cloud whether our credentials let us do our work there."""
 
     help = (
-        "Ask each cloud, side by side, whether our credentials are accepted, where its Nova is, which microversion it "
-        "is spoken to in, and whether our account may create and delete flavors there. Nothing is changed there; the "
-        "answers are kept for the admin site. What a cloud has of the catalogue's flavors is not looked at, since no "
-        "more than two of its flavors are read: ./manage.py sync_flavors --dry-run does that. "
-        "Fails when one of them is not ready."
+        "Ask each cloud, side by side, whether it accepts our credentials, where its Nova is, which microversion we "
+        "use, and whether our account may create and delete flavors there. Nothing is changed there; the answers are "
+        "kept for the admin site. To compare a cloud's flavors with the catalogue, use ./manage.py sync_flavors "
+        "--dry-run. Fails if a cloud is not ready."
     )
     examples = ("./manage.py check_infrastructures Spain2 Mordor",)
 
@@ -30,7 +29,7 @@ class Command(commands.Command):
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")
 
     def handle(self, *args: Any, nodes: list[str], as_json: bool, **options: Any) -> None:
-        """Ask, print what each answered, and fail when one is not ready."""
+        """Ask, print each answer, and fail if a cloud is not ready."""
         with refusals_in_one_line():
             infrastructures = find_nodes_or_all(nodes)
         found = check_and_keep(infrastructures)

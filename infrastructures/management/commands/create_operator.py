@@ -16,11 +16,11 @@ PASSWORD_VARIABLE = "OPERATOR_PASSWORD"  # noqa: S105 — the name of a variable
 
 
 class Command(commands.Command):
-    """Make a local account that operates clouds, or let one that is there operate more."""
+    """Create a local account that operates clouds, or let an existing one operate more."""
 
     help = (
-        "Make a local account that may register clouds and operates those named; with --manager it may promote "
-        "flavors, too. Of an account that is there the password stays, and nothing is taken from it."
+        "Create a local account that may register clouds and operates those that you name; with --manager it may "
+        "promote flavors, too. An existing account keeps its password and everything else that it has."
     )
     examples = ("./manage.py create_operator mordor-operator --infrastructure Mordor --generate-password",)
 
@@ -34,12 +34,12 @@ class Command(commands.Command):
         parser.add_argument("--manager", action="store_true", help="let the account manage the promoted flavors")
         add_password_argument(parser, variable=PASSWORD_VARIABLE)
         parser.add_argument(
-            "--generate-password", action="store_true", help="make a password for a new account, and print it this once"
+            "--generate-password", action="store_true", help="make a password for a new account, and print it once"
         )
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON object")
 
     def handle(self, *args: Any, username: str, nodes: list[str], manager: bool, **options: Any) -> None:
-        """Make it, and say what it is and operates."""
+        """Create it, and say which roles it has and what it operates."""
         is_new = not User.objects.filter(username=username).exists()
         with refusals_in_one_line():
             infrastructures = find_nodes(nodes)
@@ -64,10 +64,10 @@ class Command(commands.Command):
 
 
 def _password(username: str, options: dict[str, Any], *, is_new: bool) -> str | None:
-    """Return the password that was given; a new account's is otherwise generated or asked for."""
+    """Return the given password; for a new account without one, generate it or ask for it."""
     file = options["password_file"]
     if options["generate_password"] and file is not None:
-        raise UsageError("--generate-password and --password-file do not go together.")
+        raise UsageError("--generate-password and --password-file cannot be used together.")
     if is_new and options["generate_password"]:
         return secrets.token_urlsafe(12)
     if not is_new:

@@ -1,4 +1,4 @@
-"""`manage.py list_infrastructures`: the clouds that are known."""
+"""`manage.py list_infrastructures`: list the registered clouds."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -10,9 +10,9 @@ from infrastructures.models import Infrastructure
 
 
 class Command(commands.Command):
-    """List the clouds that are known; our credentials for them are not shown."""
+    """List the registered clouds, without our credentials."""
 
-    help = "List the clouds that are known, and whether we hold credentials for each, which are never shown."
+    help = "List the registered clouds, and whether we hold credentials for each. Credentials are never shown."
     examples = ("./manage.py list_infrastructures --json",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:

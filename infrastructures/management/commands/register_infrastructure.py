@@ -1,4 +1,4 @@
-"""`manage.py register_infrastructure`: make a cloud known."""
+"""`manage.py register_infrastructure`: register a cloud."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -20,9 +20,9 @@ class Command(commands.Command):
     """Register a cloud, with the credentials to enter it or without."""
 
     help = (
-        "Register a cloud: with --username and --tenant to be entered by Flavor Sync, without them to be reached by "
-        "its users with their own Keystone tokens alone. The cloud is not contacted; see check_infrastructures. "
-        "Registering again with the same values changes nothing."
+        "Register a cloud. With --username and --tenant, Flavor Sync can enter it; without them, only its users reach "
+        "it, with their own Keystone tokens. The cloud is not contacted; see check_infrastructures. Registering again "
+        "with the same values changes nothing."
     )
     examples = (
         "./manage.py register_infrastructure Spain2",
@@ -36,8 +36,8 @@ class Command(commands.Command):
         """Declare the cloud's name, where it is, and how we enter it."""
         parser.add_argument("name", help="the cloud's name in the API")
         parser.add_argument("--keystone-url", default="", help="the cloud's own Keystone; by default KEYSTONE_URL")
-        parser.add_argument("--region", default="", help="its name in the Keystone catalogue, when it is another")
-        parser.add_argument("--nova-url", default="", help="its Nova, when it is not what the Keystone catalogue says")
+        parser.add_argument("--region", default="", help="its name in the Keystone catalogue, if that differs")
+        parser.add_argument("--nova-url", default="", help="its Nova, if the Keystone catalogue does not say")
         parser.add_argument("--username", default="", help="our account there")
         parser.add_argument("--tenant", default="", help="the project that our account is for")
         parser.add_argument("--user-domain", default="Default", help="the account's domain (Default)")
@@ -50,7 +50,7 @@ class Command(commands.Command):
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON object")
 
     def handle(self, *args: Any, operators: list[str], as_json: bool, **options: Any) -> None:
-        """Register it, or say that it was registered just so before."""
+        """Register it, or say that it is already registered with these values."""
         with refusals_in_one_line():
             accounts = find_accounts(operators)
             infrastructure, created = ensure_infrastructure(values=_values(options), operators=accounts)
@@ -62,16 +62,16 @@ class Command(commands.Command):
 
 
 def _values(options: dict[str, Any]) -> dict[str, str]:
-    """Return the cloud's values by member, its password among them when it has credentials."""
+    """Return the cloud's values by member, including the password if it has credentials."""
     members = ("name", "keystone_url", "region", "nova_url", *CREDENTIALS, "user_domain", "project_domain")
     values = {member: options[member] for member in members}
     if not any(values[member] for member in CREDENTIALS):
         if options["password_file"] is not None:
-            raise UsageError("--password-file goes with --username and --tenant.")
+            raise UsageError("--password-file needs --username and --tenant.")
         return values
     for member in CREDENTIALS:
         if not values[member]:
-            raise UsageError(f"--{member} is missing: credentials are an account and the project that it is for.")
+            raise UsageError(f"--{member} is missing: credentials are an account and its project.")
     values["keystone_url"] = values["keystone_url"] or settings.KEYSTONE_URL
     prompt = f"Password of {values['username']} in {values['name']}"
     return values | {

@@ -1,4 +1,4 @@
-"""`manage.py rotate_encryption_keys`: encrypt the clouds' passwords by the newest key."""
+"""`manage.py rotate_encryption_keys`: encrypt the clouds' passwords with the newest key."""
 
 from typing import Any
 
@@ -11,15 +11,15 @@ from infrastructures.registration import rotate_encryption_keys
 
 
 class Command(commands.Command):
-    """Encrypt every stored password anew by the first of FIELD_ENCRYPTION_KEYS."""
+    """Encrypt every stored password with the first of FIELD_ENCRYPTION_KEYS."""
 
-    help = "Encrypt every stored password anew by the first of FIELD_ENCRYPTION_KEYS; then the others can go."
+    help = "Encrypt every stored password with the first of FIELD_ENCRYPTION_KEYS; the others can go afterwards."
     examples = ("FIELD_ENCRYPTION_KEYS=NEW,OLD ./manage.py rotate_encryption_keys",)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it in one transaction, and say of how many."""
+        """Do it in one transaction, and say how many there were."""
         try:
             count = rotate_encryption_keys()
         except Undecryptable as error:
-            raise CommandError("A stored password can be read with none of the keys. Nothing was changed.") from error
+            raise CommandError("None of the keys decrypts a stored password. Nothing was changed.") from error
         self.stdout.write(f"{counted(count, 'password')} encrypted anew.")

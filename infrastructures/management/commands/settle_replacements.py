@@ -1,4 +1,4 @@
-"""`manage.py settle_replacements`: bring the replacements that were cut short to an end."""
+"""`manage.py settle_replacements`: settle the replacements that were cut short."""
 
 import getpass
 import json
@@ -22,25 +22,23 @@ TOKEN_VARIABLE = "OS_TOKEN"  # noqa: S105 — the name of a variable, as the ope
 
 
 class Command(commands.Command):
-    """List the replacements that are open and the flavors that are watched, and settle a region's with a token."""
+    """List the open replacements and the watched flavors, and settle a region's with a token."""
 
     help = (
         "List the flavor replacements that were cut short, and the flavors that are watched because the answer to a "
-        "change of them was lost; with --node, settle that region's with the Keystone "
-        "token in the environment variable OS_TOKEN, or else asked for."
+        "change was lost. With --node, settle that region's, with the Keystone token in the environment variable "
+        "OS_TOKEN or typed at the terminal."
     )
     examples = ("OS_TOKEN=$(openstack token issue -f value -c id) ./manage.py settle_replacements --node Spain2",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare which region, whether to write at all, and the format."""
         parser.add_argument("--node", help="settle the replacements of this region")
-        parser.add_argument("--dry-run", action="store_true", help="list only, also with --node")
-        parser.add_argument(
-            "--json", dest="as_json", action="store_true", help="print a JSON list of those that are open"
-        )
+        parser.add_argument("--dry-run", action="store_true", help="only list, even with --node")
+        parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list of the open ones")
 
     def handle(self, *args: Any, node: str | None, dry_run: bool, as_json: bool, **options: Any) -> None:
-        """Settle, print what is open or watched, and fail when something in the region that was settled is open."""
+        """Settle, print what is open or watched, and fail if something in the settled region is still open."""
         infrastructure = _find(node) if node else None
         if infrastructure and not dry_run:
             self._settle(infrastructure)
@@ -89,7 +87,7 @@ def _token() -> str:
     token = os.environ.get(TOKEN_VARIABLE)
     if token:
         return token
-    missing = UsageError(f"A Keystone token is needed: give {TOKEN_VARIABLE}, or type it at a terminal.")
+    missing = UsageError(f"A Keystone token is needed: set {TOKEN_VARIABLE}, or type it at a terminal.")
     if not sys.stdin.isatty():
         raise missing
     try:

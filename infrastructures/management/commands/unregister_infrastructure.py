@@ -13,7 +13,7 @@ class Command(commands.Command):
     """Forget a cloud and our credentials for it."""
 
     help = (
-        "Forget a cloud and our credentials for it. The cloud is not contacted. Refused while a flavor of the "
+        "Forget a cloud and our credentials for it. The cloud is not contacted. This is refused while a flavor of the "
         "catalogue is installed there."
     )
     examples = ("./manage.py unregister_infrastructure Mordor",)
