@@ -2,5 +2,5 @@
 
 from flavorsync_project.telemetry.figures import share_figures
 
-# Here, since any module may make figures when it is imported.
+# Here, since any module may create metrics when it is imported.
 share_figures()

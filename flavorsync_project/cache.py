@@ -1,8 +1,8 @@
-"""The cache of CACHE_URL when that is a Redis: without its answer each process remembers for itself.
+"""The cache of CACHE_URL if that is a Redis: while it does not answer, each process remembers for itself.
 
-Neither Django's Redis cache nor the packages around it do that: Django's raises, so that every request with
-credentials is an error; django-redis can ignore errors (IGNORE_EXCEPTIONS), which would switch the counting of wrong
-passwords off; and django-cache-fallback waits for the Redis anew each time that it is asked.
+Neither Django's Redis cache nor the packages around it do that. Django's raises, so that every request with
+credentials would be an error; django-redis can ignore errors (IGNORE_EXCEPTIONS), which would switch off the counting
+of wrong passwords; and django-cache-fallback waits for the Redis at every call.
 """
 
 import logging
@@ -39,10 +39,10 @@ def _asked(method: str) -> Callable[..., Any]:
 
 
 class RedisOrMemory(BaseCache):
-    """Django's Redis cache; while the Redis does not answer, the memory of this process in its place.
+    """Django's Redis cache, and this process's memory while the Redis does not answer.
 
-    Failures of signing in are counted all along, by each process for itself as long as they have no Redis in common.
-    A Redis that did not answer is left alone for `SECONDS_TO_LEAVE_ALONE`; then one thread asks it again.
+    Failed sign-ins are always counted, by each process for itself while the Redis is away. A Redis that did not answer
+    is left alone for `SECONDS_TO_LEAVE_ALONE`; then one thread asks it again.
     """
 
     def __init__(self, server: Any, params: dict[str, Any]) -> None:
@@ -66,7 +66,7 @@ class RedisOrMemory(BaseCache):
     clear = _asked("clear")
 
     def ask(self, method: str, *arguments: Any, **options: Any) -> Any:
-        """Return what the Redis answers, or the memory of this process where it does not."""
+        """Return the Redis's answer, or if it does not answer, that of this process's memory."""
         if self._state.may_be_asked():
             try:
                 answer = getattr(self._redis, method)(*arguments, **options)
@@ -86,7 +86,7 @@ class _State:
         self._away_until: float | None = None
 
     def may_be_asked(self) -> bool:
-        """Say whether it answers as far as we know, or is to be asked again, by this thread alone."""
+        """Say whether this thread may ask it: it answers as far as we know, or it is time to try again."""
         with self._lock:
             if self._away_until is None:
                 return True
@@ -96,7 +96,7 @@ class _State:
             return True
 
     def failed(self, error: RedisError) -> None:
-        """Leave it alone for a while; the log is told once, and by the kind of error: the words may hold an address."""
+        """Leave it alone for a while. Log that once, with the kind of error only: its text may hold an address."""
         with self._lock:
             if self._away_until is None:
                 AWAY.set(1)
@@ -109,7 +109,7 @@ class _State:
             self._leave_alone()
 
     def answered(self) -> None:
-        """Take it for there."""
+        """Note that it answers."""
         with self._lock:
             if self._away_until is not None:
                 AWAY.set(0)
@@ -120,6 +120,6 @@ class _State:
         self._away_until = time.monotonic() + SECONDS_TO_LEAVE_ALONE
 
 
-# Django makes a cache for each thread: they have this in common.
+# Django makes a cache for each thread; they share this.
 _states: dict[str, _State] = {}
 _lock = Lock()

@@ -1,4 +1,4 @@
-"""System checks of what settings mean together, and in a deployment; each by itself is checked when it is read."""
+"""System checks of settings in combination and in a deployment. Each single setting is checked when it is read."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,7 +34,7 @@ def _collation_messages(alias: str) -> list[CheckMessage]:
         return []
     return [
         Error(
-            f"The database's collation is {collation}, so names that differ would be taken for the same.",
+            f"The database's collation is {collation}, which takes different names for the same.",
             hint=f"ALTER DATABASE name CHARACTER SET utf8mb4 COLLATE {COLLATIONS[0]}; and then migrate.",
             id="flavorsync.E003",
         )
@@ -48,8 +48,8 @@ def check_encryption_keys_named(**_: Any) -> list[CheckMessage]:
         return []
     return [
         Error(
-            "FIELD_ENCRYPTION_KEYS is not set: the clouds' passwords are encrypted by a key generated for development.",
-            hint="Name your own, keep it apart from the database, and give every process the same.",
+            "FIELD_ENCRYPTION_KEYS is not set: a key generated for development encrypts the clouds' passwords.",
+            hint="Set your own, keep it apart from the database, and give every process the same.",
             id="flavorsync.E005",
         )
     ]
@@ -63,7 +63,7 @@ def check_secret_key(**_: Any) -> list[CheckMessage]:
     return [
         Warning(
             "SECRET_KEY is the one that was generated for development.",
-            hint="Name one in the environment or in .env, and give every process the same.",
+            hint="Set one in the environment or in .env, and give every process the same.",
             id="flavorsync.W001",
         )
     ]
@@ -71,12 +71,12 @@ def check_secret_key(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_allowed_hosts(**_: Any) -> list[CheckMessage]:
-    """Check that the service does not answer to every name, which then is in the links it makes."""
+    """Check that the service does not answer to every host name: its links repeat that name."""
     if "*" not in settings.ALLOWED_HOSTS:
         return []
     return [
         Warning(
-            "ALLOWED_HOSTS has *: links in answers lead wherever a request's Host header says.",
+            "ALLOWED_HOSTS has *: links in answers lead to whatever host a request's Host header names.",
             hint="Name the hosts that people know the service by.",
             id="flavorsync.W002",
         )
@@ -85,14 +85,14 @@ def check_allowed_hosts(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_proxies(**_: Any) -> list[CheckMessage]:
-    """Check that addresses are those of the clients when a proxy stands in front."""
+    """Check that we see the clients' own addresses when there is a proxy."""
     if not settings.HTTPS or settings.REST_FRAMEWORK["NUM_PROXIES"]:
         return []
     return [
         Warning(
-            "HTTPS says that a proxy stands in front, and NUM_PROXIES that there is none: "
+            "HTTPS says that there is a proxy, and NUM_PROXIES that there is none: "
             "failed sign-ins are counted for the proxy's address, or for none.",
-            hint="Set NUM_PROXIES to how many proxies of yours add to X-Forwarded-For.",
+            hint="Set NUM_PROXIES to the number of your proxies that add to X-Forwarded-For.",
             id="flavorsync.W003",
         )
     ]

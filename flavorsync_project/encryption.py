@@ -1,4 +1,4 @@
-"""Secrets at rest: encrypted by the first of FIELD_ENCRYPTION_KEYS, readable with any of them.
+"""Secrets at rest: encrypted with the first of FIELD_ENCRYPTION_KEYS, readable with any of them.
 
 Source: cryptography's MultiFernet; the keys are Fernet's, 32 bytes in URL-safe base64.
 """
@@ -8,11 +8,11 @@ from django.conf import settings
 
 
 class Undecryptable(Exception):
-    """None of the keys opens it: the one it was encrypted with is gone."""
+    """None of the keys decrypts it: the one that encrypted it is gone."""
 
 
 def encrypt(secret: str) -> str:
-    """Return *secret* as it may be stored."""
+    """Return *secret* encrypted, ready to be stored."""
     return _fernet().encrypt(secret.encode()).decode("ascii")
 
 
@@ -20,7 +20,7 @@ def decrypt(stored: str) -> str:
     """Return the secret that was stored.
 
     Raises:
-        Undecryptable: none of the keys opens it.
+        Undecryptable: none of the keys decrypts it.
     """
     fernet = _fernet()
     try:
@@ -30,10 +30,10 @@ def decrypt(stored: str) -> str:
 
 
 def rotate(stored: str) -> str:
-    """Return the same secret, encrypted anew by the first key.
+    """Return the same secret, encrypted with the first key.
 
     Raises:
-        Undecryptable: none of the keys opens it.
+        Undecryptable: none of the keys decrypts it.
     """
     fernet = _fernet()
     try:

@@ -1,7 +1,7 @@
-"""What the environment may say: every setting, with its type, its range and its default, in one table.
+"""The settings from the environment: each with its type, its range and its default, in one table.
 
-settings.py takes its values from here, and the README's table is held to it by a test. Values have no space around
-them, and an empty one is one that is not set.
+settings.py takes its values from here, and a test keeps the README's table the same. Space around values does not
+count, and an empty value counts as not set.
 """
 
 import io
@@ -18,7 +18,7 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 SHORTEST_TOKEN = 16
-# 2.61 tells extra specs with the flavor; 2.96 is the highest that novaclient knows.
+# 2.61 includes extra specs in a flavor; 2.96 is the highest that novaclient knows.
 MICROVERSIONS = range(61, 97)
 LONGEST_SHOWN = 100
 LONGEST_HOST = 253
@@ -30,34 +30,34 @@ _UNPRINTABLE = re.compile(r"[\s\x00-\x20\x7f]")
 
 
 class WrongSetting(ImproperlyConfigured):
-    """A variable of the environment has a value that its setting cannot have: a line for each."""
+    """Variables of the environment have values that are not allowed; the message has a line for each."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What values a setting may have: in words, and how one is read, which raises ValueError for any other."""
+    """The values that a setting may have: in words, and a function that reads one or raises ValueError."""
 
     allowed: str
     read: Callable[[str], Any]
     is_secret: bool = False
-    """Whether a wrong value is not shown, since it holds a secret or may."""
+    """Whether to hide a wrong value, since it may hold a secret."""
     nothing: Callable[[], Any] = str
-    """Makes the value of a setting that has none."""
+    """Makes the value of a setting that is not set."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting: its kind, and its default as the environment would say it; "" where it has none, or a made one."""
+    """A setting: its kind, and its default as the environment would give it; "" for none, or one that is made."""
 
     kind: Kind
     default: str = ""
 
 
-# Kinds. Each reader raises ValueError for what is not allowed.
+# Kinds. Each reader raises ValueError for a value that is not allowed.
 
 
 def whole(least: int, most: int) -> Kind:
-    """Return the kind of the integers of a range."""
+    """Return the kind of integers in a range."""
 
     def read(text: str) -> int:
         if not re.fullmatch(r"-?[0-9]{1,12}", text) or not least <= int(text) <= most:
@@ -68,7 +68,7 @@ def whole(least: int, most: int) -> Kind:
 
 
 def number(least: float, most: float) -> Kind:
-    """Return the kind of the numbers of a range."""
+    """Return the kind of numbers in a range."""
 
     def read(text: str) -> float:
         if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", text) or not least <= float(text) <= most:
@@ -79,7 +79,7 @@ def number(least: float, most: float) -> Kind:
 
 
 def one_of(*words: str) -> Kind:
-    """Return the kind of some words."""
+    """Return the kind that allows these words."""
 
     def read(text: str) -> str:
         if text not in words:
@@ -90,12 +90,12 @@ def one_of(*words: str) -> Kind:
 
 
 def list_of(allowed: str, read_one: Callable[[str], Any], *, is_secret: bool = False) -> Kind:
-    """Return the kind of lists, by commas."""
+    """Return the kind of lists, separated by commas."""
 
     def read(text: str) -> list[Any]:
         return [read_one(part) for part in map(str.strip, text.split(",")) if part]
 
-    return Kind(f"{allowed}, by commas", read, is_secret, nothing=list)
+    return Kind(f"{allowed}, separated by commas", read, is_secret, nothing=list)
 
 
 def _truth(text: str) -> bool:
@@ -170,7 +170,7 @@ def _file(text: str) -> str:
 
 def _parts(text: str, schemes: list[str]) -> SplitResult:
     parts = urlsplit(text)
-    _ = parts.port  # which refuses what is none
+    _ = parts.port  # raises ValueError if it is not a port
     host = parts.hostname or ""
     if parts.scheme not in schemes or _UNPRINTABLE.search(text):
         raise ValueError
@@ -180,7 +180,7 @@ def _parts(text: str, schemes: list[str]) -> SplitResult:
 
 
 def _service(text: str) -> str:
-    """Read the URL of a service that is sent tokens: nothing but where it is."""
+    """Read the URL of a service that gets tokens: only where it is."""
     parts = _parts(text, ["http", "https"])
     if "@" in parts.netloc or "?" in text or "#" in text:
         raise ValueError
@@ -221,9 +221,9 @@ def _queue(text: str) -> str:
 
 
 BOOLEAN = Kind("true or false", _truth)
-RATE = Kind("how many per s, m, h or d, such as 30/hour, or off", _rate)
-HOSTS = list_of("host names, addresses or, for all below one, .domain", _host)
-# Whether each is one is for a check of identity/ to say, which names the one that is not.
+RATE = Kind("a number per s, m, h or d, such as 30/hour, or off", _rate)
+HOSTS = list_of("host names, addresses, or .domain for all names below it", _host)
+# A check in identity/ looks at each entry, and names the wrong ones.
 ROLES_IN_SCOPES = list_of("roles in scopes, such as ROLE@system or ROLE@project:NAME/DOMAIN", _printable)
 SERVICE = Kind("a URL such as https://host/path, of http or https, without user, query and fragment", _service)
 
@@ -271,9 +271,7 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "STATIC_ROOT": Setting(Kind("the absolute path of a folder", _folder)),
     "LOG_FORMAT": Setting(one_of("line", "json"), "line"),
-    "OPENSTACK_VERIFY": Setting(
-        Kind("true, false, or the path of a file or folder that is there", _verification), "true"
-    ),
+    "OPENSTACK_VERIFY": Setting(Kind("true, false, or the path of an existing file or folder", _verification), "true"),
     "COMPUTE_API": Setting(BOOLEAN, "true"),
     "COMPUTE_PUBLIC_URL": Setting(SERVICE),
     "COMPUTE_SETTLE_SECONDS": Setting(number(0, 3600), "5"),
@@ -290,7 +288,7 @@ def load(base: Path) -> dict[str, Any]:
     """Return the value of every setting, from the environment or from ENV_FILE, which is `.env` in *base* by default.
 
     Raises:
-        WrongSetting: some have values that they cannot have, or the file is none.
+        WrongSetting: some values are not allowed, or the file is not a settings file.
     """
     file = read({"ENV_FILE": os.environ.get("ENV_FILE", "")})["ENV_FILE"] or base / ".env"
     if Path(file).exists():
@@ -299,10 +297,10 @@ def load(base: Path) -> dict[str, Any]:
 
 
 def read(variables: Mapping[str, str]) -> dict[str, Any]:
-    """Return the value of every setting as *variables* say it; "", or an empty list, where there is none.
+    """Return the value of every setting, read from *variables*; "" or an empty list if it has none.
 
     Raises:
-        WrongSetting: some have values that they cannot have.
+        WrongSetting: some values are not allowed.
     """
     values: dict[str, Any] = {}
     wrong = []
@@ -325,12 +323,12 @@ def _shown(given: str, kind: Kind) -> str:
 
 
 def _lines_of(file: str | Path) -> str:
-    """Return what a file of settings says, where each line is a setting, a comment or nothing."""
+    """Return the text of a settings file, in which each line is a setting, a comment or empty."""
     try:
         lines = Path(file).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise WrongSetting(f"ENV_FILE is {str(file)!r}, which cannot be read as text.") from error
-    for number, line in enumerate(lines, 1):  # what is no setting is otherwise passed over, and printed
+    for number, line in enumerate(lines, 1):  # environ would skip any other line, and print it
         if line.strip() and not line.startswith("#") and not re.match(r"(export )?[A-Za-z_0-9]+=", line):
-            raise WrongSetting(f"ENV_FILE is {str(file)!r}, of whose lines number {number} is no NAME=value.")
+            raise WrongSetting(f"ENV_FILE is {str(file)!r}, where line {number} is not NAME=value.")
     return "\n".join(line for line in lines if line.strip())

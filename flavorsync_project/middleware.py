@@ -1,6 +1,6 @@
-"""The middlewares that pages alone need: the API has no sessions and no messages, and sends no pages.
+"""The middlewares that only pages need: the API has no sessions and no messages, and sends no pages.
 
-Django's own guard of forms stays for all, as its deployment check wants: it leaves the API's views alone.
+Django's CSRF protection stays for all, as its deployment check wants; it leaves the API's views alone.
 """
 
 import re
@@ -17,12 +17,12 @@ from django.utils.functional import SimpleLazyObject
 
 from identity.signed_in import whoever
 
-# All of the API but its documentation, which is a page; and the OpenStack face
+# All of the API except its documentation, which is a page; and the OpenStack face
 _API = re.compile(r"/((api/)?v1(/(?!docs/?$)|$)|compute(/|$))")
 
 
 class _ForPages(MiddlewareMixin):
-    """Lets the API's requests pass by the middleware that it is mixed into."""
+    """Makes the API's requests skip the middleware that it is mixed into."""
 
     def __call__(self, request: HttpRequest) -> Any:
         if _API.match(request.path_info):
@@ -39,10 +39,10 @@ class PageSessionMiddleware(_ForPages, SessionMiddleware):
 
 
 class PageAuthenticationMiddleware(_ForPages, AuthenticationMiddleware):
-    """Find out, for pages, whose session it is, and what they may now."""
+    """Find out, for pages, who is signed in, and what they may do now."""
 
     def process_request(self, request: HttpRequest) -> None:
-        """Have it found out when it is first asked."""
+        """Find out only when something asks."""
         super().process_request(request)
         request.user = SimpleLazyObject(partial(whoever, request))  # type: ignore[assignment]
 

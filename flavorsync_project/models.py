@@ -1,10 +1,10 @@
-"""What the project itself keeps in the database."""
+"""The project's own table."""
 
 from django.db import models
 
 
 class Heartbeat(models.Model):
-    """The one row that `/health/ready` writes: whether anything can be written shows by writing alone."""
+    """The one row that `/health/ready` writes: only writing shows whether anything can be written."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     written_at = models.DateTimeField()

@@ -1,7 +1,7 @@
-"""What monitoring asks: whether the process lives, whether it can serve, and its figures.
+"""What monitoring asks: whether the process is alive, whether it can serve, and its metrics.
 
-Our own checks and not django-health-check's: that one answers 500 with the errors' own words, has none for
-migrations, and brings feeds, pages and a resolver of names along.
+We use our own checks and not django-health-check, which answers 500 with the errors' own words, does not check
+migrations, and comes with feeds, pages and a name resolver.
 """
 
 import logging
@@ -33,18 +33,18 @@ logger = logging.getLogger(__name__)
 @never_cache
 @require_safe
 def live(request: HttpRequest) -> JsonResponse:
-    """Answer 200: the process does. Nothing else is looked at."""
+    """Answer 200: the process does answer. Looks at nothing else."""
     return JsonResponse({"status": "ok"})
 
 
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when requests can be served, else 503 with what fails; why is in the log alone.
+    """Answer 200 if requests can be served, else 503 with what fails; only the log says why.
 
-    No cloud and no IdM is asked: without one of them there is still work that can be done.
+    No cloud and no IdM is asked: without one of them there is still work to do.
 
-    Cost: four queries, of which one writes, and the cache.
+    Cost: four queries, one of which writes, and the cache.
     """
     failed = [name for name, check in CHECKS.items() if not _passes(name, check)]
     if failed:
@@ -56,7 +56,7 @@ def _passes(name: str, check: Callable[[], bool]) -> bool:
     try:
         return check()
     except Exception:
-        # Whatever a driver comes up with: the caller is told, and the log says what it was.
+        # Whatever a driver raises: the caller learns that it failed, and the log says why.
         logger.exception("Not ready: %s", name)
         return False
 
@@ -68,7 +68,7 @@ def _database_answers() -> bool:
 
 
 def _database_takes_writes() -> bool:
-    """Write a row: a database or a disk that is read-only, or full, answers all the same."""
+    """Write a row: a database or disk that is read-only or full still answers queries."""
     now = timezone.now()
     if not Heartbeat.objects.update(written_at=now):
         Heartbeat.objects.bulk_create([Heartbeat(written_at=now)], ignore_conflicts=True)
@@ -84,7 +84,7 @@ def _migrations_are_applied() -> bool:
 
 @cache
 def _last_migrations() -> frozenset[tuple[str, str]]:
-    """Return the last migration of each app, as this code has it."""
+    """Return the last migration of each app in this code."""
     return frozenset(MigrationLoader(None, ignore_no_migrations=True).graph.leaf_nodes())
 
 
@@ -105,10 +105,10 @@ CHECKS = {
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer the figures of all this machine's processes, and the database's, to whoever has METRICS_TOKEN.
+    """Answer the metrics of all this machine's processes, and the database's, to whoever has METRICS_TOKEN.
 
-    Without that setting there is nothing at this path. Not by the caller's address: behind a proxy
-    everybody comes from the same one.
+    Without that setting there is nothing at this path. The caller's address does not count: behind a
+    proxy everybody has the same one.
 
     Cost: some eight queries.
 

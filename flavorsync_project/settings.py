@@ -1,6 +1,6 @@
-"""Django's settings for Flavor Sync, out of the environment or a file: ENV_FILE, or `.env` beside manage.py.
+"""Django's settings for Flavor Sync, from the environment or a file: ENV_FILE, or `.env` beside manage.py.
 
-What the environment may say is in `environment`, in one table.
+`environment` has the table of all of them.
 """
 
 import os
@@ -24,12 +24,12 @@ ENVIRONMENT = load(BASE_DIR)
 
 
 def _development_secret(path: Path, make: Callable[[], str]) -> str:
-    """Return the secret kept in *path*, made there once with access for its owner only.
+    """Return the secret in *path*, created there once with access for its owner only.
 
-    Production names its own in SECRET_KEY; the deployment check says so when it does not.
+    Production sets its own in SECRET_KEY; the deployment check complains if it does not.
     """
     if not path.exists():
-        # Whole or not at all: several processes may begin at once, and any may be killed.
+        # All or nothing: several processes may start at once, and any may be killed.
         with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as file:
             file.write(make())
             file.flush()
@@ -42,7 +42,7 @@ DEBUG: bool = ENVIRONMENT["DEBUG"]
 SECRET_KEY: str = ENVIRONMENT["SECRET_KEY"] or _development_secret(
     BASE_DIR / ".secret_key", lambda: secrets.token_urlsafe(50)
 )
-# Whether people reach the service over HTTPS alone, through a proxy that sets X-Forwarded-Proto itself.
+# Whether people reach the service only over HTTPS, through a proxy that sets X-Forwarded-Proto itself.
 HTTPS: bool = ENVIRONMENT["HTTPS"]
 ALLOWED_HOSTS: list[str] = ENVIRONMENT["ALLOWED_HOSTS"]
 
@@ -111,7 +111,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
 def _cache() -> dict[str, Any]:
-    """Return Django's settings of the cache that the environment names; of a Redis, one that does without it."""
+    """Return Django's settings for the cache that the environment names; for a Redis, one that can do without it."""
     cache: dict[str, Any] = ENVIRONMENT["CACHE_URL"]
     if cache["BACKEND"] == "django.core.cache.backends.redis.RedisCache":
         cache["BACKEND"] = "flavorsync_project.cache.RedisOrMemory"
@@ -120,8 +120,8 @@ def _cache() -> dict[str, Any]:
 
 CACHES = {
     "default": _cache(),
-    # What is known of Keystone tokens stays in the memory of the process: a token rescoped for its
-    # bearer is a secret that no shared cache should hold.
+    # What we know of Keystone tokens stays in the process's memory: a token rescoped for its bearer is a
+    # secret that no shared cache should hold.
     "keystone": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "LOCATION": "keystone",
@@ -130,7 +130,7 @@ CACHES = {
 }
 
 
-# Secrets of clouds, at rest: the first key encrypts, all of them decrypt.
+# Clouds' secrets at rest: the first key encrypts, all of them decrypt.
 FIELD_ENCRYPTION_KEYS: list[str] = ENVIRONMENT["FIELD_ENCRYPTION_KEYS"] or [
     _development_secret(BASE_DIR / ".encryption_key", lambda: Fernet.generate_key().decode())
 ]
@@ -142,7 +142,7 @@ AUTH_USER_MODEL = "identity.User"
 AUTHENTICATION_BACKENDS = ["identity.backends.LocalAccountBackend", "identity.backends.ProviderBackend"]
 # Whether local accounts may sign in to the pages; they may use the API all the same.
 LOCAL_SIGN_IN: bool = ENVIRONMENT["LOCAL_SIGN_IN"]
-# In seconds: whoever signs in to the admin site does so every day.
+# In seconds: users of the admin site sign in every day.
 SESSION_COOKIE_AGE = 12 * 60 * 60
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -158,21 +158,21 @@ KEYROCK_URL: str = ENVIRONMENT["KEYROCK_URL"]
 KEYROCK_APP_IDS: list[str] = ENVIRONMENT["KEYROCK_APP_IDS"]
 KEYROCK_CACHE_SECONDS: int = ENVIRONMENT["KEYROCK_CACHE_SECONDS"]
 
-# The secret of the first of KEYROCK_APP_IDS, for people to sign in to the pages with the IdM; without it they cannot
+# The secret of the first of KEYROCK_APP_IDS. Without it people cannot sign in to the pages with the IdM.
 KEYROCK_CLIENT_SECRET: str = ENVIRONMENT["KEYROCK_CLIENT_SECRET"]
-# Where the IdM tells about its OpenID Connect; without it OAuth2 alone is spoken
+# Where the IdM describes its OpenID Connect; without it we use plain OAuth2.
 KEYROCK_OIDC_DISCOVERY_URL: str = ENVIRONMENT["KEYROCK_OIDC_DISCOVERY_URL"]
 
-# Whether a token of the Keystone of KEYSTONE_URL says who is calling; and which of its roles, each in a scope, make a
+# Whether tokens of the Keystone of KEYSTONE_URL say who is calling, and which of its roles, each in a scope, make a
 # manager or the operator of a node: see identity.mappings
 KEYSTONE_IDENTITY: bool = ENVIRONMENT["KEYSTONE_IDENTITY"]
 KEYSTONE_MANAGERS: list[str] = ENVIRONMENT["KEYSTONE_MANAGERS"]
 KEYSTONE_OPERATORS: list[str] = ENVIRONMENT["KEYSTONE_OPERATORS"]
 KEYSTONE_CACHE_SECONDS: int = ENVIRONMENT["KEYSTONE_CACHE_SECONDS"]
 
-# How long a right password of a local account is remembered after its last use
+# How long a local account's correct password is remembered after its last use
 LOCAL_ACCOUNT_CACHE_SECONDS: int = ENVIRONMENT["LOCAL_ACCOUNT_CACHE_SECONDS"]
-# How many wrong passwords there may be per s, m, h or d; off, which is "" here, for no limit
+# How many wrong passwords are allowed per s, m, h or d; off, which is "" here, for no limit
 LOCAL_ACCOUNT_FAILURE_RATE: str = ENVIRONMENT["LOCAL_ACCOUNT_FAILURE_RATE"]
 LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE: str = ENVIRONMENT["LOCAL_ACCOUNT_ADDRESS_FAILURE_RATE"]
 # How many refused tokens an address may send per s, m, h or d; off, which is "" here, for no limit
@@ -186,17 +186,17 @@ ANONYMOUS_RATE: str = ENVIRONMENT["ANONYMOUS_RATE"]
 # The hosts that registered clouds may be at, as ALLOWED_HOSTS names them; empty for any
 INFRASTRUCTURE_URL_ALLOWLIST: list[str] = ENVIRONMENT["INFRASTRUCTURE_URL_ALLOWLIST"]
 KEYSTONE_URL: str = ENVIRONMENT["KEYSTONE_URL"]
-# The highest compute microversion to speak; each cloud gets the highest that it knows, up to this.
+# The highest compute microversion to use; with each cloud we use the highest that it knows, up to this.
 NOVA_API_VERSION: str = ENVIRONMENT["NOVA_API_VERSION"]
 # In seconds, for one request to a cloud or to the IdM
 OPENSTACK_TIMEOUT: float = ENVIRONMENT["OPENSTACK_TIMEOUT"]
-# How long a cloud may still carry out a change whose answer was lost: docs/reliability.md says why so long
+# How long a cloud may still carry out a change whose answer was lost; docs/reliability.md says why so long
 LOST_ANSWER_SECONDS: float = ENVIRONMENT["LOST_ANSWER_SECONDS"]
 # true, false, or the path of a file with the certificate authorities to trust
 OPENSTACK_VERIFY: bool | str = ENVIRONMENT["OPENSTACK_VERIFY"]
-# How many threads of a process may be at work in one cloud at once; 0 for any number
+# How many threads of a process may work in one cloud at once; 0 for no limit
 CLOUD_CONCURRENCY: int = ENVIRONMENT["CLOUD_CONCURRENCY"]
-# A cloud that has not answered so many times in a row (0: however often) is left alone for so many seconds.
+# After so many failures in a row (0: never) a cloud is left alone for so many seconds.
 CLOUD_BREAKER_FAILURES: int = ENVIRONMENT["CLOUD_BREAKER_FAILURES"]
 CLOUD_BREAKER_SECONDS: float = ENVIRONMENT["CLOUD_BREAKER_SECONDS"]
 
@@ -205,12 +205,12 @@ CLOUD_BREAKER_SECONDS: float = ENVIRONMENT["CLOUD_BREAKER_SECONDS"]
 
 # How often all nodes are compared with the catalogue; 0 for never
 SYNC_INTERVAL_MINUTES: int = ENVIRONMENT["SYNC_INTERVAL_MINUTES"]
-# Whether that repairs what it finds, short of replacing flavors
+# Whether that repairs what it finds, except that it replaces no flavors
 SYNC_REPAIR: bool = ENVIRONMENT["SYNC_REPAIR"]
 # How long runs are kept after their end; 0 for ever
 SYNC_RETENTION_DAYS: int = ENVIRONMENT["SYNC_RETENTION_DAYS"]
 
-# The queue of the workers: in the database, or in a Redis that many machines share
+# The workers' queue: in the database, or in a Redis that several machines share
 TASKS_REDIS_URL: str = ENVIRONMENT["TASKS_REDIS_URL"]
 TASKS = {
     "default": {"BACKEND": "django_tasks_rq.RQBackend" if TASKS_REDIS_URL else "django_tasks_db.DatabaseBackend"},
@@ -223,11 +223,11 @@ if TASKS_REDIS_URL:
 
 # The OpenStack face
 
-# Whether the promoted flavors are there for OpenStack clients, as those of a Nova, under /compute
+# Whether OpenStack clients find the promoted flavors under /compute, as those of a Nova
 COMPUTE_API: bool = ENVIRONMENT["COMPUTE_API"]
-# Where clients find /compute, when that is not where they say they have found it
+# Where clients find /compute, if that differs from their requests' own host
 COMPUTE_PUBLIC_URL: str = ENVIRONMENT["COMPUTE_PUBLIC_URL"]
-# How long after the last change that came this way the flavors are brought to the nodes
+# How long after the last change by an OpenStack client the flavors are brought to the nodes
 COMPUTE_SETTLE_SECONDS: float = ENVIRONMENT["COMPUTE_SETTLE_SECONDS"]
 
 
@@ -256,13 +256,13 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "flavorsync_project.api.handlers.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "URL_FORMAT_OVERRIDE": None,
-    # How many proxies of ours stand in front, each adding the client's address to X-Forwarded-For
+    # How many of our proxies are in front, each adding the client's address to X-Forwarded-For
     "NUM_PROXIES": ENVIRONMENT["NUM_PROXIES"],
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
-# Pages of other origins that may call the API from their users' browsers, as https://host[:port].
-# Cookies are never taken from there: whoever calls proves who they are in each request.
+# Other origins whose pages may call the API from their users' browsers, as https://host[:port].
+# Cookies are never accepted from there: each request brings its own credentials.
 CORS_ALLOWED_ORIGINS: list[str] = ENVIRONMENT["CORS_ALLOWED_ORIGINS"]
 CORS_URLS_REGEX = r"^/(api/)?v1(/|$)"
 CORS_ALLOW_HEADERS = [
@@ -291,7 +291,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
-    # A link to an operation would stand inside of the button that opens it, out of reach of a screen reader.
+    # A link to an operation would be inside the button that opens it, where screen readers do not find it.
     "SWAGGER_UI_SETTINGS": {"deepLinking": False, "defaultModelsExpandDepth": 0},
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
@@ -316,7 +316,7 @@ SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
 SILENCED_SYSTEM_CHECKS = [
     # Clients send tokens with POST and PUT and follow no redirect: the proxy refuses plain HTTP.
     "security.W008",
-    # What the host's other names and the browsers' own lists say is for the owner of the domain.
+    # The host's other names, and the browsers' own lists, are for the domain's owner to decide.
     "security.W005",
     "security.W021",
 ]
@@ -324,7 +324,7 @@ SILENCED_SYSTEM_CHECKS = [
 
 # Pages
 
-# All that a page needs comes from here, and nothing that could be a script or a style stands in a page itself.
+# Everything that a page needs comes from here, and no page holds a script or a style of its own.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -348,10 +348,10 @@ USE_I18N = False
 FORMAT_MODULE_PATH = ["flavorsync_project.formats"]
 USE_TZ = True
 
-# Who has it may read /metrics; without it nobody may.
+# Whoever has it may read /metrics; without it nobody may.
 METRICS_TOKEN: str = ENVIRONMENT["METRICS_TOKEN"]
 
-# line for people, json for what collects logs
+# line for people, json for log collectors
 LOG_FORMAT: str = ENVIRONMENT["LOG_FORMAT"]
 LOGGING = {
     "version": 1,
@@ -373,7 +373,7 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
-        # Django gives these two handlers of their own, which would skip the filters above.
+        # Django gives these two their own handlers, which would skip the filters above.
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
     },

@@ -1,6 +1,6 @@
-"""Where everything is: the catalogue's page at /, the API under /v1 and /api/v1, the admin site under /admin.
+"""All routes: the catalogue's page at /, the API under /v1 and /api/v1, the admin site under /admin.
 
-The face for OpenStack clients is under /compute, unless COMPUTE_API says no.
+The OpenStack face is under /compute, unless COMPUTE_API is false.
 """
 
 from django.conf import settings
@@ -27,7 +27,7 @@ index = IndexView.as_view(collections=("flavors", "promotedflavors", "infrastruc
 
 urlpatterns = [
     path("", pages.catalogue, name="catalogue"),
-    # Where the runs' pages were in the release before
+    # The runs' pages in the release before
     path("admin/flavors/syncrun/<path:rest>", RedirectView.as_view(url="/admin/synchronisation/syncrun/%(rest)s")),
     path("admin/flavors/syncrun/", RedirectView.as_view(pattern_name="admin:synchronisation_syncrun_changelist")),
     path("admin/", admin.site.urls),

@@ -8,7 +8,7 @@ import django
 from flavorsync_project.api.wsgi import Handler
 from flavorsync_project.environment import WrongSetting
 
-# Gunicorn's own, of an application that cannot be loaded: at any other it would start the worker again, for ever.
+# Gunicorn's own status for an application that cannot be loaded: with any other it would restart the worker for ever.
 CANNOT_BE_LOADED = 4
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flavorsync_project.settings")

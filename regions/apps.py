@@ -9,7 +9,7 @@ class RegionsConfig(AppConfig):
     name = "regions"
 
     def ready(self) -> None:
-        """Have the API's description name each operation once."""
+        """Let the API's description name each operation only once."""
         from flavorsync_project.api import openapi  # noqa: PLC0415 — it needs the apps to be loaded
 
         openapi.OTHER_NAMES += ["/v1/nodes", "/v1/region/"]

@@ -10,14 +10,14 @@ from infrastructures.openstack.records import NovaFlavor
 
 
 class RegionSerializer(serializers.Serializer[Infrastructure]):
-    """A region, which goes by its name."""
+    """A region; its id is its name."""
 
     id = IdField(source="name")
     name = serializers.CharField()
 
 
 class RegionFlavorCreationSerializer(FlavorSizesSerializer):
-    """A flavor to be made in a region; without an `id` it gets a UUID."""
+    """A flavor to create in a region; without an `id` it gets a UUID."""
 
     id = FlavorIdField(required=False, allow_null=True)
 
@@ -27,7 +27,7 @@ class RegionFlavorChangesSerializer(FlavorChangesSerializer):
 
 
 def region_flavor(flavor: NovaFlavor, region: str) -> dict[str, object]:
-    """Return a region's own flavor as `FlavorSerializer` describes one: private, and there alone."""
+    """Return a region's own flavor as `FlavorSerializer` describes one: private, and only there."""
     return {
         "id": flavor.id,
         "name": flavor.name,

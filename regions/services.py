@@ -1,4 +1,4 @@
-"""A region's own flavors, in its Nova, through the Keystone token of whoever asks.
+"""A region's own flavors, in its Nova, through the caller's Keystone token.
 
 Every contact with a region first settles the replacements that were cut short there.
 """
@@ -43,16 +43,16 @@ def get_flavor(*, infrastructure: Infrastructure, token: str, flavorid: str) -> 
     """Return one flavor of the region.
 
     Raises:
-        FlavorNotFound: the region has none of this id that the token may see.
+        FlavorNotFound: the region has none with this id that the token may see.
         TokenRefused, CloudUnavailable: as `list_flavors`; or it is missing only until its replacement is settled.
 
-    Cost: one upstream call when warm, one query; the same again and one query more when there is none.
+    Cost: one upstream call when warm, one query; if there is none, twice that and one more query.
     """
     nova = _contact(infrastructure, token)
     try:
         return nova.get_flavor(flavorid)
     except FlavorNotFound:
-        # A replacement that has begun meanwhile may have made it missing, for as long as we wait here.
+        # A replacement that began meanwhile may have made it missing; wait here until that is over.
         replacing.settle_replacements(infrastructure=infrastructure, nova=nova)
     try:
         return nova.get_flavor(flavorid)
@@ -64,7 +64,7 @@ def get_flavor(*, infrastructure: Infrastructure, token: str, flavorid: str) -> 
 def create_flavor(*, infrastructure: Infrastructure, token: str, values: Mapping[str, Any]) -> NovaFlavor:
     """Create a flavor in the region from *values*, by member of `NovaFlavor`; without `id` it gets a UUID.
 
-    The id is ours even then: a creation whose answer is lost can be read back by it.
+    We make that UUID, so that we can read the flavor back if the answer is lost.
 
     Raises:
         FlavorConflict: the name or the id is taken there.
@@ -83,7 +83,7 @@ def create_flavor(*, infrastructure: Infrastructure, token: str, values: Mapping
 def update_flavor(
     *, infrastructure: Infrastructure, token: str, flavorid: str, changes: Mapping[str, Any], requested_by: str
 ) -> NovaFlavor:
-    """Give a flavor of the region other values, keeping all else; see `replace_flavor`.
+    """Change some of a flavor's values and keep the others; see `replace_flavor`.
 
     Raises and cost: as `infrastructures.replacements.replacing.replace_flavor`, and one query, or as `record_change`.
     """

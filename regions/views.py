@@ -63,7 +63,7 @@ class RegionViewSet(viewsets.GenericViewSet[Infrastructure]):
 
 
 class RegionFlavorViewSet(viewsets.ViewSet):
-    """The flavors that a region's Nova has, public ones and those that the Keystone token may see."""
+    """The flavors of a region's Nova: the public ones, and those that the Keystone token may see."""
 
     permission_classes = [IsAuthenticated]
     pagination_class = MarkerPagination
@@ -117,9 +117,9 @@ class RegionFlavorViewSet(viewsets.ViewSet):
         responses={200: FLAVOR_DOCUMENT} | plain_text(401) | errors(403, 404, 409, *WITH_BODY, 502),
     )
     def update(self, request: Request, region: str, id: str) -> Response:
-        """Change any of a flavor's name and sizes; the rest of it stays as it is.
+        """Change any of a flavor's name and sizes; the rest stays as it is.
 
-        Nova cannot do this in place: the flavor is replaced under the same id, and nothing of it is lost.
+        Nova cannot do this in place: the flavor is replaced under the same id, and nothing is lost.
         """
         where = _where(request, region)
         changes = RegionFlavorChangesSerializer(data=unwrap(request, "flavor"))
@@ -142,22 +142,22 @@ class RegionFlavorViewSet(viewsets.ViewSet):
 
 
 def _where(request: Request, region: str) -> dict[str, Any]:
-    """Return the region that is asked and the Keystone token to ask it with. Cost: one query."""
+    """Return the region to ask, and the Keystone token to ask it with. Cost: one query."""
     token = _keystone_token(request)
     if not token and not request.auth:
         raise _missing()
     infrastructure = Infrastructure.objects.filter(name=region).first()
     if infrastructure is None:
         raise NotFound(f"The region {region} does not exist")
-    # Whoever is known by a token of the central Keystone needs no other for its regions. A cloud with a Keystone of its
-    # own is not shown it.
+    # A caller with a token of the central Keystone needs no other for its regions. That token is never sent to a cloud
+    # with a Keystone of its own.
     if not token and not region_of(infrastructure).is_central:
         raise _missing(" This region has a Keystone of its own, which your token is not for.")
     return {"infrastructure": infrastructure, "token": token or request.auth}
 
 
 def _keystone_token(request: Request) -> str:
-    """Return the Keystone token for the region, "" where there is none."""
+    """Return the Keystone token for the region, or ""."""
     # Servers join a header that was sent twice with a comma, which no token has.
     tokens = {token.strip() for token in request.headers.get("X-Auth-Token-KeyStone", "").split(",")}
     if len(tokens) > 1:

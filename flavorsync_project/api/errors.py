@@ -1,4 +1,4 @@
-"""The errors that the API answers with, each an HTTP status and a message fit for strangers.
+"""The errors that the API answers with, each an HTTP status and a message that anybody may read.
 
 Django REST Framework's own exceptions cover the rest (400, 401, 403, 404, 405, 415). A message
 never holds a secret, a stack trace or an internal address.
@@ -41,9 +41,9 @@ class BodyTooLarge(APIException):
 
 
 class ServiceUnavailable(APIException):
-    """503 with `Retry-After`: something this service needs does not answer right now.
+    """503 with `Retry-After`: something that this service needs does not answer.
 
-    `wait` is in seconds; the exception handler makes it the `Retry-After` header.
+    `wait` is in seconds; the exception handler puts it into the `Retry-After` header.
     """
 
     status_code = 503
@@ -56,7 +56,7 @@ class ServiceUnavailable(APIException):
 
 
 class Unauthorized(APIException):
-    """401 by somebody other than our own authentication, such as a Keystone: always an error body.
+    """401 from something other than our own authentication, such as a Keystone: always an error body.
 
     `www_authenticate` is the challenge for the `WWW-Authenticate` header (RFC 9110, 11.6.1).
     """
@@ -73,8 +73,8 @@ class Unauthorized(APIException):
 class Forbidden(APIException):
     """403 for a reason other than a missing role, such as Nova's policy: always an error body.
 
-    Rest framework's PermissionDenied is what its permission checks raise, and a view with
-    `plain_text_refusals` answers that with 405.
+    REST framework's permission checks raise its PermissionDenied, which a view with
+    `plain_text_refusals` answers with 405.
     """
 
     status_code = 403
@@ -83,7 +83,7 @@ class Forbidden(APIException):
 
 
 class LengthRequired(APIException):
-    """411: the body came without a Content-Length, and WSGI shows none of it."""
+    """411: the body came without a Content-Length, so WSGI does not show it."""
 
     status_code = 411
     default_detail = "The request needs a Content-Length: a chunked body cannot be read."
@@ -91,7 +91,7 @@ class LengthRequired(APIException):
 
 
 def reasons(error: ValidationError) -> list[str]:
-    """Return why a model refuses its values, each reason with the name of the member if it is about one."""
+    """Return why a model refuses its values; each reason begins with the name of the member that it is about."""
     if not hasattr(error, "error_dict"):
         return list(error.messages)
     by_member: dict[str, Any] = error.message_dict

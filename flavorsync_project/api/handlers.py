@@ -1,4 +1,4 @@
-"""The one place that makes error bodies: of rest framework's errors, Django's and our own."""
+"""The one place that makes error bodies, for REST framework's errors, Django's and our own."""
 
 import logging
 import sys
@@ -45,12 +45,12 @@ _RENDERERS: dict[str, type[BaseRenderer]] = {
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpResponseBase | None:
-    """Return the response to *exc*, raised in a view of rest framework; None when it is unexpected.
+    """Return the response to *exc*, raised in a view of REST framework, or None if it is unexpected.
 
-    The body is `{"error": {"message": "…"}}`, in the format that `Accept` asks for. Where the view
-    has the attribute `plain_text_refusals` set, two answers are the plain text that clients know:
-    the 401 of our own authentication, and 405 instead of the 403 of a permission check. Errors of
-    the server (5xx) are logged.
+    The body is `{"error": {"message": "…"}}`, in the format that `Accept` asks for. If the view has the
+    attribute `plain_text_refusals` set, two answers are the plain text that clients know: the 401 of our
+    own authentication, and 405 instead of the 403 of a permission check. Errors of the server (5xx) are
+    logged.
     """
     error = as_api_exception(exc)
     if error is None:
@@ -62,7 +62,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
     message = message_of(error.detail)
     if isinstance(error, MethodNotAllowedHere):
         _allow(view, error.allow)
-    # Not the view's own renderers: those of the API's description know no error.
+    # Not the view's own renderers: those of the API's description cannot render errors.
     renderer = _error_renderer(request)
     request.accepted_renderer, request.accepted_media_type = renderer, renderer.media_type
     response = Response(_body(message), status=error.status_code, headers=headers_of(error), exception=True)
@@ -71,24 +71,24 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
 
 
 def _log(exc: Exception, response: Response, message: str) -> None:
-    """Write down what failed: with its cause, but where a cloud did, which is no fault of ours, in one line."""
+    """Log what failed: with its cause, or in one line if it was a cloud, which is no fault of ours."""
     if response.status_code == HTTPStatus.BAD_GATEWAY:
         logger.warning("%d %s", response.status_code, message)
-        logger.debug("How it came to that:", exc_info=exc)
+        logger.debug("The cause:", exc_info=exc)
         response._has_been_logged = True  # type: ignore[attr-defined] # or Django would call it an error besides
     elif response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%d %s", response.status_code, message, exc_info=exc)
 
 
 def as_api_exception(exc: Exception) -> exceptions.APIException | None:
-    """Return *exc* as one of rest framework's exceptions, None for what nobody expects."""
+    """Return *exc* as one of REST framework's exceptions, or None if it is unexpected."""
     if isinstance(exc, exceptions.APIException):
         return exc
     return next((translate(exc) for kind, translate in _TRANSLATIONS if isinstance(exc, kind)), None)
 
 
 def _not_found(exc: Exception) -> exceptions.APIException:
-    # Django's resolver puts a dictionary there, which is not for strangers.
+    # Django's resolver puts a dictionary there, which is not for everybody.
     return exceptions.NotFound(exc.args[0] if exc.args and isinstance(exc.args[0], str) else None)
 
 
@@ -104,7 +104,7 @@ def _says(make: Callable[[str], exceptions.APIException], message: str) -> "_Tra
 _Translation = Callable[[Exception], exceptions.APIException]
 
 
-# The first that fits. Django's own messages about requests name its settings: ours replace them.
+# The first that fits counts. Django's own messages about requests name its settings, so ours replace them.
 _TRANSLATIONS: tuple[tuple[type[Exception], _Translation], ...] = (
     (Http404, _not_found),
     (PermissionDenied, lambda exc: Forbidden(str(exc) or None)),
@@ -116,7 +116,7 @@ _TRANSLATIONS: tuple[tuple[type[Exception], _Translation], ...] = (
     (UnreadablePostError, _says(exceptions.ParseError, "The body could not be read to its end")),
     (SuspiciousOperation, _says(exceptions.ParseError, "The request is malformed")),
     (BadRequest, _says(exceptions.ParseError, "The request is malformed")),
-    # The database is away, or did not get to it: whoever comes again finds it as it should be.
+    # The database is away, or could not do it now: the same request may succeed later.
     (OperationalError, lambda exc: ServiceUnavailable()),
     (InterfaceError, lambda exc: ServiceUnavailable()),
 )
@@ -128,7 +128,7 @@ _TRANSLATIONS: tuple[tuple[type[Exception], _Translation], ...] = (
 def _plain_text_refusal(error: exceptions.APIException, view: "APIView") -> HttpResponse | None:
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         return _plain_text(NO_TOKEN, error.status_code, headers_of(error))
-    # What permission checks raise; Django's PermissionDenied has become our Forbidden.
+    # From permission checks; Django's PermissionDenied has become our Forbidden.
     if isinstance(error, exceptions.PermissionDenied):
         _allow(view, [method for method in view.allowed_methods if method in SAFE_METHODS])
         return _plain_text(NO_ROLE, 405, {})
@@ -140,12 +140,12 @@ def _plain_text(text: str, status: int, headers: Mapping[str, str]) -> HttpRespo
 
 
 def _allow(view: "APIView", methods: Iterable[str]) -> None:
-    """Have the response's `Allow` list *methods*: rest framework sets it last, from the view's headers."""
+    """Make the response's `Allow` list *methods*: REST framework sets it last, from the view's headers."""
     view.headers["Allow"] = ", ".join(methods)
 
 
 def headers_of(error: exceptions.APIException) -> dict[str, str]:
-    """Return the headers that an error needs: its challenge, and when to come again."""
+    """Return the headers that an error needs: its challenge, and when to retry."""
     headers = {}
     challenge = getattr(error, "www_authenticate", None) or getattr(error, "auth_header", None)
     if challenge:
@@ -167,11 +167,11 @@ def _error_renderer(request: HttpRequest | Request) -> BaseRenderer:
 
 
 def message_of(detail: object) -> str:
-    """Return the one line that says all of an exception's detail: `vcpus: is required; ram: …`."""
+    """Return all of an exception's detail in one line: `vcpus: is required; ram: …`."""
     return "; ".join(f"{path}: {text}" if path else text for path, text in _flat(detail, ""))
 
 
-# Where rest framework and Django put what no single member is to blame for.
+# Where REST framework and Django put errors that are not about a single member.
 _NO_MEMBER = {"non_field_errors", "__all__"}
 
 
@@ -194,7 +194,7 @@ def _member(path: str, key: object) -> str:
     return f"{path}.{key}" if path else str(key)
 
 
-# Errors outside of rest framework's views
+# Errors outside of REST framework's views
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
@@ -219,9 +219,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Answer 500, without saying what went wrong, or 503 where that may pass (the URLconf's handler500).
+    """Answer 500, without saying what went wrong, or 503 if it may pass (the URLconf's handler500).
 
-    Django calls it while it handles the exception, but does not hand it over.
+    Django calls it while it handles the exception, but does not pass the exception.
     """
     exception = sys.exception()
     error = as_api_exception(exception) if isinstance(exception, Exception) else None

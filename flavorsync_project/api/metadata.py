@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 class NoMetadata(BaseMetadata):
-    """Answer OPTIONS with its headers alone, of which `Allow` is the point (RFC 9110, 9.3.7).
+    """Answer OPTIONS with headers only; `Allow` is the point (RFC 9110, 9.3.7).
 
-    Rest framework's description of a view is no document of the contract, and so has no XML.
+    REST framework's description of a view is not part of the contract, and so has no XML.
     """
 
     def determine_metadata(self, request: "Request", view: "APIView") -> None:

@@ -1,4 +1,4 @@
-"""Content negotiation: the request's format by `Content-Type`, the response's by `Accept`, else as the request's."""
+"""Content negotiation: `Content-Type` gives the request's format, `Accept` the response's, by default the request's."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,10 +15,10 @@ _SHOWN = 100
 
 
 def answer_type(meta: Mapping[str, Any], offered: Sequence[str]) -> str:
-    """Return which of the *offered* media types the answer to a request is in, by its WSGI environment.
+    """Return which of the *offered* media types the answer to a request has, given its WSGI environment.
 
-    It is what `Accept` prefers. Where that prefers nothing, or is not there, it is the type of the request's body: the
-    documented requests in XML name no `Accept`, and have their answers in XML.
+    `Accept` decides. If it is missing or prefers nothing, it is the type of the request's body: the documented
+    requests in XML have no `Accept`, and get their answers in XML.
     """
     accept = meta.get("HTTP_ACCEPT", "").strip() or "*/*"
     has_body = meta.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in meta
@@ -26,13 +26,13 @@ def answer_type(meta: Mapping[str, Any], offered: Sequence[str]) -> str:
 
 
 def preferred_type(accept: str, offered: Sequence[str], *, else_: str | None = None) -> str:
-    """Return which of the *offered* media types an `Accept` header asks for, the first if none.
+    """Return which of the *offered* media types an `Accept` header asks for, the first if it asks for none.
 
-    Of several that it asks for alike it is *else_*, if that is one of them.
+    If it asks equally for several, *else_* is chosen if it is one of them.
 
-    As RFC 9110 (12.5.1) has it, each type's quality is that of the most specific range that covers
-    it. Django's `get_preferred_type` is not enough: it forgets `q=0`, raises on some malformed
-    headers, and finds `application/xml; charset=utf-8` unlike `application/xml`.
+    Each type has the quality of the most specific range that covers it (RFC 9110, 12.5.1). Django's
+    `get_preferred_type` is not enough: it ignores `q=0`, raises on some malformed headers, and does not
+    match `application/xml; charset=utf-8` with `application/xml`.
     """
     ranges = [media_range for part in accept.split(",") if (media_range := _media_range(part))]
     ranked = [(_rank(media_type, ranges), media_type) for media_type in offered]
@@ -46,7 +46,7 @@ def preferred_type(accept: str, offered: Sequence[str], *, else_: str | None = N
 def _media_range(text: str) -> MediaType | None:
     try:
         return MediaType(text.strip())
-    except ValueError:  # an RFC 2231 parameter in an encoding that nobody knows
+    except ValueError:  # an RFC 2231 parameter in an unknown encoding
         return None
 
 
@@ -72,7 +72,7 @@ class ContentNegotiation(BaseContentNegotiation):
     """Negotiate as the contract says: 415 for a body of unknown type, and never 406."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
-        """Return the parser of the body's media type, whatever its parameters and case.
+        """Return the parser for the body's media type, whatever its parameters and case.
 
         Raises: UnsupportedMediaType
         """
@@ -91,7 +91,7 @@ class ContentNegotiation(BaseContentNegotiation):
     ) -> tuple[BaseRenderer, str]:
         """Return the renderer of the answer, as `answer_type` says, and its media type.
 
-        Neither a suffix nor `?format=` has a say.
+        A suffix and `?format=` have no effect.
         """
         renderers = list(renderers)
         chosen = answer_type(request.META, [renderer.media_type for renderer in renderers])

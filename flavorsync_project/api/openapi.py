@@ -1,4 +1,4 @@
-"""What the operations' descriptions in OpenAPI have in common."""
+"""What the operations' OpenAPI descriptions have in common."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,15 +14,15 @@ XML = "application/xml"
 TEXT_XML = "text/xml"
 TEXT = "text/plain"
 OTHER_NAMES: list[str] = []
-"""Beginnings of paths under which something is found that has another name, too: apps add theirs."""
+"""Prefixes of paths that are other names of the same: apps add theirs."""
 
 _DESCRIPTIONS = {
-    400: "The request is not as it should be; the message names the trouble.",
+    400: "The request is wrong; the message says what is wrong with it.",
     401: "A credential is missing or wrong.",
     403: "The caller may not do this.",
     404: "There is no such resource.",
     405: "The resource, as it is now, does not allow the method.",
-    409: "The request conflicts with what there is.",
+    409: "The request conflicts with what is there.",
     411: "The request has no Content-Length.",
     413: "The body is larger than 1 MiB.",
     415: "The body is neither JSON nor XML.",
@@ -35,10 +35,10 @@ WITH_BODY = (411, 413, 415)
 
 
 def errors(*statuses: int, **descriptions: str) -> dict[Any, OpenApiResponse]:
-    """Return the descriptions of the error answers of these statuses, in each format.
+    """Return the descriptions of the error answers with these statuses, in each format.
 
-    The statuses that every operation can answer are among them without being named.
-    *descriptions* replace the usual words, as in `s405="Nodes still carry it."`.
+    The statuses that every operation can answer are always among them.
+    *descriptions* replace the usual words, as in `s405="Nodes still have it."`.
     """
     return {
         (status, media_type): OpenApiResponse(
@@ -60,7 +60,7 @@ def plain_text(status: int) -> dict[Any, OpenApiResponse]:
 
 
 def canonical_paths(endpoints: Iterable[tuple[str, str, str, Any]], **_: Any) -> list[tuple[str, str, str, Any]]:
-    """Return one endpoint for each operation, leaving out those that are other names of the same.
+    """Return one endpoint for each operation, leaving out other names of the same.
 
     A hook of drf-spectacular (PREPROCESSING_HOOKS): (path, path pattern, method, view) for each.
     """
@@ -72,10 +72,10 @@ def canonical_paths(endpoints: Iterable[tuple[str, str, str, Any]], **_: Any) ->
 
 
 def unwrapped_in_xml(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Have XML bodies described without the member that wraps them in JSON: it is their root element.
+    """Describe XML bodies without the member that wraps them in JSON, which is their root element.
 
-    The objects of a list are elements that are called like the list without its s. A hook of
-    drf-spectacular (POSTPROCESSING_HOOKS): the whole document, changed in place.
+    The objects of a list are elements with the list's name without its s. A hook of drf-spectacular
+    (POSTPROCESSING_HOOKS): changes the whole document in place.
     """
     components = result["components"]["schemas"]
     for operations in result["paths"].values():
@@ -97,7 +97,7 @@ def _list_item(name: str, item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _root_element(schema: dict[str, Any], components: Mapping[str, Any], *, closed: bool) -> dict[str, Any]:
-    """Return the schema of the element that holds a body; a *closed* one has no elements but those named."""
+    """Return the schema of the element that holds a body; a *closed* one has no other elements than those named."""
     wrapper = _component(schema, components)
     name, content = next(iter(wrapper["properties"].items()))
     element = {"name": ANSWERS[name].in_list or name if name in ANSWERS else name}
@@ -115,12 +115,12 @@ def _root_element(schema: dict[str, Any], components: Mapping[str, Any], *, clos
 
 
 def _never_null(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema without the null that only JSON can say."""
+    """Return the schema without null, which only JSON has."""
     return {key: value for key, value in schema.items() if key != "nullable"}
 
 
 def _ignored(resource: Resource) -> dict[str, Any]:
-    """Return what an element may hold wherever it is sent, though not every operation heeds it."""
+    """Return what an element may hold in any request, though not every operation uses it."""
     text = {"type": "string"}
     return {
         **{name: {**text, "xml": {"attribute": True}} for name in resource.attributes},

@@ -22,23 +22,23 @@ _MAX_LIMIT = 2**31 - 1
 class MarkerPagination(BasePagination):
     """Cut a list into pages by `?limit=N&marker=ID` (Compute API guide, "Paginated collections").
 
-    Without either the list is complete, but where there is a `default_limit`. A view uses it as
+    Without either, the list is complete, unless there is a `default_limit`. A view uses it as
 
         paginator = MarkerPagination()
         page = paginator.paginate_queryset(flavors, request, view=self)
         return paginator.get_paginated_response(FlavorSerializer(page, many=True).data)
 
-    for a queryset or for a list of objects that is sorted already.
+    for a queryset, or for a list of objects that is already sorted.
     """
 
     root = "flavors"
     ordering: tuple[str, ...] = ("name", "flavorid")
-    """The fields that a queryset is ordered by, descending with a `-`. The last one is the marker, and unique."""
+    """The fields to order a queryset by, descending with a `-`. The last one is the marker, and is unique."""
     item_id = "id"
     """The attribute that is the marker of an object in a plain list."""
 
     default_limit: int | None = None
-    """How many there are where the request does not say; None for all."""
+    """How many objects a page has if the request does not say; None for all."""
     max_limit = _MAX_LIMIT
 
     limit_query_param = "limit"
@@ -47,10 +47,10 @@ class MarkerPagination(BasePagination):
     def paginate_queryset(
         self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: "APIView | None" = None
     ) -> list[Any]:
-        """Return the objects of the page that the request asks for, or `default_limit` if it asks for none.
+        """Return the objects of the page that the request asks for, by default the first `default_limit`.
 
-        A page of a queryset costs one query, two with a marker, and its size; what is before it
-        in the table costs nothing, given an index on `ordering`.
+        A page of a queryset costs one query, two with a marker, and time in proportion to its size, not
+        to what comes before it in the table, given an index on `ordering`.
 
         Raises: ParseError when the limit or the marker is wrong
         """
@@ -74,7 +74,7 @@ class MarkerPagination(BasePagination):
             return self.default_limit
         if not re.fullmatch("[0-9]+", text):
             raise ParseError(f'{self.limit_query_param}: must be a non-negative integer, not "{text[:_SHOWN]}"')
-        # 0 is as without a limit, as in Nova. Python refuses to read a number of thousands of digits.
+        # 0 means no limit, as in Nova. Python refuses to read a number with thousands of digits.
         return min(int(text.lstrip("0")[:_SHOWN] or 0), self.max_limit) or self.default_limit
 
     def _rows_after(self, queryset: QuerySet[Model], marker: str) -> QuerySet[Model]:
@@ -89,7 +89,7 @@ class MarkerPagination(BasePagination):
         for field, lookup, value in zip(fields, beyond, position, strict=True):
             after |= equal & Q(**{f"{field}__{lookup}": value})
             equal &= Q(**{field: value})
-        # The first field alone, once more: it is where an index is entered. SQLite would else read all that follows.
+        # The first field once more, alone: an index is entered by it. Without it SQLite would read all that follows.
         return queryset.filter(after, **{f"{fields[0]}__{beyond[0]}e": position[0]})
 
     def _items_after(self, items: Sequence[Any], marker: str) -> Sequence[Any]:
@@ -102,10 +102,10 @@ class MarkerPagination(BasePagination):
         return ParseError(f"Marker {marker[:_SHOWN]} could not be found")
 
     def get_paginated_response(self, data: Any) -> Response:
-        """Return the response with *data*, the page as its serializer has it, and the link to the next.
+        """Return the response with *data*, the serialized page, and the link to the next page.
 
-        A full page has one, `flavors_links` in JSON and `Link` (RFC 8288) in every format, even
-        when nothing follows, as in Nova.
+        A full page has a link, `flavors_links` in JSON and `Link` (RFC 8288) in every format, even
+        if nothing follows, as in Nova.
         """
         link = self.get_next_link()
         if link is None:
@@ -116,14 +116,14 @@ class MarkerPagination(BasePagination):
         )
 
     def get_next_link(self) -> str | None:
-        """Return the URL of the next page, None when this one is not full. It never holds a token."""
+        """Return the URL of the next page, without any token, or None if this page is not full."""
         if self.limit is None or len(self.page) < self.limit:
             return None
         query = self.request.query_params.copy()
         for name in [name for name in query if name.lower() == "access_token"]:
             del query[name]
         query[self.marker_query_param] = str(getattr(self.page[-1], self.marker_attribute))
-        # Not build_absolute_uri: to it a path that begins with // is another host.
+        # Not build_absolute_uri: it takes a path that begins with // for another host.
         origin = f"{self.request.scheme}://{self.request.get_host()}"
         return f"{origin}{escape_uri_path(self.request.path)}?{query.urlencode()}"
 
@@ -156,7 +156,7 @@ class MarkerPagination(BasePagination):
                 "name": self.marker_query_param,
                 "in": "query",
                 "required": False,
-                "description": "The id of the last one of the page before.",
+                "description": "The id of the last one on the page before.",
                 "schema": {"type": "string"},
             },
         ]

@@ -1,7 +1,7 @@
 """Parsers of request bodies. Each returns the document as JSON has it: `{"flavor": {…}}`.
 
-They check form alone. What an object must hold is for the strict fields of `serializers`, whatever
-the format it came in.
+They check only the form. The strict fields of `serializers` check what an object holds, whatever
+its format was.
 """
 
 import json
@@ -22,8 +22,8 @@ from flavorsync_project.api.vocabulary import REQUESTS, Kind, Resource
 
 NO_BODY = "The request has no body"
 
-# No member takes a number anywhere near as long; Python itself refuses to read one of over 4,300
-# digits, since the time that takes grows with their square.
+# No member accepts a number anywhere near as long. Python itself refuses to read one with over 4,300
+# digits, since the time for that grows with their square.
 MAX_DIGITS = 100
 CHUNK_BYTES = 64 * 1024
 MAX_DRAINED_CHUNKS = 256
@@ -31,9 +31,9 @@ _SHOWN = 60
 
 
 def _body(stream: IO[bytes], parser_context: Mapping[str, Any] | None) -> bytes:
-    """Return the whole body, refused by Django when over DATA_UPLOAD_MAX_MEMORY_SIZE.
+    """Return the whole body; Django refuses one over DATA_UPLOAD_MAX_MEMORY_SIZE.
 
-    Raises: RequestDataTooBig, UnreadablePostError, ParseError when it is empty
+    Raises: RequestDataTooBig, UnreadablePostError, ParseError if it is empty
     """
     request = (parser_context or {}).get("request")
     try:
@@ -47,7 +47,7 @@ def _body(stream: IO[bytes], parser_context: Mapping[str, Any] | None) -> bytes:
 
 
 def _drain(stream: IO[bytes]) -> None:
-    """Read on for a while, unheeding: many a client reads no answer before it has sent all of its body."""
+    """Read on for a while and discard: many clients read no answer before they have sent their whole body."""
     for _ in range(MAX_DRAINED_CHUNKS):
         if not stream.read(CHUNK_BYTES):
             return
@@ -69,7 +69,7 @@ def _integer(text: str) -> int:
 class JSONParser(parsers.JSONParser):
     """Parse JSON strictly (RFC 8259): UTF-8, an object, every name once, no NaN, no infinity.
 
-    A byte order mark is skipped, as the RFC allows. The charset of the Content-Type has no meaning.
+    A byte order mark is skipped, as the RFC allows. The Content-Type's charset is ignored.
     """
 
     def parse(
@@ -80,7 +80,7 @@ class JSONParser(parsers.JSONParser):
     ) -> dict[str, Any]:
         """Return the object that the body holds.
 
-        Raises: ParseError, naming the trouble and where it is
+        Raises: ParseError, which says what is wrong and where
         """
         body = _body(stream, parser_context)
         try:
@@ -129,9 +129,9 @@ class XMLParser(StockXMLParser):  # type: ignore[misc]
     """Parse the XML documents of our vocabulary, and no other XML.
 
     No DTD, and so no entity and no external reference, gets past defusedxml. Nothing is built for an
-    element that the vocabulary does not name, so nesting costs nothing: time and memory grow with
-    the body's length. Encodings are those of expat, declared by the document or by the charset
-    of the Content-Type (RFC 7303, 3).
+    element that the vocabulary does not name, so nesting costs nothing: time and memory grow with the
+    body's length. The encodings are expat's, declared by the document or by the Content-Type's charset
+    (RFC 7303, 3).
     """
 
     media_type = "application/xml"
@@ -144,10 +144,10 @@ class XMLParser(StockXMLParser):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """Return the document as JSON has it, its values typed as the vocabulary says.
 
-        Text that is no integer or boolean where one belongs stays as it is, for the serializer to
-        refuse. `nodes` is there when the document has a `<node>`.
+        Text that should be an integer or a boolean and is not stays as it is, for the serializer to
+        refuse. `nodes` is there if the document has a `<node>`.
 
-        Raises: ParseError, naming the trouble and where it is
+        Raises: ParseError, which says what is wrong and where
         """
         body = _body(stream, parser_context)
         charset = parse_header_parameters(media_type or "")[1].get("charset") or None
@@ -186,7 +186,7 @@ class _DocumentReader:
         if self.resource is None:
             self._start_resource(tag, attributes)
         elif self.child is not None:
-            raise ParseError(f"<{self.child}> must hold text alone, not the element <{_name(tag)}>")
+            raise ParseError(f"<{self.child}> must hold only text, not the element <{_name(tag)}>")
         else:
             self._start_child(self.resource, tag, attributes)
 
@@ -211,7 +211,7 @@ class _DocumentReader:
         if self.child is not None:
             self.text.append(text)
         elif self.resource is not None and text.strip(_XML_SPACE):
-            raise ParseError(f"<{self.resource.element}> must hold elements alone, not text")
+            raise ParseError(f"<{self.resource.element}> must hold only elements, not text")
 
     def end(self, tag: str) -> None:
         if self.resource is None or self.child is None:
@@ -226,7 +226,7 @@ class _DocumentReader:
         self.text.clear()
 
     def document(self) -> dict[str, Any]:
-        # Without an element it is not well-formed, and expat has refused it.
+        # A document without an element is not well-formed, so expat has refused it.
         assert self.resource is not None  # noqa: S101
         return {self.resource.element: self.members}
 
@@ -237,7 +237,7 @@ _XS_BOOLEAN = {"true": True, "1": True, "false": False, "0": False}
 
 
 def _typed(kind: Kind, text: str) -> str | int | bool:
-    """Return the value that *text* writes, or *text* itself when it writes none (XML Schema Part 2, 3.2.2, 3.3.13)."""
+    """Return the value that *text* stands for, else *text* itself (XML Schema Part 2, 3.2.2, 3.3.13)."""
     if kind is Kind.TEXT:
         return text
     collapsed = text.strip(_XML_SPACE)

@@ -16,7 +16,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class JSONRenderer(renderers.JSONRenderer):
-    """Render JSON in UTF-8, without escaping what UTF-8 can carry, and end it as a line: people read it in shells."""
+    """Render JSON in UTF-8, escaping only what UTF-8 cannot carry, with a line break at the end for shells."""
 
     def render(
         self,
@@ -24,7 +24,7 @@ class JSONRenderer(renderers.JSONRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        """Return *data* as JSON, with U+FFFD for lone surrogates, which UTF-8 cannot carry; nothing for None."""
+        """Return *data* as JSON, nothing for None. U+FFFD replaces lone surrogates, which UTF-8 cannot carry."""
         if data is None:
             return b""
         try:
@@ -35,7 +35,7 @@ class JSONRenderer(renderers.JSONRenderer):
 
 
 class XMLRenderer(StockXMLRenderer):  # type: ignore[misc]
-    """Render the documents of our vocabulary, and no other data, as XML."""
+    """Render the documents of our vocabulary as XML, and no other data."""
 
     media_type = "application/xml"
     charset = "utf-8"
@@ -48,9 +48,9 @@ class XMLRenderer(StockXMLRenderer):  # type: ignore[misc]
     ) -> str:
         """Return *data*, a document of one of `ANSWERS` or the index, as XML; nothing for None.
 
-        Links to further pages have no place in it: they are in the `Link` header.
+        Links to further pages are only in the `Link` header.
 
-        Raises: TypeError when *data* is no such document. Time grows with its size.
+        Raises: TypeError if *data* is no such document. Time grows with its size.
         """
         if data is None:
             return ""
@@ -72,10 +72,10 @@ class TextXMLRenderer(XMLRenderer):
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 _INDENT = "  "
 
-# What XML 1.0 (2.2) cannot carry, not even as a character reference; what it can but for escaping.
+# What XML 1.0 (2.2) cannot carry, not even as a character reference; and what it can carry if escaped.
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NOT_PLAIN = re.compile("[^\x20\x21\x23-\x25\x27-\x3b\x3d\x3f-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# A parser makes \n of a bare \r, and spaces of all three in an attribute.
+# A parser turns a bare \r into \n, and in an attribute all three into spaces.
 _TEXT_ENTITIES = {"\r": "&#13;"}
 _ATTRIBUTE_ENTITIES = {'"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
 
@@ -86,7 +86,7 @@ def _whole(lines: Iterable[str]) -> str:
 
 def _escape(value: object, entities: dict[str, str]) -> str:
     text = str(value)
-    # Nearly every text is plain, and one search tells.
+    # Nearly every text is plain, and one search shows it.
     return escape(_ILLEGAL.sub("\ufffd", text), entities) if _NOT_PLAIN.search(text) else text
 
 
@@ -116,7 +116,7 @@ def _attributes(**values: object) -> str:
 
 
 def _resource(resource: Resource, members: Mapping[str, Any], indent: str) -> Iterator[str]:
-    """Yield the lines of one object, with those members of the vocabulary that it has and that are not null."""
+    """Yield the lines of one object, with its members in the vocabulary that are not null."""
     tag, inner = resource.element, indent + _INDENT
     yield f"{indent}<{tag}{_attributes(**{name: members[name] for name in resource.attributes if name in members})}>"
     for name, kind in resource.children.items():

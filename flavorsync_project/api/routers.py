@@ -1,4 +1,4 @@
-"""Routes with and without a trailing slash, neither a redirect: clients POST without following one."""
+"""Routes with and without a trailing slash, neither a redirect: clients that POST do not follow one."""
 
 from typing import Any
 

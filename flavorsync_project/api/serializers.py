@@ -1,6 +1,6 @@
 """What a body holds: strict fields, and the member that every document is wrapped in.
 
-A view takes its object out of the document, has a plain serializer check it, and wraps its answer:
+A view takes its object out of the document, checks it with a plain serializer, and wraps its answer:
 
     flavor = FlavorRequestSerializer(data=unwrap(request, "flavor"))
     flavor.is_valid(raise_exception=True)
@@ -54,11 +54,11 @@ def wrapped(root: str, content: serializers.BaseSerializer[Any]) -> serializers.
 
 
 def _kind(value: object) -> str:
-    """Return what JSON calls a value other than null, with its article."""
+    """Return JSON's name for the type of a value other than null, with its article."""
     return next(words for kind, words in _KINDS if isinstance(value, kind))
 
 
-# bool before int, which it is a kind of
+# bool before int, since it is a subclass
 _KINDS: tuple[tuple[type, str], ...] = (
     (bool, "a boolean"),
     (int, "an integer"),
@@ -70,7 +70,7 @@ _KINDS: tuple[tuple[type, str], ...] = (
 
 
 def _shown(value: object) -> str:
-    """Return a scalar as JSON writes it, cut to a readable length; of anything else, what it is."""
+    """Return a scalar as JSON writes it, cut to a readable length; for anything else, its type."""
     if isinstance(value, list | dict):
         return _kind(value)
     text = json.dumps(value, ensure_ascii=False)
@@ -136,7 +136,7 @@ class StrictCharField(serializers.CharField):
 
 @extend_schema_field({"type": "string", "xml": {"attribute": True}})
 class IdField(serializers.CharField):
-    """What a resource is found by, as it is answered."""
+    """The id of a resource in an answer."""
 
 
 class StrictListField(serializers.ListField):
@@ -145,7 +145,7 @@ class StrictListField(serializers.ListField):
     default_error_messages = {**_MISSING, "not_a_list": "must be a list, not {input_type}"}
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        """Return *data* if it is a list, of what `child` makes of its items."""
+        """Return *data*, if it is a list, with its items as `child` reads them."""
         if not isinstance(data, list):
             self.fail("not_a_list", input_type=_shown(data))
         return super().to_internal_value(data)

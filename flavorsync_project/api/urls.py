@@ -1,4 +1,4 @@
-"""What can be told of a URL by looking at it."""
+"""What a URL shows by itself."""
 
 import re
 from ipaddress import ip_address
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 
 def is_safe_to_send_to(url: str) -> bool:
-    """Say whether nobody on the way can read what is sent to *url*: it is https, or never leaves this machine."""
+    """Say whether nobody on the way can read what is sent to *url*: it is https, or stays on this machine."""
     try:
         parts = urlsplit(url)
         return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
@@ -15,7 +15,7 @@ def is_safe_to_send_to(url: str) -> bool:
 
 
 def keystone_v3(url: str) -> str:
-    """Return the URL of a Keystone's v3 API, whether *url* ends in /v3, /v3/, /v2.0 or in nothing."""
+    """Return the URL of a Keystone's v3 API, whether *url* ends in /v3, /v3/, /v2.0 or none of these."""
     return re.sub(r"(/v3|/v2\.0)?/*\Z", "", url) + "/v3"
 
 

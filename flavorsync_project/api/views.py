@@ -32,7 +32,7 @@ class CollectionSerializer(serializers.Serializer[object]):
 
 
 class IndexDocument(serializers.Serializer[object]):
-    """The collections that there are, and where."""
+    """The collections of the API, and where they are."""
 
     collections = CollectionSerializer(many=True)
 
@@ -60,8 +60,8 @@ class IndexView(APIView):
 class DescriptionView(SpectacularAPIView):
     """The OpenAPI document of the API, as YAML or JSON, for everybody.
 
-    It is the same for all, and each process makes it once: that takes a third of a second, which
-    strangers could otherwise spend for us as often as they like.
+    It is the same for all, and each process makes it only once: it takes a third of a second, and
+    anybody may ask for it.
     """
 
     @extend_schema(exclude=True)

@@ -1,6 +1,6 @@
 """The vocabulary of our XML documents, shared by the parser and the renderer.
 
-Each app says in its `vocabulary` what its own documents are, when it is loaded.
+Each app registers its own documents in its `vocabulary`, when it is loaded.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ class Kind(Enum):
     TEXT = "text"
     INTEGER = "xs:integer"
     BOOLEAN = "xs:boolean"
-    # Of answers alone
+    # Only in answers
     NUMBER = "xs:double"
     VALUE = "xs:anySimpleType"
 
@@ -24,16 +24,16 @@ class Kind(Enum):
 class Resource:
     """How a JSON object is written as an element.
 
-    `attributes` are members written as attributes, `children` those with an element of their own, in
-    the order of the contract, and `lists` those with one element per item, after the children. The
-    members in `parts`, last of all, are objects or lists of them: only answers have any.
+    `attributes` are members written as attributes, `children` those with their own element, in the
+    contract's order, and `lists` those with one element per item, after the children. The members in
+    `parts`, last of all, are objects or lists of objects, and only in answers.
     """
 
     element: str
     children: Mapping[str, Kind]
     attributes: tuple[str, ...] = ()
     lists: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """The element of an item, by the name of the list."""
+    """The element of an item, by the list's name."""
     parts: Mapping[str, "Resource"] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -42,7 +42,7 @@ ERROR = Resource(element="error", children=MappingProxyType({"message": Kind.TEX
 
 @dataclass(frozen=True)
 class Answer:
-    """The document of an answer: an object or, in an element called `in_list`, any number of them."""
+    """The document of an answer: an object, or any number of objects in an element called `in_list`."""
 
     resource: Resource
     in_list: str = ""
@@ -56,10 +56,10 @@ ANSWERS: dict[str, Answer] = {"error": Answer(ERROR)}
 
 
 def is_taken(resource: Resource) -> None:
-    """Have bodies of requests be such an object."""
+    """Register an object as the body of requests."""
     REQUESTS[resource.element] = resource
 
 
 def is_answered(member: str, resource: Resource, *, in_list: str = "") -> None:
-    """Have bodies of answers be such an object, or a list of them in an element called *in_list*."""
+    """Register an object as the body of answers, alone or listed in an element called *in_list*."""
     ANSWERS[member] = Answer(resource, in_list)

@@ -1,4 +1,4 @@
-"""The way from WSGI into Django, past two weaknesses of its requests and one of its answers."""
+"""The way from WSGI into Django, working around two weaknesses of its requests and one of its answers."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -11,11 +11,11 @@ from django.utils.http import parse_header_parameters
 
 
 class Request(WSGIRequest):
-    """A request whose query is UTF-8, whatever the Content-Type says of the body.
+    """A request whose query is UTF-8, whatever the Content-Type says about the body.
 
-    Django reads the query in the charset of the body, while it makes the request and so outside of
-    all its error handling: `charset=hex`, no text encoding, or a thousand parameters would
-    end in the server's own error page. So would a Content-Type that it cannot take apart.
+    Django reads the query in the body's charset, while it makes the request and so outside of all its
+    error handling: `charset=hex`, which is no text encoding, or a thousand parameters would end in the
+    server's own error page. So would a Content-Type that it cannot parse.
     """
 
     def _set_content_type_params(self, meta: Mapping[str, Any]) -> None:
@@ -31,9 +31,9 @@ class Handler(WSGIHandler):
     request_class = Request
 
     def get_response(self, request: HttpRequest) -> HttpResponseBase:
-        """Return the answer; none to "not modified" speaks of a length.
+        """Return the answer, without a length if it is "not modified".
 
-        Django says 0, which the body that the client keeps has not (RFC 9110, 8.6).
+        Django says 0, but the body that the client keeps has another length (RFC 9110, 8.6).
         """
         response = super().get_response(request)
         if response.status_code == HTTPStatus.NOT_MODIFIED:

@@ -1,4 +1,4 @@
-"""The command that all of ours are: its help begins with what is its own, and its exit status tells slips apart."""
+"""The base of our commands: help that begins with a command's own options, and an exit status for wrong arguments."""
 
 import os
 import sys
@@ -7,19 +7,19 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 
-# What argparse ends with when the arguments are wrong, which is a finding of `sync_flavors`
+# Argparse's exit status for wrong arguments, which `sync_flavors` uses for something else
 ARGPARSE_ERROR = 2
 
 
 class UsageError(CommandError):
-    """The command was typed in a way that it does not take; it did nothing."""
+    """The command was typed wrongly; it did nothing."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args, returncode=os.EX_USAGE)
 
 
 class HelpFormatter(DjangoHelpFormatter):
-    """Django's, which puts a command's own options before those of all commands; lines of examples stay whole."""
+    """Django's formatter, which puts a command's own options first; it keeps the lines of examples."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         fill = super()._fill_text
@@ -27,21 +27,21 @@ class HelpFormatter(DjangoHelpFormatter):
 
 
 class Command(BaseCommand):
-    """A command that ends with 64 (EX_USAGE) when it is typed in a way that it does not take."""
+    """A command that exits with 64 (EX_USAGE) when it is typed wrongly."""
 
     examples: Sequence[str] = ()
-    """What people type, each of them as it works from the project's folder."""
+    """What people type, in the project's folder."""
 
     _has_begun = False
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        """Return the parser, whose help has the examples before all options."""
+        """Return the parser, whose help shows the examples before the options."""
         parser = super().create_parser(prog_name, subcommand, formatter_class=HelpFormatter, **options)
         parser.description = "\n".join([self.help, "", "Examples:", *(f"  {example}" for example in self.examples)])
         return parser
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Do what is typed, as Django does, and tell wrong arguments by their own exit status."""
+        """Run it as Django does, but with an exit status of its own for wrong arguments."""
         try:
             super().run_from_argv(argv)
         except SystemExit as ended:
@@ -50,6 +50,6 @@ class Command(BaseCommand):
             raise
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Do it, now that the arguments are understood."""
+        """Run it, now that the arguments are parsed."""
         self._has_begun = True
         return super().execute(*args, **options)

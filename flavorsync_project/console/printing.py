@@ -1,4 +1,4 @@
-"""How commands say things: tables for people, JSON for scripts, and what was refused in one line."""
+"""How commands print: tables for people, JSON for scripts, and refusals in one line."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ from flavorsync_project.api.errors import reasons
 
 
 def print_table(output: OutputWrapper, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows in columns, as wide as they need, without lines around them; nothing where there is no row."""
+    """Print rows in columns as wide as needed, without borders; nothing if there are no rows."""
     table = PrettyTable(header, border=False, align="l", right_padding_width=2)
     table.left_padding_width = 0
     table.add_rows([["-" if cell in ("", None) else cell for cell in row] for row in rows])
@@ -33,9 +33,9 @@ def yes_or_no(value: bool | None) -> str:
 
 @contextmanager
 def refusals_in_one_line() -> Iterator[None]:
-    """Raise `CommandError` for what a service refuses, with the service's own words.
+    """Raise `CommandError`, with the service's own words, when a service refuses something.
 
-    What a value is refused for begins with the name of the value.
+    A reason that is about one value begins with its name.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""How a command is told a token: by a file, by standard input, or typed; never in its arguments, which others see."""
+"""A token for a command: from a file, standard input, or typed; never an argument, which everybody can see."""
 
 import getpass
 import sys
@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 
 
 def read_token(file: str | None) -> str:
-    """Return the token that is in the file or, without one, in standard input, or is typed.
+    """Return the token from the file or, without one, from standard input or the terminal.
 
     Raises:
         CommandError: the file cannot be read, or holds none.

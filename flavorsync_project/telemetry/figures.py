@@ -1,9 +1,9 @@
-"""Where a process writes its figures for /metrics when it shares a folder of them with others.
+"""Where a process writes its metrics when it shares a folder with others.
 
-prometheus_client names a process's files by its number, and keeps them when it has ended: it has counted all the same.
-A process for each synchronisation run, and new ones at each reload, would leave more and more of them. Here they are
-named by a place, which a process holds as long as it lives and leaves to the next one, whose counts go on from what it
-finds there: there are never more files than processes that lived at once.
+prometheus_client names a process's files after its process id, and keeps them after its end, since its counts are still
+valid. With a process for each synchronisation run, and new ones at each reload, there would be more and more files.
+Here they are named after a place, which a process holds while it lives. The next process takes the place and counts on
+from there. So there are never more files than processes that lived at once.
 """
 
 import fcntl
@@ -21,12 +21,12 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def share_figures() -> None:
-    """Have this process and those that it forks write their figures by places, where they share a folder.
+    """Make this process and its forks write their metrics by place, if they share a folder.
 
-    Call it before any figure is made.
+    Call it before any metric is created.
 
     Raises:
-        OSError: the folder that PROMETHEUS_MULTIPROC_DIR names is not there, or not to be written to.
+        OSError: the folder that PROMETHEUS_MULTIPROC_DIR names does not exist, or cannot be written to.
     """
     if folder := os.environ.get(FOLDER):
         values.ValueClass = values.MultiProcessValue(Place(Path(folder)).number)  # type: ignore[no-untyped-call]
@@ -35,8 +35,8 @@ def share_figures() -> None:
 class Place:
     """The place of this process: the lowest number that no other process holds.
 
-    It is held by a lock of its file, which the kernel takes back however the process ends. A process number would
-    not do: it says nothing across containers, and comes again.
+    A lock on its file holds it, which the kernel releases however the process ends. A process id would not do: it
+    means nothing across containers, and is used again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,10 +46,10 @@ class Place:
         self._lock: BinaryIO | None = None
 
     def number(self) -> int:
-        """Return the place; a process that was forked takes one of its own when it first asks.
+        """Return the place; a forked process takes its own when it first asks.
 
-        prometheus_client asks before each count, holding its own lock, and reads all counts anew when the answer
-        has changed.
+        prometheus_client asks before each count, holding its own lock, and reads all counts again if the answer has
+        changed.
         """
         if self._process != os.getpid():
             self._take()
@@ -58,26 +58,26 @@ class Place:
     def _take(self) -> None:
         inherited = self._lock
         number, lock = next((number, lock) for number in count() if (lock := _locked(self._folder, number)))
-        # What the last process here took for dead is not so any more. Nobody has opened these files yet.
+        # What the last process here took for dead no longer counts. Nobody has opened these files yet.
         mark_process_dead(number, self._folder)  # type: ignore[no-untyped-call]
         self._process, self._number, self._lock = os.getpid(), number, lock
         if inherited:
-            # Not before: the place of a parent that is dead would be free for its child, which knows other counts
-            # than those in the files, and would not look.
+            # Not earlier: a child could get the place of its dead parent. It would know other counts than those in the
+            # files, and would not look.
             inherited.close()
 
 
 def forget_the_dead(folder: Path) -> None:
-    """Remove what was true of a process only while it lived, however that ended; what it has counted stays."""
+    """Remove what was true of a process only while it lived; what it has counted stays."""
     for file in folder.glob("gauge_live*.db"):
         with _held_if_free(folder, int(file.stem.rpartition("_")[2])) as is_free:
             if is_free:
-                file.unlink(missing_ok=True)  # whoever asked just before may have done so
+                file.unlink(missing_ok=True)  # somebody who asked just before may have removed it
 
 
 @contextmanager
 def _held_if_free(folder: Path, number: int) -> Iterator[bool]:
-    """Say whether nobody has the place, and let nobody take it meanwhile."""
+    """Say whether the place is free, and keep everybody from taking it meanwhile."""
     lock = _locked(folder, number)
     try:
         yield lock is not None
@@ -87,10 +87,10 @@ def _held_if_free(folder: Path, number: int) -> Iterator[bool]:
 
 
 def _locked(folder: Path, number: int) -> BinaryIO | None:
-    """Return the file of a place, locked, or None when somebody has it.
+    """Return the file of a place, locked, or None if somebody has it.
 
-    The lock is one of the open file (flock(2)): it stays as long as somebody has that open, children included,
-    and opening the same file anew does not let it go.
+    The lock belongs to the open file (flock(2)): it stays as long as anybody has that open, children included, and
+    opening the same file again does not release it.
     """
     lock = (folder / f"{number}.lock").open("ab")
     try:

@@ -1,4 +1,4 @@
-"""Log lines, for people or as JSON (the setting LOG_FORMAT): nobody's text makes a line of its own."""
+"""Log lines, for people or as JSON (the setting LOG_FORMAT). Nobody's text can add a line of its own."""
 
 import json
 import logging
@@ -6,15 +6,15 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-# Of what a record may bear besides its message: these and no others. Django and the libraries hang
-# whole requests on their records, with all that is in them.
+# The only extra members of a record that we log. Django and the libraries attach whole requests to their
+# records, with all that is in them.
 MEMBERS = ("user", "method", "path", "status", "milliseconds", "nodes", "upstream_request_ids")
 
 
-# What moves the cursor, ends a line or turns its direction, and halves of surrogate pairs, which no stream takes
+# What moves the cursor, ends a line or turns its direction, and halves of surrogate pairs, which no stream accepts
 _ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 INDENT = "    "
-# Of an exception's text. What a cloud answered may be in it, whole.
+# Characters of an exception's text, which may hold a cloud's whole answer.
 LINE_LENGTH = 4000
 
 
@@ -24,7 +24,7 @@ def one_line(text: str) -> str:
 
 
 class LineFormatter(logging.Formatter):
-    """Writes one line for people; what belongs to it, an exception with its traceback, is indented below."""
+    """Writes one line for people, with an exception's traceback indented below."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(request_id)s %(name)s %(message)s")
@@ -46,7 +46,7 @@ def _cut(text: str) -> list[str]:
 class JsonFormatter(logging.Formatter):
     """Writes `time` (UTC), `level`, `logger`, `request_id`, `message`, then the `MEMBERS` that the record has.
 
-    What failed is in `exception`, the traceback and all, and where the line was written in `stack`, if asked for.
+    `exception` has what failed, with its traceback, and `stack`, if asked for, where the line was written.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -59,7 +59,7 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         line |= {name: value for name in MEMBERS if (value := getattr(record, name, None)) not in (None, [])}
-        # The filter that cuts tokens out leaves what it has changed in exc_text.
+        # The filter that removes tokens leaves its result in exc_text.
         if exception := record.exc_text or (record.exc_info and self.formatException(record.exc_info)):
             line["exception"] = "\n".join(_cut(exception))
         if record.stack_info:

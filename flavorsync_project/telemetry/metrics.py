@@ -1,4 +1,4 @@
-"""What is counted of the requests that we answer, for Prometheus."""
+"""Metrics of the requests that we answer, for Prometheus."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from prometheus_client import Counter, Histogram
 
-# In seconds: from what a list of the catalogue takes to what a cloud that times out does.
+# In seconds: from the time for a list of the catalogue to that for a cloud that times out.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"
@@ -33,17 +33,17 @@ class MetricsMiddleware:
 
 
 def count_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count a request that was answered."""
+    """Count an answered request."""
     REQUESTS.labels(method, route, status).inc()
     REQUEST_SECONDS.labels(method, route).observe(seconds)
 
 
 def route_of(request: HttpRequest) -> str:
-    """Return the pattern of the path, as in `/v1/flavors/<id>`: a client could make up paths without end."""
+    """Return the pattern of the path, as in `/v1/flavors/<id>`: clients could make up any number of paths."""
     match = request.resolver_match
     return _shown(match.route) if match else OTHER
 
 
-@cache  # there are no more of them than routes
+@cache  # there are only as many as routes
 def _shown(route: str) -> str:
     return simplify_regex(route).rstrip("/") or "/"

@@ -1,4 +1,4 @@
-"""Secrets that must not be repeated: cut out of whatever is logged."""
+"""Removing secrets from whatever is logged."""
 
 import logging
 import re
@@ -10,7 +10,7 @@ HIDDEN = "***"
 
 
 def without_secrets(text: str) -> str:
-    """Return *text* without the secrets that were sent to somebody, as they are or as Python writes them."""
+    """Return *text* without the secrets that we have sent to somebody, as they are or as Python writes them."""
     for secret in secrets_sent():
         text = text.replace(secret, HIDDEN).replace(repr(secret)[1:-1], HIDDEN)
     return text
@@ -24,8 +24,8 @@ def _also_percent_encoded(text: str) -> str:
     )
 
 
-# The key as a query has it, or as a member of a logged dictionary or JSON document. A quoted value
-# ends at its quote; any other only at a space or `&`, for a token may itself hold a quote.
+# The key as in a query, or as a member of a logged dictionary or JSON document. A quoted value ends at its
+# quote; any other only at a space or `&`, since a token may itself hold a quote.
 _TOKEN = re.compile(
     rf"""({_also_percent_encoded("access_token")}["']?\s*(?::\s*|{_also_percent_encoded("=")}))"""
     r"""(?:"[^"]*"?|'[^']*'?|[^& \t\r\n\f\v]*)""",
@@ -37,20 +37,20 @@ _REDACTED = rf"\1{HIDDEN}"
 
 
 def redact(text: str) -> str:
-    """Return *text* without the value of any `access_token`, and without the secrets of the work being done."""
+    """Return *text* without the value of any `access_token`, and without the current work's secrets."""
     return without_secrets(_TOKEN.sub(_REDACTED, text))
 
 
 class RedactTokensFilter(logging.Filter):
     """Cut the value of `access_token` out of a record: its message, arguments, exception and stack.
 
-    The IdM takes its token in a query, so URLs hold it: those of the dashboard's proxy, and those in
-    the errors of the HTTP client. Passwords and tokens that the clouds were sent go, too: they may come
-    back in what a cloud says. A record without any is left as it is.
+    The IdM takes its token in a query, so URLs hold it: those of the dashboard's proxy, and those in the HTTP
+    client's errors. Passwords and tokens that we sent to clouds are removed, too: a cloud may repeat them. A
+    record without any is left as it is.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite *record* where it holds a token; let everything through."""
+        """Remove tokens from *record*; let everything through."""
         self._redact_message(record)
         self._redact_exception(record)
         if record.stack_info:
@@ -72,7 +72,7 @@ class RedactTokensFilter(logging.Filter):
             text = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
             redacted = redact(text)
             if redacted != text:
-                # Formatters print exc_text; without exc_info none formats the exception anew.
+                # Formatters print exc_text; without exc_info none formats the exception again.
                 record.exc_text, record.exc_info = redacted, None
         elif record.exc_text:
             redacted = redact(record.exc_text)

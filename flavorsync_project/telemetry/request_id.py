@@ -1,4 +1,4 @@
-"""One id per request, run or command, in every log line and in what the clouds are asked; and no secret in any."""
+"""One id per request, run or command, in every log line and every call to a cloud."""
 
 import logging
 import time
@@ -16,15 +16,15 @@ HEADER = "X-Openstack-Request-Id"
 NO_REQUEST = "-"
 SHORTEST_SECRET = 6
 
-# Where monitoring asks every few seconds: an answer as ever is no news.
+# Monitoring asks here every few seconds: only failures are worth logging.
 QUIET_PATHS = ("/health/live", "/health/ready", "/metrics")
 
 
 @dataclass
 class Trace:
-    """What is known of the request being answered, or of the work; its threads share it, since they copy the context.
+    """What we know about the current request or work. Its threads share it, since they copy the context.
 
-    `upstream` has each cloud that was asked, and what that called each request; `secrets` is what must not be repeated.
+    `upstream` has each cloud that was asked, with its own ids of the requests; `secrets` must not be repeated.
     """
 
     id: str
@@ -39,14 +39,14 @@ access_logger = logging.getLogger("flavorsync.access")
 
 
 def current_request_id() -> str:
-    """Return the id of the request being answered or of the work being done, `-` outside of any."""
+    """Return the id of the current request or work, or `-`."""
     trace = _current.get()
     return trace.id if trace else NO_REQUEST
 
 
 @contextmanager
 def traced(request_id: str = NO_REQUEST) -> Iterator[Trace]:
-    """Have what is done inside bear this id, when it is part of a request's work, or a new one, `req-<uuid4>`."""
+    """Give what is done inside this id, if it is part of a request's work, or a new one, `req-<uuid4>`."""
     trace = Trace(f"req-{uuid4()}" if request_id == NO_REQUEST else request_id)
     reset = _current.set(trace)
     try:
@@ -56,27 +56,27 @@ def traced(request_id: str = NO_REQUEST) -> Iterator[Trace]:
 
 
 def note_user(name: str) -> None:
-    """Remember for the log who sends the request being answered."""
+    """Remember for the log who sends the current request."""
     if trace := _current.get():
         trace.user = name
 
 
 def note_upstream(cloud: str, request_id: str) -> None:
-    """Remember for the log that a cloud was asked, and what it called that; empty when it did not say."""
+    """Remember for the log that a cloud was asked, and its own id of the request, if it gave one."""
     if trace := _current.get():
         trace.upstream.append((cloud, request_id))
 
 
 def secrets_sent() -> Sequence[str]:
-    """Return the passwords and tokens that this request or work has sent to somebody."""
+    """Return the passwords and tokens that the current request or work has sent to somebody."""
     trace = _current.get()
     return trace.secrets if trace else ()
 
 
 def note_secret(secret: str) -> None:
-    """Remember a password or a token that is sent to somebody: until the request or the work ends nobody repeats it.
+    """Remember a password or token that is sent to somebody, so that the log hides it until the work ends.
 
-    A very short one is not hidden: it would be taken out of the middle of words, which would show it.
+    A very short one is not hidden: it would be cut out of the middle of words, and so become visible.
     """
     trace = _current.get()
     if trace and len(secret) >= SHORTEST_SECRET and secret not in trace.secrets:
@@ -84,10 +84,10 @@ def note_secret(secret: str) -> None:
 
 
 class RequestIdMiddleware:
-    """Give every request an id and write one access line for it, without its query.
+    """Give every request an id, and log one access line for it, without its query.
 
-    The id, `req-<uuid4>`, is sent back in the header that OpenStack uses (API reference, "Request
-    IDs"). An id that the client sends is not taken over: two requests must never share one.
+    The id, `req-<uuid4>`, is sent back in the header that OpenStack uses (API reference, "Request IDs"). A
+    client's own id is not used: two requests must never share one.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -95,12 +95,12 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         with traced() as trace:
-            # Django reports 4xx answers when the middleware is through: the filter finds the id here.
+            # Django reports 4xx answers when the middleware has finished: the filter finds the id here.
             request.request_id = trace.id  # type: ignore[attr-defined]
             began = time.perf_counter()
             response = self.get_response(request)
             response[HEADER] = trace.id
-            # Who came with a session: as far as a view has asked, which would cost a query here.
+            # Who has a session, if a view has asked: asking here would cost a query.
             if not trace.user and (user := getattr(request, "_cached_user", None)) and user.is_authenticated:
                 trace.user = str(user)
             seconds = time.perf_counter() - began
@@ -110,7 +110,7 @@ class RequestIdMiddleware:
 
 
 def log_request(trace: Trace, *, method: str, path: str, status: int, seconds: float) -> None:
-    """Write the access line of a request that was answered, with its path as in a URL."""
+    """Log the access line of an answered request, with its path as in a URL."""
     quiet = status == 200 and path in QUIET_PATHS
     milliseconds = seconds * 1000
     access_logger.log(
@@ -132,7 +132,7 @@ def log_request(trace: Trace, *, method: str, path: str, status: int, seconds: f
 
 
 class RequestIdFilter(logging.Filter):
-    """Give every log record a `request_id`, and the `user` who sends the request once that is known."""
+    """Give every log record a `request_id`, and the `user` who sends the request, once known."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Set `record.request_id` and `record.user`; let everything through."""

@@ -25,7 +25,7 @@ def test_a_page_says_what_to_do(client: Client, path: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer["Content-Type"]) == (503, "text/html; charset=utf-8")
     assert answer["Retry-After"] == "5"
-    assert "Load the page anew in a minute" in answer.text
+    assert "Reload the page in a minute" in answer.text
     assert 'href="/static/flavorsync/site.css"' in answer.text
     assert answer["X-Openstack-Request-Id"].startswith("req-")
     assert "nowhere" not in answer.text

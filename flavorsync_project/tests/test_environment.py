@@ -243,8 +243,8 @@ def test_without_a_file_there_are_the_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"HTTPS=true\n SECRET_KEY=hunter2\n", "of whose lines number 2 is no NAME=value."),
-        (b"HTTPS=true\nhunter2", "of whose lines number 2 is no NAME=value."),
+        (b"HTTPS=true\n SECRET_KEY=hunter2\n", "where line 2 is not NAME=value."),
+        (b"HTTPS=true\nhunter2", "where line 2 is not NAME=value."),
         (b"SECRET_KEY=\xff", "which cannot be read as text."),
     ],
 )

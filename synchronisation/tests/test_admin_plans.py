@@ -89,7 +89,7 @@ def test_servers_that_may_not_be_counted_are_said_to_be_so(
     spain2.failing["GET /servers"] = 403
     shown = admin_client.post(cell(flavor, "Spain2"), {"replaces": "on"})
     assert "m1.tiny Spain2 nothing ram: 256 instead of 512" in words(shown)
-    assert "They may not be counted, so the flavor is left alone. Spain2: " in words(shown)
+    assert "We may not count them, so the flavor is left alone. Spain2: " in words(shown)
 
 
 def change_node(flavor: Flavor, spain2: RegisteredCloud) -> None:

@@ -1,4 +1,4 @@
-"""How times are written on the pages: the same for everybody, and never without their zone."""
+"""How the pages write times: the same for everybody, and always with their zone."""
 
 DATE_FORMAT = "Y-m-d"
 TIME_FORMAT = "H:i T"

@@ -1,4 +1,4 @@
-"""Make the database ready to serve from."""
+"""`manage.py prepare`: make the database ready to serve."""
 
 import secrets
 from argparse import ArgumentParser
@@ -17,20 +17,20 @@ ADMINISTRATOR = "admin"
 
 
 class Command(commands.Command):
-    """Migrate when there is something to migrate, and make the first administrator when there is none."""
+    """Apply pending migrations, and create the first administrator if there is none."""
 
     help = (
-        "Make the database ready: apply what migrations are pending, and make a first administrator, whose "
-        "generated password is printed this once, when there is none. Does nothing when nothing is missing."
+        "Make the database ready: apply pending migrations, and create a first administrator if there is none, whose "
+        "generated password is printed once. Does nothing if nothing is missing."
     )
     examples = ("./manage.py prepare --dry-run",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take --dry-run."""
+        """Declare --dry-run."""
         parser.add_argument("--dry-run", action="store_true", help="only say what is missing")
 
     def handle(self, *, dry_run: bool, verbosity: int, **options: Any) -> None:
-        """Do, or with --dry-run tell, what is missing; four queries when nothing is."""
+        """Do what is missing, or with --dry-run say what that is. Cost: four queries if nothing is missing."""
         try:
             pending = count_pending_migrations()
             if pending:
@@ -49,26 +49,26 @@ class Command(commands.Command):
         try:
             password = create_administrator()
         except IntegrityError:
-            # Another start was faster; or somebody of that name is there, and must not become more by our doing.
+            # Another start was faster; or there is an account of that name, which we must not make an administrator.
             if not has_administrator():
-                self.stderr.write(f"The account {ADMINISTRATOR} is no administrator; createsuperuser makes another one")
+                self.stderr.write(f"The account {ADMINISTRATOR} is no administrator; createsuperuser makes one")
             return
         self.stdout.write(f"Administrator: {ADMINISTRATOR}\nPassword: {password} (shown this once)")
 
 
 def count_pending_migrations() -> int:
-    """Return how many migrations of the code the database has not seen."""
+    """Return how many of the code's migrations the database has not had."""
     executor = MigrationExecutor(connection)
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def has_administrator() -> bool:
-    """Say whether anybody may already do everything."""
+    """Say whether there is an administrator."""
     return get_user_model().objects.filter(is_superuser=True).exists()
 
 
 def create_administrator() -> str:
-    """Make the first administrator and return the password generated for them."""
+    """Create the first administrator, and return their generated password."""
     password = secrets.token_urlsafe(12)
     with transaction.atomic():
         get_user_model().objects.create_superuser(ADMINISTRATOR, password=password)

@@ -1,4 +1,4 @@
-// Searches, sorts and turns pages without leaving the page. Without this script the form and the links do the same.
+// Searches, sorts and changes pages without a reload. Without this script the form and the links do the same.
 
 const form = document.querySelector("#search");
 const WAIT = 250; // milliseconds after the last key

@@ -1,4 +1,4 @@
-// Opens a cell of the map in a dialog. Without this script it opens as a page of its own.
+// Opens a cell of the map in a dialog. Without this script it opens as a page.
 
 const dialog = document.querySelector("#cell");
 

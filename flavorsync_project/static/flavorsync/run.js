@@ -1,4 +1,4 @@
-// Shows how a synchronisation run goes on, and in the end all that it found, without loading the page anew.
+// Shows the progress of a synchronisation run, and in the end all that it found, without a reload.
 
 const WAIT = 1000; // milliseconds between two looks
 const run = document.querySelector("#run");
@@ -36,7 +36,7 @@ async function look() {
       return; // signed out, or the run is gone
     }
   } catch {
-    // The server does not answer just now: the next look may be luckier.
+    // The server did not answer; try again.
   }
   setTimeout(look, WAIT);
 }

@@ -108,7 +108,7 @@ def test_everybody_can_use_the_error_pages(visitor: Visitor, site: Site) -> None
     assert_everybody_can_use_error(page, "Something went wrong here", "error-500")
     visitor.sign_in("operator")
     visitor.go("/admin/auth/group/", status=403)
-    assert_everybody_can_use_error(page, "This is not for you", "error-403")
+    assert_everybody_can_use_error(page, "You may not do this", "error-403")
     visitor.go("/admin/identity/user/?password__startswith=a", status=400)
     assert_everybody_can_use_error(page, "The request makes no sense", "error-400")
     visitor.go("/admin/password_change/")
