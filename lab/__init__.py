@@ -1,6 +1,6 @@
 """A real OpenStack control plane on this machine, for trying and testing; see docs/lab.md.
 
-The standard library is all it needs: Keystone and Nova live in an environment of their own.
+It needs only the standard library: Keystone and Nova have their own environment.
 """
 
 from lab.errors import AnswerError, LabError, UnreachableError

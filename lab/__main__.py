@@ -15,7 +15,7 @@ _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 1 (`status`: not all runs), 2 (failed)."""
+    """Run one command and return its exit status: 0, 1 (`status`: a service does not run), 2 (failed)."""
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has seen enough
+        sys.stderr.close()  # whoever reads our output has stopped
         return 0
     except OSError as error:
         print(f"lab: {error}", file=sys.stderr)
@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/lab",
         description="Run a real OpenStack control plane on this machine, for trying and testing.",
-        epilog="docs/lab.md tells which users, tokens, regions and flavors it has.",
+        epilog="docs/lab.md lists its users, tokens, regions and flavors.",
     )
     which = "which lab (default: $FLAVORSYNC_LAB, else 'default')"
     parser.add_argument("--name", help=which)
@@ -50,14 +50,14 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    command("up", _up, "start whatever does not run; the first time, install it")
-    command("down", _down, "end all services; what they stored stays")
-    command("status", _status, "show the services; exit status 1 when one does not run")
+    command("up", _up, "start every service that does not run; the first time, install it")
+    command("down", _down, "stop all services; what they stored stays")
+    command("status", _status, "show the services; exit status 1 if one does not run")
     env = command("env", _env, "print the project's settings and fresh tokens as shell exports")
     env.add_argument("--json", action="store_true", help="print one JSON object instead")
-    requests = command("requests", _requests, "count the requests that each cloud was sent")
+    requests = command("requests", _requests, "count the requests that each cloud received")
     requests.add_argument("--json", action="store_true", help="print one JSON object instead")
-    requests.add_argument("--since", type=_mark, metavar="MARK", help="a mark printed before")
+    requests.add_argument("--since", type=_mark, metavar="MARK", help="a mark that was printed before")
     requests.add_argument(
         "--by",
         choices=("service", "nova", "lab"),
@@ -132,7 +132,7 @@ def _mark(text: str) -> Mark:
     """Read what `_written` wrote.
 
     Raises:
-        ArgumentTypeError: it is something else.
+        ArgumentTypeError: it is not a mark.
     """
     try:
         parts = [part.rsplit(":", 1) for part in text.split(",")]

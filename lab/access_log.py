@@ -1,6 +1,6 @@
 """The access log of a service of the lab: one JSON object per line, written before it answers.
 
-Written first, because a caller that has its answer must be able to count on the line being there.
+A caller that has its answer can then rely on the line being there.
 """
 
 import json
@@ -15,10 +15,10 @@ Caller = Literal["service", "nova", "lab"]
 """Who sent a request: the service under test, a Nova checking a token, or the lab itself."""
 
 USER_AGENT: Final = "flavorsync-lab"
-"""How the lab's own calls are told from those of the service under test."""
+"""The `User-Agent` of the lab's own calls, which tells them from those of the service under test."""
 
 NOVA_PROGRAM: Final = "nova-api"
-"""The program name that a Nova of the lab gives to the identity client within it."""
+"""The program name that the lab's Novas give to their identity client."""
 
 _NOVA_AGENTS: Final = (
     NOVA_PROGRAM,
@@ -32,12 +32,12 @@ _NAMED: Final = re.compile(
 
 
 def template(path: str) -> str:
-    """Return the path with the names of single things cut out: `/v2.1/flavors/{id}`."""
+    """Return the path without the names of single things: `/v2.1/flavors/{id}`."""
     return _NAMED.sub(r"/\1/{id}", path)
 
 
 def caller(user_agent: str) -> Caller:
-    """Tell who sent a request by its `User-Agent`."""
+    """Return who sent a request, by its `User-Agent`."""
     if user_agent.startswith(USER_AGENT):
         return "lab"
     if "keystonemiddleware" in user_agent or user_agent.startswith(_NOVA_AGENTS):
@@ -46,10 +46,10 @@ def caller(user_agent: str) -> Caller:
 
 
 class AccessLog:
-    """An append-only log that several threads may write to; it never holds a query or a header."""
+    """An append-only log for several threads; it never holds a query or a header."""
 
     def __init__(self, path: Path) -> None:
-        """Open the log at `path`, making it if need be.
+        """Open the log at `path`, creating it if need be.
 
         Raises:
             OSError: it cannot be opened.
@@ -57,7 +57,7 @@ class AccessLog:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
     def record(self, method: str, path: str, user_agent: str) -> None:
-        """Append one request, in a single write: lines of several threads do not mix."""
+        """Append one request, in a single write, so that threads' lines do not mix."""
         line = {
             "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "caller": caller(user_agent),
@@ -68,7 +68,7 @@ class AccessLog:
 
 
 def size(path: Path) -> int:
-    """Return the length of a log in bytes, 0 when there is none yet."""
+    """Return the length of a log in bytes, 0 if there is none yet."""
     try:
         return path.stat().st_size
     except FileNotFoundError:

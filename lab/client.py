@@ -10,12 +10,12 @@ from lab.access_log import USER_AGENT
 from lab.errors import AnswerError, UnreachableError
 
 NOVA_VERSION = "compute 2.75"
-"""The newest microversion that shows every property of a flavor that any version shows."""
+"""The newest microversion that shows every property of a flavor."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a service answered: the status, the headers in lower case, and the JSON body."""
+    """A service's answer: the status, the headers in lower case, and the JSON body."""
 
     status: int
     headers: dict[str, str]
@@ -23,11 +23,11 @@ class Answer:
 
 
 def send(method: str, url: str, *, token: str = "", body: Any = None, seconds: float = 60) -> Answer:
-    """Send one request over a connection of its own and return any answer below 400.
+    """Send one request over its own connection, and return any answer below 400.
 
     Raises:
         AnswerError: the answer was 400 or above.
-        UnreachableError: no answer came, or none within so many seconds.
+        UnreachableError: no answer came within so many seconds.
     """
     target = urlsplit(url)
     headers = {"User-Agent": USER_AGENT, "OpenStack-API-Version": NOVA_VERSION}

@@ -1,4 +1,4 @@
-"""The authorization codes of the lab's IdM: RFC 6749 with PKCE (RFC 7636), for one application."""
+"""The lab IdM's authorization codes: RFC 6749 with PKCE (RFC 7636), for one application."""
 
 import hashlib
 import secrets
@@ -15,7 +15,7 @@ _lock = Lock()
 
 
 def way_back(asked: Mapping[str, str], user: str) -> str:
-    """Return the URL to which who says that they are this user is sent back, with a new code."""
+    """Return the URL that sends this user back, with a new code."""
     code = secrets.token_hex(16)
     with _lock:
         _given[code] = (user, asked)
@@ -23,7 +23,7 @@ def way_back(asked: Mapping[str, str], user: str) -> str:
 
 
 def exchange(sent: Mapping[str, str], authorization: str) -> tuple[HTTPStatus, Mapping[str, object]]:
-    """Return the answer to who presents a code, which works once."""
+    """Return the answer to a request with a code, which works once."""
     credentials = b64encode(f"{seed.IDM_APPLICATION}:{seed.IDM_CLIENT_SECRET}".encode()).decode()
     if authorization != f"Basic {credentials}":
         return HTTPStatus.UNAUTHORIZED, {"error": "invalid_client"}

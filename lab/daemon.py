@@ -1,11 +1,11 @@
-"""One service of the lab as a detached process that is found again by a lock, not by its number.
+"""One service of the lab as a detached process that is found again by a lock, not by its process id.
 
-Every process of a service holds a lock on the service's pid file for as long as it lives. So
-whether any is left is known for certain, and a process number that the system has since given to
-somebody else is never signalled: while the lock is held, the recorded process group exists.
+Every process of a service holds a lock on the service's pid file as long as it lives. So we know for certain
+whether any is left, and never signal a process id that now belongs to another program: while the lock is held,
+the recorded process group exists.
 
-A service runs as long as its main process does. The workers of one that was killed outlive it for
-a while, and answer: they are ended before the service starts again.
+A service runs as long as its main process does. If that is killed, its workers live on for a while, and answer:
+we end them before the service starts again.
 """
 
 import errno
@@ -30,12 +30,12 @@ _KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 _START_SECONDS = 60
 _STOP_SECONDS = 10
 _PORT_SECONDS = 1
-"""How long the port of a process that has just ended may stay taken."""
+"""How long a port may stay taken after its process has ended."""
 
 
 @dataclass(frozen=True)
 class Daemon:
-    """A service: where it lives, what starts it, and the loopback port that it answers on."""
+    """A service: its folder, its command, and the loopback port that it answers on."""
 
     name: str
     folder: Path
@@ -45,17 +45,17 @@ class Daemon:
 
     @property
     def url(self) -> str:
-        """The root of what it serves, with no slash at the end."""
+        """The root of what it serves, without a slash at the end."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def access_log(self) -> Path:
-        """What it was asked; see `lab.access_log`."""
+        """The log of its requests; see `lab.access_log`."""
         return self.folder / "access.log"
 
     @property
     def output(self) -> Path:
-        """What it printed."""
+        """The file with what it printed."""
         return self.folder / "output.log"
 
     @property
@@ -63,11 +63,11 @@ class Daemon:
         return self.folder / "pid"
 
     def running(self) -> bool:
-        """Tell whether its main process lives."""
+        """Say whether its main process is alive."""
         return self.pid() is not None
 
     def pid(self) -> int | None:
-        """Return the number of its main process, `None` when it does not run."""
+        """Return the id of its main process, `None` if it does not run."""
         numbers = self._numbers()
         return numbers[1] if numbers and _lives(*numbers) else None
 
@@ -75,8 +75,7 @@ class Daemon:
         """Start it, and return before it answers; the caller holds the lock of the instance.
 
         Raises:
-            LabError: somebody else listens on its port, or the system does not let the rest of
-                one that was killed die.
+            LabError: another program listens on its port, or what is left of a killed one cannot be ended.
         """
         if not self.running():
             self.signal(signal.SIGKILL)
@@ -122,17 +121,17 @@ class Daemon:
         raise LabError(f"{self.name} did not answer within {_START_SECONDS} s; see {self.output}")
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to all its processes; nothing happens when none is left."""
+        """Send a signal to all its processes, if any is left."""
         numbers = self._numbers()
         if numbers:
             with suppress(ProcessLookupError):
                 os.killpg(numbers[0], number)
 
     def wait_ended(self) -> None:
-        """Wait until none of its processes is left, and after ten seconds kill them.
+        """Wait until none of its processes is left; after ten seconds kill them.
 
         Raises:
-            LabError: the system does not let them die.
+            LabError: they cannot be ended.
         """
         if self._ended_within(_STOP_SECONDS):
             return
@@ -141,7 +140,7 @@ class Daemon:
             raise LabError(f"{self.name} cannot be ended (process {self.pid()})")
 
     def _any_left(self) -> bool:
-        """Tell whether any of its processes lives, or one that is about to become it."""
+        """Say whether any of its processes is alive, or one is about to start."""
         try:
             descriptor = os.open(self._pid_file, os.O_RDONLY)
         except FileNotFoundError:
@@ -163,7 +162,7 @@ class Daemon:
         return True
 
     def _numbers(self) -> tuple[int, int] | None:
-        """Return process group and main process; waits for a launch that is under way."""
+        """Return process group and main process; wait for a launch that is under way."""
         while self._any_left():
             numbers = self._pid_file.read_text().split()
             if len(numbers) == 2:
@@ -172,7 +171,7 @@ class Daemon:
         return None
 
     def _full_environment(self) -> dict[str, str]:
-        """Return its whole environment; a proxy or `OS_…` setting of the caller stays outside."""
+        """Return its whole environment, without the caller's proxy and `OS_…` settings."""
         kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
         return kept | dict(self.environment)
 
@@ -181,8 +180,8 @@ class Daemon:
         while not self._port_is_free():
             if time.monotonic() > deadline:
                 raise LabError(
-                    f"port {self.port} of {self.name} is taken by another program: end that one, or "
-                    f"remove {self.folder.parent} after 'down' to have new ports picked"
+                    f"another program uses port {self.port} of {self.name}: end that program, or run 'down' and "
+                    f"remove {self.folder.parent}, so that 'up' picks new ports"
                 )
             time.sleep(0.02)
 
@@ -203,13 +202,13 @@ class Daemon:
 
 
 def _lives(group: int, process: int) -> bool:
-    """Tell whether a process is of the group, and more than an entry that nobody has buried yet."""
+    """Say whether a process belongs to the group, and is not a zombie."""
     try:
         if os.getpgid(process) != group:
             return False
         status = Path(f"/proc/{process}/stat").read_text()
     except (ProcessLookupError, PermissionError):
         return False
-    except FileNotFoundError:  # it ended just now, or this system has no /proc
+    except FileNotFoundError:  # it has just ended, or this system has no /proc
         return not Path("/proc/self").exists()
     return status.rpartition(")")[2].split()[0] not in ("Z", "X")

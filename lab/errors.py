@@ -2,7 +2,7 @@
 
 
 class LabError(Exception):
-    """The lab cannot do what was asked; the message is one line for a person."""
+    """The lab cannot do what was asked; the message is one line for people."""
 
 
 class UnreachableError(LabError):
@@ -17,6 +17,6 @@ class AnswerError(LabError):
     """
 
     def __init__(self, message: str, *, status: int) -> None:
-        """Keep the status beside the message."""
+        """Keep the status with the message."""
         super().__init__(message)
         self.status = status

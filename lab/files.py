@@ -1,4 +1,4 @@
-"""Files that stay whole: locks between processes, and writes that happen entirely or not at all."""
+"""Files that stay whole: locks between processes, and atomic writes."""
 
 import fcntl
 import os
@@ -21,7 +21,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def write(path: Path, text: str) -> None:
-    """Replace a file at once: a reader or a crash sees the old text or the new."""
+    """Replace a file at once: readers see the old text or the new, even after a crash."""
     draft = path.with_name(f".{path.name}.new")
     draft.write_text(text)
     draft.replace(path)
@@ -29,7 +29,7 @@ def write(path: Path, text: str) -> None:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Give a folder to fill, which becomes `path` at the end; what a crash left is thrown away."""
+    """Yield a folder to fill, which becomes `path` at the end; remove what a crash has left."""
     draft = path.with_name(f".{path.name}.new")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)

@@ -1,7 +1,7 @@
 """A stand-in for the FIWARE IdM (Keyrock): `GET /user?access_token=TOKEN` for a few known tokens, and signing in.
 
-Answers as Keyrock 8.3 does, `app_id` being without effect when no permission is asked about. People sign in by the
-authorization code (`lab.codes`): the page has a button for each of them in the place of a form for their password.
+Answers as Keyrock 8.3 does; `app_id` has no effect unless a permission is asked about. People sign in with an
+authorization code (`lab.codes`): the page has a button for each of them instead of a form for a password.
 """
 
 import json
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 _MANAGER_ROLE = {"id": "0c1d2e3f-1111-4a4a-8b8b-000000000001", "name": "InfrastructureManager"}
 _OWNER_ROLE = {"id": "0c1d2e3f-3333-4a4a-8b8b-000000000003", "name": "InfrastructureOwner"}
-# A role of the same name, made by somebody else in an application of their own.
+# A role with the same name, made by somebody else in their own application
 _OTHER_MANAGER_ROLE = _MANAGER_ROLE | {"id": "0c1d2e3f-4444-4a4a-8b8b-000000000004"}
 
 
@@ -77,7 +77,7 @@ _VALID = {
         roles=(_OTHER_MANAGER_ROLE,),
         application=seed.OTHER_IDM_APPLICATION,
     ),
-    # A token of the application itself: it stands for no person, so there is no id.
+    # A token of the application itself, not of a person, so there is no id
     "machine": {"app_id": seed.IDM_APPLICATION},
 }
 _ANSWERS: dict[str, tuple[HTTPStatus, object]] = {
@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: "Idm"
 
     def do_GET(self) -> None:
-        """Answer about a token; any other path is a page, as in Keyrock."""
+        """Answer about a token; any other path gives a page, as in Keyrock."""
         target = urlsplit(self.path)
         self.server.access_log.record("GET", target.path, self.headers.get("User-Agent", ""))
         if target.path.rstrip("/") == "/user":
@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.OK, "text/html; charset=utf-8", b"<html>Identity Manager</html>")
 
     def do_POST(self) -> None:
-        """Give a code for who somebody says that they are, or a token for a code."""
+        """Give a code for the chosen user, or a token for a code."""
         target = urlsplit(self.path)
         self.server.access_log.record("POST", target.path, self.headers.get("User-Agent", ""))
         sent = dict(parse_qsl(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()))
@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Idm(ThreadingHTTPServer):
-    """The server, at a port of this machine; 0 for any."""
+    """The server, at a port of this machine; 0 for any free one."""
 
     request_queue_size = 128
     daemon_threads = True

@@ -1,4 +1,4 @@
-"""What the lab itself asks of a Keystone and of a Nova, over plain HTTP."""
+"""The lab's own requests to a Keystone and a Nova, over plain HTTP."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ class Keystone:
     url: str
 
     def token(self, user: str, *, project: str | None, project_domain: str = seed.DEFAULT_DOMAIN) -> str:
-        """Issue a token: scoped to a project, or to nothing when that is `None`.
+        """Issue a token, scoped to a project, or unscoped if that is `None`.
 
         Raises:
             LabError: Keystone refused or did not answer.
@@ -37,9 +37,9 @@ class Keystone:
 
 @dataclass(frozen=True)
 class KeystoneAdministrator:
-    """Looks for things in a Keystone (URL with `/v3`), and makes those that are not there.
+    """Looks for things in a Keystone (URL with `/v3`), and makes missing ones.
 
-    Every method raises `LabError` when Keystone refuses or does not answer.
+    Every method raises `LabError` if Keystone refuses or does not answer.
     """
 
     url: str
@@ -56,7 +56,7 @@ class KeystoneAdministrator:
         return {project["name"]: project["id"] for project in self.list("project")}
 
     def ensure(self, kind: str, known_by: Json, **details: object) -> str:
-        """Return the id of the thing that has the members `known_by`, making it if need be."""
+        """Return the id of the thing that has the members `known_by`, creating it if need be."""
         for thing in self.list(kind):
             if known_by.items() <= thing.items():
                 return str(thing["id"])
@@ -65,7 +65,7 @@ class KeystoneAdministrator:
         return str(answer.body[kind]["id"])
 
     def grant(self, role: str, *, user: str, project: str) -> None:
-        """Give a user a role in a project, all by id; again does no harm."""
+        """Give a user a role in a project, all by id; repeating this does no harm."""
         url = f"{self.url}/projects/{project}/users/{user}/roles/{role}"
         send("PUT", url, token=self.token)
 
@@ -74,7 +74,7 @@ class KeystoneAdministrator:
 class Nova:
     """A Nova, by its URL with `/v2.1` at the end, asked with an administrator's token.
 
-    Every method raises `LabError` when Nova refuses or does not answer.
+    Every method raises `LabError` if Nova refuses or does not answer.
     """
 
     url: str
@@ -97,7 +97,7 @@ class Nova:
         return sorted(entry["tenant_id"] for entry in answer.body["flavor_access"])
 
     def create(self, flavor: Json) -> Json:
-        """Create a flavor from the members of Nova's own request; return it."""
+        """Create a flavor from the members of Nova's request; return it."""
         answer = self._post(f"{self.url}/flavors", {"flavor": flavor})
         created: Json = answer.body["flavor"]
         return created
@@ -111,7 +111,7 @@ class Nova:
         self._post(self._flavor(flavor, "action"), {"addTenantAccess": {"tenant": project}})
 
     def delete(self, flavor: str) -> None:
-        """Delete a flavor with all that hangs on it."""
+        """Delete a flavor with everything that belongs to it."""
         send("DELETE", self._flavor(flavor), token=self.token)
 
     def _flavor(self, flavor: str, *rest: str) -> str:
@@ -124,12 +124,12 @@ class Nova:
 def seed_keystone(
     administrator: KeystoneAdministrator, name: seed.Identity, compute_urls: Mapping[str, str | None]
 ) -> None:
-    """Make the users, projects, regions and endpoints of a Keystone that are not there yet.
+    """Create the users, projects, regions and endpoints that a Keystone lacks.
 
     Args:
-        administrator: of the Keystone to make them in.
+        administrator: of that Keystone.
         name: which of the lab's Keystones it is.
-        compute_urls: its regions, each with the URL of its Nova or `None` when it has none.
+        compute_urls: its regions, each with the URL of its Nova, or `None` if it has none.
 
     Raises:
         LabError: Keystone refused or did not answer.
@@ -166,7 +166,7 @@ def _seed_users(administrator: KeystoneAdministrator, keystone: seed.Identity) -
 
 
 def seed_flavors(nova: Nova, wanted: tuple[seed.Flavor, ...], projects: Mapping[str, str]) -> None:
-    """Bring a Nova's flavors to exactly those wanted; what is right already is left alone.
+    """Bring a Nova's flavors to exactly those wanted; leave alone what is right already.
 
     Args:
         nova: where.
@@ -188,7 +188,7 @@ def create_flavor(nova: Nova, flavor: seed.Flavor, projects: Mapping[str, str]) 
     """Create a flavor with its extra specs and access list; return it as Nova shows it.
 
     Raises:
-        LabError: Nova refused; what was made until then stays.
+        LabError: Nova refused; what was created until then stays.
         KeyError: the access list names a project that is not in `projects`.
     """
     created = nova.create(
@@ -212,7 +212,7 @@ def create_flavor(nova: Nova, flavor: seed.Flavor, projects: Mapping[str, str]) 
 
 
 def _facts(nova: Nova, flavor: Json) -> Json:
-    """Return what tells whether a flavor is as it was seeded."""
+    """Return the values that show whether a flavor is as it was seeded."""
     public = flavor["os-flavor-access:is_public"]
     return {
         "name": flavor["name"],

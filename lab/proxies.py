@@ -1,6 +1,6 @@
-"""What stands before a region's Nova, to have it do late what it is asked: two API processes, or a slow way there.
+"""Proxies before a region's Nova that make it act late: by two API processes, or by a slow way there.
 
-Both are servers of the calling process, on a port of its choice, such as `Lab.nova_port("Isengard")`.
+Both run in the calling process, on a port of its choice, such as `Lab.nova_port("Isengard")`.
 """
 
 import random
@@ -16,25 +16,25 @@ from typing import Any, Self
 from lab.daemon import Daemon
 
 READING = ("GET", "HEAD")
-# Longer than any process is stopped.
+# Longer than any process is stopped
 _ANSWER_SECONDS = 300
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "date", "server"}
 
 
 class Proxy:
-    """Passes each request on to the port that `way` names, and its answer back to whoever still waits for it."""
+    """Passes each request on to the port that `way` names, and the answer back if somebody still waits for it."""
 
     def __init__(self, port: int = 0) -> None:
-        """Listen on a loopback port, a free one when it is 0, once this is entered."""
+        """Listen on a loopback port (0: any free one) once this is entered."""
         self.port = port
 
     def way(self, method: str) -> int:
-        """Return the port that a request goes to, when it is time for it to go."""
+        """Return the port that a request goes to, once it is time for it to go."""
         raise NotImplementedError
 
     @property
     def url(self) -> str:
-        """The compute endpoint that it stands for."""
+        """The compute endpoint that it offers."""
         return f"http://127.0.0.1:{self.port}/v2.1"
 
     def __enter__(self) -> Self:
@@ -49,7 +49,7 @@ class Proxy:
 
 
 class Delaying(Proxy):
-    """Takes a part of the DELETEs without an answer, and passes them on seconds later."""
+    """Leaves some of the DELETEs unanswered, and passes them on seconds later."""
 
     def __init__(
         self, upstream: int, port: int = 0, *, seconds: tuple[float, float], share: float, chance: random.Random
@@ -63,7 +63,7 @@ class Delaying(Proxy):
         self._lock = threading.Lock()
 
     def way(self, method: str) -> int:
-        """Return the one way there is, for a DELETE perhaps after a while."""
+        """Return the upstream's port, for a DELETE perhaps after a while."""
         if method == "DELETE":
             time.sleep(self._delay())
         return self._upstream
@@ -79,9 +79,9 @@ class Delaying(Proxy):
 
 
 class Alternating(Proxy):
-    """Gives the writing requests to two API processes in turn, a stopped one among them, and the others to a live one.
+    """Gives writing requests to two API processes in turn, even if one is stopped, and other requests to a live one.
 
-    What a stopped process is given lies in its queue until it goes on, whoever has asked for it long gone.
+    A stopped process's requests wait in its queue until it goes on, even when their senders are long gone.
     """
 
     def __init__(self, processes: Sequence[Daemon], port: int = 0) -> None:
@@ -111,7 +111,7 @@ class Alternating(Proxy):
         self._processes[number].signal(signal.SIGSTOP)
 
     def go_on(self, number: int) -> None:
-        """Let it go on (SIGCONT): it carries out what lies in its queue."""
+        """Let it go on (SIGCONT): it carries out what waits in its queue."""
         self._processes[number].signal(signal.SIGCONT)
         with self._lock:
             self._stopped.discard(number)
@@ -127,7 +127,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: callers that have gone are what this is for."""
+        """Say nothing: callers that give up are the purpose here."""
 
 
 def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:

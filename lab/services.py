@@ -16,20 +16,20 @@ KEYSTONES: Final[tuple[seed.Identity, ...]] = ("keystone", "mordor-keystone")
 NOVAS: Final = tuple(f"nova-{region}" for region in seed.REGIONS)
 SERVICES: Final = (*KEYSTONES, *NOVAS, "idm")
 PORTS: Final = (*SERVICES, seed.UNREACHABLE_REGION)
-"""Whatever has a port of its own; on the last one nothing listens."""
+"""Everything that has a port; nothing listens on the last one."""
 
 _FILES_OF_NOVA: Final = ("api-paste.ini", "nova.sqlite", "nova_api.sqlite")
-# Below the ports that systems give to outgoing connections, which could take one at any time.
+# Below the ports for outgoing connections, which could take one at any time
 _PORT_RANGE: Final = range(20000, 30000)
 
 
 def cloud(service: str) -> str:
-    """Return the name under which requests to a service are counted: a Nova's is its region."""
+    """Return the name under which requests to a service are counted: for a Nova, its region."""
     return service.removeprefix("nova-")
 
 
 def pick_ports(taken: Iterable[int]) -> dict[str, int]:
-    """Pick a free loopback port for each service, none of those `taken`."""
+    """Pick a free loopback port for each service, except those `taken`."""
     free = (port for port in _candidates(taken) if _is_free(port))
     return {name: next(free) for name in PORTS}
 
@@ -41,7 +41,7 @@ def _candidates(taken: Iterable[int]) -> list[int]:
 
 
 def daemons(folder: Path, ports: Mapping[str, int]) -> dict[str, Daemon]:
-    """Return the services of the instance in `folder`, in the order in which they are shown."""
+    """Return the services of the instance in `folder`, in the order to show them."""
     return {name: _daemon(name, folder / name, ports[name]) for name in SERVICES}
 
 
@@ -56,7 +56,7 @@ def second(folder: Path, ports: Mapping[str, int], region: str) -> Daemon:
 
 
 def prepare(folder: Path, ports: Mapping[str, int]) -> None:
-    """Give each service its folder; databases that are there already are kept."""
+    """Give each service its folder; existing databases are kept."""
     for name in SERVICES:
         if not (folder / name).exists():
             with new_folder(folder / name) as draft:

@@ -1,6 +1,6 @@
 """The WSGI applications of Keystone and Nova, each behind the lab's access log.
 
-Gunicorn imports `lab.wsgi:keystone` or `lab.wsgi:nova`, so only the one asked for is loaded.
+Gunicorn imports `lab.wsgi:keystone` or `lab.wsgi:nova`, so only the requested one is loaded.
 """
 
 import fcntl
@@ -31,11 +31,10 @@ def _logged(application: Application) -> Application:
 
 
 def _one_writer(application: Application) -> Application:
-    """Let one writing request in at a time, of all the processes that share the database.
+    """Let in one writing request at a time, across all processes that share the database.
 
-    Both begin their SQLite transactions with a read and write later, Keystone even for a login.
-    When another transaction has written in between, SQLite refuses at once, "database is locked",
-    whatever the time-out.
+    Both begin their SQLite transactions with a read and write later, Keystone even for a login. If another
+    transaction has written in between, SQLite refuses at once, "database is locked", whatever the time-out.
     """
     database = next(Path(name).resolve() for name in ("keystone.sqlite", "nova_api.sqlite") if Path(name).exists())
     lock = database.with_suffix(".writing")
@@ -43,7 +42,7 @@ def _one_writer(application: Application) -> Application:
     def respond(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             return application(environ, start_response)
-        # Each holds the file open for itself, so that its lock keeps off the other threads, too.
+        # Each request opens the file for itself, so that its lock works between threads, too.
         with lock.open("w") as writing:
             fcntl.flock(writing, fcntl.LOCK_EX)
             return application(environ, start_response)
@@ -57,7 +56,7 @@ def _keystone() -> Application:
 
 
 def _nova() -> Application:
-    # keystoneauth makes its User-Agent of this name; "gunicorn" could be the service under test.
+    # keystoneauth puts this name into its User-Agent; "gunicorn" could be the service under test.
     sys.argv = [NOVA_PROGRAM]
     application: Application = import_module("nova.wsgi.osapi_compute").application
     return _logged(_one_writer(application))
