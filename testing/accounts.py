@@ -1,4 +1,4 @@
-"""What the tests are made of: accounts, and Keyrock's answers as a real one gives them."""
+"""Accounts for tests, and answers like those of a real Keyrock and Keystone."""
 
 from typing import Any
 
@@ -65,7 +65,7 @@ def make_project(name: str = "federation", domain: str = "Default") -> dict[str,
 
 
 def make_keystone_token(*roles: str, **members: object) -> dict[str, Any]:
-    """Return Keystone's answer about a valid token, which is scoped to nothing unless the members say so."""
+    """Return Keystone's answer about a valid token, unscoped unless the members say otherwise."""
     token = {
         "methods": ["password"],
         "user": {

@@ -1,4 +1,4 @@
-"""Bodies that no operation may accept, and what an answer must say of each; the same for whatever takes a flavor."""
+"""Bodies that no operation may accept, and what the answer to each must say, for all operations that take a flavor."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ DEEP = 100_000
 
 @dataclass(frozen=True)
 class Bad:
-    """A body, its type, and the status and the words that answer it."""
+    """A body, its type, and the status and words of the answer."""
 
     body: bytes
     status: int
@@ -92,8 +92,8 @@ RAW: dict[str, Bad] = {
     "no type": _json('{"flavor": {}}', "Content-Type", status=415, content_type=""),
 }
 
-# Of each kind of refusal one, for operations that read bodies as others do: what of the rest could differ is tested of
-# the parsers, and of one operation.
+# One of each kind, for operations that read bodies as others do. The parsers' tests, and those of one operation, cover
+# the rest.
 SOME: dict[str, Bad] = {
     name: RAW[name]
     for name in (
@@ -113,7 +113,7 @@ SOME: dict[str, Bad] = {
     )
 }
 
-# Both ends of what each member may be, and another type: what else the fields refuse is tested of them.
+# Both ends of each member's range, and another type; the fields' own tests cover the rest.
 VALUES: list[tuple[str, Any]] = [
     *((member, value) for member in ("vcpus", "ram", "disk", "swap") for value in ("many", -1, 2**31)),
     ("vcpus", 0),
@@ -122,7 +122,7 @@ VALUES: list[tuple[str, Any]] = [
     ("swap", ""),
     *(("name", value) for value in ("", "x" * 256, " x", "a\nb", "a\N{ZERO WIDTH SPACE}b")),
 ]
-# XML has no way to write these.
+# XML cannot write these.
 JSON_VALUES: list[tuple[str, Any]] = [
     ("vcpus", "1"),
     ("vcpus", True),
@@ -138,13 +138,13 @@ JSON_VALUES: list[tuple[str, Any]] = [
 
 
 def not_refused(api: Api, method: str, path: str, bodies: Mapping[str, Bad]) -> dict[str, Answer]:
-    """Send bodies that cannot be read, and return the answers that do not say so in the format asked for."""
+    """Send unreadable bodies, and return the answers that do not say so in the requested format."""
     answers = {name: api.send(method, path, bad.body, content_type=bad.content_type) for name, bad in bodies.items()}
     return {name: answer for name, answer in answers.items() if not _says(answer, bodies[name])}
 
 
 def not_named(api: Api, method: str, path: str, values: Iterable[tuple[str, Any]], wire: Wire) -> list[Any]:
-    """Send flavors with one wrong value each, and return the answers that do not begin with its name."""
+    """Send flavors with one wrong value each, and return the answers that do not begin with the member's name."""
     answers = [
         (member, value, api.send(method, path, written(wire, member, value), content_type=wire.media_type))
         for member, value in values
@@ -157,7 +157,7 @@ def not_named(api: Api, method: str, path: str, values: Iterable[tuple[str, Any]
 
 
 def missed(api: Api, path: str) -> dict[str, Any]:
-    """Send creations in which one member is not there, and return what each is answered."""
+    """Send creations that lack one member each, and return the answers."""
     return {
         member: api.send(
             "POST", path, api.wire.write({"flavor": {k: v for k, v in GOOD.items() if k != member}})
@@ -176,5 +176,5 @@ def _says(answer: Answer, bad: Bad) -> bool:
 
 
 def written(wire: Wire, member: str, value: Any) -> bytes:
-    """Return a flavor that is good but for one member."""
+    """Return a flavor with one wrong member."""
     return wire.write({"flavor": {**GOOD, member: value}})

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the catalogue and of the synchronisation, for their conftest."""
+"""Fixtures for the tests of the catalogue and the synchronisation."""
 
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -43,7 +43,7 @@ def wire(request: pytest.FixtureRequest) -> Wire:
 
 @pytest.fixture
 def clouds(lab: Lab) -> Iterator[Lab]:
-    """The lab, for tests that change what its clouds have: they have their seed again afterwards."""
+    """The lab, for tests that change its clouds' flavors: the clouds get their seed back afterwards."""
     for node in CLOUDS:
         forget_session(node)
     yield lab
@@ -58,14 +58,14 @@ def agree(clouds: Lab) -> Agree:
 
 @pytest.fixture
 def proxied(lab: Lab, _lab_settings: None, transactional_db: None) -> Iterator[Clouds]:
-    """The lab's clouds behind proxies, registered where other processes see them."""
+    """The lab's clouds behind proxies, registered where other processes see them, too."""
     with proxied_clouds(lab) as clouds:
         yield clouds
 
 
 @pytest.fixture
 def federation() -> Iterator[Federation]:
-    """Two registered clouds that have no flavor, and a promoted flavor."""
+    """Two registered clouds without flavors, and a promoted flavor."""
     make_flavor(flavorid="tiny")
     with registered_clouds("Mordor", "Spain2") as federation:
         yield federation
@@ -73,7 +73,7 @@ def federation() -> Iterator[Federation]:
 
 @pytest.fixture
 def scripted(db: None, settings: Settings) -> Iterator[Federation]:
-    """Three clouds without a flavor, registered, and an IdM."""
+    """Three registered clouds without flavors, and an IdM."""
     settings.KEYROCK_URL, settings.KEYROCK_APP_IDS = KEYROCK_URL, [APP_ID]
     settings.KEYSTONE_URL = ""
     with Federation() as federation:
@@ -86,7 +86,7 @@ def scripted(db: None, settings: Settings) -> Iterator[Federation]:
 
 @pytest.fixture
 def _own_signals() -> Iterator[None]:
-    """Have a worker that runs in this process leave Ctrl-C and the like as they were."""
+    """Restore this process's signal handlers, which a worker in it changes."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)}
     yield
     for number, handler in before.items():
@@ -98,5 +98,5 @@ _GATHER: Mapping[str, Callable[[Api], Callers]] = {Json.media_type: with_tokens,
 
 @pytest.fixture
 def callers(scripted: Federation, wire: Wire) -> Callers:
-    """Users of the IdM, who speak JSON, and local accounts, who speak XML: neither depends on the other."""
+    """Users of the IdM with JSON, and local accounts with XML: format and kind of caller are independent."""
     return _GATHER[wire.media_type](Api(wire, {}))

@@ -1,4 +1,4 @@
-"""A Keystone and a Nova that answer over HTTP what a test tells them to, in the documents of the real ones."""
+"""A Keystone and a Nova that give the answers that a test tells them to, in the real ones' documents."""
 
 import json
 import re
@@ -26,7 +26,7 @@ ENDPOINTS = {"Spain2": NOVA}
 def token_document(
     *, project: str | None = "p1", expires_at: str = FAR_AWAY, endpoints: Mapping[str, str] = ENDPOINTS
 ) -> dict[str, Any]:
-    """Return what Keystone says of a token; without a project, of an unscoped one."""
+    """Return what Keystone says about a token, an unscoped one if there is no project."""
     document: dict[str, Any] = {"expires_at": expires_at, "user": {"id": "u1", "name": "somebody"}}
     if project:
         document["project"] = {"id": project, "name": f"project {project}", "domain": {"id": "default"}}
@@ -44,7 +44,7 @@ def token_document(
                         "url": url,
                     }
                     for name, url in endpoints.items()
-                    # Reached by us over the public one alone.
+                    # We use only the public one.
                     for interface, url in (("internal", "http://10.0.0.1:8774/v2.1"), ("public", url))
                 ],
             }
@@ -53,7 +53,7 @@ def token_document(
 
 
 def issued(token: str = "operators-token", **document: Any) -> dict[str, Any]:
-    """Return Keystone's whole answer to a password that is right."""
+    """Return Keystone's whole answer to a correct password."""
     return {"status_code": 201, "json": token_document(**document), "headers": {"X-Subject-Token": token}}
 
 
@@ -67,7 +67,7 @@ FAULTS = {
 
 
 def fault(status: int, message: str = "as the test said") -> dict[str, Any]:
-    """Return the body of Nova's refusal."""
+    """Return the body of a refusal by Nova."""
     return {FAULTS.get(status, "computeFault"): {"code": status, "message": message}}
 
 
@@ -97,7 +97,7 @@ def access_document(*projects: str) -> dict[str, Any]:
 
 
 def version_document(version: str | None) -> dict[str, Any]:
-    """Return what a compute endpoint says of itself; None: it knows no microversions."""
+    """Return a compute endpoint's version document; None: it knows no microversions."""
     return {
         "version": {
             "id": "v2.1",
@@ -109,7 +109,7 @@ def version_document(version: str | None) -> dict[str, Any]:
 
 
 class _Answering:
-    """Answers all HTTP of the process inside, and leaves no session with a cloud behind."""
+    """Answers all of the process's HTTP requests meanwhile, and leaves no session with a cloud behind."""
 
     http: requests_mock.Mocker
 
@@ -123,7 +123,7 @@ class _Answering:
 
 
 class Cloud(_Answering):
-    """The cloud of one region; what it is not told to answer, it refuses the connection for."""
+    """The cloud of one region. It refuses the connection for requests without a prepared answer."""
 
     def __init__(self) -> None:
         self.http = requests_mock.Mocker(case_sensitive=True)
@@ -131,19 +131,19 @@ class Cloud(_Answering):
         self.version("2.96")
 
     def version(self, version: str | None, *, endpoint: str = NOVA) -> None:
-        """Have Nova know microversions up to *version*."""
+        """Let Nova know microversions up to *version*."""
         self.http.get(f"{endpoint}/", json=version_document(version))
 
     def keystone(self, method: str, path: str, *answers: Mapping[str, Any]) -> None:
-        """Have Keystone give these answers to a request, the last for ever."""
+        """Let Keystone give these answers to a request, and then always the last one."""
         self.http.register_uri(method, f"{KEYSTONE}{path}", [dict(answer) for answer in answers])
 
     def nova(self, method: str, path: str, *answers: Mapping[str, Any]) -> None:
-        """Have Nova give these answers to a request, the last for ever."""
+        """Let Nova give these answers to a request, and then always the last one."""
         self.http.register_uri(method, f"{NOVA}{path}", [dict(answer) for answer in answers])
 
     def open(self, **region: str) -> Nova:
-        """Return the connector to this cloud, and forget what opening it took."""
+        """Return the connector to this cloud, and forget the requests that opening it took."""
         nova = CallersNova(make_region(**region), TOKEN)
         self.http.reset_mock()
         return nova
@@ -165,9 +165,9 @@ class Cloud(_Answering):
 class RegisteredCloud:
     """The cloud of `make_registered(name)`: a Keystone that knows the operator, and a Nova that keeps flavors.
 
-    `before_call` hears of every request to Nova before it is answered, as `METHOD path`; those in
-    `failing` are answered with that status instead. `servers` is how many use a flavor, by its id. `rules` are the
-    values that an extra spec may have, by its key: what microversion 2.86 and later ones validate.
+    `before_call` is called before each answer of Nova, with `METHOD path`; requests in `failing` get that status
+    instead. `servers` is the number of servers by flavor id. `rules` are the values that an extra spec may have, by its
+    key, which microversions from 2.86 on validate.
     """
 
     def __init__(self, http: requests_mock.Mocker, name: str, *flavors: Mapping[str, Any]) -> None:
@@ -259,7 +259,7 @@ class RegisteredCloud:
 
 
 class Federation(_Answering):
-    """Several registered clouds, by name; nobody answers at any other address."""
+    """Several registered clouds, by name; no other address answers."""
 
     def __init__(self) -> None:
         self.http = requests_mock.Mocker(case_sensitive=True)
@@ -267,18 +267,18 @@ class Federation(_Answering):
         self.clouds: dict[str, RegisteredCloud] = {}
 
     def add(self, name: str, *flavors: Mapping[str, Any]) -> RegisteredCloud:
-        """Return a new cloud that has these flavors."""
+        """Return a new cloud with these flavors."""
         self.clouds[name] = RegisteredCloud(self.http, name, *flavors)
         return self.clouds[name]
 
     def calls(self) -> dict[str, list[str]]:
-        """Return the requests to the Nova of each cloud that had any."""
+        """Return the requests to each cloud's Nova, if it had any."""
         return {name: cloud.calls for name, cloud in self.clouds.items() if cloud.calls}
 
 
 @contextmanager
 def registered_clouds(*names: str) -> Iterator[Federation]:
-    """Have these clouds, without a flavor, and each of them registered."""
+    """Yield these clouds, registered and without flavors."""
     with Federation() as federation:
         for name in names:
             federation.add(name)
@@ -287,7 +287,7 @@ def registered_clouds(*names: str) -> Iterator[Federation]:
 
 
 def assert_fit_for_strangers(error: CloudError) -> None:
-    """Fail unless the message names the region, and no address, no token, no user and no password."""
+    """Check that the message names the region, but no address, token, user or password."""
     message = str(error.detail)
     assert message.startswith("Spain2: ")
     assert error.cloud == "Spain2"

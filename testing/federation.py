@@ -1,4 +1,4 @@
-"""A federation of the lab's clouds, for tests: its people, its nodes, and whether catalogue and Novas agree."""
+"""A federation of the lab's clouds for tests: its people, its nodes, and whether catalogue and Novas agree."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ INFRASTRUCTURES = "/v1/infrastructures"
 REGISTER = "register_infrastructure"
 PROMOTE = "promote_flavor"
 CLOUDS = {"Spain2": "spain2", "Lannion2": "lannion2", "Mordor": "mordor"}
-"""The project of each cloud, whose administrator we are registered as."""
+"""Each cloud's project; our credentials are its administrator's."""
 
 SIZES = {"name": "insane", "vcpus": 640, "ram": 1232896, "disk": 1262485504, "swap": 0}
 SEEDED = {region: {flavor.id for flavor in flavors} for region, flavors in seed.FLAVORS.items()}
@@ -38,7 +38,7 @@ RICH = {
 EXTRA_SPECS = {"hw:cpu_policy": "dedicated", "quota:disk_total_iops_sec": "5000"}
 
 Whole = dict[str, Any]
-"""All that Nova keeps of a flavor but its access list, as Nova shows it."""
+"""All that Nova keeps of a flavor except its access list, as Nova shows it."""
 
 
 class FederationXml(Xml):
@@ -71,7 +71,7 @@ WIRES: dict[str, Wire] = {"json": Json(), "xml": FederationXml()}
 
 @dataclass(frozen=True)
 class People:
-    """The API, for each who has to do with the federation."""
+    """The API as each kind of caller uses it."""
 
     nobody: Api
     basic: Api
@@ -86,7 +86,7 @@ def by_token(name: str) -> dict[str, str]:
 
 
 def by_account(name: str, *permissions: str) -> dict[str, str]:
-    """Make a local account and return the headers that prove it."""
+    """Create a local account, and return its headers."""
     account = User.objects.create_user(name, password=f"password of {name}")
     account.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     assert account.user_permissions.count() == len(permissions)
@@ -106,7 +106,7 @@ def with_accounts(api: Api) -> People:
 
 
 def with_keystone(api: Api, lab: Lab) -> People:
-    """Return users of the lab's central Keystone who may do the same, in a federation without any other IdM."""
+    """Return users of the lab's central Keystone who may do the same, in a federation without another IdM."""
     users = {
         "basic": "spain2-member",
         "manager": "flavor-manager",
@@ -117,7 +117,7 @@ def with_keystone(api: Api, lab: Lab) -> People:
 
 
 def by_keystone(lab: Lab, user: str) -> dict[str, str]:
-    """Return the header with a token of a user of the lab's, issued now."""
+    """Return the header with a fresh token of a user of the lab."""
     return {"X-Auth-Token": lab.token(user)}
 
 
@@ -125,7 +125,7 @@ def by_keystone(lab: Lab, user: str) -> dict[str, str]:
 
 
 def registration(lab: Lab, node: str, **overrides: object) -> dict[str, object]:
-    """Return what registers a cloud of the lab."""
+    """Return the body that registers a cloud of the lab."""
     project = CLOUDS[node]
     return {
         "name": node,
@@ -143,7 +143,7 @@ def register(api: Api, **values: object) -> Answer:
 
 
 def make_node(lab: Lab, node: str, *operators: str, **overrides: Any) -> Infrastructure:
-    """Return a cloud of the lab as it is stored when registered; *operators* are local accounts."""
+    """Return a stored, registered cloud of the lab; *operators* are local accounts."""
     values = registration(lab, node, **overrides)
     infrastructure = Infrastructure(**{name: value for name, value in values.items() if name != "password"})
     infrastructure.set_password(str(values["password"]))
@@ -154,7 +154,7 @@ def make_node(lab: Lab, node: str, *operators: str, **overrides: Any) -> Infrast
 
 
 def make_rich_flavor(lab: Lab, node: str, flavorid: str) -> Whole:
-    """Create a flavor that has whatever a flavor can have, a grant included, past the service; return it."""
+    """Create a flavor with everything that it can have, including a grant, directly in Nova; return it."""
     token = lab.token(f"{CLOUDS[node]}-admin")
     url = f"{lab.nova_url(node)}/flavors"
     send("POST", url, token=token, body={"flavor": {**RICH, "id": flavorid, "name": flavorid}})
@@ -165,13 +165,13 @@ def make_rich_flavor(lab: Lab, node: str, flavorid: str) -> Whole:
 
 
 def in_nova(lab: Lab, node: str) -> dict[str, Whole]:
-    """Return what a Nova has, asked directly, by id."""
+    """Ask a Nova directly, and return what it has, by id."""
     return {
         flavor["id"]: {name: value for name, value in flavor.items() if name != "links"} for flavor in lab.flavors(node)
     }
 
 
-# What is so
+# What must be true
 
 
 def wire_flavor(**overrides: object) -> dict[str, object]:
@@ -185,7 +185,7 @@ def refusal(status: int, message: str) -> tuple[int, Document]:
 
 
 def missing(flavorid: str) -> tuple[int, Document]:
-    """Return the answer about a flavor that there is not, or that is not the caller's to see."""
+    """Return the answer about a flavor that does not exist, or that the caller may not see."""
     return refusal(404, f"The flavor {flavorid} does not exist")
 
 
@@ -194,13 +194,13 @@ Agree = Callable[..., None]
 
 
 def assert_everything_agrees(lab: Lab, *, private: Ids | None = None, gone: Ids | None = None) -> None:
-    """Fail unless each Nova has exactly its seed, what the catalogue says is there, as it says, and *private*.
+    """Check that each Nova has exactly its seed, *private*, and what the catalogue says is there, as it says.
 
-    And unless everybody is shown the catalogue, and nothing is left half done.
+    Also check that everybody sees the catalogue, and that nothing is left half done.
 
     Args:
         private: ids by node that only that Nova has.
-        gone: ids by node of its seed that were deleted.
+        gone: ids by node that were deleted from its seed.
     """
     recorded: dict[str, dict[str, Flavor]] = {node: {} for node in CLOUDS}
     for installation in Installation.objects.select_related("flavor", "infrastructure"):
@@ -224,7 +224,7 @@ def _as_shown(flavor: Flavor) -> dict[str, object]:
 
 
 def put(lab: Lab, node: str, flavor: Flavor, **overrides: Any) -> None:
-    """Have a Nova have a flavor of the catalogue, but for *overrides*, past the service."""
+    """Put a flavor of the catalogue, changed by *overrides*, directly into a Nova."""
     values = document_of(flavor) | overrides
     extra_specs = values.pop("extra_specs")
     values.pop("OS-FLV-DISABLED:disabled")

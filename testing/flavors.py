@@ -13,7 +13,7 @@ def make_flavor(**overrides: Any) -> Flavor:
 
 
 def make_infrastructure(name: str = "Spain2", **overrides: Any) -> Infrastructure:
-    """Return the infrastructure of that name, stored now or before."""
+    """Return the stored infrastructure of that name; create it if need be."""
     return Infrastructure.objects.get_or_create(name=name, defaults=overrides)[0]
 
 
@@ -40,7 +40,7 @@ def wire_flavor(**overrides: object) -> dict[str, object]:
 
 
 def document_of(flavor: Flavor, **overrides: Any) -> dict[str, Any]:
-    """Return a flavor of the catalogue as a Nova that has it describes it, but for *overrides*."""
+    """Return a flavor of the catalogue as Nova describes it, changed by *overrides*."""
     return {
         "id": flavor.flavorid,
         "name": flavor.name,

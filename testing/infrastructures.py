@@ -1,4 +1,4 @@
-"""What the tests of the clouds are made of."""
+"""Clouds, credentials and replacements for tests."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,7 @@ PASSWORD = "the-operators-password"
 
 
 def make_region(**overrides: str) -> Region:
-    """Return where a cloud named Spain2 is."""
+    """Return the region of a cloud named Spain2."""
     return Region(
         **{"name": "Spain2", "keystone_url": "https://keystone.example.org:5000/v3", "region_name": "Spain2"}
         | overrides
@@ -20,7 +20,7 @@ def make_region(**overrides: str) -> Region:
 
 
 def make_credentials(region: Region | None = None, /, **overrides: str) -> Credentials:
-    """Return how the operator enters Spain2."""
+    """Return the credentials for Spain2."""
     values = {
         "nova_url": "",
         "tenant": "operators",
@@ -76,7 +76,7 @@ def make_registered(name: str = "Spain2", **overrides: Any) -> Infrastructure:
 
 
 def make_replacement(**overrides: Any) -> Replacement:
-    """Return a stored replacement of the ram of `make_nova_flavor()`, cut short, in an infrastructure of its own."""
+    """Return a stored replacement that was cut short, of the RAM of `make_nova_flavor()`, in its own infrastructure."""
     values: dict[str, Any] = {
         "flavorid": "42",
         "old": make_nova_flavor().as_json(),
@@ -93,6 +93,6 @@ def half_way() -> list[str]:
 
 
 def let_the_doubt_end() -> None:
-    """Have it be so late that nothing that was sent can be carried out any more."""
+    """Move time on until nothing that was sent can still be carried out."""
     past = timezone.now() - timedelta(seconds=1)
     Replacement.objects.filter(unsure_until__isnull=False).update(unsure_until=past)

@@ -1,4 +1,4 @@
-"""COMMITs whose answer is lost: a proxy before MariaDB that cuts the connection there, and the same of SQLite."""
+"""COMMITs whose answer is lost: a proxy before MariaDB that cuts the connection, and the same for SQLite."""
 
 import socket
 import threading
@@ -12,12 +12,12 @@ from django.db import OperationalError, connection, connections
 
 COM_QUERY = 3
 REFUSED = 1
-"""A port that nobody listens at."""
+"""A port where nothing listens."""
 
 
 @dataclass
 class LostCommits:
-    """Which of the next COMMITs, of all connections together, loses its answer, and whether it is carried out."""
+    """Which of the next COMMITs of all connections loses its answer, and whether it is carried out."""
 
     at: int = 0
     carried_out: bool = True
@@ -26,16 +26,16 @@ class LostCommits:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def lose(self, at: int = 1, *, carried_out: bool = True, away_afterwards: bool = False) -> None:
-        """Lose the answer to the COMMIT of this number from now on; afterwards the database may be away, too."""
+        """Lose the answer to the COMMIT with this number from now on; afterwards the database may be away, too."""
         with self._lock:
             self.at, self.carried_out, self.away_afterwards, self.seen = at, carried_out, away_afterwards, 0
 
     def come_back(self) -> None:
-        """Have the database be there again."""
+        """Bring the database back."""
         connection.settings_dict["PORT"] = str(self._port)
 
     def meets(self) -> bool:
-        """Count a COMMIT, and say whether it is the one."""
+        """Count a COMMIT, and say whether it is the one to lose."""
         with self._lock:
             self.seen += 1
             return self.seen == self.at
@@ -106,7 +106,7 @@ class _Proxy:
 
 @contextmanager
 def lost_commits(monkeypatch: pytest.MonkeyPatch) -> Iterator[LostCommits]:
-    """Have every COMMIT of the tests' database come by, of which the answer may be lost."""
+    """Intercept every COMMIT of the tests' database, so that its answer can be lost."""
     commits = LostCommits()
     if connection.vendor != "mysql":
         monkeypatch.setattr(type(connections["default"]), "_commit", _commit_of_sqlite(commits))

@@ -1,4 +1,4 @@
-"""The lab without its clouds: for tests of what asks the IdM alone, and in which nothing else listens."""
+"""The lab without its clouds, for tests that only need the IdM."""
 
 import threading
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _NOBODY = "http://127.0.0.1:1"
 
 
 class OnlyIdm(Lab):
-    """The lab's own IdM in a thread of the tests, and clouds at which nobody listens."""
+    """The lab's IdM in a thread of the tests, and clouds where nothing listens."""
 
     def __init__(self, url: str, log: Path) -> None:
         super().__init__("nobody")
@@ -32,11 +32,11 @@ class OnlyIdm(Lab):
 
     @property
     def mordor_keystone_url(self) -> str:
-        """No Keystone either, but another one."""
+        """No Keystone either, at another address."""
         return f"{_NOBODY}/mordor/v3"
 
     def nova_url(self, region: str) -> str:
-        """Return where no Nova is."""
+        """Return a URL where there is no Nova."""
         return f"{_NOBODY}/v2.1"
 
     def token(self, user: str) -> str:
@@ -48,7 +48,7 @@ class OnlyIdm(Lab):
         return {"idm": access_log.size(self._log)}
 
     def requests_served(self, since: Mark | None = None, by: Caller = "service") -> Served:
-        """Count the requests that the IdM was sent; a cloud would have failed them."""
+        """Count the requests to the IdM; those to a cloud would have failed."""
         return {"idm": access_log.count(self._log, since=(since or {}).get("idm", 0), by=by)}
 
 

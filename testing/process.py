@@ -1,4 +1,4 @@
-"""Flavor Sync as a process of its own, over a database of its own, that can be killed."""
+"""Flavor Sync as its own process, with its own database, that tests can kill."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ MAY_TAKE_SECONDS = 20
 
 @contextmanager
 def a_database(folder: str) -> Iterator[str]:
-    """Make an empty database, of the kind that the tests run on, and give its URL as DATABASE_URL has it."""
+    """Create an empty database, on the same engine as the tests', and yield its DATABASE_URL."""
     if connection.vendor != "mysql":
         yield f"sqlite:///{folder}/served.sqlite3"
         return
@@ -40,7 +40,7 @@ def a_database(folder: str) -> Iterator[str]:
 
 
 def url_of_this_database() -> str:
-    """Return the tests' own database as DATABASE_URL has it, for processes that share it."""
+    """Return the DATABASE_URL of the tests' own database, for processes that share it."""
     name = connection.settings_dict["NAME"]
     if connection.vendor != "mysql":
         return f"sqlite:///{name}"
@@ -55,20 +55,20 @@ def _execute(*statements: str) -> None:
 
 @dataclass
 class Process:
-    """The service and its commands, started as people start them, with the lab's settings."""
+    """The service and its commands, started as people do, with the lab's settings."""
 
     lab: Lab
     database_url: str
     port: int = 0
     settings: Mapping[str, str] = field(default_factory=dict)
-    """More of them, or others."""
+    """Additional or different settings."""
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
-    # A proxy's thread kills it, and whoever then starts it anew must not find it half dead.
+    # A proxy's thread kills it, and whoever starts it again must not find it half dead.
     _turns: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the environment it runs in: the tests' own, with settings of its own."""
+        """Return its environment: the tests' own, with its settings."""
         return os.environ | {
             "DJANGO_SETTINGS_MODULE": "flavorsync_project.settings",
             "DATABASE_URL": self.database_url,
@@ -95,7 +95,7 @@ class Process:
     def begin(
         self, *arguments: str, environment: Mapping[str, str] | None = None, output: Any = subprocess.DEVNULL
     ) -> "subprocess.Popen[bytes]":
-        """Start a command of manage.py, which whoever asks for it must end."""
+        """Start a command of manage.py, which the caller must end."""
         return subprocess.Popen(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
@@ -106,7 +106,7 @@ class Process:
         )
 
     def start(self) -> None:
-        """Start it, if it does not run, and wait until it answers."""
+        """Start it if it does not run, and wait until it answers."""
         with self._turns:
             self._start()
 
@@ -124,7 +124,7 @@ class Process:
         self._wait()
 
     def kill(self) -> None:
-        """Kill it (SIGKILL), all processes at once."""
+        """Kill all its processes at once (SIGKILL)."""
         with self._turns:
             if self._process:
                 os.killpg(self._process.pid, signal.SIGKILL)

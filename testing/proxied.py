@@ -1,4 +1,4 @@
-"""The lab's clouds, each behind a proxy that sees every request of a run to its Nova, and may hold or end it there."""
+"""The lab's clouds, each behind a proxy that sees a run's every request to its Nova, and may hold or end it."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ from testing.process import Process, url_of_this_database
 from testing.proxy import Exchange, NovaProxy, forwarded
 
 SOON = 60
-"""Seconds within which whatever is waited for has happened."""
+"""Seconds to wait at most for something to happen."""
 
 LIST = "GET /v2.1/flavors/detail"
 
@@ -45,7 +45,7 @@ class Clouds:
         return self._count
 
     def watch(self, at: int = 0, meet: Callable[[Exchange], None] = forwarded) -> None:
-        """Count the requests anew; the one of the number *at*, of all clouds together, meets a fault."""
+        """Count requests from 0; number *at*, over all clouds, meets a fault."""
         self._count = 0
 
         def fault(exchange: Exchange) -> None:
@@ -64,17 +64,17 @@ class Clouds:
             proxy.plan("*", "", fault)
 
     def wait_until_idle(self) -> None:
-        """Wait until the clouds have done whatever they were asked for: that a caller dies does not stop them."""
+        """Wait until the clouds have done what they were asked to: they go on even if the caller dies."""
         until(lambda: self._under_way == 0)
 
     def lists(self) -> dict[str, int]:
-        """Return how often each Nova was asked for all that it has."""
+        """Return how often each Nova was asked for its list of flavors."""
         return {node: proxy.seen.count(LIST) for node, proxy in self.proxies.items()}
 
 
 @contextmanager
 def proxied_clouds(lab: Lab) -> Iterator[Clouds]:
-    """Give the lab's clouds as registered nodes that are reached through proxies; they are as seeded afterwards."""
+    """Yield the lab's clouds as registered nodes behind proxies; afterwards they have their seed again."""
     with ExitStack() as proxies:
         started = {node: proxies.enter_context(NovaProxy(0, lab.nova_url(node))) for node in CLOUDS}
         nodes = {}

@@ -1,4 +1,4 @@
-"""A proxy before a region's Nova that fails as it is told: in time, in form, half-way, or fatally."""
+"""A proxy before a region's Nova that fails as told: by delay, wrong form, half an answer, or a lost one."""
 
 import json
 import re
@@ -16,7 +16,7 @@ Reply = tuple[int, Mapping[str, str], bytes]
 
 @dataclass
 class Exchange:
-    """One request that came to the proxy, for a fault to do with as it likes."""
+    """One request to the proxy, for a fault to handle."""
 
     handler: BaseHTTPRequestHandler
     body: bytes
@@ -24,10 +24,10 @@ class Exchange:
     stopped: threading.Event
 
     def forward(self) -> Reply:
-        """Have Nova carry the request out, and return its answer."""
+        """Let Nova carry out the request, and return its answer."""
         target = urlsplit(self.upstream)
         connection = HTTPConnection(target.hostname or "", target.port, timeout=30)
-        # The length is set anew; what is hop by hop does not go on.
+        # The length is set again; hop-by-hop headers are not passed on.
         headers = {name: value for name, value in self.handler.headers.items() if name.lower() not in _NOT_FORWARDED}
         try:
             connection.request(self.handler.command, self.handler.path, self.body or None, headers)
@@ -37,7 +37,7 @@ class Exchange:
             connection.close()
 
     def reply(self, status: int, headers: Mapping[str, str], body: bytes, *, length: int | None = None) -> None:
-        """Send an answer that says it is *length* bytes long, by default as long as it is."""
+        """Send an answer that claims to be *length* bytes long, by default its real length."""
         self.handler.send_response(status)
         for name, value in headers.items():
             if name.lower() not in _NOT_FORWARDED:
@@ -70,7 +70,7 @@ def silent_when_done(exchange: Exchange) -> None:
 
 
 def dripping(exchange: Exchange) -> None:
-    """Answer one byte at a time, without an end."""
+    """Answer one byte at a time, endlessly."""
     exchange.reply(200, {"Content-Type": "application/json"}, b"", length=1_000_000)
     while not exchange.stopped.wait(0.05):
         exchange.handler.wfile.write(b" ")
@@ -82,22 +82,22 @@ def html(exchange: Exchange) -> None:
 
 
 def other_json(exchange: Exchange) -> None:
-    """Answer 200 with JSON that is no answer of Nova's."""
+    """Answer 200 with JSON that Nova would never send."""
     exchange.reply(200, {"Content-Type": "application/json"}, b'{"flavor": "five", "flavors": {"id": 5}}')
 
 
 def half_body(exchange: Exchange) -> None:
-    """Announce more than is sent, and close."""
+    """Announce more than is sent, then close the connection."""
     exchange.reply(200, {"Content-Type": "application/json"}, b'{"flavors": [{"id"', length=1_000)
 
 
 def half_json(exchange: Exchange) -> None:
-    """Send half a document as if it were a whole one."""
+    """Send half a document as if it were whole."""
     exchange.reply(200, {"Content-Type": "application/json"}, b'{"flavor": {"id": "5", "name": "m1.lar')
 
 
 def failing(status: int) -> Fault:
-    """Answer an error as Nova does."""
+    """Answer with an error as Nova does."""
 
     def fail(exchange: Exchange) -> None:
         body = json.dumps({"computeFault": {"message": "Unexpected: http://10.0.0.1:8774", "code": status}}).encode()
@@ -121,7 +121,7 @@ def redirecting(url: str) -> Fault:
 
 
 def before(act: Callable[[], object], then: Fault) -> Fault:
-    """Do something when the request has come, and then *then*."""
+    """Call *act* when the request comes, then let *then* handle it."""
 
     def fault(exchange: Exchange) -> None:
         act()
@@ -131,7 +131,7 @@ def before(act: Callable[[], object], then: Fault) -> Fault:
 
 
 def after(act: Callable[[], object]) -> Fault:
-    """Have the request carried out, and do something before its answer is sent, which is lost."""
+    """Let the request be carried out, call *act*, and lose the answer."""
 
     def fault(exchange: Exchange) -> None:
         exchange.forward()
@@ -142,7 +142,7 @@ def after(act: Callable[[], object]) -> Fault:
 
 @dataclass
 class Plan:
-    """Which requests meet a fault, and how many of them: all when `times` is 0."""
+    """Which requests meet a fault, and how many: all if `times` is 0."""
 
     method: str
     path: re.Pattern[str]
@@ -167,7 +167,7 @@ ACTION = r"/action$"
 
 @dataclass
 class NovaProxy:
-    """Listens on *port*, or on a free one when that is 0; what no plan takes goes to the Nova at *upstream*."""
+    """Listens on *port* (0: any free one); requests without a plan go to the Nova at *upstream*."""
 
     port: int
     upstream: str
@@ -177,14 +177,14 @@ class NovaProxy:
     _stopped: threading.Event = field(default_factory=threading.Event, repr=False)
 
     def plan(self, method: str, path: str, fault: Fault, *, times: int = 0) -> Plan:
-        """Have requests of *method* (`*` for any) whose path matches meet *fault*."""
+        """Make requests of *method* (`*` for any) whose path matches meet *fault*."""
         plan = Plan(method, re.compile(path), fault, times)
         with self._lock:
             self.plans.append(plan)
         return plan
 
     def heal(self) -> None:
-        """End all faults, those that are under way too."""
+        """End all faults, including those under way."""
         with self._lock:
             self.plans.clear()
         self._stopped.set()
@@ -228,4 +228,4 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a caller that has gone is what these tests are about."""
+        """Say nothing: callers that give up are what these tests are about."""

@@ -1,4 +1,4 @@
-"""The queries of all threads: a run works on each node in a thread, over a database connection of its own."""
+"""The queries of all threads: a run works on each node in its own thread and database connection."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ Wrapper = Callable[[Execute, str, Any, bool, dict[str, Any]], Any]
 
 @contextmanager
 def wrapped_in_new_connections(wrapper: Wrapper) -> Iterator[None]:
-    """Put a wrapper of Django's (`execute_wrapper`) round the queries of every connection that is opened meanwhile."""
+    """Wrap the queries of every connection that is opened meanwhile (Django's `execute_wrapper`)."""
 
     def wrap(connection: BaseDatabaseWrapper, **_: Any) -> None:
         connection.execute_wrappers.append(wrapper)
@@ -27,7 +27,7 @@ def wrapped_in_new_connections(wrapper: Wrapper) -> Iterator[None]:
 
 @contextmanager
 def counting_in_new_connections() -> Iterator[list[str]]:
-    """Give the SQL of every query of every connection that is opened meanwhile."""
+    """Yield a list that collects the SQL of every connection that is opened meanwhile."""
     asked: list[str] = []
 
     def note(execute: Execute, sql: str, *arguments: Any) -> Any:

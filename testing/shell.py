@@ -1,4 +1,4 @@
-"""Commands, typed at a shell."""
+"""Running commands as at a shell."""
 
 import io
 import json
@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 
 class Terminal(io.StringIO):
-    """A standard input at which somebody sits."""
+    """A standard input that is a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -22,7 +22,7 @@ def ended(prompt: str) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command printed, and what it failed with: nothing when its exit status is 0."""
+    """What a command printed, and its error, which is empty if the exit status is 0."""
 
     output: str
     error: str
@@ -30,7 +30,7 @@ class Answer:
 
     @property
     def lines(self) -> list[str]:
-        """What it printed, by line, each column apart from the next by one space."""
+        """What it printed, by line, with one space between columns."""
         return [" ".join(line.split()) for line in self.output.splitlines()]
 
     @property
@@ -40,7 +40,7 @@ class Answer:
 
 
 def shell(*arguments: str) -> Answer:
-    """Type a command, and return how it ended."""
+    """Run a command, and return how it ended."""
     output = io.StringIO()
     try:
         call_command(*arguments, stdout=output)
@@ -50,7 +50,7 @@ def shell(*arguments: str) -> Answer:
 
 
 def run(*arguments: str, **options: Any) -> str:
-    """Type a command, and return what it printed; what it fails with is raised."""
+    """Run a command, and return what it printed; raise what it fails with."""
     output = io.StringIO()
     call_command(*arguments, stdout=output, **options)
     return output.getvalue()

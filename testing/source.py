@@ -1,4 +1,4 @@
-"""What the project's own source says of itself, for the tests that compare it with the documentation."""
+"""What the project's source says about itself, for tests that compare it with the documentation."""
 
 from pathlib import Path
 

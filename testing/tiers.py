@@ -1,7 +1,7 @@
 """The three tiers of the tests, each of which includes the one before: a plugin of pytest.
 
-A test says by markers what it needs (pyproject.toml). What says nothing is in the fast tier, and is held to it: it
-starts no process, and has no lab.
+A test's markers say what it needs (pyproject.toml). A test without a marker is in the fast tier, and fails if it starts
+a process or uses the lab.
 """
 
 import os
@@ -22,13 +22,13 @@ LEFT_OUT: dict[str, frozenset[str]] = {
 
 
 class Guard:
-    """What keeps tests that are not marked from starting processes."""
+    """Keeps tests without a marker from starting processes."""
 
     def __init__(self) -> None:
         self.closed = False
 
     def refusing(self, start: Callable[..., Any]) -> Callable[..., Any]:
-        """Return what starts a process, but for the tests that may not."""
+        """Return *start*, guarded: it fails the tests that may not start a process."""
 
         def started(*arguments: Any, **more: Any) -> Any:
             if self.closed:
@@ -42,12 +42,12 @@ _GUARD = Guard()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the tier be named."""
+    """Add the option that names the tier."""
     parser.addoption("--tier", choices=LEFT_OUT, default="thorough", help="which tests to run (%(default)s)")
 
 
 def pytest_configure() -> None:
-    """Put the guard before all that starts a process."""
+    """Put the guard before everything that starts a process."""
     subprocess.Popen.__init__ = _GUARD.refusing(subprocess.Popen.__init__)  # type: ignore[method-assign]
     Lab.up = _GUARD.refusing(Lab.up)  # type: ignore[method-assign]
     for name in ("fork", "posix_spawn", "system"):
@@ -56,7 +56,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of a higher tier, and mark those that another database could change by what they do."""
+    """Leave out the tests of higher tiers, and mark those that another database could change."""
     for item in items:
         if _has_real_transactions(item):
             item.add_marker("database")
@@ -72,7 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Hold a test of the fast tier to what that is."""
+    """Guard a test of the fast tier."""
     _GUARD.closed = not _markers(item).intersection(NEEDS)
     try:
         return (yield)

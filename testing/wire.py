@@ -1,6 +1,6 @@
-"""A client of the API in JSON and in XML, with readers and writers of its own for both.
+"""A client of the API in JSON and XML, with its own readers and writers for both.
 
-It holds every answer, whatever the test is about, to what the contract says of all of them.
+It checks every answer, whatever the test is about, for what the contract says about all of them.
 """
 
 import json
@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element
 from django.test import Client
 
 Document = Any
-"""A body as JSON has it, whichever the format: `{"flavor": {…}}`."""
+"""A body as JSON has it, whatever the format: `{"flavor": {…}}`."""
 
 NO_TOKEN = "Could not verify your access level for that URL.\nYou have to login with proper token"
 NO_ROLE = "The method specified in the Request-Line is not allowed for the resource identified by the Request-URI."
@@ -25,7 +25,7 @@ _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
 class Wire(Protocol):
-    """A format: what it is called, and how its documents are written and read."""
+    """A format: its name, and how its documents are written and read."""
 
     media_type: str
     content_type: str
@@ -35,7 +35,7 @@ class Wire(Protocol):
         """Return the body of a request."""
 
     def read(self, body: bytes) -> Document:
-        """Return what the body of an answer says, having checked its form."""
+        """Check the form of an answer's body, and return what it says."""
 
 
 class Json:
@@ -59,7 +59,7 @@ class Xml:
     content_type = "application/xml; charset=utf-8"
 
     def write(self, document: Document) -> bytes:
-        """Return a flavor or a run in XML; values are written as they are, right or wrong."""
+        """Return a flavor or a run in XML, with values as they are, right or wrong."""
         ((root, content),) = document.items()
         members = dict(content)
         element = Element(root, {"id": str(members.pop("id"))} if members.get("id") else {})
@@ -130,7 +130,7 @@ _VALUES: Mapping[str, _Read] = {
 
 
 def _object(element: Element, tag: str, attribute: str, children: Mapping[str, _Read], *rest: str) -> Document:
-    """Return an attribute and what some children say, None for those that are not there; *rest* comes after them."""
+    """Return an attribute and the values of some children, None for missing ones; *rest* comes after them."""
     order = [*children, *rest]
     tags = [child.tag for child in element]
     assert element.tag == tag
@@ -198,7 +198,7 @@ WIRES: dict[str, Wire] = {"json": Json(), "xml": Xml()}
 
 @dataclass(frozen=True)
 class Answer:
-    """What the API answered; `body` is a document, or the text of a refusal that is plain text."""
+    """The API's answer; `body` is a document, or the text of a plain-text refusal."""
 
     status: int
     headers: Mapping[str, str]
@@ -211,7 +211,7 @@ class Answer:
 
     @property
     def message(self) -> str:
-        """Return the message of an error's body, which holds nothing else."""
+        """Return the message of an error's body, which must hold nothing else."""
         assert isinstance(self.body, dict), self.body
         assert list(self.body) == ["error"]
         assert list(self.body["error"]) == ["message"]
@@ -219,7 +219,7 @@ class Answer:
 
 
 def read_answer(wire: Wire, status: int, headers: Mapping[str, str], content: bytes) -> Answer:
-    """Return an answer, having checked what holds for all of them (contract, sections 1 and 2)."""
+    """Check what holds for all answers (contract, sections 1 and 2), and return the answer."""
     assert _REQUEST_ID.fullmatch(headers["X-Openstack-Request-Id"])
     assert ("WWW-Authenticate" in headers) == (status == 401)
     assert ("Allow" in headers) or status != 405
@@ -235,13 +235,13 @@ def read_answer(wire: Wire, status: int, headers: Mapping[str, str], content: by
 
 @dataclass(frozen=True)
 class Api:
-    """The API, spoken to in one format by one caller."""
+    """The API, for one caller in one format."""
 
     wire: Wire
     headers: Mapping[str, str]
 
     def having(self, headers: Mapping[str, str]) -> "Api":
-        """Return the same with more headers."""
+        """Return a copy with more headers."""
         return replace(self, headers={**self.headers, **headers})
 
     def get(self, path: str) -> Answer:
