@@ -1,24 +1,24 @@
 #!/usr/bin/env python3
-"""Run Django's and Flavor Sync's management commands, in the project's own environment unless in another one."""
+"""Run Django's and Flavor Sync's management commands, in the project's environment unless another one is active."""
 
 import os
 import sys
 from pathlib import Path
 
 PYTHON = Path(__file__).resolve().parent / ".venv" / "bin" / "python"
-NO_ENVIRONMENT = "manage.py: there is nothing here yet to run it with; scripts/serve or scripts/test makes it."
+NO_ENVIRONMENT = "manage.py: the project's environment is missing; scripts/serve or scripts/test makes it."
 
 
 def enter_environment() -> None:
-    """Go on with the Python of the project's environment, if there is one and no other is active."""
+    """Switch to the Python of the project's environment, if there is one and no other is active."""
     if sys.prefix == sys.base_prefix and PYTHON.exists():
-        os.execv(PYTHON, [str(PYTHON), *sys.argv])  # noqa: S606 — what was typed, and no shell
+        os.execv(PYTHON, [str(PYTHON), *sys.argv])  # noqa: S606 — what was typed, without a shell
 
 
 def main() -> None:
     """Run what is typed."""
     try:
-        import django  # noqa: F401, PLC0415 — it may not be there
+        import django  # noqa: F401, PLC0415 — it may be missing
     except ModuleNotFoundError:
         sys.exit(NO_ENVIRONMENT)
     from django.conf import settings  # noqa: PLC0415
@@ -29,7 +29,7 @@ def main() -> None:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flavorsync_project.settings")
     try:
-        settings.INSTALLED_APPS  # noqa: B018 — reads the environment, before Django makes a traceback of what is wrong in it
+        settings.INSTALLED_APPS  # noqa: B018 — reads the environment now, since Django would show a traceback for what is wrong in it
     except WrongSetting as error:
         sys.exit(str(error))
     with traced():

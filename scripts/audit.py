@@ -1,7 +1,6 @@
 """The gate of known vulnerabilities: pip-audit over everything that is pinned.
 
-It asks a service on the network. Where that cannot be reached the gate says so and passes, for that
-reason alone.
+It asks a service on the network. If that cannot be reached, the gate says so and passes; nothing else makes it pass.
 """
 
 import json
@@ -13,7 +12,7 @@ from typing import Any
 REQUIREMENTS = ("requirements-dev.txt", "requirements-mysql.txt")
 SECONDS = 240
 UNREACHABLE = re.compile(r"ConnectionError|ConnectTimeout|ReadTimeout|SSLError|ProxyError|NameResolutionError")
-NOT_AUDITED = "Nothing was audited: the service that knows of vulnerabilities cannot be reached from here."
+NOT_AUDITED = "Nothing was audited: the service that knows about vulnerabilities cannot be reached from here."
 
 
 def judge(output: str, complaints: str) -> tuple[int, list[str]]:
@@ -29,7 +28,7 @@ def judge(output: str, complaints: str) -> tuple[int, list[str]]:
         return 0, [NOT_AUDITED]
     known = [
         f"{dependency['name']} {dependency['version']}: {', '.join([vulnerability['id'], *vulnerability['aliases']])},"
-        f" mended in {', '.join(vulnerability['fix_versions']) or 'no version yet'}"
+        f" fixed in {', '.join(vulnerability['fix_versions']) or 'no version yet'}"
         for dependency in dependencies
         for vulnerability in dependency.get("vulns", ())
     ]
@@ -41,7 +40,7 @@ def judge(output: str, complaints: str) -> tuple[int, list[str]]:
 
 
 def main() -> int:
-    """Run pip-audit and say what came of it."""
+    """Run pip-audit and print its outcome."""
     options = ["--require-hashes", "--disable-pip", "--progress-spinner=off", "--format=json"]
     files = [f"--requirement={name}" for name in REQUIREMENTS]
     try:

@@ -5,7 +5,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 VENV=$ROOT/.venv
 PYTHON=$VENV/bin/python
 OLDEST_PYTHON=3.11
-# These would change which code runs, whoever calls.
+# The caller's values of these would change which code runs.
 unset PYTHONPATH PYTHONHOME PYTHONWARNINGS DJANGO_SETTINGS_MODULE
 
 say() {
@@ -27,7 +27,7 @@ setting() {
     fi
 }
 
-# The requirements file that the database asks for.
+# The requirements file that the database needs.
 runtime_requirements() {
     case $(setting DATABASE_URL) in
         mysql*) printf 'requirements-mysql.txt\n' ;;
@@ -62,12 +62,12 @@ find_python() {
     fail "Python $OLDEST_PYTHON or newer is needed$found."
 }
 
-# The other files repeat all of requirements.txt (scripts/lock): whoever has installed one has that, too.
+# The other files repeat all of requirements.txt (scripts/lock), so installing one of them installs that, too.
 included_by() {
     [[ $1 == requirements.txt ]] || printf 'requirements.txt\n'
 }
 
-# What an installation of a requirements file is known by: the file, and the Python.
+# What identifies an installation of a requirements file: the file, and the Python.
 fingerprint() {
     (
         cd "$ROOT" || exit
@@ -81,8 +81,8 @@ is_installed() {
     [[ -r $stamp && ! -e $VENV/.installing && $(<"$stamp") == "$(fingerprint "$1")" ]]
 }
 
-# Make the environment anew where there is none, or none that works: moved, its Python gone, or an installation
-# that was killed half-way.
+# Make the environment if there is none, or again if it does not work: it was moved, its Python is gone, or an
+# installation was killed half-way.
 make_environment() {
     if [[ -e $VENV/bin/python && ! -e $VENV/.installing ]] && "$PYTHON" -m pip --version >/dev/null 2>&1; then
         return
@@ -100,7 +100,7 @@ install() {
     : >"$VENV/.installing"
     "$PYTHON" -m pip install --disable-pip-version-check --no-input "${quiet[@]}" \
         --require-hashes -r "$ROOT/$file" ||
-        fail "pip could not install $file: its own words are above.$(advice "$file")"
+        fail "pip could not install $file: see its messages above.$(advice "$file")"
     local installed
     for installed in "$file" $(included_by "$file"); do
         fingerprint "$installed" >"$VENV/.installed-$installed"
@@ -114,7 +114,7 @@ advice() {
     fi
 }
 
-# Install each requirements file that is not installed as it is now. Two scripts at once take turns.
+# Install each requirements file whose present version is not installed. Two scripts at once take turns.
 ensure_installed() {
     local file
     for file in "$@"; do

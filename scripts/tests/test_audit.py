@@ -27,7 +27,7 @@ def test_no_vulnerability_passes() -> None:
 def test_a_vulnerability_fails_and_is_named() -> None:
     assert judged(CLEAN, VULNERABLE) == (
         1,
-        ["requests 2.0.0: PYSEC-2018-28, CVE-2018-18074, mended in 2.20.0", "2 packages, 1 vulnerabilities"],
+        ["requests 2.0.0: PYSEC-2018-28, CVE-2018-18074, fixed in 2.20.0", "2 packages, 1 vulnerabilities"],
     )
 
 

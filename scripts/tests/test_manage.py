@@ -54,9 +54,7 @@ def test_it_finds_the_projects_own_environment(bare: Checkout) -> None:
 def test_before_there_is_one_it_says_what_makes_it(bare: Checkout) -> None:
     done = type_manage(bare, "list_flavors")
     assert (done.returncode, done.stdout) == (1, "")
-    assert (
-        done.stderr == "manage.py: there is nothing here yet to run it with; scripts/serve or scripts/test makes it.\n"
-    )
+    assert done.stderr == "manage.py: the project's environment is missing; scripts/serve or scripts/test makes it.\n"
 
 
 def test_in_another_environment_it_stays_there(checkout: Checkout) -> None:

@@ -59,7 +59,7 @@ def test_the_end_of_one_ends_them_all(checkout: Checkout, which: str) -> None:
     os.kill(server.wait_for(which)[0], signal.SIGKILL)
     assert server.process.wait(DONE) == 1
     server.wait_until_all_ended()
-    assert "serve: the server, the worker or the scheduler has ended: its own words are above." in server.printed
+    assert "serve: the server, the worker or the scheduler has ended: see its messages above." in server.printed
 
 
 def files_of(pid: int, folder: Path) -> set[Path]:
@@ -100,7 +100,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_made(checkout: Checkout
         by_variable = checkout.run("serve", PORT=str(port))
     assert answer.returncode == 1
     assert answer.stdout == ""
-    assert answer.stderr == f"serve: port {port} is taken: stop what listens there, or choose another with --port.\n"
+    assert answer.stderr == f"serve: port {port} is in use: stop what listens there, or choose another with --port.\n"
     assert by_variable.stderr == answer.stderr
     assert checkout.calls == []
     assert not (checkout.root / ".venv").exists()
@@ -134,7 +134,7 @@ def test_a_failing_pip_is_one_line_after_its_own_and_is_tried_again(checkout: Ch
     answer = checkout.run("serve", "--port", str(free_port()))
     assert answer.returncode == 1
     assert answer.stderr == (
-        "ERROR: no network\nserve: pip could not install requirements.txt: its own words are above.\n"
+        "ERROR: no network\nserve: pip could not install requirements.txt: see its messages above.\n"
     )
     broken.unlink()
     checkout.serve().stop()

@@ -81,7 +81,7 @@ def test_a_lab_that_does_not_come_up_is_one_line_and_no_tests(checkout: Checkout
     answer = checkout.run("test")
     assert answer.returncode == 1
     assert answer.stderr == (
-        "test: the lab did not come up: its own words are above (scripts/test --fast does without).\n"
+        "test: the lab did not start: see its messages above (scripts/test --fast does not need it).\n"
     )
     assert _pytest_arguments(checkout) == []
     assert _told_the_lab(checkout)[-1] == "test down"
