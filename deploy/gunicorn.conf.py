@@ -8,35 +8,35 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-sys.modules.pop("deploy.worker", None)  # a reload reads it anew, as it does this file
+sys.modules.pop("deploy.worker", None)  # so that a reload reads it again, like this file
 
 from deploy.worker import LONGEST_REQUEST_LINE, Worker  # noqa: E402
 
 worker_class = Worker
 workers = 2
 threads = 8
-# Each worker loads the application by itself: on SIGHUP new ones come with new code and new settings, and the old ones
-# go when they have answered what they were asked.
+# Each worker loads the application by itself: on SIGHUP new workers start with new code and settings, and the old ones
+# end when they have answered their requests.
 preload_app = False
-# How many seconds they have for that, and all workers when the service is stopped: as long as nginx waits for an answer
-# (proxy_read_timeout), so that nothing is cut short that a client may still be answered. A change takes several calls
-# to a cloud, each of which has OPENSTACK_TIMEOUT. The master starts no stop before it is done with a reload: whoever
-# ends it by force, supervisor (stopwaitsecs) or systemd (TimeoutStopSec), waits for twice as long, and some more.
-# Change all of these together.
+# The seconds that they have for that, as do all workers when the service stops: as long as nginx waits for an answer
+# (proxy_read_timeout), so that no request is cut short while its client still waits. A change takes several calls to a
+# cloud, each of which may take OPENSTACK_TIMEOUT. The master begins no stop before a reload is over: supervisor
+# (stopwaitsecs) and systemd (TimeoutStopSec) wait for more than twice as long before they kill it. Change all of these
+# together.
 graceful_timeout = 120
 control_socket_disable = True
 
-# What a proxy says of a request is Django's to believe (the setting HTTPS), and no header is a WSGI variable.
+# Django decides whether to believe what a proxy says about a request (the setting HTTPS); no header is a WSGI variable.
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 
-# The longest token that the application takes, 8,000 characters, fits into a request line, which cannot be longer
-# than this. A header of any length that somebody may send for a token gets as far as the application's own answer.
+# The longest token that the application accepts, 8,000 characters, fits into a request line of this length, the longest
+# that gunicorn allows. Longer headers with a token still reach the application, which refuses them itself.
 limit_request_line = LONGEST_REQUEST_LINE
 limit_request_field_size = 32 * 1024
 
-# The application writes its own log of requests, with the tokens cut out of their queries. What gunicorn has to say
-# of a request, that it failed or was malformed, goes to the application's handlers and so through the same filters.
+# The application logs requests itself, without the tokens in their queries. Gunicorn's own messages about failed or
+# malformed requests go to the application's handlers, and so through the same filters.
 accesslog = None
 logconfig_dict = {
     "root": {"level": "INFO", "handlers": []},

@@ -1,6 +1,6 @@
 """The worker that gunicorn serves Flavor Sync with.
 
-Nothing of the application is imported here: the master loads this, and would hand it on to the workers of a reload.
+It imports nothing of the application: the master loads this, and after a reload the new workers would get the old code.
 """
 
 import json
@@ -41,31 +41,31 @@ _REFUSALS: tuple[tuple[type[Exception], tuple[int, str, str]], ...] = (
 
 
 class _Unsaid(Exception):
-    """An exception of which nothing is told but its kind, and where it came from."""
+    """Stands for an exception in the log: it shows only the kind, and where it came from."""
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
     """Gunicorn's threads, with the application's form for the answers that never reach the application.
 
-    Gunicorn's own repeat in the log and in the body what is wrong with a request, which may be a token.
+    Gunicorn's own answers, and its log, repeat the wrong part of a request, which may be a token.
     """
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """End at once, as every worker of gunicorn does, and take no lock.
 
-        Gunicorn's threads shut their pool down here. Whoever is stopped by a signal may hold the pool's lock, which is
-        free for nobody then: such as the shutting down that an earlier signal has begun.
+        Gunicorn's thread worker shuts down its pool here. The code that the signal interrupts may hold the pool's lock,
+        such as a shutdown that an earlier signal began, and would never release it.
         """
         super(ThreadWorker, self).handle_quit(sig, frame)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """Have the application answer, and remember that it did."""
+        """Let the application answer, and remember that it did."""
         keep = super().handle_request(req, conn)
         req.flavorsync_answered = True
         return keep
 
     def handle_error(self, req: Any, client: socket, addr: Any, exc: Exception) -> None:
-        """Answer what could not be read or answered, and log it, with nothing in either that the client sent."""
+        """Answer a request that could not be read or answered, and log it; neither repeats what the client sent."""
         status, reason, message = next((refusal for kind, refusal in _REFUSALS if isinstance(exc, kind)), _FAILED)
         request_id = f"req-{uuid4()}"
         # Where the application's filter of the log finds the id of a request that is no longer current.
@@ -73,13 +73,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         address = addr[0] if isinstance(addr, tuple) else addr or "a local socket"
         kind = type(exc).__name__
         if status == 500:
-            # Without the exception's words, which may be the client's.
+            # Without the exception's text, which may be the client's
             unsaid = (_Unsaid, _Unsaid(kind), exc.__traceback__)
             self.log.error("Failed to answer a request from %s: %s", address, kind, exc_info=unsaid, extra=extra)
         else:
             self.log.warning("Refused a request from %s: %d %s", address, status, kind, extra=extra)
         if getattr(req, "flavorsync_answered", False):
-            return  # only what came after the request was wrong: one request has one answer
+            return  # what came after the request was wrong, and one request has one answer
         body = json.dumps({"error": {"message": message}}).encode()
         head = (
             f"HTTP/1.1 {status} {reason}\r\n"

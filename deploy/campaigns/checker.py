@@ -1,4 +1,4 @@
-"""What became of all flavors: the catalogue and the Novas, asked directly, compared with what the writers know."""
+"""Check all flavors: ask the catalogue and the Novas directly, and compare them with what the writers know."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from deploy.tests.stack import Stack, until
 from lab import seed
 
 MAY_BE_OPEN = 240
-"""Seconds within which everything that was cut short has to be finished, once nothing is killed any more."""
+"""Seconds within which everything that was cut short must be finished, once the kills have stopped."""
 SIZES = ("name", "vcpus", "ram", "disk", "swap")
 OPEN_RUNS = "SELECT COUNT(*) FROM flavors_syncrun WHERE state IN ('waiting', 'running')"
 OWN_FAILURES = "SELECT DISTINCT error FROM flavors_syncnode WHERE error LIKE 'Flavor Sync itself%'"
@@ -24,7 +24,7 @@ CATALOGUE = (
 
 @dataclass
 class Findings:
-    """What is not as it has to be."""
+    """Everything that is wrong."""
 
     lost: list[str] = field(default_factory=list)
     half_done: list[str] = field(default_factory=list)
@@ -57,7 +57,7 @@ def check(stack: Stack, known: Mapping[str, Flavor], complaints: list[str]) -> F
 
 
 def _journal(stack: Stack) -> str:
-    stack.send("GET", "/v1/flavors", OPERATOR)  # whoever comes to a node settles what was cut short there
+    stack.send("GET", "/v1/flavors", OPERATOR)  # every contact with a node settles what was cut short there
     return stack.manage("settle_replacements", "--json").strip()
 
 
@@ -66,7 +66,7 @@ def _compare_node(node: str, stack: Stack, known: Mapping[str, Flavor], findings
     has = {flavor["id"]: flavor for flavor in stack.lab.flavors(node)}
     wanted = {id: flavor for id, flavor in known.items() if node in flavor["nodes"]}
     findings.lost += [f"{node} has no {id}" for id in sorted({*seeded, *wanted} - has.keys())]
-    findings.half_done += [f"{node} has {id}, of which nobody knows" for id in sorted(has.keys() - {*seeded, *wanted})]
+    findings.half_done += [f"{node} has {id}, which nobody knows" for id in sorted(has.keys() - {*seeded, *wanted})]
     for id, flavor in wanted.items():
         if id in has:
             findings.half_done += [f"{node}: {id}: {what}" for what in _differences(has[id], flavor)]
@@ -85,7 +85,7 @@ def _compare_catalogue(catalogue: Mapping[str, Flavor], known: Mapping[str, Flav
     published = {id: flavor for id, flavor in known.items() if flavor["public"]}
     findings.lost += [f"the catalogue has no {id}" for id in sorted(published.keys() - catalogue.keys())]
     findings.half_done += [
-        f"the catalogue has {id}, of which nobody knows" for id in sorted(catalogue.keys() - published.keys())
+        f"the catalogue has {id}, which nobody knows" for id in sorted(catalogue.keys() - published.keys())
     ]
     findings.wrong += [
         f"the catalogue has {catalogue[id]} and not {flavor}"
@@ -95,7 +95,7 @@ def _compare_catalogue(catalogue: Mapping[str, Flavor], known: Mapping[str, Flav
 
 
 def _catalogue(stack: Stack) -> dict[str, Flavor]:
-    """Return the catalogue as the database itself has it."""
+    """Read the catalogue directly from the database."""
     catalogue: dict[str, Flavor] = {}
     for id, name, vcpus, ram, disk, swap, promoted, public, node in stack.database.rows(CATALOGUE):
         sizes = {"vcpus": int(vcpus), "ram": int(ram), "disk": int(disk), "swap": int(swap)}

@@ -1,6 +1,6 @@
-"""Kill whatever there is at random moments, under four writers and a synchronisation, and see that nothing is lost.
+"""Kill parts of the service at random moments, under four writers and a synchronisation; check that nothing is lost.
 
-`scripts/campaign kills --help` says how it is run.
+`scripts/campaign kills --help` says how to run it.
 """
 
 import argparse
@@ -25,11 +25,11 @@ from lab import Lab, seed
 
 SECONDS_BETWEEN_KILLS = (0.2, 2.0)
 SECONDS_TO_FINISH = 300
-"""Seconds within which each writer is certain of its last write."""
+"""Seconds within which each writer must be certain of its last write."""
 DATABASES: dict[str, type[MariaDB]] = {"mariadb": MariaDB, "sqlite": SQLite}
 SETTINGS = {
     "OPENSTACK_TIMEOUT": "5",
-    # A process that is killed does nothing any more: what is not answered need not be watched for long.
+    # A killed process does nothing more, so unanswered changes need not be watched for long.
     "LOST_ANSWER_SECONDS": "15",
     "CLOUD_BREAKER_SECONDS": "3",
     "SYNC_INTERVAL_MINUTES": "0",
@@ -37,7 +37,7 @@ SETTINGS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the campaign and print its figures; the status is 1 when something was lost, half done or wrong."""
+    """Run the campaign and print its figures; the status is 1 if something was lost, half done or wrong."""
     options = _parser().parse_args(arguments)
     lab = Lab(os.environ.get("FLAVORSYNC_LAB", "test"))
     lab.up(lambda message: print(message, file=sys.stderr))
@@ -57,10 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/campaign kills", description=__doc__)
     parser.add_argument("--database", choices=DATABASES, default="mariadb")
     parser.add_argument("--queue", choices=["database", "redis"], default="database")
-    parser.add_argument("--kills", type=int, default=100, help="how many (100)")
-    parser.add_argument("--seed", type=int, default=1, help="of the random numbers (1)")
+    parser.add_argument("--kills", type=int, default=100, help="how many kills (100)")
+    parser.add_argument("--seed", type=int, default=1, help="the seed of the random numbers (1)")
     parser.add_argument("--logs", type=Path, help="a new folder to keep the service's logs in")
-    parser.add_argument("--checkout", type=Path, default=ROOT, help="whose service is tried, such as one of before")
+    parser.add_argument("--checkout", type=Path, default=ROOT, help="the checkout to test, such as an earlier version")
     return parser
 
 
@@ -74,7 +74,7 @@ def campaign(
     logs: Path | None = None,
     checkout: Path = ROOT,
 ) -> Findings:
-    """Kill so often, print what was killed and what came of it, and return what is not as it has to be."""
+    """Kill so often, print what was killed and the outcome, and return everything that is wrong."""
     lab.reset()
     with a_service(lab, database, queue, checkout) as stack:
         record, ended = Record(), threading.Event()
@@ -99,7 +99,7 @@ def campaign(
 
 @contextmanager
 def a_service(lab: Lab, database: str, queue: str, checkout: Path) -> Iterator[Stack]:
-    """Run a checkout's whole service with two clouds, an operator of both, and a scheduler."""
+    """Run a checkout's whole service with a scheduler, two clouds, and an operator of both."""
     shape = Shape(database=DATABASES[database], queue_in_redis=queue == "redis", checkout=checkout)
     with running_stack(lab, shape, **SETTINGS) as stack:
         for node, keystone in {"Mordor": lab.mordor_keystone_url, "Spain2": lab.keystone_url}.items():
@@ -118,7 +118,7 @@ def _prepare(writers: Sequence[Client], lab: Lab) -> None:
 
 
 def _kill(stack: Stack, lab: Lab, kills: int, chance: random.Random, *, has_connections: bool) -> Counter[str]:
-    """Kill one after the other, of each kind about as many."""
+    """Kill one after the other, about equally many of each kind."""
     kinds = Victims(stack, lab, chance).kinds(has_connections=has_connections)
     sequence = [kinds[number % len(kinds)] for number in range(kills)]
     chance.shuffle(sequence)
@@ -135,7 +135,7 @@ def _join(writers: Sequence[Client], record: Record) -> None:
     for writer in writers:
         writer.join(max(0, deadline - time.monotonic()))
         if writer.is_alive():
-            record.complain(f"{writer.name} has not come to an end")
+            record.complain(f"{writer.name} has not ended")
 
 
 def _print_figures(killed: Counter[str], writers: Sequence[Client], record: Record, findings: Findings) -> None:

@@ -1,7 +1,7 @@
-"""Have a cloud carry out late what it did not answer, in many random tries, and see that no flavor is lost.
+"""Let a cloud carry out requests late that it did not answer, in many random tries; check that no flavor is lost.
 
-Either a second API process of the region's Nova is stopped and goes on, or a proxy takes DELETEs without an answer
-and passes them on 1 to 60 seconds later. The tries are made side by side. `scripts/campaign late --help`.
+Either a second API process of the region's Nova is stopped and goes on, or a proxy leaves DELETEs unanswered and passes
+them on 1 to 60 seconds later. The tries are made side by side. `scripts/campaign late --help` says how to run it.
 """
 
 import argparse
@@ -35,7 +35,7 @@ LONGEST = 60.0
 BETWEEN = (2.0, 8.0)
 """Seconds for which both processes run."""
 MARGIN = 15
-"""Seconds by which it may become later on a busy machine."""
+"""Additional seconds on a busy machine."""
 SETTINGS = {
     "OPENSTACK_TIMEOUT": "2",
     "CLOUD_BREAKER_FAILURES": "0",
@@ -43,20 +43,20 @@ SETTINGS = {
 }
 AT_ONCE = {"api": 12, "command": 3, "synchronisation": 1}
 MAY_REPEAT = 400
-"""Seconds after which a request is no longer repeated; then nobody knows whether it was done."""
+"""Seconds after which a request is no longer repeated: then it is unknown whether it was done."""
 MAY_SYNCHRONISE = 10.0
-"""The same for the synchronisation, for each flavor: a run ends with the first that is not answered."""
+"""The same for the synchronisation, per flavor: a run ends with the first that is not answered."""
 MAY_BE_OPEN = 240
 ROOT = Path(__file__).resolve().parents[2]
 
 GONE: Json = {}
 Expected = dict[str, list[Json]]
-"""What Nova may have in the end under each id: one of these."""
+"""What Nova may have in the end: under each id one of these."""
 
 
 @dataclass
 class Findings:
-    """What is not as it has to be."""
+    """Everything that is wrong."""
 
     lost: list[str] = field(default_factory=list)
     half_done: list[str] = field(default_factory=list)
@@ -71,15 +71,15 @@ class Findings:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the campaign and print its figures; the status is 1 when something was lost, half done or wrong."""
+    """Run the campaign and print its figures; the status is 1 if something was lost, half done or wrong."""
     parser = argparse.ArgumentParser(prog="scripts/campaign late", description=__doc__)
     parser.add_argument("--fault", choices=["stopped", "delayed"], default="delayed")
     parser.add_argument("--way", choices=list(AT_ONCE), default="api")
-    parser.add_argument("--database", default="sqlite", help="sqlite, or the URL of one on MariaDB, made anew")
+    parser.add_argument("--database", default="sqlite", help="sqlite, or a MariaDB database's URL; it is emptied")
     parser.add_argument("--tries", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1, help="of the random numbers (1)")
-    parser.add_argument("--longest", type=float, default=LONGEST, help="seconds of the longest delay (60)")
-    parser.add_argument("--checkout", type=Path, default=ROOT, help="whose service is tried, such as one of before")
+    parser.add_argument("--seed", type=int, default=1, help="the seed of the random numbers (1)")
+    parser.add_argument("--longest", type=float, default=LONGEST, help="the longest delay in seconds (60)")
+    parser.add_argument("--checkout", type=Path, default=ROOT, help="the checkout to test, such as an earlier version")
     options = parser.parse_args(arguments)
     lab = Lab(os.environ.get("FLAVORSYNC_LAB", "test"))
     lab.up(lambda message: print(message, file=sys.stderr))
@@ -107,7 +107,7 @@ def campaign(
     longest: float = LONGEST,
     checkout: Path = ROOT,
 ) -> Findings:
-    """Try so often, print what came of it, and return what is not as it has to be."""
+    """Make so many tries, print the outcome, and return everything that is wrong."""
     lab.reset(REAL)
     chance = random.Random(seed_)
     with running(checkout, lab, database, **SETTINGS, LOST_ANSWER_SECONDS=str(longest + MARGIN)) as service:
@@ -134,7 +134,7 @@ def campaign(
 
 @contextmanager
 def delayed(lab: Lab, chance: random.Random, longest: float) -> Iterator[Callable[[], int]]:
-    """Delay half of the DELETEs; what is given waits for the last of them, and returns how many there were."""
+    """Delay half of the DELETEs; yield a function that waits for the last of them, and returns how many there were."""
     port = lab.nova_port(REGION)
     with Delaying(
         lab.nova_port(REAL), port, seconds=(1, longest), share=0.5, chance=random.Random(chance.random())
@@ -186,7 +186,7 @@ FAULTS = {"delayed": delayed, "stopped": stopped}
 
 @dataclass
 class Tester:
-    """Makes flavors past the service, and has the service change them."""
+    """Creates flavors directly in Nova, and lets the service change them."""
 
     lab: Lab
     service: Service
@@ -194,7 +194,7 @@ class Tester:
     answers: Counter[str] = field(default_factory=Counter)
 
     def register(self) -> None:
-        """Have the service know the region, with credentials."""
+        """Register the region in the service, with credentials."""
         token = self.lab.token("spain2-admin")
         self.projects = sorted(id for name, id in self.lab.project_ids(REAL).items() if name in PROJECTS)
         self.admin = {"X-Auth-Token": seed.idm_token("basic"), "X-Auth-Token-KeyStone": token}
@@ -203,7 +203,7 @@ class Tester:
         assert done.returncode == 0, done.stderr
 
     def prepare(self, way: str, tries: int) -> Expected:
-        """Make as many flavors as there are tries, and return what may be there in the end."""
+        """Create a flavor for each try, and return what may be there in the end."""
         ids = [f"late-{number}" for number in range(tries)]
         with ThreadPoolExecutor(8) as pool:
             made = list(pool.map(self._make_private if way == "api" else self._promote, ids))
@@ -224,7 +224,7 @@ class Tester:
         return None
 
     def wait_until_settled(self) -> None:
-        """Wait until the service has nothing open any more, by its own words."""
+        """Wait until the service says that nothing is open any more."""
         deadline = time.monotonic() + MAY_BE_OPEN
         while self.ask("GET", URL) and self.service.manage("settle_replacements", "--json").stdout.strip() != "[]":
             assert time.monotonic() < deadline, self.service.manage("settle_replacements").stdout
@@ -260,7 +260,7 @@ class Tester:
     # Over the API
 
     def _replace(self, id: str, expected: Expected, chance: random.Random) -> None:
-        """Once, come what may; then it is only looked at, or not."""
+        """Replace it once, whatever the answer; then only read it, or do not."""
         status = self._put(id)
         new = self._document(id, NEW)
         expected[id] = [new] if status == 200 else [*expected[id], new]
@@ -274,14 +274,14 @@ class Tester:
         expected[id] = [new] if is_done else [*expected[id], new]
 
     def _replace_twice(self, id: str, expected: Expected, chance: random.Random) -> None:
-        """Until each is done: late requests may bring back the first, the second or the third flavor."""
+        """Repeat each replacement until it is done: late requests may bring back the first, second or third flavor."""
         for ram in (NEW, NEWER):
             new = self._document(id, ram)
             is_done = self._until(partial(self._is_put, id, ram), chance)
             expected[id] = [new] if is_done else [*expected[id], new]
 
     def _make_anew(self, id: str, expected: Expected, chance: random.Random) -> None:
-        """Delete it until it is gone, and create another one under its id until it is there."""
+        """Delete it until it is gone, and create a different one under its id until it is there."""
         flavor = {"id": id, "name": id, "vcpus": 1, "ram": NEW, "disk": 1}
         new = self._document(id, NEW, rich=False)
 
@@ -310,7 +310,7 @@ class Tester:
     # By the commands
 
     def _install(self, id: str, expected: Expected, chance: random.Random) -> None:
-        """Delete it once, come what may, and have a command make sure that it is there."""
+        """Delete it once, whatever the answer, and let a command make sure that it is there."""
         self.ask("DELETE", f"{URL}/{id}")
 
         def install() -> bool:
@@ -324,7 +324,7 @@ class Tester:
     # By the synchronisation
 
     def _synchronise(self, expected: Expected) -> None:
-        """Change all in the catalogue, and replace them in the node until it is in sync."""
+        """Change all flavors in the catalogue, and replace them in the node until it is in sync."""
         manager = {"X-Auth-Token": seed.idm_token("manager")}
         for id in expected:
             assert self.ask("PUT", f"/v1/promotedflavors/{id}", {"flavor": {"ram": NEW}}, manager) == 200
@@ -340,11 +340,11 @@ class Tester:
                 choices.append(self._document(id, OLD, rich=False))
 
 
-# What came of it
+# The outcome
 
 
 def check(lab: Lab, expected: Expected) -> Findings:
-    """Compare what the Nova has, asked directly, with what it may have."""
+    """Ask the Nova directly what it has, and compare that with what it may have."""
     findings = Findings()
     has = {flavor["id"]: flavor for flavor in lab.flavors(REAL)}
     for id, choices in expected.items():
@@ -359,12 +359,12 @@ def check(lab: Lab, expected: Expected) -> Findings:
             is_half = {"name": found["name"], "ram": found["ram"]} in values
             (findings.half_done if is_half else findings.wrong).append(f"{id} is {found}, not one of {choices}")
     known = {flavor.id for flavor in seed.FLAVORS[REAL]} | expected.keys()
-    findings.wrong += [f"{id} is there, of which nobody knows" for id in sorted(has.keys() - known)]
+    findings.wrong += [f"{id} is there, which nobody knows" for id in sorted(has.keys() - known)]
     return findings
 
 
 def whole(lab: Lab, flavor: Json) -> Json:
-    """Return what is compared of a flavor that the Nova shows."""
+    """Return the values to compare of a flavor in the Nova."""
     try:
         access = None if flavor["os-flavor-access:is_public"] else lab.flavor_access(REAL, flavor["id"])
     except LabError:

@@ -1,4 +1,4 @@
-"""The service of any checkout, without what stands before it: one process of web, the scheduler, and the commands."""
+"""The service of any checkout, without a proxy: one process of web, the scheduler, and the commands."""
 
 import json
 import os
@@ -33,7 +33,7 @@ class Service:
     port: int
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: Any = None) -> tuple[int, Any]:
-        """Return the status and the document of an answer; the status is 0 where none came."""
+        """Return the status and the document of an answer; the status is 0 if none came."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=MAY_TAKE)
         try:
             content = None if body is None else json.dumps(body)
@@ -65,10 +65,10 @@ class Service:
 
 @contextmanager
 def running(checkout: Path, lab: Lab, database: str, **settings: str) -> Iterator[Service]:
-    """Run the service of a checkout over a database of its own, with a scheduler that looks every two seconds.
+    """Run the service of a checkout with its own database, and a scheduler that looks every two seconds.
 
     Args:
-        database: `sqlite`, or the URL of a MariaDB server's database, which is made anew.
+        database: `sqlite`, or the URL of a MariaDB database, which is emptied.
     """
     folder = Path(tempfile.mkdtemp())
     port = _free_port()
@@ -115,7 +115,7 @@ def _wait(service: Service) -> None:
 
 
 def _made_anew(url: str) -> str:
-    """Make the database of a URL anew, and return the URL."""
+    """Drop and create the database of a URL, and return the URL."""
     import MySQLdb  # noqa: PLC0415 — there only where MariaDB is wanted
 
     target = urlsplit(url)

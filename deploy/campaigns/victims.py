@@ -1,4 +1,4 @@
-"""What is killed, and started again: each method kills one of a kind and returns when it is back."""
+"""What the campaign kills: each method kills one process of a kind, and returns when it is back."""
 
 import random
 import time
@@ -8,11 +8,11 @@ from deploy.tests.stack import Stack, kill, until
 from lab import Lab
 
 SECONDS_AWAY = 1.0
-"""How long at most a cloud or the Redis is away before it is started again."""
+"""How long a cloud or the Redis is away at most before it is started again."""
 
 
 class Victims:
-    """The processes of the service and of what is around it, one of which is chosen by *chance*."""
+    """The processes of the service and its surroundings; *chance* chooses one."""
 
     def __init__(self, stack: Stack, lab: Lab, chance: random.Random) -> None:
         self._stack, self._lab, self._chance = stack, lab, chance

@@ -1,4 +1,4 @@
-"""Who writes while things are killed: each is sure of what must be so in the end."""
+"""The clients that write while things are killed. Each knows what must be true in the end."""
 
 import threading
 import time
@@ -13,12 +13,12 @@ from lab import Lab
 NODES = ["Mordor", "Spain2"]
 EXTRA_SPECS = {"hw:cpu_policy": "dedicated", "quota:vif_outbound_average": "32768"}
 MAY_END = 60
-"""Seconds after which a run is left to itself, and another one is started."""
+"""Seconds after which a client leaves a run to itself and starts another."""
 OPEN = ("waiting", "running")
 
 
 class Promoter(Client):
-    """Makes promoted flavors, and changes them, which the synchronisation brings to the nodes."""
+    """Creates and changes promoted flavors, which the synchronisation brings to the nodes."""
 
     enough = 6
 
@@ -35,19 +35,19 @@ class Promoter(Client):
         self.read(url, BASIC, changed)
 
     def read(self, path: str, headers: Mapping[str, str], expected: Flavor | None) -> None:
-        """Read it; in which nodes it is by now is the synchronisation's."""
+        """Read it, apart from its nodes, which depend on the synchronisation."""
         answer = self.ask("GET", path, headers, accepts=(200,))
         if answer.status == 200 and answer.json["flavor"] | {"nodes": NODES} != expected:
             self.record.complain(f"GET {path} is {answer.json['flavor']} and not {expected}")
 
 
 class Resizer(Client):
-    """Changes private flavors with extra specs that are in both nodes, where each is replaced."""
+    """Changes private flavors with extra specs in both nodes, so that they are replaced."""
 
     names = ("rich-0", "rich-1", "rich-2")
 
     def prepare(self, lab: Lab) -> None:
-        """Have the flavors in both nodes."""
+        """Create the flavors in both nodes."""
         for name in self.names:
             flavor = self.new_flavor(nodes=NODES) | {"id": name, "name": f"{name}.flavor"}
             sizes = {member: flavor[member] for member in ("vcpus", "ram", "disk")}
