@@ -19,7 +19,7 @@ MARIADB = "mysql://root@127.0.0.1:3306"
 
 
 def main() -> int:
-    """Measure everything and print it; return 1 when a target is missed."""
+    """Measure everything and print the results; return 1 if a target is missed."""
     arguments = _arguments()
     began = time.monotonic()
     server = None if arguments.sqlite or not databases.answers(arguments.mariadb) else arguments.mariadb
@@ -33,7 +33,7 @@ def main() -> int:
 
 
 def measure(server: str | None, folder: Path, lab: Lab, arguments: argparse.Namespace) -> list[report.Row]:
-    """Return what was measured."""
+    """Measure everything, and return the results."""
     rounds, seconds = arguments.rounds, arguments.seconds
     rows: list[report.Row] = []
 
@@ -76,13 +76,13 @@ def measure(server: str | None, folder: Path, lab: Lab, arguments: argparse.Name
 
 
 def measure_farm(server: str | None, folder: Path, lab: Lab, arguments: argparse.Namespace) -> list[report.Row]:
-    """Return what was measured of runs over a farm of simulated clouds."""
+    """Measure runs over a farm of simulated clouds, and return the results."""
     print("==> A hundred clouds, and a thousand", file=sys.stderr, flush=True)
     return farming.measure(server, folder, _environment(lab), rounds=arguments.rounds)
 
 
 def _mixed(contest: reading.Contest) -> list[Request]:
-    """Return requests of all kinds, whatever page they ask for and whatever is wrong with them."""
+    """Return requests of all kinds, for different pages, right and wrong ones."""
     pages = [contest.request(f"{reading.LIST}?limit={limit}") for limit in range(1, 200, 7)]
     filters = [
         Request(contest.ours.url(f"/v1/flavors?{query}")) for query in ("promoted=true", "node=Node07", "public=1")
@@ -123,14 +123,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--mariadb", default=MARIADB, metavar="URL", help="the MariaDB to use, else SQLite (%(default)s)"
     )
-    parser.add_argument("--sqlite", action="store_true", help="use SQLite, whatever there is")
+    parser.add_argument("--sqlite", action="store_true", help="use SQLite even if there is a MariaDB")
     parser.add_argument("--farm", action="store_true", help="only the runs over simulated clouds, without the lab")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each contender has its turn (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="how many turns each contender has (%(default)s)")
     parser.add_argument("--seconds", type=float, default=0.7, help="how long a turn takes (%(default)s)")
     parser.add_argument(
-        "--requests", type=int, default=20_000, help="how many the memory is measured after (%(default)s)"
+        "--requests",
+        type=int,
+        default=20_000,
+        help="requests before the memory is measured (%(default)s)",
     )
-    parser.add_argument("--json", type=Path, default=Path("benchmark.json"), help="where the figures go (%(default)s)")
+    parser.add_argument(
+        "--json", type=Path, default=Path("benchmark.json"), help="the file for the figures (%(default)s)"
+    )
     parser.add_argument("--lab", default=os.environ.get("FLAVORSYNC_LAB", "default"), help="which lab (%(default)s)")
     return parser.parse_args()
 

@@ -1,6 +1,6 @@
 """Fill an empty database: `python -m benchmarks.catalogue FLAVORS NODES [PORT]`, each flavor promoted.
 
-Each is in every node; with the port of a farm the nodes are its clouds, and nothing is known of what they have.
+Each is in every node; with the port of a farm the nodes are its clouds, and what they have is unknown.
 """
 
 import os
@@ -24,13 +24,13 @@ BATCH = 5_000
 
 
 def fill(flavors: int, nodes: int, port: int = 0) -> None:
-    """Make the flavors, the nodes, and a local account."""
+    """Create the flavors, the nodes, and a local account."""
     User.objects.create_superuser(ACCOUNT[0], password=ACCOUNT[1])
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     infrastructures = Infrastructure.objects.bulk_create(
         _of_the_farm(number, port) if port else Infrastructure(name=f"Node{number:02}") for number in range(nodes)
     )
-    # Once at the end is enough, and not for each of 200,000 rows.
+    # Once at the end is enough, instead of for each of 200,000 rows.
     revision.remove(connection)
     with transaction.atomic():
         Flavor.objects.bulk_create(

@@ -1,4 +1,4 @@
-"""How fast the clouds are asked: Flavor Sync against the same call made by hand."""
+"""How fast clouds are asked: Flavor Sync compared with the same call made by hand."""
 
 import json
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from lab import Lab, seed
 
 FLAVORS = 50
 USERS = {"Spain2": "spain2-admin", "Lannion2": "lannion2-admin", "Mordor": "mordor-admin"}
-# As Flavor Sync asks, so that Nova has the same to do.
+# As Flavor Sync asks, so that Nova has the same work.
 PATH = "/flavors/detail?is_public=None"
 MICROVERSION = {"X-OpenStack-Nova-API-Version": "2.96", "Accept": "application/json"}
 
 
 @contextmanager
 def clouds(lab: Lab) -> Iterator[None]:
-    """Give every cloud of the lab as many flavors as the measurements are of, until the end of the block."""
+    """Give every cloud of the lab as many flavors as the measurements need, until the end of the block."""
     lab.reset()
     try:
         for region in USERS:
@@ -59,7 +59,7 @@ def region_list(lab: Lab, ours: Server) -> Request:
 
 
 def measure_region(lab: Lab, ours: Server, *, rounds: int) -> list[Row]:
-    """Measure the list of a region's own flavors, and what it asks of the cloud."""
+    """Measure the list of a region's own flavors, and its calls to the cloud."""
     through, by_hand = region_list(lab, ours), direct(lab, "Spain2")
     clients = Client.to(through), Client.to(by_hand)
     for _ in range(20):  # both workers and their threads
@@ -82,9 +82,9 @@ def measure_region(lab: Lab, ours: Server, *, rounds: int) -> list[Row]:
 
 
 def measure_private(lab: Lab, ours: Server, *, rounds: int) -> Row:
-    """Measure the private flavors of three clouds, against the slowest of three calls by hand at once.
+    """Measure the private flavors of three clouds, compared with the slowest of three simultaneous calls by hand.
 
-    On a machine whose processors the clouds share, a call alone is quicker: that is not the service's to mend.
+    Where the clouds share the machine's processors, a single call is quicker; the service cannot change that.
     """
     through = Request(ours.url("/v1/flavors?public=false"), BASIC)
     by_hand = [direct(lab, region) for region in USERS]

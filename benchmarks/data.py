@@ -1,4 +1,4 @@
-"""What the catalogues of the benchmarks hold."""
+"""The contents of the benchmarks' catalogues."""
 
 from typing import Any
 

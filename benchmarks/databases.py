@@ -1,4 +1,4 @@
-"""Databases of the benchmarks' own: on a MariaDB where there is one, else SQLite in a folder."""
+"""The benchmarks' own databases: on a MariaDB if there is one, else SQLite in a folder."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ def answers(server: str) -> bool:
     try:
         connect(server).close()
     except Exception as error:  # noqa: BLE001 — the driver is missing, nobody listens, or they do not know us
-        print(f"No MariaDB at {server} ({error}): SQLite it is")
+        print(f"No MariaDB at {server} ({error}): using SQLite")
         return False
     return True
 
@@ -32,11 +32,11 @@ def database(
     farm: int = 0,
     secrets: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[str]:
-    """Make a database with so many flavors in so many nodes, and give its URL until the end of the block.
+    """Make a database with so many flavors in so many nodes, and yield its URL.
 
     Args:
-        farm: the port of the farm whose clouds the nodes are; 0 for nodes that are no clouds.
-        secrets: the settings that the clouds' passwords are encrypted with.
+        farm: the port of the farm whose clouds the nodes are; 0 for nodes without a cloud.
+        secrets: the settings with the keys that encrypt the clouds' passwords.
     """
     name = f"{PREFIX}_{flavors}_{nodes}"
     if server is None:
@@ -63,7 +63,7 @@ def _fill(url: str, flavors: int, nodes: int, farm: int, secrets: Mapping[str, s
 
 
 def execute(connection: object, statement: str, parameters: tuple[object, ...] = ()) -> None:
-    """Run one statement, which is committed when this returns."""
+    """Run one statement, and commit it."""
     cursor = connection.cursor()  # type: ignore[attr-defined]
     cursor.execute(statement, parameters)
     cursor.close()

@@ -1,13 +1,13 @@
 """A farm of simulated clouds: `python -m benchmarks.farm PORT`, each with a Keystone and a Nova at `/cloud/NUMBER`.
 
-They answer what the synchronisation asks, after a latency, and as simply as the real ones do. Some may be slow, some
-dead: those take connections and requests, and never answer. The operator's side is at `/farm`:
+They answer what the synchronisation asks, after a latency, in the simplest form that real ones use. Some may be slow,
+some dead: those accept connections and requests, and never answer. The operator's side is at `/farm`:
 
-    POST /farm       {"clouds": 1000, "latency": 0.1, "slow": {"7": 3.0}, "dead": [8, 9]}: each member that is named
-                     replaces what was; new clouds are empty
-    POST /farm/fill  {"flavors": [...]}: every cloud has these flavors, and no others
-    POST /farm/drift {"clouds": [3, 4]}: somebody changes the first flavor there
-    GET /farm        how many calls were made of each kind, and how many flavors there are, since the last time
+    POST /farm       {"clouds": 1000, "latency": 0.1, "slow": {"7": 3.0}, "dead": [8, 9]}: each named member replaces
+                     its old value; new clouds are empty
+    POST /farm/fill  {"flavors": [...]}: give every cloud exactly these flavors
+    POST /farm/drift {"clouds": [3, 4]}: change the first flavor there, as an operator would
+    GET /farm        how many calls of each kind were made since the last time, and how many flavors there are
 
 One process is enough for a thousand: it does nothing but wait.
 """
@@ -32,18 +32,18 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Cloud:
-    """A cloud's flavors, by id, and the body of the list of them once it was asked for."""
+    """A cloud's flavors, by id, and the body of their list, once it was asked for."""
 
     flavors: dict[str, Flavor] = field(default_factory=dict)
     body: bytes = b""
 
     def put(self, flavor: Flavor) -> Flavor:
-        """Have a flavor, or have it otherwise."""
+        """Add or change a flavor."""
         self.flavors[flavor["id"]], self.body = flavor, b""
         return flavor
 
     def drop(self, flavorid: str) -> None:
-        """Have a flavor no longer."""
+        """Remove a flavor."""
         del self.flavors[flavorid]
         self.body = b""
 
@@ -55,7 +55,7 @@ class Cloud:
 
 @dataclass
 class Farm:
-    """The clouds, by number; what they are like, and what they were asked."""
+    """The clouds, by number; how they behave, and what they were asked."""
 
     latency: float = 0.0
     slow: dict[int, float] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Farm:
     calls: Counter[str] = field(default_factory=Counter)
 
     def become(self, told: dict[str, Any]) -> None:
-        """Take over what is told of the clouds."""
+        """Change the clouds as told."""
         if "clouds" in told:
             self.clouds = [Cloud() for _ in range(told["clouds"])]
         self.latency = told.get("latency", self.latency)
@@ -72,7 +72,7 @@ class Farm:
         self.dead = set(told.get("dead", self.dead))
 
     def fill(self, flavors: Iterable[Flavor]) -> None:
-        """Have every cloud have these flavors; they are shared until one of them is changed."""
+        """Give every cloud these flavors, which are shared until one changes."""
         first = Cloud({flavor["id"]: {**_NEW, **flavor} for flavor in flavors})
         self.clouds = [Cloud(dict(first.flavors), first.listed()) for _ in self.clouds]
 
@@ -82,13 +82,13 @@ class Farm:
             cloud.put({**next(iter(cloud.flavors.values())), "description": "changed by its operator"})
 
     async def wait(self, cloud: int) -> None:
-        """Take the time that this cloud takes; for ever when it is dead."""
+        """Wait as long as this cloud takes: for ever if it is dead."""
         if cloud in self.dead:
             await asyncio.Event().wait()
         await asyncio.sleep(self.slow.get(cloud, self.latency))
 
 
-# What Nova makes of what a creation does not name
+# Nova's values for what a creation does not name
 _NEW: Flavor = {
     "swap": 0,
     "OS-FLV-EXT-DATA:ephemeral": 0,
@@ -131,7 +131,7 @@ def application() -> web.Application:
 
 
 def _asked(kind: str, handler: Handler) -> Handler:
-    """Return a cloud's answer: counted, late, and only for those who have a token."""
+    """Wrap a cloud's answer: it is counted, delayed, and only for callers with a token."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         farm = request.app[FARM]

@@ -1,4 +1,4 @@
-"""How fast many clouds are synchronised: Flavor Sync against the same calls made by asyncio, over the farm."""
+"""How fast many clouds are synchronised: Flavor Sync compared with the same calls by asyncio, over the farm."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,14 +18,14 @@ from benchmarks.servers import answering, listening
 FLAVORS = 100
 LATENCY = 0.1
 OF_WHICH_DEAD = 0.03
-# To the database, of one process
+# Connections of one process to the database
 CONNECTIONS = 20
 SECONDS_TO_FILL = 60
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a run took: seconds of the clock in all and until the living were done, and of the processor."""
+    """What a run took: seconds on the clock, in all and until the living clouds were done, and of processor time."""
 
     seconds: float
     living: float
@@ -43,12 +43,12 @@ class Contest:
     floor: Callable[[str], Taken]
 
     def tell(self, path: str = "", **told: Any) -> None:
-        """Tell the farm what to be like."""
+        """Tell the farm how to behave."""
         url = f"http://127.0.0.1:{self.port}/farm{path}"
         requests.post(url, json=told, timeout=SECONDS_TO_FILL).raise_for_status()
 
     def fill(self) -> None:
-        """Have every cloud have every flavor."""
+        """Give every cloud every flavor."""
         self.tell("/fill", flavors=_flavors())
 
     def calls(self) -> dict[str, int]:
@@ -57,11 +57,11 @@ class Contest:
         return {kind: int(count) for kind, count in told["calls"].items()}
 
     def nothing(self) -> tuple[Taken, Taken]:
-        """Return what ours and the floor take when there is nothing to do."""
+        """Return what ours and the floor take if there is nothing to do."""
         return self.ours(), self.floor("nothing")
 
     def everything(self) -> tuple[Taken, Taken]:
-        """Return what ours and the floor take when every flavor is to be created everywhere."""
+        """Return what ours and the floor take if every flavor must be created everywhere."""
         self.tell(clouds=self.clouds)
         floor = self.floor("everything")
         self.tell(clouds=self.clouds)
@@ -110,7 +110,7 @@ def _thousand(farm: "Contest", rounds: int) -> list[Row]:
 
 @contextmanager
 def contest(server: str | None, folder: Path, environment: Mapping[str, str], *, clouds: int) -> Iterator[Contest]:
-    """Give what runs over so many clouds, which are in sync and were synchronised before."""
+    """Yield a contest over so many clouds, which are in sync and were synchronised before."""
     log = folder / f"farm-{clouds}.log"
     with (
         listening("benchmarks.farm", log=log) as port,
@@ -146,7 +146,7 @@ def _floor(answer: list[str], log: Path) -> Taken:
 
 
 def _rows(work: str, alike: list[tuple[Taken, Taken]], *, at_most: float) -> list[Row]:
-    """Return a row for the clock and one for the processor."""
+    """Return a row for the clock, and one for processor time."""
     clock = [(ours.seconds, floor.seconds) for ours, floor in alike]
     busy = [(ours.processor, floor.processor) for ours, floor in alike]
     return [

@@ -1,7 +1,7 @@
-"""What Flavor Sync is measured against: the least that a server in Python can do for the same answer.
+"""What Flavor Sync is compared with: the least that a server in Python must do for the same answer.
 
-`/sql` asks the database's own driver two queries and encodes with orjson; `/memory/NAME` returns a body that
-was read from a file at the start. Neither knows who calls, what was asked for, or what has changed.
+`/sql` sends two queries with the database's own driver and encodes with orjson; `/memory/NAME` returns a body that
+was read from a file at the start. Neither knows who calls, what they ask for, or what has changed.
 """
 
 import os
@@ -17,7 +17,7 @@ import orjson
 FLAVORS = """
     SELECT id, flavorid, name, vcpus, ram, disk, swap FROM flavors_flavor WHERE promoted ORDER BY name, flavorid
 """
-# The outer join has MariaDB begin with the installations: it would else begin with the few infrastructures.
+# The outer join makes MariaDB begin with the installations instead of the few infrastructures.
 NODES = """
     SELECT installation.flavor_id, infrastructure.name
     FROM flavors_installation installation

@@ -20,12 +20,12 @@ _processes = multiprocessing.get_context("fork")
 
 
 class WrongAnswerError(Exception):
-    """What was answered is not what a measurement is of."""
+    """The answer is not the one to be measured."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request and the answer to expect: a status, and a body where it is known beforehand."""
+    """A request and the expected answer: a status, and a body if it is known beforehand."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Request:
 
     @property
     def wire(self) -> bytes:
-        """Return it as HTTP/1.1 has it."""
+        """Return it as sent in HTTP/1.1."""
         parts = urlsplit(self.url)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         headers = {"Host": parts.netloc, **self.headers}
@@ -62,7 +62,7 @@ class Answer:
 
 
 class Client:
-    """One connection, one request at a time, into one buffer: it costs little beside the servers that it measures."""
+    """One connection, one request at a time, one buffer: it costs little compared with the servers that it measures."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -72,7 +72,7 @@ class Client:
 
     @classmethod
     def to(cls, request: Request) -> "Client":
-        """Return a client with a connection to where the request goes."""
+        """Return a client that is connected to the request's address."""
         return cls(socket.create_connection(request.address))
 
     @property
@@ -105,7 +105,7 @@ class Client:
         return time.perf_counter() - began
 
     def repeat(self, request: Request, *, until: float) -> int:
-        """Send the request over and over until that moment; return how often."""
+        """Repeat the request until that moment; return how often."""
         wire, times = request.wire, 0
         while time.monotonic() < until:
             self._exchange(wire, request)
@@ -113,7 +113,7 @@ class Client:
         return times
 
     def _exchange(self, wire: bytes, request: Request) -> tuple[int, int]:
-        """Return from where to where the body is in the buffer."""
+        """Return where the body begins and ends in the buffer."""
         self._connection.sendall(wire)
         filled = body = 0
         while not body:
@@ -146,9 +146,9 @@ class Client:
 
 @contextmanager
 def connections(request: Request, workers: Sequence[int]) -> Iterator[list[Client]]:
-    """Open two connections to each worker process of a server, however the workers share them out.
+    """Open two connections to each worker process of a server, however the workers distribute them.
 
-    Each is used once: until then gunicorn has a thread wait for its request, for up to five seconds.
+    Each is used once: until then a thread of gunicorn waits for its request, for up to five seconds.
     """
     clients: list[Client] = []
     try:
@@ -181,7 +181,7 @@ def _acceptor(port: int, workers: Sequence[int]) -> int:
 def per_second(request: Request, workers: Sequence[int], seconds: float) -> float:
     """Return how many requests a second the workers answer, over two connections to each.
 
-    Each connection is driven by a process of its own.
+    Each connection has its own process.
 
     Raises:
         WrongAnswerError: an answer was not the expected one.
@@ -194,10 +194,10 @@ def per_second(request: Request, workers: Sequence[int], seconds: float) -> floa
 
 
 def side_by_side(jobs: Sequence[Callable[[], int]]) -> list[int]:
-    """Run each job in a process of its own and return the results.
+    """Run each job in its own process, and return the results.
 
     Raises:
-        WrongAnswerError: what one of them met.
+        WrongAnswerError: one of them got a wrong answer.
     """
     running = []
     for job in jobs:

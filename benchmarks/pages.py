@@ -16,7 +16,7 @@ def measure_map(server: str | None, folder: Path, environment: Mapping[str, str]
     """Measure the whole answer with the coverage map: its floor is the time within which nobody waits.
 
     Raises:
-        RuntimeError: it does not answer, or not with all cells; its log says why.
+        RuntimeError: it does not answer, or lacks cells; its log says why.
     """
     with database(server, folder, flavors=FLAVORS, nodes=NODES) as url:
         settings = {**environment, "DATABASE_URL": url}

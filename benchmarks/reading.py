@@ -49,7 +49,7 @@ class Contest:
 def catalogue(
     server: str | None, folder: Path, environment: Mapping[str, str], *, flavors: int, nodes: int
 ) -> Iterator[tuple[str, Server]]:
-    """Make a catalogue and have Flavor Sync serve it; give the database's URL and the server."""
+    """Make a catalogue that Flavor Sync serves; yield the database's URL and the server."""
     with database(server, folder, flavors=flavors, nodes=nodes) as url:
         settings = {**environment, "DATABASE_URL": url}
         with serve("flavorsync_project.wsgi", environment=settings, log=folder / f"served-{flavors}.log") as ours:
@@ -60,10 +60,10 @@ def catalogue(
 def contest(
     server: str | None, folder: Path, environment: Mapping[str, str], *, flavors: int, nodes: int
 ) -> Iterator[Contest]:
-    """Serve a catalogue by Flavor Sync and by the floors.
+    """Serve a catalogue with Flavor Sync and with the floors.
 
     Raises:
-        WrongAnswerError: the floors do not answer what Flavor Sync does.
+        WrongAnswerError: the floors do not answer the same as Flavor Sync.
     """
     with catalogue(server, folder, environment, flavors=flavors, nodes=nodes) as (url, ours):
         json, xml = (answer(Request(ours.url(LIST), {**TOKEN, **accept})).body for accept in ({}, XML))
@@ -78,7 +78,7 @@ def contest(
 
 
 def answer(request: Request) -> Answer:
-    """Send one request over a connection of its own."""
+    """Send one request over its own connection."""
     client = Client.to(request)
     try:
         return client.send(request)
@@ -90,7 +90,7 @@ def in_turn(contenders: Mapping[str, tuple[Request, Server]], *, rounds: int, se
     """Return the requests a second of each contender, measured in turn, round after round."""
     measured: dict[str, list[float]] = {name: [] for name in contenders}
     for request, server in contenders.values():
-        per_second(request, server.workers, seconds / 2)  # whatever is to be warm is warm now
+        per_second(request, server.workers, seconds / 2)  # to warm up
     for _ in range(rounds):
         for name, (request, server) in contenders.items():
             measured[name].append(per_second(request, server.workers, seconds))
@@ -147,14 +147,14 @@ def measure_change(contest: Contest, *, rounds: int) -> Row:
 
 
 def _change(body: bytes, ram: int) -> tuple[bytes, bytes]:
-    """Return the part of the list that the flavor in question is, before and after."""
+    """Return the changed flavor's part of the list, before and after."""
     start = body.index(b'"fiware.flavor.000500"')
     old = body[start : body.index(b'"disk"', start)]
     return old, old.replace(b'"ram":1024', b'"ram":%d' % ram)
 
 
 def measure_account(contest: Contest, *, rounds: int, seconds: float) -> Row:
-    """Measure a local account against a token, both of them known already."""
+    """Measure a local account compared with a token, when both are known already."""
     by_account = Request(contest.ours.url(LIST), BASIC, body=contest.json)
     found = in_turn(
         {"account": (by_account, contest.ours), "token": (contest.listing, contest.ours)},
@@ -166,7 +166,7 @@ def measure_account(contest: Contest, *, rounds: int, seconds: float) -> Row:
 
 
 def measure_pages(catalogues: Mapping[int, tuple[str, Server]], *, rounds: int) -> list[Row]:
-    """Measure a page at the beginning, in the middle and at the end of a long list, against one of a short list."""
+    """Measure pages at the beginning, middle and end of a long list, compared with one of a short list."""
     huge, large = sorted(catalogues, reverse=True)
     rows = []
     for place, share in (("first", 0.0), ("middle", 0.5), ("last", 1.0)):
@@ -194,14 +194,14 @@ def _page(server: Server, flavors: int, share: float) -> Request:
 
 
 def _touch(url: str) -> None:
-    """Change the catalogue, so that nothing which is remembered of it holds."""
+    """Change the catalogue, so that nothing remembered about it is valid."""
     connection = connect(url)
     execute(connection, "UPDATE flavors_flavor SET swap = 1 - swap WHERE name = 'fiware.flavor.000007'")
     connection.close()
 
 
 def measure_memory(contest: Contest, requests: list[Request], *, times: int) -> tuple[Row, Row]:
-    """Measure the memory of a worker in the middle of so many requests of all kinds, and after them."""
+    """Measure a worker's memory half-way through so many requests of all kinds, and after them."""
     halves = []
     for _ in range(2):
         clients = 4

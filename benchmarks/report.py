@@ -1,4 +1,4 @@
-"""What was measured, as a table and as JSON."""
+"""The results, as a table and as JSON."""
 
 import json
 import platform
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Row:
-    """One target and what came of it. `ratio` is of ours to the floor's, each taken in the same round."""
+    """One target and its result. `ratio` is ours to the floor's, both from the same round."""
 
     work: str
     target: str
@@ -25,7 +25,7 @@ class Row:
 def compared(
     work: str, ours: Sequence[float], floor: Sequence[float], *, unit: str, at_least: float = 0, at_most: float = 0
 ) -> Row:
-    """Return the row of two series that were measured in turn."""
+    """Return the row for two series that were measured in turn."""
     ratios = [one / other for one, other in zip(ours, floor, strict=True)]
     ratio = statistics.median(ratios)
     met = ratio >= at_least if at_least else ratio <= at_most
@@ -56,6 +56,6 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def write(path: Path, rows: Sequence[Row], **about: object) -> None:
-    """Write the rows, and what they were measured on, as JSON."""
+    """Write the rows, and the conditions of the measurement, as JSON."""
     machine = {"python": platform.python_version(), "machine": platform.platform()}
     path.write_text(json.dumps({**machine, **about, "rows": [asdict(row) for row in rows]}, indent=2) + "\n")

@@ -1,7 +1,7 @@
-"""Make the calls of a run over the farm whenever told to, and nothing else: for each line, the seconds they took.
+"""Make only the calls of a run over the farm, once for each line of input, and print the seconds they took.
 
 `python -m benchmarks.run_floor PORT CLOUDS FLAVORS`. A line is `nothing` or `everything`: how much there is to do. The
-answers are parsed, since no caller could do without that. It prints the seconds of the clock and of the processor.
+answers are parsed, since no caller could do without that. It prints seconds on the clock and of processor time.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ HEADERS = {"X-Auth-Token": TOKEN, "X-OpenStack-Nova-API-Version": "2.96", "Accep
 
 
 def creation(number: int) -> dict[str, Any]:
-    """Return what is sent to create one of the flavors, as Flavor Sync does."""
+    """Return the body that creates one of the flavors, as Flavor Sync sends it."""
     values = flavor_values(number)
     return {
         "flavor": {

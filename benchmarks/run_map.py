@@ -1,4 +1,4 @@
-"""Answer with the coverage map whenever told to: for each line of input, the seconds, and how many cells it has.
+"""For each line of input, answer with the coverage map, and print the seconds and the number of its cells.
 
 `python -m benchmarks.run_map`, over a catalogue of the benchmarks' own.
 """
@@ -28,13 +28,13 @@ from infrastructures.models import Infrastructure  # noqa: E402
 from synchronisation.models import LastComparison  # noqa: E402
 
 State = Sighting.State
-# What a node has of its flavors: most are as they should be, and in each node others are not.
+# The states of a node's flavors: most are in sync, and in each node others are not.
 FOUND = [State.IN_SYNC] * 9 + [State.MISSING, State.DIFFERENT]
 DIFFERENCES = [{"member": "ram", "node": 4096, "catalogue": 1024}, {"member": "disk", "node": 40, "catalogue": 20}]
 
 
 def compare_all() -> None:
-    """Write down a comparison of all flavors in all nodes, as a run does."""
+    """Record a comparison of all flavors in all nodes, as a run does."""
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     found, flavors = cycle(FOUND), list(Flavor.objects.all())
     for infrastructure in Infrastructure.objects.all():
@@ -55,7 +55,7 @@ def compare_all() -> None:
 
 
 def page() -> Callable[[], bytes]:
-    """Return what has the service, middlewares and all, answer an administrator who is signed in with the map."""
+    """Return a function that makes the service, middlewares and all, answer a signed-in administrator with the map."""
     application = get_wsgi_application()
     environ = {
         "REQUEST_METHOD": "GET",

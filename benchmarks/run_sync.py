@@ -1,7 +1,7 @@
-"""Synchronise whenever told to: for each line of input one run over all nodes, and what it took.
+"""Synchronise all nodes once for each line of input, and print what it took.
 
-That is the state it ended in, the seconds of the clock, those until the last node was done that did not fail, the
-seconds of the processor, and how many connections to the database were made.
+That is the final state, the seconds on the clock, those until the last node that did not fail was done, the seconds of
+processor time, and the number of connections to the database.
 """
 
 import os

@@ -60,7 +60,7 @@ def serve(application: str, *, environment: Mapping[str, str], log: Path) -> Ite
 
 @contextmanager
 def listening(module: str, *, log: Path) -> Iterator[int]:
-    """Run a module of the project that serves a port, which is its argument; give the port until the end of the block.
+    """Run a module of the project that serves a port, its argument, and yield the port.
 
     Raises:
         RuntimeError: it does not start; its log says why.
@@ -82,9 +82,9 @@ def listening(module: str, *, log: Path) -> Iterator[int]:
 def answering(
     module: str, *arguments: object, environment: Mapping[str, str], log: Path
 ) -> Iterator[Callable[..., list[str]]]:
-    """Run a module of the project that answers each line of its input; give what asks it and returns the words.
+    """Run a module of the project that answers each line of its input; yield a function that asks it.
 
-    There are none when it has failed: its log says why.
+    The function returns the words of the answer, or none if the module has failed; its log says why.
     """
     with (
         log.open("ab") as output,
@@ -127,7 +127,7 @@ def run(arguments: Sequence[str], *, environment: Mapping[str, str]) -> None:
     """Run a Python command of the project.
 
     Raises:
-        RuntimeError: it fails; with what it said.
+        RuntimeError: it failed; the message has its output.
     """
     done = subprocess.run(  # noqa: S603 — a command of our own
         [sys.executable, *arguments],

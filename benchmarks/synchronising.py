@@ -1,4 +1,4 @@
-"""How fast the synchronisation is: Flavor Sync against the same calls made by hand, a thread for each cloud."""
+"""How fast the synchronisation is: Flavor Sync compared with the same calls by hand, in a thread for each cloud."""
 
 import json
 import time
@@ -58,7 +58,7 @@ def measure(lab: Lab, environment: Mapping[str, str], log: Path, *, rounds: int)
 
 @contextmanager
 def _runner(environment: Mapping[str, str], log: Path) -> Iterator[Callable[[], float]]:
-    """Give what synchronises everything, in a process of its own, and returns the seconds it took."""
+    """Yield a function that synchronises everything, in its own process, and returns the seconds it took."""
     with answering("benchmarks.run_sync", environment=environment, log=log) as ask:
 
         def once() -> float:
@@ -72,7 +72,7 @@ def _runner(environment: Mapping[str, str], log: Path) -> Iterator[Callable[[], 
 
 @dataclass(frozen=True)
 class _Cloud:
-    """A cloud's Nova, spoken to by hand."""
+    """A cloud's Nova, called by hand."""
 
     url: str
     headers: Mapping[str, str]
@@ -101,7 +101,7 @@ class _Cloud:
             self._send(f"{self.url}/flavors", method="POST", content=json.dumps({"flavor": content}).encode())
 
     def empty(self) -> None:
-        """Delete what was made."""
+        """Delete what was created."""
         for flavor in json.loads(self.list())["flavors"]:
             if flavor["name"].startswith(PREFIX):
                 self._send(f"{self.url}/flavors/{flavor['id']}", method="DELETE", status=202)

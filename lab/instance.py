@@ -19,17 +19,17 @@ _DEFAULT_NAME = "default"
 
 
 def say_nothing(message: str) -> None:
-    """Take a message and say nothing."""
+    """Ignore a message."""
 
 
 class Instance:
-    """The processes of one instance, by its name; several run side by side on ports of their own."""
+    """The processes of one named instance; several run side by side on their own ports."""
 
     def __init__(self, name: str | None = None) -> None:
         """Name the instance: `name`, else the variable `FLAVORSYNC_LAB`, else `default`.
 
         Raises:
-            LabError: the name cannot be that of a folder.
+            LabError: the name cannot be a folder's.
         """
         self.name = name or os.environ.get("FLAVORSYNC_LAB") or _DEFAULT_NAME
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", self.name) or self.name in ("venv", "template", "lock"):
@@ -37,10 +37,10 @@ class Instance:
         self.folder = install.STATE / self.name
 
     def down(self) -> None:
-        """End all services and wait until no process of theirs is left; what they stored stays.
+        """Stop all services, and wait until none of their processes is left; what they stored stays.
 
         Raises:
-            LabError: the system does not let a process die.
+            LabError: a process cannot be ended.
         """
         if self.folder.exists():
             with self._locked():
@@ -69,9 +69,9 @@ class Instance:
 
     @contextmanager
     def second_nova(self, region: str) -> Iterator[tuple[Daemon, Daemon]]:
-        """Run another API process of a region's Nova beside the first, on the same databases; give both.
+        """Run another API process of a region's Nova beside the first, on the same databases; yield both.
 
-        `lab.proxies.Alternating` shares the requests out between them.
+        `lab.proxies.Alternating` distributes the requests between them.
 
         Raises:
             LabError: there is no such region, or it does not start.
@@ -79,7 +79,7 @@ class Instance:
         first = self._daemon(f"nova-{region}")
         with self._locked():
             second = services.second(self.folder, self._ports(), region)
-            second.signal(signal.SIGKILL)  # one that whoever was killed has left
+            second.signal(signal.SIGKILL)  # left by a run that was killed
             second.wait_ended()
             first.signal(signal.SIGCONT)
             second.start()
@@ -123,7 +123,7 @@ class Instance:
         return f"http://127.0.0.1:{self.nova_port(region)}/v2.1"
 
     def nova_port(self, region: str) -> int:
-        """Return the port of a region's compute endpoint, Isengard's (nobody listens) included.
+        """Return the port of a region's compute endpoint, even Isengard's, where nothing listens.
 
         Raises:
             LabError: the region has none.
@@ -137,7 +137,7 @@ class Instance:
     # Within
 
     def _bring_up(self, say: install.Say) -> None:
-        """Start whatever does not run, of this version of the installation; the instance is locked."""
+        """Start every service that does not run, from this version of the installation; the instance is locked."""
         self._discard_if_outdated()
         self._prepare()
         self._start(services.SERVICES, say)
@@ -164,8 +164,8 @@ class Instance:
         return ports
 
     def _prepare(self) -> None:
-        """Pick the ports of a new instance, and make the folders that are missing."""
-        with locked(install.STATE / "lock"):  # no other lab picks ports or renews the databases
+        """Pick the ports of a new instance, and create missing folders."""
+        with locked(install.STATE / "lock"):  # no other lab picks ports or renews the databases meanwhile
             if not self._ports():
                 self._remember(ports=services.pick_ports(_ports_of_all_labs()), installation=install.stamp())
             services.prepare(self.folder, self._ports())
@@ -200,7 +200,7 @@ class Instance:
             daemon.wait_ended()
 
     def _discard_if_outdated(self) -> None:
-        """Throw away what another version of the installation stored; the ports are kept."""
+        """Discard what another version of the installation stored; keep the ports."""
         state = self._state()
         if state and state["installation"] != install.stamp():
             self._end()

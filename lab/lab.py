@@ -1,4 +1,4 @@
-"""The lab itself: a federation of clouds, with what is in them and what they were asked."""
+"""The lab itself: a federation of clouds, what they hold, and what they were asked."""
 
 import hashlib
 from collections import Counter
@@ -17,7 +17,7 @@ Served = dict[str, Counter[str]]
 """How often each request was served, by cloud: `{"Spain2": {"GET /v2.1/flavors/detail": 1}, …}`."""
 
 Mark = dict[str, int]
-"""A moment, as the length in bytes that each cloud's access log had."""
+"""A moment, as the length in bytes of each cloud's access log."""
 
 
 class Lab(Instance):
@@ -29,10 +29,10 @@ class Lab(Instance):
         self._administrators: dict[seed.Identity, KeystoneAdministrator] = {}
 
     def up(self, say: install.Say = say_nothing) -> None:
-        """Start whatever does not run, and seed a new instance; `say` is told of long steps.
+        """Start every service that does not run, and seed a new instance; report long steps to `say`.
 
         Raises:
-            LabError: something that it needs is missing, or a service does not start.
+            LabError: something is missing, or a service does not start.
         """
         install.install(say)
         self._administrators.clear()
@@ -41,7 +41,7 @@ class Lab(Instance):
             self._seed_once(say)
 
     def environment(self) -> dict[str, str]:
-        """Return the project's settings for this lab, and tokens issued just now.
+        """Return the project's settings for this lab, and fresh tokens.
 
         Raises:
             LabError: the lab is not up.
@@ -67,7 +67,7 @@ class Lab(Instance):
             "KEYSTONE_MANAGERS": seed.KEYSTONE_MANAGERS,
             "KEYSTONE_OPERATORS": seed.KEYSTONE_OPERATORS,
             "MORDOR_KEYSTONE_URL": self.mordor_keystone_url,
-            "INFRASTRUCTURE_URL_ALLOWLIST": "*,127.0.0.1",  # this machine, where no cloud may be otherwise
+            "INFRASTRUCTURE_URL_ALLOWLIST": "*,127.0.0.1",  # this machine, which is not allowed by default
             **{f"IDM_TOKEN_{_variable(name)}": seed.idm_token(name) for name in idm_tokens},
             **tokens,
             "KEYSTONE_TOKEN_UNSCOPED": unscoped.result(),
@@ -85,7 +85,7 @@ class Lab(Instance):
         return self._keystone(known.keystone).token(user, project=known.project, project_domain=known.project_domain)
 
     def unscoped_token(self, user: str) -> str:
-        """Issue a token for a seeded user that is scoped to nothing.
+        """Issue an unscoped token for a seeded user.
 
         Raises:
             LabError: there is no such user, or Keystone refused.
@@ -126,12 +126,12 @@ class Lab(Instance):
         extra_specs: Mapping[str, str] | None = None,
         access: Iterable[str] = (),
     ) -> Json:
-        """Create a flavor with all that belongs to it and return it as Nova shows it.
+        """Create a complete flavor, and return it as Nova shows it.
 
         Args:
             region: where.
             name: its name.
-            flavor_id: its id; Nova makes one up when it is empty.
+            flavor_id: its id; if it is empty, Nova makes one up.
             vcpus: virtual CPUs.
             ram: MiB.
             disk: GiB.
@@ -140,7 +140,7 @@ class Lab(Instance):
             public: open to every project.
             description: free text.
             extra_specs: its extra specs.
-            access: names of the projects that it is open to, when it is not public.
+            access: the projects that it is open to, by name, if it is not public.
 
         Raises:
             LabError: Nova refused.
@@ -161,7 +161,7 @@ class Lab(Instance):
         self._nova(region).delete(flavor_id)
 
     def reset(self, *regions: str) -> None:
-        """Bring the flavors of the regions, of all when none is named, back to the seed.
+        """Reset the flavors of these regions, by default all, to the seed.
 
         Raises:
             LabError: there is no such region, or Nova refused.
