@@ -29,7 +29,7 @@ NO_ANSWER = 0
 FAILURES = (502, 503, NO_ANSWER)
 """What may come while something is broken: of a cloud, and of the IdM, the database or a worker."""
 MAY_TAKE = 90
-"""Seconds after which a write that is repeated has failed for good."""
+"""Seconds after which a repeated write has failed."""
 
 Flavor = dict[str, Any]
 
@@ -53,7 +53,7 @@ class Record:
     repeated: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     settled: dict[str, Flavor] = field(default_factory=dict)
-    """Promoted flavors that are being left alone: every list has them, just so."""
+    """Promoted flavors that nobody changes now: every list must have them exactly like this."""
 
     @property
     def seconds(self) -> float:
@@ -282,7 +282,7 @@ class Reader(Client):
         time.sleep(self.random.uniform(0, 0.1))
 
     def check_list(self, before: Mapping[str, Flavor], listed: Mapping[str, Flavor]) -> None:
-        """Check that nothing is missing or otherwise of what was there before and still is."""
+        """Check that every flavor that was there before, and still is, is in the list unchanged."""
         for flavorid, flavor in before.items():
             if flavorid in self.record.settled and listed.get(flavorid) != flavor:
                 self.record.complain(f"a list has {listed.get(flavorid)} and not {flavor}")

@@ -1,4 +1,4 @@
-"""The whole service as it is run: the files of deploy/ at work in a folder of their own, under supervisor."""
+"""The whole service as in production: the files of deploy/ in their own folder, under supervisor."""
 
 import getpass
 import http.client
@@ -54,7 +54,7 @@ HOST = "flavors.example.org"
 PASSWORD = "of-the-database"
 PACKAGES = sysconfig.get_path("platlib")
 DONE = 90
-"""Seconds within which whatever is started, awaited or ended is so, on a machine that has much to do."""
+"""Seconds to wait at most for something to start, happen or end, on a busy machine."""
 
 
 def missing() -> str:
@@ -113,7 +113,7 @@ _given: set[int] = set()
 
 
 def _free_port() -> int:
-    """Return a port that nobody listens at, and that was not returned before: what is to listen there may not yet."""
+    """Return a free port that was not returned before: what should listen there may not have started yet."""
     ports = list(set(range(8000, 8100)) - _given)
     random.shuffle(ports)
     for port in ports:
@@ -239,7 +239,7 @@ class SQLite(MariaDB):
 
 
 class Redis:
-    """A Redis of our own, for what web's processes share."""
+    """Our own Redis, for what web's processes share."""
 
     def __init__(self, folder: Path, user: str) -> None:
         self.folder, self.user = folder, user
@@ -298,7 +298,7 @@ class Shape:
 
 
 class Stack:
-    """nginx, web, worker and scheduler under a supervisor, over a database server of their own, before the lab.
+    """nginx, web, worker and scheduler under a supervisor, with their own database server, in front of the lab.
 
     `cache` is what web's processes share, or None where there is no Redis: then each of them has its own.
     """
@@ -333,7 +333,7 @@ class Stack:
                 shutil.copytree(source, self.root / name, ignore=skipped)
             elif source.exists() or self._checkout == ROOT:
                 shutil.copy(source, self.root / name)
-        # Where a database on SQLite has its locks.
+        # The folder for the locks of a database on SQLite
         (self.root / ".locks").mkdir()
         shutil.chown(self.root / ".locks", self.user)
         self._make_virtual_environment()
@@ -443,7 +443,7 @@ class Stack:
         return children_of(self.pid("web"))
 
     def reload(self) -> set[int]:
-        """Have web load itself anew, wait until the old workers are gone, and return the new ones."""
+        """Reload web, wait until the old workers are gone, and return the new ones."""
         old = self.web_workers()
         self.control("signal", "HUP", "flavor-sync:web")
         return set(until(lambda: self._all_new(old), "all workers are new ones"))
@@ -474,7 +474,7 @@ class Stack:
         address: str = "127.0.0.1",
         plain: bool = False,
     ) -> Answer:
-        """Send a request over a connection of its own, *document* as JSON."""
+        """Send a request over its own connection, with *document* as JSON."""
         connection = self.connect(address=address, plain=plain)
         try:
             return exchange(connection, method, path, headers or {}, document, body=body)

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.thorough]
 QUIET = 4
 """Seconds without a failure after which the service has recovered. Its breakers try a dead cloud every 3 s."""
 MAY_RECOVER = 30
-"""Seconds after the end of a fault in which the service has to recover."""
+"""Seconds that the service has to recover after a fault."""
 AT_LEAST = 60
 """Seconds of load."""
 SEEDED = {region: {flavor.id for flavor in flavors} for region, flavors in seed.FLAVORS.items()}
@@ -57,7 +57,7 @@ def stack(lab: Lab, proxy: NovaProxy) -> Iterator[Stack]:
 
 
 class Faults:
-    """What is done to the service, one fault after the other; each is over when its method returns."""
+    """The faults, one after the other; each is over when its method returns."""
 
     def __init__(self, stack: Stack, proxy: NovaProxy) -> None:
         self.stack, self.proxy = stack, proxy
@@ -200,7 +200,7 @@ def assert_all_is_as_known(stack: Stack, known: dict[str, Flavor]) -> None:
 
 
 def in_database(stack: Stack) -> dict[str, Any]:
-    """Return the catalogue as the database itself has it."""
+    """Read the catalogue directly from the database."""
     rows = stack.database.execute(
         "SELECT f.flavorid, f.name, f.vcpus, f.ram, f.disk, f.swap, f.promoted, f.public, "
         "COALESCE(GROUP_CONCAT(c.name ORDER BY i.installed_at, i.id), '') "

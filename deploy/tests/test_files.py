@@ -1,4 +1,4 @@
-"""What the files of deploy/ say of the rest of the project is so."""
+"""What the files of deploy/ say about the rest of the project is true."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What gunicorn answers and logs by itself, and what it lets through to the application."""
+"""Gunicorn's own answers and log lines, and what it lets through to the application."""
 
 import json
 import os
@@ -211,7 +211,7 @@ def counted(server: Server, route: str) -> int:
 
 
 def places(folder: Path) -> set[str]:
-    """Return the places at which processes have counted requests."""
+    """Return the places of the processes that have counted requests."""
     return {re.sub(r".*_(\d+)\.db", r"\1", path.name) for path in folder.glob("counter_*.db")}
 
 
@@ -308,7 +308,7 @@ def test_a_slow_request_is_answered_when_gunicorn_is_reloaded_or_stopped(tmp_pat
         made.end()
 
 
-# The worker is told to end while it is ending: just when it has taken the lock of its threads, which is then not free.
+# The worker is told to end while it is already ending, just when it holds its threads' lock.
 TWICE = """\
 import os, signal
 from concurrent.futures import ThreadPoolExecutor
@@ -555,7 +555,7 @@ def test_a_slow_cloud_leaves_half_of_the_threads_to_the_others(tmp_path: Path, c
             answers = [pool.submit(ask, "Slow") for _ in range(12)]
             until(lambda: sum(answer.done() for answer in answers) == 8)
             assert len(clouds.waiting) == 4
-            # Whoever asks for the slow one now is told at once, and for the other one is answered.
+            # A request to the slow cloud is now refused at once, one to the other is answered.
             assert [ask("Slow"), ask("Well"), ask("Well")] == [502, 200, 200]
             clouds.answer_now.set()
             assert sorted(answer.result() for answer in answers) == [200] * 4 + [502] * 8

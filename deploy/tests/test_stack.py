@@ -86,7 +86,7 @@ def test_the_worker_brings_a_promoted_flavor_to_a_registered_cloud(stack: Stack,
 
 
 def figure(stack: Stack, name: str, **labels: str) -> float:
-    """Return a figure as whoever watches the service reads it."""
+    """Return a metric as monitoring reads it."""
     answer = stack.send("GET", "/metrics", {"Authorization": f"Bearer {METRICS_TOKEN}"})
     assert answer.status == 200
     return sum(
@@ -99,7 +99,7 @@ def figure(stack: Stack, name: str, **labels: str) -> float:
 
 @pytest.mark.usefixtures("story")
 def test_what_the_worker_has_asked_clouds_is_in_the_figures_of_web(stack: Stack) -> None:
-    """And stays there when the worker is no more; web itself has made no flavor here."""
+    """And stays there when the worker is gone; web itself has created no flavor here."""
     created = {"cloud": "Mordor", "kind": "nova_create", "outcome": "answered"}
     before = until(lambda: figure(stack, "flavorsync_upstream_calls_total", **created), "the call is counted")
     worker = stack.pid("worker")
@@ -119,7 +119,7 @@ def test_nothing_runs_as_root(stack: Stack) -> None:
     assert len(pids) >= 5
     assert owners == {(stack.folder / "run/web.sock").stat().st_uid}
     assert 0 not in owners or stack.user == "root"
-    # The socket is for nginx alone, which runs as somebody else.
+    # Only nginx, which runs as another user, may use the socket.
     assert (stack.folder / "run").stat().st_mode & 0o7777 == 0o750
     assert stack.nginx_user != stack.user
 
@@ -224,7 +224,7 @@ def try_password(stack: Stack, number: int, address: str) -> int:
 
 
 def test_wrong_passwords_are_counted_by_both_of_webs_processes_together(stack: Stack) -> None:
-    """In a Redis: each of them would allow as many by itself, and so one after the other does here."""
+    """In a Redis: without it, each of them would allow as many."""
     if not stack.cache:
         pytest.skip("there is no redis-server: each process counts for itself")
     statuses = []
@@ -337,7 +337,7 @@ def everything(stack: Stack) -> dict[str, Any]:
 
 
 def test_a_backup_is_restored_into_another_database_that_answers_the_same(stack: Stack, story: str) -> None:
-    """With the commands of docs/operations.md, but for the account."""
+    """With the commands of docs/operations.md, except for the account."""
     account = [
         "--no-defaults",
         "--protocol=tcp",
@@ -373,7 +373,7 @@ def test_a_backup_is_restored_into_another_database_that_answers_the_same(stack:
 
 
 def _rows(dump: bytes) -> list[bytes]:
-    """Return what a dump inserts where nothing changes by itself, such as the queue and its pace."""
+    """Return the rows of a dump, without tables that change by themselves, such as the queue."""
     tables = (b"flavors_flavor`", b"flavors_installation`", b"infrastructures_infrastructure`", b"identity_user`")
     return [
         line

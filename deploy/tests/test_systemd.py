@@ -24,7 +24,7 @@ pytestmark = [
 
 UNITS = ROOT / "deploy/systemd"
 
-# Becomes a program that is killed, as systemd has it, by any call but those named on the standard input.
+# Becomes a program that is killed, as under systemd, by any system call that standard input does not name.
 CONFINED = """\
 import ctypes, os, sys
 

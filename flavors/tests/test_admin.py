@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 LIST = reverse("admin:flavors_flavor_changelist")
 ADD = reverse("admin:flavors_flavor_add")
-# What the form sends along for the installations, of which none can be added.
+# What the form sends for the installations, to which none can be added.
 NO_INSTALLATIONS = {"installations-TOTAL_FORMS": "0", "installations-INITIAL_FORMS": "0"}
 VALUES: dict[str, Any] = {
     "flavorid": "42",

@@ -1,4 +1,4 @@
-"""What the staff does with flavors in the admin site: confirmed, reported, written down, and as far as they may."""
+"""What the staff does with flavors in the admin site: confirmed, reported, in the history, and within permissions."""
 
 import re
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def act(client: Client, action: str, *flavors: Flavor, confirmed: bool = True, *
 
 
 def plan_of(answer: Any) -> dict[str, str]:
-    """Return what confirms that which a page has shown."""
+    """Return the form data that confirms what a page has shown."""
     assert answer.status_code == 200
     return {"confirmed": "yes", "plan": answer.context["digest"]}
 

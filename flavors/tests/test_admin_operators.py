@@ -64,7 +64,7 @@ def act(client: Client, action: str, flavor: Flavor, *nodes: str) -> Any:
 
 
 def confirmed(client: Client, url: str, asked: dict[str, Any]) -> Any:
-    """Return the answer to what was shown and confirmed, or what is said before that."""
+    """Confirm what the page shows, and return the answer; or return the page, if it shows nothing to confirm."""
     answer = client.post(url, asked)
     digest = (answer.context or {}).get("digest")
     return client.post(url, asked | {"plan": digest}) if digest else answer

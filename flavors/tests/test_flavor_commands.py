@@ -300,7 +300,7 @@ def test_what_cannot_be_installed_is_one_clear_line() -> None:
 
 @pytest.fixture
 def varied(federation: Federation) -> RegisteredCloud:
-    """A cloud in which there is one flavor of each sort, seen from the catalogue."""
+    """A cloud with one flavor of each kind, as seen from the catalogue."""
     make_installation(make_flavor(**MISSING | {"flavorid": "known", "name": "a.known"}), "Spain2")
     spain2 = Infrastructure.objects.get()
     for member, value in (

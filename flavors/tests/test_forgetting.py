@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 @pytest.fixture
 def _federation() -> None:
-    """Mordor with a flavor of its own, one that Spain2 has, too, and a promoted one; and one that is being replaced."""
+    """Mordor with its own flavor, one that Spain2 has, too, a promoted one, and one that is being replaced."""
     for name, nodes, promoted in (
         ("alone", ["Mordor"], False),
         ("both", ["Mordor", "Spain2"], False),

@@ -76,7 +76,7 @@ Fill = Callable[[str, list[tuple[Any, ...]]], object]
 
 
 def fill(execute: Fill, mark: str) -> None:
-    """Make the tables, and what is in them."""
+    """Create and fill the tables."""
     for statement in TABLES:
         execute(statement, [()])
     execute(f"INSERT INTO infrastructure VALUES ({', '.join([mark] * 6)})", INFRASTRUCTURES)

@@ -1,4 +1,4 @@
-"""Installing where a node is known to have the flavor: the node is asked, and what it has is what is told and done."""
+"""Installing where the flavor is already recorded: the node is asked, and its answer decides."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -45,7 +45,7 @@ def spain2(federation: Federation) -> RegisteredCloud:
 
 @pytest.fixture
 def flavor(federation: Federation) -> Flavor:
-    """A promoted flavor that is recorded in Spain2, which does not have it: somebody has deleted it by hand."""
+    """A promoted flavor that is recorded in Spain2, where somebody has deleted it by hand."""
     return make_installation(make_flavor(flavorid="42", name="m1.custom"), "Spain2").flavor
 
 

@@ -1,4 +1,4 @@
-"""A federation with Keystone alone, before the lab: what goes on beside the life of a flavor."""
+"""A federation with only Keystone, with the lab: what the story of a flavor does not cover."""
 
 import pytest
 from django.contrib.auth.models import Group, Permission

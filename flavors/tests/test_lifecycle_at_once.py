@@ -1,4 +1,4 @@
-"""Several at one flavor at once: one wins, the others are told so, and the database and all Novas agree afterwards."""
+"""Several requests for one flavor at once: one wins, the others learn it, and database and Novas agree afterwards."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ Act = Callable[[], Answer]
 
 
 def at_once(*acts: Act) -> list[Answer]:
-    """Return the answers to these requests, sent at once, each over a database connection of its own."""
+    """Send these requests at once, each over its own database connection, and return the answers."""
     barrier = threading.Barrier(len(acts))
 
     def run(act: Act) -> Answer:
@@ -225,12 +225,12 @@ def test_installing_and_deleting_in_one_node(spain2: Api, agree: Agree, again: R
         agree()
 
 
-# What comes between the steps of a request, at a step of its own choosing
+# Something happens between the steps of a request
 
 
 @pytest.fixture
 def proxy(clouds: Lab, mordor: Api) -> Iterator[NovaProxy]:
-    """Mordor's Nova, which we reach through a proxy alone."""
+    """Mordor's Nova, which we reach only through a proxy."""
     with NovaProxy(clouds.nova_port("Isengard"), clouds.nova_url("Mordor")) as proxy:
         Infrastructure.objects.filter(name="Mordor").update(nova_url=f"http://127.0.0.1:{proxy.port}")
         yield proxy

@@ -1,4 +1,4 @@
-"""A private flavor in several nodes, of which some fail: the answer says where it was done, a repeat does the rest."""
+"""A private flavor in several nodes, some of which fail: the answer says where it was done, a repeat does the rest."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +21,7 @@ NO_PERMISSION = "Rohan: it does not let our stored credentials do this."
 
 @pytest.fixture
 def federation() -> Iterator[Federation]:
-    """Three clouds, registered by OPERATOR, of which Mordor and Rohan have the private flavor 42."""
+    """Three clouds, registered by OPERATOR; Mordor and Rohan have the private flavor 42."""
     with Federation() as federation:
         for name in CLOUDS:
             federation.add(name)

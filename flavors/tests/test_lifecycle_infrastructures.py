@@ -1,4 +1,4 @@
-"""The contract of infrastructures: who registers and unregisters which, and what is answered (section 5)."""
+"""The contract of infrastructures: who registers and unregisters which, and the answers (section 5)."""
 
 from typing import Any
 

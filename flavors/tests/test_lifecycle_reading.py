@@ -306,7 +306,7 @@ def slow(exchange: faults.Exchange) -> None:
 
 @pytest.fixture
 def proxies(api: Api, clouds: Lab) -> Iterator[dict[str, NovaProxy]]:
-    """The three clouds' Novas, which we reach through proxies alone; a local account `ada` operates them."""
+    """The three clouds' Novas, which we reach only through proxies; a local account `ada` operates them."""
     by_account("ada", REGISTER)
     with ExitStack() as open_proxies:
         proxies = {node: open_proxies.enter_context(NovaProxy(free_port(), clouds.nova_url(node))) for node in CLOUDS}

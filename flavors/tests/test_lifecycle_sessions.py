@@ -1,4 +1,4 @@
-"""How we enter registered clouds: authenticated once, again when the token is refused, anew when the record changes."""
+"""How we enter registered clouds: we authenticate once, and again when the token is refused or the record changes."""
 
 from collections.abc import Callable
 

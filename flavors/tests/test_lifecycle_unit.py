@@ -1,4 +1,4 @@
-"""The lifecycle where the lab would be too slow or too obedient: what is done first, and what is taken back."""
+"""The lifecycle where the lab would be too slow or too obedient: the order of steps, and what is undone."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -124,7 +124,7 @@ TAKE_OUT = [f"DELETE {table}" for table in TAKEN]
 
 
 def written_down(*calls: str) -> list[str]:
-    """Return calls that change a cloud with what is written down of them before and after."""
+    """Return the calls that change a cloud, with the journal before and after each."""
     return ["INSERT journal", *calls, "DELETE journal"]
 
 
@@ -189,7 +189,7 @@ def test_no_transaction_is_open_while_a_cloud_is_called(federation: Federation, 
     assert not any(open_then)
 
 
-# What is taken back
+# What is undone
 
 
 def take_the_id(node: str) -> None:

@@ -591,7 +591,7 @@ def test_deleting_by_others_is_403(api: Api, public: None, agree: Agree, who: st
 
 @pytest.fixture
 def behind_proxy(clouds: Lab) -> Iterator[NovaProxy]:
-    """Mordor's Nova, which we reach through a proxy alone."""
+    """Mordor's Nova, which we reach only through a proxy."""
     with NovaProxy(clouds.nova_port("Isengard"), clouds.nova_url("Mordor")) as proxy:
         make_node(clouds, "Mordor", nova_url=f"http://127.0.0.1:{proxy.port}")
         yield proxy

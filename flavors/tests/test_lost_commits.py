@@ -1,4 +1,4 @@
-"""A COMMIT whose answer is lost: what it has done is found out before anything is taken back, or said."""
+"""A COMMIT whose answer is lost: we find out what it did before we undo or report anything."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -112,7 +112,7 @@ def test_nothing_is_taken_back_that_may_be_recorded(
     monkeypatch.setattr("infrastructures.commits.SECONDS_TO_WAIT_FOR_DATABASE", 0.3)
     there, do, nodes = act
     prepare(federation, there)
-    # What is to be made in two clouds is written down of both before anything is sent, by a COMMIT of its own.
+    # A creation in two clouds is written down for both, in its own COMMIT, before anything is sent.
     of_the_record = 2 if act in (ACTS["create"], ACTS["install"]) else 1
     commits.lose(of_the_record, carried_out=carried_out, away_afterwards=True)
     with pytest.raises(MayBeWritten):

@@ -1,4 +1,4 @@
-"""What is sent to the promoted flavors and is not as it should be: 4xx that names the trouble, and nothing happens."""
+"""Wrong requests to the promoted flavors: a 4xx that names the problem, and nothing changes."""
 
 from typing import Any
 

@@ -223,7 +223,7 @@ def test_deleting_what_is_gone_is_done() -> None:
 
 
 def at_once(*works: Callable[[], object]) -> list[object]:
-    """Return what each piece of work returned or raised, done at the same time on connections of their own."""
+    """Do these pieces of work at the same time, each on its own connection; return what each returned or raised."""
     barrier = threading.Barrier(len(works))
 
     def run(work: Callable[[], object]) -> object:
@@ -243,7 +243,7 @@ def at_once(*works: Callable[[], object]) -> list[object]:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite in memory has one connection")
 class TestAtOnce:
-    """Ten rounds each: whoever comes first, the outcome is one of those that make sense."""
+    """Ten rounds each: whoever comes first, the outcome makes sense."""
 
     @pytest.mark.parametrize("taken", [{"name": "m1.tiny"}, {"name": "M1.TINY"}, {"name": "other", "flavorid": "42"}])
     def test_of_many_creations_one_succeeds(self, taken: dict[str, str]) -> None:

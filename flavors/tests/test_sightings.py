@@ -1,4 +1,4 @@
-"""What was last seen of flavors in nodes: what is written down of it, when, and which nodes a flavor has by it."""
+"""What was last seen of flavors in nodes: what is recorded and when, and which nodes a flavor then has."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -21,7 +21,7 @@ ODD = "Ñandú, sur\r\nX: y"
 
 @pytest.fixture
 def ada(scripted: Federation, wire: Wire) -> Api:
-    """The operator of three clouds, each with a flavor of its own, beside the catalogue's one."""
+    """The operator of three clouds, each with its own flavor, beside the catalogue's one."""
     make_flavor(flavorid="pub", name="pub")
     for name, cloud in scripted.clouds.items():
         cloud.flavors = {name: flavor_document(id=name, name=name)}

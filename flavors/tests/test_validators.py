@@ -1,4 +1,4 @@
-"""What the catalogue's values must be like, whoever writes them: the API, the admin site or a command."""
+"""The rules for the catalogue's values, whoever writes them: the API, the admin site or a command."""
 
 from typing import Any
 

@@ -150,7 +150,7 @@ class Abuse:
                 yield case
 
     def send(self, case: Any) -> None:
-        """Send one request and note what is wrong with its answer; two of three are about what there is."""
+        """Send one request and note what is wrong with its answer; two of three requests are about existing things."""
         self.requests += 1
         wire = list(WIRES.values())[self.requests % len(WIRES)]
         headers = {**ACTORS[self.actor], "Accept": wire.media_type}
@@ -223,7 +223,7 @@ def _names(operation: Any) -> Iterator[str]:
 
 
 def _aim(case: Any, number: int) -> None:
-    """Turn a request to something that there is, but for what is wrong with it on purpose."""
+    """Make a request be about something that exists, apart from what is wrong with it on purpose."""
     wrong = getattr(case.meta.phase.data, "parameter_location", None)
     if wrong is not ParameterLocation.PATH:
         for name in case.path_parameters or ():

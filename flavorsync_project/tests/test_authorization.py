@@ -1,4 +1,4 @@
-"""Who may do what: one table of every operation, whoever calls, on what is theirs and what is somebody else's."""
+"""Who may do what: one table of every operation for every kind of caller, on their own things and on others'."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -129,7 +129,7 @@ DELETE /v1/regions/{region}/flavors/{id} | private as member    |               
 DELETE /v1/regions/{region}/flavors/{id} | private as foreign   |                 | 401 401 401 401 401     401     401
 DELETE /v1/regions/{region}/flavors/{id} | private as none      |                 | 401 401 401 401 401     401     401
 
-# An owner registers the nodes of their own organizations, a local account any, and each takes away their own.
+# An owner registers the nodes of their own organizations, a local account any; each unregisters their own.
 POST   /v1/infrastructures               |                      | own node        | 401 401 403 403 201     403:201 201
 POST   /v1/infrastructures               |                      | other node      | 401 401 403 403 403:201 403:201 201
 POST   /v1/infrastructures               |                      | foreign node    | 401 401 403 403 403:409 409     409

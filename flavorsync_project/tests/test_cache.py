@@ -1,4 +1,4 @@
-"""A Redis of CACHE_URL that is killed or hangs: the service goes on without it, and goes on counting."""
+"""The Redis of CACHE_URL is killed or hangs: the service goes on without it, and keeps counting."""
 
 import logging
 import shutil
@@ -31,7 +31,7 @@ OURS = "flavorsync_project.cache"
 
 @dataclass
 class Redis:
-    """A Redis of our own, at a port that stays the same."""
+    """Our own Redis, at a port that stays the same."""
 
     folder: Path
     port: int

@@ -1,4 +1,4 @@
-"""Pages of other origins: which may call the API from their users' browsers, and what they are told."""
+"""Pages of other origins: which may call the API from their users' browsers, and what the answers say."""
 
 from typing import Any
 

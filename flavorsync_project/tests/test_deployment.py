@@ -1,4 +1,4 @@
-"""What the environment of a deployment makes of the settings, in a process of its own."""
+"""How a deployment's environment becomes settings, tested in a separate process."""
 
 import json
 import os
@@ -34,7 +34,7 @@ print(json.dumps({name: getattr(settings, name) for name in %r}))
 
 
 def run(*arguments: str, **overrides: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the project in the good environment, but for the overrides."""
+    """Run a command of the project in the good environment, with overrides."""
     inherited = {name: value for name, value in os.environ.items() if name not in setting_names()}
     environment = {**inherited, "DJANGO_SETTINGS_MODULE": "flavorsync_project.settings", **GOOD, **overrides}
     return subprocess.run(

@@ -43,7 +43,7 @@ def _settings_documented() -> set[str]:
 
 
 def _as_written() -> dict[str, tuple[str, str]]:
-    """Return the default and what is allowed of each setting, as the README's table says them."""
+    """Return each setting's default and allowed values from the README's table."""
     rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|", _readme(), re.MULTILINE)
     return {name: (default, allowed) for name, default, allowed in rows}
 
@@ -102,7 +102,7 @@ def test_every_command_says_what_it_does() -> None:
 
 
 def test_commands_are_written_as_they_work() -> None:
-    """`manage.py` alone is not found: a shell looks for it on the PATH."""
+    """A shell would look for a plain `manage.py` on the PATH, and not find it."""
     wrong = [
         f"{page}: {line.strip()}"
         for page, text in _documentation().items()

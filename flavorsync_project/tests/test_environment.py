@@ -143,7 +143,7 @@ BAD: list[tuple[str, str]] = [
 
 
 def problem(name: str, value: str) -> str:
-    """Return what is said of a value that a setting cannot have: one line."""
+    """Return the one line about a value that is not allowed."""
     with pytest.raises(WrongSetting) as caught:
         read({name: value})
     said = str(caught.value)

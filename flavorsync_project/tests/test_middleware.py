@@ -1,4 +1,4 @@
-"""What pages alone need is not on the API's way."""
+"""The API skips what only pages need."""
 
 import pytest
 from django.http import HttpRequest, HttpResponse

@@ -209,7 +209,7 @@ def read(client: Client) -> dict[tuple[str, tuple[str, ...]], float]:
 
 
 def the_one_series(client: Client, node: str) -> dict[str, float]:
-    """Return how many flavors are told to be in each state in a node, without those in which there is none."""
+    """Return the number of flavors by state in a node, without states that have none."""
     return {
         labels[1]: count
         for (name, labels), count in read(client).items()

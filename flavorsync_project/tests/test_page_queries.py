@@ -123,7 +123,7 @@ class Cost:
 
 @pytest.fixture
 def federation() -> Iterator[Federation]:
-    """The clouds of the nodes, of which two answer."""
+    """The nodes' clouds, two of which answer."""
     with Federation() as federation:
         for name in ("node-00", "node-01"):
             federation.add(name)
@@ -260,7 +260,7 @@ def _actions(name: str, model: type[Model], user: User) -> Iterator[Page]:
 
 
 def costs(count: int, federation: Federation, user: User) -> dict[str, Cost]:
-    """Return what each page costs when there is so much of everything; afterwards there is nothing of it."""
+    """Return each page's cost with so many rows of everything, which are removed afterwards."""
     found = {}
     client = Client()
     client.force_login(user)
@@ -292,7 +292,7 @@ def viewer() -> User:
 def test_no_page_takes_more_queries_for_more_rows(
     who: Callable[[], User], federation: Federation, settings: Settings
 ) -> None:
-    # Else what has no room in a cookie any more is kept in the session, which takes a query.
+    # Otherwise messages that do not fit into the cookie go into the session, which costs a query.
     settings.MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
     user = who()
     costs(1, federation, user)  # what kinds of rows there are is remembered from then on

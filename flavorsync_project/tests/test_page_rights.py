@@ -90,7 +90,7 @@ def test_who_sees_which_page(visitors: dict[str, Client], line: str) -> None:
 
 
 def test_everybody_sees_what_is_theirs(visitors: dict[str, Client]) -> None:
-    """The nodes that somebody may compare are those that they operate: a manager by itself operates none."""
+    """People may compare the nodes that they operate; a manager as such operates none."""
     Infrastructure.objects.update(username="u", tenant="t")
     seen = {}
     for actor in ("manager", *COLUMNS["own"], *COLUMNS["oth"]):

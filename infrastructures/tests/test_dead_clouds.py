@@ -1,4 +1,4 @@
-"""A cloud that is dead is left alone for a while, and tried again by one."""
+"""A dead cloud is left alone for a while; then one request tries it again."""
 
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -37,7 +37,7 @@ WELL: Mapping[str, Any] = {"json": {"flavors": []}}
 
 @pytest.fixture(autouse=True)
 def _three(settings: Settings) -> None:
-    """Three failures, and it is left alone for longer than any test takes."""
+    """After three failures it is left alone for longer than any test takes."""
     settings.CLOUD_BREAKER_FAILURES = 3
     settings.CLOUD_BREAKER_SECONDS = 3600.0
 
@@ -216,7 +216,7 @@ def test_the_others_are_worked_in_as_ever(federation: Federation) -> None:
 
 @pytest.mark.django_db
 def test_a_replacement_in_a_dead_cloud_leaves_nothing_behind(federation: Federation) -> None:
-    """A deletion that was not sent has deleted nothing: there is nothing to settle."""
+    """A deletion that was not sent has deleted nothing, so there is nothing to settle."""
     mordor, infrastructure = federation.clouds["Mordor"], make_registered("Mordor")
     nova = open_nova(infrastructure)
 

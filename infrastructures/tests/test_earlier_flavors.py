@@ -1,4 +1,4 @@
-"""Flavors that were wanted before what is wanted now: requests to make them may be carried out late, too."""
+"""Flavors that were wanted earlier: requests to make them may be carried out late, too."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Passwords at rest: which keys open them, and what becomes of those that none opens."""
+"""Passwords at rest: which keys decrypt them, and what happens if none does."""
 
 from collections.abc import Callable
 

@@ -19,7 +19,7 @@ from testing.source import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Holds a lock, says so, and goes on holding it until it is told to end.
+# Holds a lock and says so, until it is told to end.
 HOLDER = """
 import sys
 from pathlib import Path

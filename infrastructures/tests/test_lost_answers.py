@@ -61,7 +61,7 @@ def watched() -> bool:
 
 
 def lose(nova: FakeNova, act: Callable[[], object], *, call: int) -> str:
-    """Do it with the answer to one of its calls lost, which is carried out later; return what is said of it."""
+    """Do it while one call's answer is lost, and the call carried out later; return the message."""
     nova.faults = {len(nova.calls) + call: LATE}
     with pytest.raises(CloudUnavailable) as caught:
         act()
@@ -70,7 +70,7 @@ def lose(nova: FakeNova, act: Callable[[], object], *, call: int) -> str:
 
 
 def assert_it_stays(nova: FakeNova, infrastructure: Infrastructure, flavor: NovaFlavor | None) -> None:
-    """Fail unless that is how it is at the end of the doubt, too, and nothing is watched any more then."""
+    """Check that this is so at the end of the doubt, too, and that nothing is watched any more."""
     contact(nova, infrastructure)
     assert nova.flavors.get("42") == flavor
     let_the_doubt_end()
@@ -226,7 +226,7 @@ def test_a_creation_of_the_new_flavor_that_is_carried_out_late_changes_nothing(
     nova = FakeNova(OLD)
     lose(nova, lambda: change(nova, spain2), call=1)
     contact(nova, spain2)
-    # What is written down of it is looked at first, then the flavor is read and deleted.
+    # First its row is read, then the flavor is read and deleted.
     lose(nova, lambda: change(nova, spain2), call=3)
     assert nova.flavors == {"42": OLD}
     if late_creation_first:

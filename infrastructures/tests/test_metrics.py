@@ -1,4 +1,4 @@
-"""What is counted of the calls to the clouds."""
+"""The metrics of the calls to the clouds."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the database says no to, in words when validated and by itself when not."""
+"""What the database refuses, with a message when validated, and by constraint when not."""
 
 from typing import Any
 

@@ -33,7 +33,7 @@ ACCEPTED = {"status_code": 202}
 POST, SPECS, GRANT = "POST /flavors", "POST /flavors/42/os-extra_specs", "POST /flavors/42/action"
 GET, ACCESS, DELETE = "GET /flavors/42", "GET /flavors/42/os-flavor-access", "DELETE /flavors/42"
 
-# What is sent, to the letter: Nova answers 400 to any member more.
+# What is sent, to the letter: Nova answers 400 to any additional member.
 MADE = {
     "flavor": {
         "name": "m1.custom",
@@ -57,7 +57,7 @@ def granted(project: str) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _accepting(cloud: Cloud) -> None:
-    """Have the Nova do what it is asked, until a test says otherwise."""
+    """Let the Nova do what it is asked, until a test says otherwise."""
     cloud.nova("POST", "/flavors", CREATED)
     cloud.nova("POST", "/flavors/42/os-extra_specs", {"json": SPECIFIED})
     cloud.nova("POST", "/flavors/42/action", {"json": access_document("p1")})

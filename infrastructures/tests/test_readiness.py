@@ -1,4 +1,4 @@
-"""`check_infrastructures`: whether we can do our work in the clouds, and what is said when not."""
+"""`check_infrastructures`: whether we can do our work in the clouds, and the message if we cannot."""
 
 from collections.abc import Iterator
 from typing import Any

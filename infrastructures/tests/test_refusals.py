@@ -1,4 +1,4 @@
-"""What a cloud says in refusing: OpenStack's own words alone, cut, in one line, and without our secrets."""
+"""A cloud's refusals: only OpenStack's own words, shortened, in one line, and without our secrets."""
 
 import io
 import json

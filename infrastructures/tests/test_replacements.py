@@ -367,7 +367,7 @@ def test_another_clouds_replacements_are_left_alone() -> None:
     assert Replacement.objects.get() == record
 
 
-# Being alone with a flavor
+# Locking a flavor
 
 
 def test_a_replacement_that_somebody_else_is_at_is_left_alone() -> None:

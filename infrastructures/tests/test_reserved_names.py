@@ -22,7 +22,7 @@ def create(nova: FakeNova, infrastructure: Infrastructure, name: str) -> None:
 
 
 def refused_elsewhere(nova: FakeNova, infrastructure: Infrastructure, name: str) -> bool:
-    """Say whether another thread, on a connection of its own, is refused the name."""
+    """Say whether another thread, on its own connection, is refused the name."""
 
     def attempt() -> bool:
         try:

@@ -377,7 +377,7 @@ def test_a_keystone_that_repeats_it_is_not_repeated(logs: tuple[io.StringIO, Sai
 
 
 class _Cloud(BaseHTTPRequestHandler):
-    """A Keystone and a Nova in one, on a port of this machine; the sentinel alone opens it."""
+    """A Keystone and a Nova in one, on a port of this machine; only the sentinel opens it."""
 
     received: list[bytes]
 

@@ -49,12 +49,12 @@ def _open(cloud: Cloud) -> None:
 
 
 def passwords(cloud: Cloud) -> list[str]:
-    """Return those that Keystone was shown."""
+    """Return those that were sent to Keystone."""
     return [body["auth"]["identity"]["password"]["user"]["password"] for body in cloud.bodies]
 
 
 def tokens(cloud: Cloud) -> list[str]:
-    """Return those that Nova was shown, but for the question of its version."""
+    """Return those that were sent to Nova, except for its version."""
     return [
         request.headers["X-Auth-Token"] for request in cloud.http.request_history if f"{NOVA}/flavors" in request.url
     ]

@@ -108,7 +108,7 @@ def test_who_waits_for_a_replacement_keeps_nobody_off_its_flavor_when_it_has_end
 
 
 class Placed(FakeNova):
-    """Counts how often somebody was alone with its flavor."""
+    """Counts how often somebody held its flavor's lock."""
 
     places = 0
 

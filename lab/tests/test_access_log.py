@@ -1,4 +1,4 @@
-"""The access log: what a line tells, and what it never holds."""
+"""The access log: what a line says, and what it never holds."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -16,7 +16,7 @@ BASIC = f"Basic {b64encode(f'{seed.IDM_APPLICATION}:{seed.IDM_CLIENT_SECRET}'.en
 
 
 def presented() -> dict[str, str]:
-    """Return what is sent for a token, with a new code of the manager's."""
+    """Return the form data that asks for a token, with a new code for the manager."""
     query = parse_qs(urlsplit(codes.way_back(ASKED, "manager")).query)
     assert query["state"] == ["s"]
     return {

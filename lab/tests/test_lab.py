@@ -119,7 +119,7 @@ def test_what_goes_wrong_is_one_line() -> None:
 
 @pytest.fixture
 def brief() -> Iterator[Lab]:
-    """An instance of its own that is thrown away."""
+    """A separate instance that is removed afterwards."""
     instance = Lab("brief")
     yield instance
     instance.down()

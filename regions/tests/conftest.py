@@ -54,7 +54,7 @@ def spain2(lab: Lab, tokens: Tokens) -> Iterator[Cloud]:
 
 @pytest.fixture
 def proxy(lab: Lab) -> Iterator[NovaProxy]:
-    """Isengard's Nova, for once: Spain2's, behind a proxy that fails as it is told."""
+    """A Nova for Isengard: Spain2's, behind a proxy that fails as told."""
     with NovaProxy(lab.nova_port("Isengard"), lab.nova_url("Spain2")) as proxy:
         yield proxy
 
@@ -80,7 +80,7 @@ def _prepared_process(lab: Lab, _database_of_process: str) -> Iterator[Process]:
 
 @pytest.fixture
 def process(_prepared_process: Process) -> Iterator[Process]:
-    """Flavor Sync as a process of its own, running; what it watches afterwards is forgotten with the test's flavors."""
+    """Flavor Sync as its own running process; what it watches afterwards is forgotten with the test's flavors."""
     _prepared_process.start()
     yield _prepared_process
     _prepared_process.manage("shell", "-c", FORGET_WATCHED).check_returncode()

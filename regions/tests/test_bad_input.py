@@ -1,4 +1,4 @@
-"""What is sent to a region's flavors and is not as it should be: 4xx that names the trouble; no cloud is asked."""
+"""Wrong requests to a region's flavors: a 4xx that names the problem; no cloud is asked."""
 
 from collections.abc import Iterator
 

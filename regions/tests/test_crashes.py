@@ -28,7 +28,7 @@ def unanswered(kill: Callable[[], object]) -> Fault:
     return faults.before(kill, faults.hanging_up)
 
 
-# The step of the update, the request of Nova's at which it is killed, before or after Nova has carried it out.
+# The step of the update, and the request to Nova at which we are killed, before or after Nova carries it out
 STEPS: dict[str, tuple[str, str, Kill]] = {
     "before the deletion": ("DELETE", FLAVOR, unanswered),
     "after the deletion": ("DELETE", FLAVOR, faults.after),

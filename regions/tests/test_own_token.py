@@ -1,4 +1,4 @@
-"""Whoever is known by a token of the central Keystone needs no other one for its regions."""
+"""A caller with a token of the central Keystone needs no other token for its regions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ OTHERS_KEYSTONE = "https://keystone.mordor.example.org/v3"
 
 @pytest.fixture(autouse=True)
 def cloud(settings: Settings) -> Iterator[Cloud]:
-    """Spain2, whose Keystone is the federation's, and Mordor, which has one of its own."""
+    """Spain2, whose Keystone is the federation's, and Mordor, which has its own."""
     settings.KEYSTONE_URL, settings.KEYSTONE_IDENTITY, settings.KEYROCK_URL = KEYSTONE, True, ""
     settings.KEYSTONE_MANAGERS = ["flavor_manager@project:federation/Default"]
     make_infrastructure("Spain2")

@@ -138,7 +138,7 @@ def test_no_secret_is_printed_answered_or_raised(
 
 
 def test_no_secret_is_stored(admin: Api, proxy: NovaProxy, spain2: Cloud, db: None) -> None:
-    """What is written down of an update names who asked for it, and holds no token."""
+    """The journal names who asked for an update, and holds no token."""
     proxy.plan("POST", FLAVORS, faults.failing(500))
     assert admin.put(f"{URL}/5", ram=77).status == 502
     record = str(Replacement.objects.values().get())

@@ -97,7 +97,7 @@ def test_a_nova_that_is_down_for_longer_is_left_alone_and_found_again(
 def test_keystone_down(admin: Api, lab: Lab, tokens: Tokens, kill: Callable[[str], None]) -> None:
     assert admin.get(URL).status == 200
     kill("keystone")
-    # What is known of a token lasts, with Nova too; another token cannot be looked into.
+    # What we know about a token lasts, with Nova, too; another token cannot be validated.
     assert admin.get(URL).status == 200
     unknown = admin.having({"X-Auth-Token-KeyStone": "unheard of"})
     for method in ("GET", "DELETE"):

@@ -34,7 +34,7 @@ TOOLS = (
     "tail",
 )
 DONE = 60
-"""Seconds within which whatever is started has answered or ended."""
+"""Seconds to wait at most for something to answer or end."""
 
 # Stands for python3 and for the Python of the environments it makes: writes down how it was called, installs
 # nothing, and leaves everything else to the Python that runs the tests, which has all that the project needs.
@@ -60,7 +60,7 @@ esac
 
 
 class Checkout:
-    """A copy of the project in a folder of its own, as a newcomer has it: no environment, no database."""
+    """A copy of the project in its own folder, as a newcomer has it: no environment, no database."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -57,7 +57,7 @@ def test_what_is_asked_for_is_pinned_to_a_version_that_was_asked_for(file: str) 
 
 @pytest.mark.parametrize("file", ["requirements-mysql.txt", "requirements-dev.txt"])
 def test_the_larger_files_hold_all_of_the_small_one(file: str) -> None:
-    """The scripts count on it: whoever has installed a larger one need not install requirements.txt."""
+    """The scripts rely on it: with a larger one installed, requirements.txt need not be installed."""
     small = {name: (entry["version"], entry["hashes"]) for name, entry in _entries("requirements.txt").items()}
     large = {name: (entry["version"], entry["hashes"]) for name, entry in _entries(file).items()}
     assert {name: large.get(name) for name in small} == small

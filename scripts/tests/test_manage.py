@@ -1,4 +1,4 @@
-"""./manage.py, typed as the README has it: in the project's own environment, unless in another one."""
+"""./manage.py, typed as in the README: it runs in the project's environment, unless another one is active."""
 
 import os
 import subprocess

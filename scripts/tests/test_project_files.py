@@ -1,4 +1,4 @@
-"""What several files of the project say, each for a tool of its own, they say alike."""
+"""Several files of the project, each for its own tool, say the same."""
 
 import configparser
 import re

@@ -21,7 +21,7 @@ SERVE = "scripts/serve --lab\n"
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    """The lab of the tests, as it is from the start, before and after."""
+    """The tests' lab, with its seed before and after."""
     lab = lab_of_the_tests()
     lab.reset()
     yield lab
@@ -29,7 +29,7 @@ def lab() -> Iterator[Lab]:
 
 
 def tour() -> list[tuple[str, str]]:
-    """Return what is pasted into the second terminal, block by block, and what that prints."""
+    """Return the blocks to paste into the second terminal, and what each prints."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (section,) = re.findall(r"(?ms)^## Five minutes.*?(?=^## )", readme)
     blocks = BLOCK.findall(section)

@@ -6,7 +6,7 @@ from scripts.tests.checkout import Checkout
 
 pytestmark = pytest.mark.process
 
-# Stands for scripts/lab: writes down what it was told, and is up when the file says so.
+# Replaces scripts/lab: it writes down its arguments, and is up if the file says so.
 LAB = """\
 #!/usr/bin/env bash
 printf '%s %s\\n' "$FLAVORSYNC_LAB" "$*" >>"{folder}/lab.log"

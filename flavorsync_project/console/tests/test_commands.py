@@ -1,4 +1,4 @@
-"""What is typed wrongly is told by an exit status of its own."""
+"""Commands that are typed wrongly have their own exit status."""
 
 import os
 import re

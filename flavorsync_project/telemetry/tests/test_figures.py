@@ -1,4 +1,4 @@
-"""Processes that share a folder of figures: what they count together is told, in files that do not become more."""
+"""Processes that share a folder for metrics: their counts add up, and the number of files does not grow."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ for line in sys.stdin:
 
 
 class Counting:
-    """A process that counts into a folder, as it is told to."""
+    """A process that counts into a folder, as told."""
 
     def __init__(self, folder: Path) -> None:
         environment = {"PATH": os.environ["PATH"], FOLDER: str(folder)}

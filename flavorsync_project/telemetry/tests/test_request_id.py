@@ -26,7 +26,7 @@ SENTINEL = "s3ntinel"
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """Everything that is logged, in the form that the console has it."""
+    """Everything that is logged, in the console's form."""
     with all_that_is_logged(logging.Formatter("%(levelname)s %(request_id)s %(name)s %(message)s")) as stream:
         yield stream
 

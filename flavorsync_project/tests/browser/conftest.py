@@ -45,7 +45,7 @@ def _served(
 
 @pytest.fixture
 def site(_served: Process) -> Site:
-    """The service as a process of its own, running, with nothing in its database."""
+    """The running service as its own process, with an empty database."""
     _served.start()
     site = Site(_served)
     site.start_over()

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 from testing.process import ROOT, Process
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
-# Where to keep a picture of every page that is looked at, and at which widths; nowhere unless it is asked for.
+# Where to keep a picture of every visited page, if anywhere, and at which widths
 SCREENSHOTS = os.environ.get("FLAVORSYNC_SCREENSHOTS", "")
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDTHS = (1440, 390)
@@ -41,7 +41,7 @@ for model in (LogEntry, Session, SyncRun, Installation, Flavor, Replacement, Inf
 
 @dataclass
 class Site:
-    """The service as a process of its own, and how to give it a state to show."""
+    """The service as its own process, with ways to give it a state to show."""
 
     process: Process
 

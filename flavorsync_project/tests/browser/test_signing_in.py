@@ -1,4 +1,4 @@
-"""People sign in as who they are in the lab's IdM and in its Keystone, and see what is theirs."""
+"""People sign in with the lab's IdM and its Keystone, and see what is theirs."""
 
 from collections.abc import Iterator
 
