@@ -331,7 +331,10 @@ def said(dry_run: bool = False) -> list[str]:
     return [
         "a.known (known): already in the catalogue.",
         f"b.same (same): in the catalogue, {adopted}.",
-        "c.other (other): refused: the catalogue has it with different values (vcpus, extra_specs).",
+        (
+            "c.other (other): refused: the catalogue has it with different values "
+            "(vcpus, extra_specs.hw:cpu_policy, extra_specs.quota:vif)."
+        ),
         "d.name (mine): refused: the catalogue has a flavor named D.Name under the id elsewhere.",
         f"e.new (new): {'to be ' if dry_run else ''}published.",
         "f.secret (secret): left out: it is not open to every project of the cloud; name it to take it.",

@@ -59,7 +59,7 @@ def test_a_wrong_boolean(callers: Callers, member: str) -> None:
         ({"nodes": ["x" * 256]}, "nodes[0]: must not be longer than 255 characters"),
         ({"nodes": [f"n{number}" for number in range(1001)]}, "nodes: must not hold more than 1000"),
         ({"flavors": [""]}, "flavors[0]: must not be empty"),
-        ({"flavors": ["a", "a/b"]}, "flavors[1]: may hold letters (a to z), digits"),
+        ({"flavors": ["a", "a/b"]}, "flavors[1]: may hold only letters (a to z), digits"),
         ({"flavors": ["x" * 256]}, "flavors[0]: must not be longer than 255 characters"),
         ({"flavors": [f"f{number}" for number in range(1001)]}, "flavors: must not hold more than 1000"),
         ({"exact": "x", "flavors": ["/"]}, "exact: must be true or false"),
