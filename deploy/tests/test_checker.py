@@ -114,7 +114,7 @@ def failed_by_itself(after: After) -> None:
         (gone_from_the_catalogue, "Lost: 1, half done: 0, wrong: 0", "the catalogue has no p"),
         (as_it_was_before, "Lost: 0, half done: 1, wrong: 0", "Mordor: p: ram is 1 and not 2"),
         (without_an_extra_spec, "Lost: 0, half done: 1, wrong: 0", "Spain2: rich-0: extra_specs are"),
-        (made_and_not_known, "Lost: 0, half done: 1, wrong: 0", "Spain2 has x, of which nobody knows"),
+        (made_and_not_known, "Lost: 0, half done: 1, wrong: 0", "Spain2 has x, which nobody knows"),
         (recorded_in_one_node_alone, "Lost: 0, half done: 0, wrong: 1", "the catalogue has {"),
         (failed_by_itself, "Lost: 0, half done: 0, wrong: 1", "a run says: Flavor Sync itself failed"),
     ],
