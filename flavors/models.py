@@ -209,6 +209,10 @@ class Sighting(models.Model):
     `flavorid` is the id under which the catalogue records the flavor there, even while it is missing, or "".
     `differences` are as in a `SyncOutcome`. `digest` is that of the catalogue's flavor at the time: once the flavor
     has changed, the sighting no longer holds. A comparison that finds nothing new leaves `seen_at` as it is.
+
+    `applied` are the values that we have last given it there, by member as in `differences`: all where we have made
+    it, only those that we have changed where we have found it, none where we have changed nothing. It goes when the
+    flavor does: what is there afterwards is not from us.
     """
 
     class State(models.TextChoices):
@@ -227,6 +231,8 @@ class Sighting(models.Model):
     differences = models.JSONField(default=list, blank=True)
     digest = models.CharField(max_length=32, blank=True)
     flavorid = models.CharField("id there", max_length=255, blank=True)
+    # The old version's INSERT does not name it
+    applied = models.JSONField(null=True, blank=True)
     since = models.DateTimeField()
     seen_at = models.DateTimeField()
 

@@ -139,6 +139,7 @@ def record_repairs(
     installed: Mapping[Flavor, str],
     outcomes: Sequence[SyncOutcome],
     made: Collection[Flavor] = (),
+    applied: Mapping[int, Mapping[str, object]] | None = None,
 ) -> None:
     """Write down what a synchronisation run has done in a cloud, and what its Nova has now; all of it or nothing.
 
@@ -146,6 +147,7 @@ def record_repairs(
         installed: by flavor, its id there.
         outcomes: at least one, stored, of which the result, the reason and the seconds are written.
         made: those of the flavors that were created there, and not found.
+        applied: by the flavors' keys, what they were given there, as in a `Sighting`.
 
     Raises:
         IntegrityError: somebody else has just deleted one of the flavors, or another flavor of the catalogue
@@ -158,7 +160,13 @@ def record_repairs(
     def write() -> None:
         sightings.write(
             [
-                sightings.installed(flavor, infrastructure, flavorid=flavorid, made=flavor in made)
+                sightings.installed(
+                    flavor,
+                    infrastructure,
+                    flavorid=flavorid,
+                    made=flavor in made,
+                    applied=(applied or {}).get(flavor.pk),
+                )
                 for flavor, flavorid in installed.items()
             ]
         )

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Any, Self
@@ -11,7 +11,7 @@ from django.db import IntegrityError
 from rest_framework.exceptions import APIException, NotFound
 
 from flavors.catalogue import recording
-from flavors.catalogue.comparison import Finding, differences_between
+from flavors.catalogue.comparison import Finding, differences_between, values_by_member
 from flavors.catalogue.dropping import dropped_values
 from flavors.models import NOVA_MEMBERS, Flavor
 from flavorsync_project.api.errors import Conflict
@@ -110,6 +110,8 @@ class Repair:
     nova: Nova
     # The flavors as the catalogue had them when their turn came, by key
     applied: dict[int, Flavor] = field(default_factory=dict)
+    # What they were given here, by key and member
+    given: dict[int, Mapping[str, object]] = field(default_factory=dict)
 
     def take(self, step: Step) -> None:
         """Take one step in the cloud.
@@ -121,6 +123,7 @@ class Repair:
             case Action.CREATE:
                 wanted = self._wanted_now(step.finding).as_nova()
                 create_flavor(infrastructure=self.infrastructure, nova=self.nova, flavor=wanted)
+                self._note_given(step.finding, values_by_member(wanted))
             case Action.UPDATE:
                 self._update(step.finding)
             case Action.REPLACE:
@@ -143,6 +146,7 @@ class Repair:
                 installed=installed,
                 outcomes=[outcome for _, outcome in taken],
                 made=[self._applied(step) for step, _ in taken if step.action == Action.CREATE],
+                applied=self.given,
             )
         except IntegrityError:
             for step, outcome in taken:
@@ -170,6 +174,7 @@ class Repair:
                 infrastructure=self.infrastructure,
                 flavorid=flavorid,
                 made=step.action == Action.CREATE,
+                applied=self.given.get(step.finding.wanted.flavor.pk),
             )
         except (MayBeWritten, NotWritten):
             raise
@@ -193,6 +198,9 @@ class Repair:
 
     def _applied(self, step: Step) -> Flavor:
         return self.applied.get(step.finding.wanted.flavor.pk, step.finding.wanted.flavor)
+
+    def _note_given(self, finding: Finding, values: Mapping[str, object]) -> None:
+        self.given[finding.wanted.flavor.pk] = values
 
     def _wanted_now(self, finding: Finding) -> Flavor:
         """Return the flavor as the catalogue has it by now: a step may come long after its node was compared.
@@ -231,6 +239,7 @@ class Repair:
                 self.nova.set_extra_specs(flavorid, changed)
             for key in sorted(specs.keys() - changed.keys()):
                 self.nova.unset_extra_spec(flavorid, key)
+            self._note_given(finding, {difference.member: difference.catalogue for difference in differences})
             keep_watching(infrastructure=self.infrastructure, nova=self.nova, flavorid=flavorid)
 
     def _replace(self, finding: Finding) -> None:
@@ -245,6 +254,7 @@ class Repair:
             kept = {key: value for key, value in theirs.items() if value not in dropped.get(key, ())}
             members = [member for member in NOVA_MEMBERS if self.nova.keeps_descriptions or member != "description"]
             values = {member: getattr(wanted, member) for member in members}
+            self._note_given(finding, values_by_member(wanted))
             return {**values, "extra_specs": {**kept, **(wanted.extra_specs or {})}}
 
         replace_flavor(

@@ -127,6 +127,12 @@ def compare(wanted: Wanted, node: NodeFlavors, *, exact: bool = False, of_others
     )
 
 
+def values_by_member(flavor: NovaFlavor) -> dict[str, object]:
+    """Return all values of a flavor but its id, by member as in a `Difference`."""
+    members: dict[str, object] = {member: getattr(flavor, member) for member in NOVA_MEMBERS}
+    return members | {f"{EXTRA_SPECS}.{key}": value for key, value in (flavor.extra_specs or {}).items()}
+
+
 def differences_between(
     wanted: NovaFlavor,
     has: NovaFlavor,

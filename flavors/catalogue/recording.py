@@ -1,6 +1,6 @@
 """Recording which nodes have which flavors, and forgetting it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
@@ -70,8 +70,18 @@ def record_unseen(*, flavor: Flavor, infrastructure: Infrastructure) -> None:
         raise Conflict(f"A node already has a flavor with the id {flavor.flavorid}.") from error
 
 
-def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavorid: str, made: bool = False) -> None:
+def record_installation(
+    *,
+    flavor: Flavor,
+    infrastructure: Infrastructure,
+    flavorid: str,
+    made: bool = False,
+    applied: Mapping[str, object] | None = None,
+) -> None:
     """Record that a cloud's Nova has the flavor, under which id, and whether a synchronisation *made* it.
+
+    Args:
+        applied: what we have given it there, as in a `Sighting`.
 
     Raises:
         NotFound: somebody else has just deleted the flavor.
@@ -84,7 +94,7 @@ def record_installation(*, flavor: Flavor, infrastructure: Infrastructure, flavo
     def write() -> None:
         if not Flavor.objects.select_for_update().filter(pk=flavor.pk).exists():
             raise gone(flavor)
-        sightings.write([sightings.installed(flavor, infrastructure, flavorid=flavorid, made=made)])
+        sightings.write([sightings.installed(flavor, infrastructure, flavorid=flavorid, made=made, applied=applied)])
 
     try:
         write_certainly(write, is_written=lambda: _is_installed(flavor, [infrastructure], flavorid))

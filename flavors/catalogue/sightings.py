@@ -6,7 +6,7 @@ the node one of the flavor's nodes, comes and goes with it, in the same transact
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -44,7 +44,7 @@ class Seen:
 
     `flavorid` is the id under which the catalogue will record it there from now on, or `NOT_KNOWN`; None leaves the
     record as it is. `id_there` is the id under which it was found, and `looked_for` the one under which it should be.
-    `made` says whether a synchronisation has just created it there.
+    `made` says whether a synchronisation has just created it there, `applied` what we have just given it: see `Sighting`.
     """
 
     flavor: Flavor
@@ -55,6 +55,7 @@ class Seen:
     id_there: str = ""
     looked_for: str = ""
     made: bool = False
+    applied: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def key(self) -> Key:
@@ -67,7 +68,14 @@ class Seen:
         return row is None or self.flavorid is not None or told != (row.state, row.digest, row.differences)
 
 
-def installed(flavor: Flavor, infrastructure: Infrastructure, *, flavorid: str = "", made: bool = False) -> Seen:
+def installed(
+    flavor: Flavor,
+    infrastructure: Infrastructure,
+    *,
+    flavorid: str = "",
+    made: bool = False,
+    applied: Mapping[str, object] | None = None,
+) -> Seen:
     """Return the sighting of a flavor that was just brought to a node, under its own id or another."""
     flavorid = flavorid or flavor.flavorid
     return Seen(
@@ -77,6 +85,7 @@ def installed(flavor: Flavor, infrastructure: Infrastructure, *, flavorid: str =
         flavorid=flavorid,
         id_there=flavorid,
         made=made,
+        applied=applied or {},
     )
 
 
@@ -257,16 +266,25 @@ def _not_of_others(seen: Sequence[Seen], rows: Mapping[Key, Sighting], known: Ma
 
 
 def _row(seen: Seen, row: Sighting | None, known: Installation | None, now: datetime) -> Sighting:
+    flavorid = _known_by(seen, row, known)
     return Sighting(
         flavor=seen.flavor,
         infrastructure=seen.infrastructure,
         state=seen.state,
         differences=list(seen.differences),
         digest=seen.flavor.digest,
-        flavorid=_known_by(seen, row, known),
+        flavorid=flavorid,
+        applied=_applied(seen, row, flavorid),
         since=row.since if row and row.state == seen.state else now,
         seen_at=now,
     )
+
+
+def _applied(seen: Seen, row: Sighting | None, flavorid: str) -> dict[str, object]:
+    """Return what we have given it there by now; None stands for an extra spec that was taken away."""
+    is_same = row is not None and row.state in BY_ID and seen.state in BY_ID and row.flavorid == flavorid
+    before = (row.applied or {}) if row and is_same and not seen.made else {}
+    return {member: value for member, value in {**before, **seen.applied}.items() if value is not None}
 
 
 def _known_by(seen: Seen, row: Sighting | None, known: Installation | None) -> str:
@@ -282,7 +300,7 @@ def _write_rows(rows: Sequence[Sighting]) -> None:
     Sighting.objects.bulk_create(
         rows,
         update_conflicts=True,
-        update_fields=["state", "differences", "digest", "flavorid", "since", "seen_at"],
+        update_fields=["state", "differences", "digest", "flavorid", "applied", "since", "seen_at"],
         # MySQL's form of it names no columns.
         unique_fields=["flavor", "infrastructure"]
         if connection.features.supports_update_conflicts_with_target
