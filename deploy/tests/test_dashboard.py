@@ -13,6 +13,8 @@ from flavorsync_project.cache import AWAY
 from synchronisation.metrics import StateCollector
 
 DASHBOARD = Path(__file__).resolve().parents[1] / "grafana" / "flavor-sync.json"
+# What the figures of a kind are called
+SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"], "summary": ["_count", "_sum"]}
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def labels(db: None) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for metric in metrics:
         names = set(declared.get(metric.name, getattr(metric, "_labelnames", ())))
-        suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}.get(metric.type, [""])
+        suffixes = SUFFIXES.get(metric.type, [""])
         found |= {metric.name + suffix: names | ({"le"} if suffix == "_bucket" else set()) for suffix in suffixes}
     return {name: names for name, names in found.items() if name.startswith("flavorsync_")}
 

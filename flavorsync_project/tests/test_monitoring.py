@@ -9,6 +9,7 @@ import pytest
 from django.db import OperationalError, connection, connections
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
@@ -250,6 +251,27 @@ def test_the_state_of_the_federation(
     assert ("flavorsync_drift_flavors", ("Spain2", "in_sync")) not in figures
     assert the_one_series(client, "Spain2") == {"missing": 1, "different": 2}
     assert figures["flavorsync_node_compared_timestamp_seconds", ("Spain2",)] == NOON.replace(hour=10).timestamp()
+
+
+@pytest.mark.django_db
+def test_there_are_as_many_series_and_queries_however_many_flavors_there_are(
+    client: Client, settings: Settings
+) -> None:
+    settings.METRICS_TOKEN = TOKEN
+
+    def cost(hour: int) -> tuple[int, int]:
+        for node in ("Mordor", "Rohan"):
+            make_run(node, hour, {flavor.flavorid: "missing" for flavor in Flavor.objects.all()})
+        with CaptureQueriesContext(connection) as asked:
+            figures = read(client)
+        about_nodes = [name for name, labels in figures if "Mordor" in labels or "Rohan" in labels]
+        return len(about_nodes), len(asked)
+
+    make_flavor(flavorid="0", name="0")
+    few = cost(9)
+    for number in range(1, 20):
+        make_flavor(flavorid=str(number), name=str(number))
+    assert cost(10) == few
 
 
 @pytest.mark.django_db

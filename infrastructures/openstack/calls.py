@@ -11,7 +11,7 @@ from infrastructures.openstack.bounds import service_at
 from infrastructures.openstack.breaker import guarded
 from infrastructures.openstack.bulkhead import place_in
 from infrastructures.openstack.errors import CloudAnswersTooMuch, CloudUnavailable
-from infrastructures.openstack.metrics import CALL_SECONDS, counted, kind_of
+from infrastructures.openstack.metrics import CALL_SECONDS, KIND_SECONDS, counted, kind_of
 from infrastructures.openstack.refusals import reduce_refusal
 
 _OPENSTACKS_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -57,6 +57,7 @@ class Calls:
                 guarded(self._cloud, url),
                 place_in(self._cloud),
                 CALL_SECONDS.labels(self._cloud, kind).time(),
+                KIND_SECONDS.labels(kind).time(),
             ):
                 response = self._answer(method, url, headers, options)
             call.status = response.status_code

@@ -55,6 +55,16 @@ def test_each_call_is_counted_and_timed(cloud: Cloud) -> None:
     assert value("upstream_call_seconds_count", kind="nova_list") == timed + 1
 
 
+def test_a_cloud_is_few_series(cloud: Cloud) -> None:
+    """With a thousand of them, twelve buckets for each kind of call would be tens of thousands."""
+    cloud.nova("GET", LIST, {"json": {"flavors": []}})
+    CallersNova(make_region(), TOKEN).list_flavors()
+    samples = [sample for family in REGISTRY.collect() for sample in family.samples]
+    assert not [sample for sample in samples if {"cloud", "le"} <= sample.labels.keys()]
+    kinds = {sample.labels["kind"] for sample in samples if sample.name == "flavorsync_upstream_kind_seconds_bucket"}
+    assert "nova_list" in kinds
+
+
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
