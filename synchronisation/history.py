@@ -54,7 +54,7 @@ def names_of_nodes(run: SyncRun, choice: Choice = ALL) -> list[ListedNode]:
 
 def outcomes_of(node: SyncNode, choice: Choice = ALL) -> list[SyncOutcome]:
     """Return what was found of each flavor in a node that `nodes_in_full` has returned. Cost: none."""
-    kept = list(node.outcomes.all()) if node.pk else []
+    kept = list(node.outcomes.all()) if node.is_kept else []
     found = sorted([*kept, *_not_kept(node, kept)], key=lambda outcome: (outcome.name, outcome.flavorid))
     return [outcome for outcome in found if outcome.state in choice.states] if choice.states else found
 

@@ -205,6 +205,11 @@ class SyncNode(models.Model):
     def __str__(self) -> str:
         return f"{self.name} in run {self.run_id}"
 
+    @property
+    def is_kept(self) -> bool:
+        """Return whether it has a row: those in which nothing happened have none once their run has ended."""
+        return not self._state.adding
+
 
 class SyncOutcome(models.Model):
     """What a run found of one flavor in one node that was not in sync, what it planned, and what came of it.

@@ -86,6 +86,7 @@ def record_end(node: SyncNode, *, error: str) -> None:
 
 def _record_comparison(run: SyncRun, node: SyncNode, flavors: Collection[Flavor], *, flavors_done: int) -> None:
     before = SyncNode.objects.select_for_update().get(pk=node.pk)
+    node.infrastructure_id = before.infrastructure_id  # none if it has been unregistered since
     node.compared_with, node.flavor_count, node.flavors_done = flavor_list(flavors), len(flavors), flavors_done
     node.save(update_fields=["compared_at", "unreachable", "error", "compared_with", "flavor_count", "flavors_done"])
     _move_on(before, node)

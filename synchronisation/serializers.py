@@ -142,9 +142,15 @@ class SyncNodeSerializer(serializers.Serializer[SyncNode]):
 
     @extend_schema_field(OutcomeSerializer(many=True))
     def get_outcomes(self, node: SyncNode) -> Any:
-        """Return what was found of each flavor, also of those of which nothing is kept."""
-        outcomes: Any = outcomes_of(node, self.context["choice"])
-        return OutcomeSerializer(outcomes, many=True).data
+        """Return what was found of each flavor, also of those of which nothing is kept.
+
+        All nodes of a run in which nothing happened are told alike: for them it is made once.
+        """
+        quiet: dict[int | None, Any] = {} if node.is_kept else self.context["quiet"]
+        if node.compared_with_id not in quiet:
+            outcomes: Any = outcomes_of(node, self.context["choice"])
+            quiet[node.compared_with_id] = OutcomeSerializer(outcomes, many=True).data
+        return quiet[node.compared_with_id]
 
 
 class StatusSerializer(serializers.Serializer[Status]):
@@ -225,7 +231,7 @@ class SyncRunInFullSerializer(SyncRunSerializer):
         return {
             **SyncRunSerializer(shown.run).data,
             "progress": ProgressSerializer(shown.progress).data,
-            "nodes": SyncNodeSerializer(nodes, many=True, context={"choice": shown.choice}).data,
+            "nodes": SyncNodeSerializer(nodes, many=True, context={"choice": shown.choice, "quiet": {}}).data,
         }
 
 

@@ -44,7 +44,8 @@ class Seen:
 
     `flavorid` is the id under which the catalogue will record it there from now on, or `NOT_KNOWN`; None leaves the
     record as it is. `id_there` is the id under which it was found, and `looked_for` the one under which it should be.
-    `made` says whether a synchronisation has just created it there, `applied` what we have just given it: see `Sighting`.
+    `made` says whether a synchronisation has just created it there, `applied` what it has just been given by us: see
+    `Sighting`.
     """
 
     flavor: Flavor

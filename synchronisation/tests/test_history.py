@@ -13,7 +13,7 @@ from infrastructures.models import Infrastructure
 from synchronisation.ending import end_run
 from synchronisation.history import Choice, names_of_nodes, nodes_in_full, outcomes_of
 from synchronisation.models import FlavorList, LastComparison, ListedNode, NodeList, SyncNode, SyncOutcome, SyncRun
-from synchronisation.recording import record_end, record_start, record_unreachable
+from synchronisation.recording import record_end, record_plan, record_start, record_unreachable
 from synchronisation.running import carry_out, create_run
 from synchronisation.tasks import delete_old_runs
 from testing.cloud import Federation
@@ -107,6 +107,34 @@ def test_a_node_that_cannot_be_asked_is_one_row_and_told_flavor_by_flavor(clouds
     run_over_all()
     last.refresh_from_db()
     assert (last.unreachable_at, last.error) == (None, "")
+
+
+def test_a_day_of_runs_in_which_ten_flavors_are_amiss_leaves_few_rows() -> None:
+    """Every 10 minutes over 100 nodes: fewer than 5,000 rows with those of the queue."""
+    names = [f"node-{number:03}" for number in range(100)]
+
+    def find() -> None:
+        run = make_run(*names)
+        for number, name in enumerate(names):
+            outcome = an_outcome("b", **MISSING, result="planned") if number < 10 else an_outcome("b")
+            compared(run, name, an_outcome("a"), outcome, ended=True)
+        assert end(run).state == SyncRun.State.DRIFT
+
+    find()
+    before = rows()
+    find()
+    assert (rows() - before + 1) * 24 * 6 == 3168
+
+
+def test_a_node_that_is_unregistered_while_it_is_compared_is_recorded_all_the_same() -> None:
+    node = make_registered("Mordor")
+    run = make_run("Mordor")
+    part = run.nodes.get()
+    node.delete()
+    record_plan(run=run, node=part, flavors=[Flavor(flavorid="a", name="a")], outcomes=[an_outcome("a")])
+    record_end(part, error="")
+    assert told(end(run)) == {"Mordor": [("a", "in_sync")]}
+    assert not LastComparison.objects.exists()
 
 
 # How far it is
