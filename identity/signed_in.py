@@ -5,14 +5,17 @@ They are asked about as those of the API are: whoever is no longer who they were
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from hashlib import sha256
 
 from django.conf import settings
 from django.contrib.auth import login
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.middleware import get_user
 from django.contrib.auth.models import AnonymousUser
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
@@ -96,28 +99,37 @@ def _bearer(presented: Sequence[str], address: str) -> TokenUser:
     )
 
 
-@transaction.atomic
 def _row_of(bearer: TokenUser) -> SignedIn:
     """Return the row by which the history names them: found by provider and id, never by a name."""
     key = external_id(bearer)
     if not is_unicode(key) or len(key) > 255:
         raise AuthenticationFailed("The provider's id of the person cannot be kept.")
-    user, is_new = SignedIn.objects.get_or_create(external_id=key, defaults={"username": key[:MAX_USERNAME_LENGTH]})
-    if is_new:
-        user.set_unusable_password()
-    user.username = _free_name(bearer, user)
-    user.email = ""
-    user.save(update_fields=["username", "password", "email"])
+    nobodys = sha256(key.encode()).hexdigest()  # until they are called by a name
+    values = {"username": nobodys, "password": make_password(None)}
+    user, _ = SignedIn.objects.get_or_create(external_id=key, defaults=values)
+    _name(user, bearer)
     return user
 
 
-def _free_name(bearer: TokenUser, user: SignedIn) -> str:
-    """Return their name, as the provider has it; with its id where somebody else here is called so."""
-    name = str(bearer)[:MAX_USERNAME_LENGTH]
-    if name and not User.objects.filter(username=name).exclude(pk=user.pk).exists():
-        return name
+def _name(user: SignedIn, bearer: TokenUser) -> None:
+    """Call them as the provider does; with its id where somebody else here is called so.
+
+    The database says whether somebody is: whoever signs in at the same moment may be called so, too.
+    """
+    for name in _names(bearer):
+        user.username = name
+        with suppress(IntegrityError), transaction.atomic():
+            user.save(update_fields=["username"])
+            return
+    raise PermissionDenied(f"There is no name left to call {bearer} by.")
+
+
+def _names(bearer: TokenUser) -> Iterator[str]:
+    """Yield what they could be called here, the best first."""
+    if name := str(bearer)[:MAX_USERNAME_LENGTH]:
+        yield name
     suffix = f" ({bearer.provider} {bearer.id[:40]})"
-    return str(bearer)[: MAX_USERNAME_LENGTH - len(suffix)] + suffix
+    yield str(bearer)[: MAX_USERNAME_LENGTH - len(suffix)] + suffix
 
 
 def _sealed(presented: Sequence[str]) -> str:

@@ -1,10 +1,7 @@
 """The lifecycle of promoted flavors in the catalogue."""
 
-import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -18,6 +15,7 @@ from flavors.catalogue.services import change_promoted_flavor, create_promoted_f
 from flavors.models import Flavor, Installation
 from flavorsync_project.api.errors import Conflict, MethodNotAllowedHere
 from testing.flavors import make_flavor, make_installation
+from testing.threads import at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -220,24 +218,6 @@ def test_deleting_what_is_gone_is_done() -> None:
 
 
 # Several at once
-
-
-def at_once(*works: Callable[[], object]) -> list[object]:
-    """Do these pieces of work at the same time, each on its own connection; return what each returned or raised."""
-    barrier = threading.Barrier(len(works))
-
-    def run(work: Callable[[], object]) -> object:
-        try:
-            connection.ensure_connection()
-            barrier.wait(30)
-            return work()
-        except Exception as error:  # noqa: BLE001 — the test looks at it
-            return error
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(works)) as pool:
-        return list(pool.map(run, works))
 
 
 @pytest.mark.django_db(transaction=True)
