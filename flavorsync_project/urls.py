@@ -13,6 +13,7 @@ from compute.views import VersionsView
 from flavors import pages
 from flavorsync_project import monitoring
 from flavorsync_project.api.views import DescriptionView, IndexView
+from identity.pages import sign_out
 
 api: list[URLPattern | URLResolver] = [
     path("", include("infrastructures.urls")),
@@ -30,6 +31,7 @@ urlpatterns = [
     # The runs' pages in the release before
     path("admin/flavors/syncrun/<path:rest>", RedirectView.as_view(url="/admin/synchronisation/syncrun/%(rest)s")),
     path("admin/flavors/syncrun/", RedirectView.as_view(pattern_name="admin:synchronisation_syncrun_changelist")),
+    path("admin/logout/", sign_out),  # which ends tokens, too
     path("admin/", admin.site.urls),
     path("sign-in/", include("identity.urls")),
     path("health/live", monitoring.live, name="live"),

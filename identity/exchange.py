@@ -8,17 +8,14 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 from django.conf import settings
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ProtocolError
 from urllib3.util import Timeout
 
-MAX_ANSWER_BYTES = 1024 * 1024
-POOL_SIZE = 32
+from flavorsync_project.http_client import BoundedSession, BrokenOff
 
 
 @dataclass(frozen=True)
@@ -40,18 +37,16 @@ class Answer:
         return document if isinstance(document, dict) else None
 
 
-class TooLargeError(OSError):
-    """The answer is longer than any of an identity provider's."""
-
-
 def fetch(
     url: str,
     *,
+    method: str = "GET",
     headers: Mapping[str, str] | None = None,
     verify: bool | str | None = None,
     document: Mapping[str, Any] | None = None,
+    seconds: float | None = None,
 ) -> Answer:
-    """Return the answer to a GET, or to a POST of a document, which is to do no harm when it is done twice.
+    """Return the answer to a request, which is to do no harm when it is sent twice.
 
     It is tried once more when the connection broke: providers close idle ones.
 
@@ -59,21 +54,22 @@ def fetch(
 
     Args:
         url: where.
+        method: what is to be done there.
         headers: what to send besides.
         verify: as `OPENSTACK_VERIFY`; None for what the environment of the process says.
         document: what to send in JSON.
+        seconds: how long all of it may take; None for `OPENSTACK_TIMEOUT`.
 
-    Raises: OSError or urllib3's HTTPError when there is no whole answer within `OPENSTACK_TIMEOUT` seconds; one that
-    stalls half-way can take as long again.
+    Raises: OSError (requests' own errors are such) when there is no whole answer by then.
     """
-    deadline = time.monotonic() + settings.OPENSTACK_TIMEOUT
+    deadline = time.monotonic() + (settings.OPENSTACK_TIMEOUT if seconds is None else seconds)
     options: dict[str, Any] = {"headers": headers, "verify": verify, "json": document}
     try:
-        return _exchange(url, options, deadline)
+        return _exchange(method, url, options, deadline)
     except requests.ConnectionError as error:
-        if not isinstance(next(iter(error.args), None), ProtocolError):
+        if isinstance(error, BrokenOff) or not isinstance(next(iter(error.args), None), ProtocolError):
             raise
-    return _exchange(url, options, deadline)
+    return _exchange(method, url, options, deadline)
 
 
 def kind(error: BaseException) -> str:
@@ -90,46 +86,16 @@ def close() -> None:
     _session.cache_clear()
 
 
-def _exchange(url: str, options: Mapping[str, Any], deadline: float) -> Answer:
-    method = "GET" if options["json"] is None else "POST"
-    remaining: Any = Timeout(total=max(deadline - time.monotonic(), 0.001))
-    with _session().request(method, url, stream=True, timeout=remaining, **options) as response:
-        body = _read(response, deadline)
-    return Answer(response.status_code, response.headers.get("Content-Type", ""), body, response.headers)
-
-
-def _read(response: requests.Response, deadline: float) -> bytes:
-    """Return the body, read as it arrives so that neither its length nor its pace is the sender's choice."""
-    body = bytearray()
-    while chunk := response.raw.read1(64 * 1024):
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            raise TooLargeError
-        if time.monotonic() > deadline:
-            raise requests.ReadTimeout
-    return bytes(body)
-
-
-class _Session(requests.Session):
-    """A session that follows no redirect and keeps nothing of one user for the next."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # An authentication that adds nothing: without one, requests looks for a password in ~/.netrc.
-        self.auth = lambda request: request
-        # Nothing compressed: MAX_ANSWER_BYTES is of what was sent and of what it unpacks to alike.
-        self.headers.update({"Accept": "application/json", "Accept-Encoding": "identity"})
-        adapter = HTTPAdapter(pool_maxsize=POOL_SIZE)
-        self.mount("https://", adapter)
-        self.mount("http://", adapter)
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return nothing: a redirect is not an answer, and would carry the token elsewhere."""
-        return
+def _exchange(method: str, url: str, options: Mapping[str, Any], deadline: float) -> Answer:
+    left: Any = Timeout(total=max(deadline - time.monotonic(), 0.001))
+    response = _session().request(method, url, timeout=left, **options)
+    return Answer(response.status_code, response.headers.get("Content-Type", ""), response.content, response.headers)
 
 
 @functools.cache
 def _session() -> requests.Session:
     """Return the process's one session, made at its first use so that no connection survives a fork."""
-    return _Session()
+    session = BoundedSession()
+    # Nothing compressed: the bound is of what was sent and of what it unpacks to alike.
+    session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity"})
+    return session

@@ -1,9 +1,9 @@
-"""A name and a password of the central Keystone, and the tokens that they open.
+"""A name and a password of the central Keystone, the tokens that they open, and the end of these.
 
 A token has one scope, and a person's roles here may be in several: one is fetched for each project of theirs, and for
 the system, that KEYSTONE_MANAGERS or KEYSTONE_OPERATORS could mean. The password goes to Keystone and nowhere else.
 
-Source: Identity API v3, "Password authentication", "Get available project scopes".
+Source: Identity API v3, "Password authentication", "Get available project scopes", "Revoke token".
 """
 
 from collections.abc import Iterator, Mapping
@@ -54,8 +54,20 @@ def sign_in(*, username: str, domain: str, password: str, address: str) -> list[
 
 
 @sensitive_variables()
+def revoke(token: str, *, seconds: float) -> None:
+    """Have a token ended, if Keystone does so within so many seconds.
+
+    Raises: ServiceUnavailable when it does not; AuthenticationFailed when the token has ended already.
+    """
+    answer = _ask("/auth/tokens", method="DELETE", headers=_of(token) | {"X-Subject-Token": token}, seconds=seconds)
+    if answer.status != 204:
+        raise Keystone().unavailable(f"status {answer.status} to a sign-out")
+
+
+@sensitive_variables()
 def _issue(identity: Mapping[str, Any], scope: Mapping[str, Any] | str) -> str:
-    answer = _ask("/auth/tokens?nocatalog", document={"auth": {"identity": identity, "scope": scope}})
+    document = {"auth": {"identity": identity, "scope": scope}}
+    answer = _ask("/auth/tokens?nocatalog", method="POST", document=document)
     token = answer.headers.get("X-Subject-Token", "")
     if answer.status != 201 or not token:
         raise Keystone().unavailable(f"status {answer.status} to a sign-in")
@@ -75,10 +87,14 @@ def _scopes(token: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _list(path: str, token: str) -> Document:
-    answer = _ask(path, headers={"X-Auth-Token": token})
+    answer = _ask(path, headers=_of(token))
     if answer.status != 200 or answer.document is None:
         raise Keystone().unavailable(f"status {answer.status} to {path}")
     return answer.document
+
+
+def _of(token: str) -> dict[str, str]:
+    return {"X-Auth-Token": token}
 
 
 def _ask(path: str, **options: Any) -> Answer:

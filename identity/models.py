@@ -56,6 +56,11 @@ class SignedIn(User):
         default_permissions = ()
 
     @property
+    def provider(self) -> str:
+        """The name of the provider that knows them."""
+        return (self.external_id or "").partition(":")[0]
+
+    @property
     def owned_nodes(self) -> frozenset[str]:
         """The names of the nodes that they are an owner of."""
         return self.bearer.owned_nodes if self.bearer else frozenset()

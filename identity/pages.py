@@ -1,17 +1,18 @@
-"""The pages on which people sign in as who they are elsewhere: with Keystone, and with the FIWARE IdM."""
+"""The pages on which people sign in as who they are elsewhere, with Keystone and with the FIWARE IdM; and out again."""
 
 from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
 from django.conf import settings
+from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied, Throttled
 
 from flavorsync_project.console.words import counted
@@ -64,6 +65,14 @@ def from_keyrock(request: HttpRequest) -> HttpResponse:
         return _let_in(request, [oauth.token_of(request)], where=where)
     except REFUSALS as refusal:
         return _page(request, None, status=refusal.status_code, problem=_words(refusal))
+
+
+@never_cache
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """Sign out, and show the admin site's page that says so."""
+    signed_in.end(request)
+    return admin.site.logout(request)
 
 
 def _let_in(request: HttpRequest, presented: Sequence[str], *, where: str | None = None) -> HttpResponse:

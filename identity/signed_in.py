@@ -5,24 +5,28 @@ They are asked about as those of the API are: whoever is no longer who they were
 """
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 
 from django.conf import settings
-from django.contrib.auth import login
+from django.contrib.auth import login, logout
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.middleware import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied
 
 from flavorsync_project.encryption import Undecryptable, decrypt, encrypt
-from identity import tokens
+from flavorsync_project.telemetry.request_id import note_secret
+from identity import keystone_sign_in, oauth, tokens
 from identity.documents import is_unicode
+from identity.keyrock import Keyrock
+from identity.keystone import Keystone
 from identity.models import SignedIn, User
 from identity.principals import TokenUser
 from identity.throttling import client_address
@@ -30,6 +34,9 @@ from identity.throttling import client_address
 BACKEND = "identity.backends.ProviderBackend"
 KEY = "identity.tokens"
 MAX_USERNAME_LENGTH = 150
+SECONDS_TO_REVOKE = 3
+REVOKE: dict[str, Callable[..., None]] = {Keyrock.name: oauth.revoke, Keystone.name: keystone_sign_in.revoke}
+"""What ends a token, by the provider."""
 
 
 def begin(request: HttpRequest, *, presented: Sequence[str]) -> SignedIn:
@@ -52,6 +59,28 @@ def begin(request: HttpRequest, *, presented: Sequence[str]) -> SignedIn:
         left = int((bearer.expires_at - timezone.now()).total_seconds())
         request.session.set_expiry(max(min(left, settings.SESSION_COOKIE_AGE), 1))
     return user
+
+
+def end(request: HttpRequest) -> None:
+    """End the session; and the tokens in it, as far as their provider ends them soon: it may be away.
+
+    Cost: as `revoke` of the provider for each token, `SECONDS_TO_REVOKE` for all of them together.
+    """
+    user, presented = get_user(request), _unsealed(request.session.get(KEY, ""))
+    request.user = user  # whoever it is: what they may now is not asked
+    logout(request)
+    if isinstance(user, SignedIn):
+        _revoke(presented, REVOKE[user.provider])
+
+
+def _revoke(presented: Sequence[str], revoke: Callable[..., None]) -> None:
+    ends_at = time.monotonic() + SECONDS_TO_REVOKE
+    for token in presented:
+        tokens.forget(token)
+        note_secret(token)
+        if (left := ends_at - time.monotonic()) > 0:
+            with suppress(APIException):  # which the log tells of
+                revoke(token, seconds=left)
 
 
 def whoever(request: HttpRequest) -> User | AnonymousUser:

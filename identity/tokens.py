@@ -27,6 +27,13 @@ logger = logging.getLogger(__name__)
 # Keyrock's tokens have 40 characters and Keystone's some 200; a JSON Web Token some thousand.
 MAX_TOKEN_CHARACTERS = 8_000
 
+LOGGERS_OF_SECRETS = (
+    "urllib3.connection",
+    "urllib3.connectionpool",
+    "urllib3.util.retry",
+    "authlib.integrations.base_client.sync_app",
+)
+
 PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (Keyrock(), Keystone())}
 
 
@@ -72,9 +79,14 @@ def ask(token: str) -> TokenUser:
     raise next((error for error in errors if isinstance(error, ServiceUnavailable)), errors[0])
 
 
+def forget(token: str) -> None:
+    """Ask anew about a token when it comes next."""
+    cache.delete(_cache_key(token))
+
+
 def hide_tokens_in_logs() -> None:
-    """Cut the token out of the URLs that urllib3 logs, whatever handlers a deployment may have."""
-    for name in ("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry"):
+    """Cut secrets out of the URLs that urllib3 logs and what Authlib does, whatever handlers a deployment may have."""
+    for name in LOGGERS_OF_SECRETS:
         logging.getLogger(name).addFilter(RedactTokensFilter())
 
 

@@ -236,7 +236,8 @@ def _unavailable(request: HttpRequest, error: ServiceUnavailable) -> HttpRespons
     if _of_the_api(request):
         response = _error_response(request, error)
     else:
-        response = HttpResponse(loader.get_template("503.html").render(), status=error.status_code)
+        reason = "" if error.detail == error.default_detail else message_of(error.detail)
+        response = HttpResponse(loader.get_template("503.html").render({"reason": reason}), status=error.status_code)
     for name, value in headers_of(error).items():
         response[name] = value
     return response

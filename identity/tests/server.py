@@ -1,6 +1,7 @@
 """An identity provider on a real socket, for what only a socket can do: break, stall, drip."""
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -132,9 +133,9 @@ class IdmServer:
                 connection.settimeout(0.05)
 
     def _receive(self, connection: socket.socket) -> str:
-        """Return the next request's head, or nothing when the client or the test is done."""
+        """Return the next request, head and body, or nothing when the client or the test is done."""
         received = b""
-        while not received.endswith(b"\r\n\r\n"):
+        while not _is_whole(received):
             try:
                 part = connection.recv(65536)
             except TimeoutError:
@@ -148,3 +149,9 @@ class IdmServer:
                 return ""
             received += part
         return received.decode("latin-1")
+
+
+def _is_whole(request: bytes) -> bool:
+    head, blank, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    return bool(blank) and len(body) >= int(length[1] if length else 0)

@@ -1,66 +1,54 @@
 """Signing in with an IdM that speaks OpenID Connect: what it tells of itself, and its id tokens."""
 
-import time
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 import requests_mock
 from django.test import Client
-from joserfc import jwt
-from joserfc.jwk import RSAKey
 from pytest_django import Settings
 
-from testing.accounts import APP_ID, KEYROCK_URL, make_answer, make_role
+from identity.tests import server as socket_server
+from identity.tests.openid import (
+    ANOTHER_KEY,
+    DISCOVERY,
+    KEYS,
+    METADATA,
+    MINUTE,
+    back_with,
+    begin,
+    come_back,
+    openid,
+    tokens_for,
+)
+from identity.tests.server import Behaviour, IdmServer
 
 pytestmark = pytest.mark.django_db
 
-ISSUER = KEYROCK_URL
-DISCOVERY = f"{KEYROCK_URL}/.well-known/openid-configuration"
-METADATA: dict[str, Any] = {
-    "issuer": ISSUER,
-    "authorization_endpoint": f"{KEYROCK_URL}/somewhere/authorize",
-    "token_endpoint": f"{KEYROCK_URL}/somewhere/token",
-    "jwks_uri": f"{KEYROCK_URL}/somewhere/keys",
-    "id_token_signing_alg_values_supported": ["RS256"],
-}
-KEY, ANOTHER_KEY = RSAKey.generate_key(2048, {"kid": "1"}), RSAKey.generate_key(2048, {"kid": "1"})
-MINUTE = 60
+STRANGE: list[dict[str, Any]] = [
+    {"status_code": 500},
+    {"status_code": 302, "headers": {"Location": "https://elsewhere.example.org"}},
+    {"text": "<html>"},
+    {"json": []},
+    {"json": "odd"},
+    {"exc": requests.ConnectionError},
+    {"exc": requests.ReadTimeout},
+]
 
 
 @pytest.fixture(autouse=True)
 def idm(requests_mock: requests_mock.Mocker, settings: Settings) -> requests_mock.Mocker:
-    settings.ROOT_URLCONF = "flavorsync_project.urls"
-    settings.KEYROCK_CLIENT_SECRET = "sesame"
-    settings.KEYROCK_OIDC_DISCOVERY_URL = DISCOVERY
-    requests_mock.get(DISCOVERY, json=METADATA)
-    requests_mock.get(METADATA["jwks_uri"], json={"keys": [KEY.as_dict(private=False)]})
-    requests_mock.get(f"{KEYROCK_URL}/user", json=make_answer(roles=[make_role("InfrastructureManager")]))
+    openid(requests_mock, settings)
     return requests_mock
 
 
-def begin(client: Client) -> dict[str, str]:
-    """Go to the IdM, and return what it is told."""
-    where = urlsplit(client.get("/sign-in/keyrock")["Location"])
-    assert where.path == "/somewhere/authorize"
-    return {name: value for name, (value,) in parse_qs(where.query).items()}
+@pytest.fixture
+def client() -> Client:
+    return Client(raise_request_exception=False)
 
 
-def come_back(http: requests_mock.Mocker, key: RSAKey = KEY, age: int = 0, **claims: object) -> int:
-    """Go to the IdM and come back, with an id token that has these claims and that age; return the answer's status."""
-    client = Client(raise_request_exception=False)
+def test_the_idm_is_asked_for_openid_with_a_nonce_and_pkce(client: Client) -> None:
     asked = begin(client)
-    now = int(time.time()) - age
-    whole = {"iss": ISSUER, "aud": APP_ID, "sub": "1", "iat": now, "exp": now + 60 * MINUTE, "nonce": asked["nonce"]}
-    token = jwt.encode({"alg": "RS256", "kid": "1"}, whole | claims, key)
-    http.post(METADATA["token_endpoint"], json={"access_token": "access", "token_type": "bearer", "id_token": token})
-    status = client.get("/sign-in/keyrock/back", {"code": "c", "state": asked["state"]}).status_code
-    assert (client.get("/admin/").status_code == 200) == (status == 302)
-    return status
-
-
-def test_the_idm_is_asked_for_openid_with_a_nonce_and_pkce(idm: requests_mock.Mocker) -> None:
-    asked = begin(Client())
     assert asked["scope"] == "openid"
     assert asked["nonce"]
     assert asked["code_challenge_method"] == "S256"
@@ -80,6 +68,7 @@ def test_clocks_may_differ_by_five_minutes(idm: requests_mock.Mocker, age: int) 
     [
         pytest.param({"nonce": "another"}, id="a replayed one"),
         pytest.param({"aud": "another"}, id="another application's"),
+        pytest.param({"aud": ["another", "yet-another"]}, id="other applications'"),
         pytest.param({"iss": "https://evil.example.org"}, id="another IdM's"),
         pytest.param({"key": ANOTHER_KEY}, id="another key's"),
         pytest.param({"age": 66 * MINUTE}, id="an expired one"),
@@ -90,15 +79,68 @@ def test_an_id_token_that_is_not_for_us_does_not(idm: requests_mock.Mocker, wron
     assert come_back(idm, **wrong) == 401
 
 
-def test_an_answer_without_an_id_token_does_not(idm: requests_mock.Mocker) -> None:
+@pytest.mark.parametrize("id_token", ["", "garbage", "eyJhbGciOiJub25lIn0.e30.", 5, None])
+def test_what_is_no_signed_id_token_does_not(idm: requests_mock.Mocker, client: Client, id_token: object) -> None:
+    asked = begin(client)
+    idm.post(METADATA["token_endpoint"], json=tokens_for(asked) | {"id_token": id_token})
+    assert back_with(client, asked["state"]) in (401, 503)
+
+
+def test_an_answer_without_an_id_token_does_not(idm: requests_mock.Mocker, client: Client) -> None:
+    asked = begin(client)
     idm.post(METADATA["token_endpoint"], json={"access_token": "access", "token_type": "bearer"})
-    client = Client(raise_request_exception=False)
-    state = begin(client)["state"]
-    assert client.get("/sign-in/keyrock/back", {"code": "c", "state": state}).status_code == 503
-    assert client.get("/admin/").status_code == 302
+    assert back_with(client, asked["state"]) == 503
 
 
-@pytest.mark.parametrize("answer", [{"status_code": 500}, {"text": "<html>"}, {"json": {}}, {"json": []}])
-def test_a_discovery_that_is_none_is_a_503(idm: requests_mock.Mocker, answer: dict[str, Any]) -> None:
+def test_a_code_and_a_state_work_once(idm: requests_mock.Mocker, client: Client) -> None:
+    asked = begin(client)
+    idm.post(METADATA["token_endpoint"], json=tokens_for(asked))
+    other = Client(raise_request_exception=False)
+    assert back_with(other, asked["state"]) == 401
+    assert back_with(client, asked["state"]) == 302
+    idm.post(METADATA["token_endpoint"], status_code=400, json={"error": "invalid_grant"})
+    again = Client(raise_request_exception=False)
+    assert back_with(again, begin(again)["state"]) == 401
+
+
+@pytest.mark.parametrize("answer", [*STRANGE, {"json": {}}])
+def test_a_discovery_that_is_none_is_a_503(idm: requests_mock.Mocker, client: Client, answer: dict[str, Any]) -> None:
     idm.get(DISCOVERY, **answer)
-    assert Client(raise_request_exception=False).get("/sign-in/keyrock").status_code == 503
+    refused = client.get("/sign-in/keyrock")
+    assert refused.status_code == 503
+    assert "The identity provider (FIWARE IdM) does not answer as it should" in refused.content.decode()
+
+
+@pytest.mark.parametrize("answer", STRANGE)
+@pytest.mark.parametrize(("method", "where"), [("GET", DISCOVERY), ("POST", "token_endpoint"), ("GET", "jwks_uri")])
+def test_an_idm_that_is_away_when_somebody_comes_back_is_a_503(
+    idm: requests_mock.Mocker, client: Client, method: str, where: str, answer: dict[str, Any]
+) -> None:
+    asked = begin(client)
+    idm.post(METADATA["token_endpoint"], json=tokens_for(asked))
+    idm.request(method, METADATA.get(where, where), **answer)
+    assert back_with(client, asked["state"]) == 503
+
+
+# Over a real socket
+
+
+@pytest.mark.parametrize("answered", [0, 1, 2], ids=["discovery", "token", "keys"])
+@pytest.mark.parametrize(
+    ("behaviour", "timeout"),
+    [(socket_server.drip, 2), (socket_server.flood, 60)],
+    ids=["ends by the time-out", "ends by its size"],
+)
+def test_neither_the_pace_nor_the_length_of_an_answer_is_the_idms_choice(
+    idm: requests_mock.Mocker, client: Client, settings: Settings, answered: int, behaviour: Behaviour, timeout: int
+) -> None:
+    settings.OPENSTACK_TIMEOUT = timeout
+    asked = begin(client)
+    with IdmServer() as server:
+        own = {name: f"{server.url}/{name}" for name in ("token_endpoint", "jwks_uri")}
+        settings.KEYROCK_OIDC_DISCOVERY_URL = f"{server.url}/discovery"
+        documents = (METADATA | own, tokens_for(asked), KEYS)
+        server.script = [*map(socket_server.answer, documents[:answered]), behaviour]
+        idm.register_uri(requests_mock.ANY, requests_mock.ANY, real_http=True)
+        assert back_with(client, asked["state"]) == 503
+        assert len(server.requests) == answered + 1

@@ -6,16 +6,19 @@ import socket
 import traceback
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
+from django.test import Client
 from pytest_django import Settings
 from rest_framework.exceptions import APIException
 from rest_framework.test import APIClient
 
 from identity import tokens
 from identity.tests import server as idm
+from identity.tests.openid import ACCESS_TOKEN, CODE, KEYS, METADATA, SECRET, back_with, begin, tokens_for
 from identity.tests.server import IdmServer
-from testing.accounts import make_account, make_answer
+from testing.accounts import make_account, make_answer, make_role
 
 SENTINEL = "sentinel-0123456789abcdef"
 
@@ -41,7 +44,7 @@ def everything_raised(error: BaseException | None) -> Iterator[BaseException]:
 def _see_it_first(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Look at what urllib3 and this app log before the project's own handler cuts tokens out of it."""
     caplog.set_level(logging.DEBUG)
-    loggers = [logging.getLogger(name) for name in ("urllib3", "identity")]
+    loggers = [logging.getLogger(name) for name in ("urllib3", "identity", "authlib")]
     for logger in loggers:
         logger.addHandler(caplog.handler)
     yield
@@ -114,3 +117,40 @@ def test_a_password_is_in_no_log_and_no_answer(caplog: pytest.LogCaptureFixture,
     assert "/protected" in caplog.text  # each request is logged, so there was something to look through
     assert SENTINEL not in caplog.text
     assert encoded not in caplog.text
+
+
+REFUSED = idm.answer({"error": "invalid_grant", "error_description": ACCESS_TOKEN}, status="400 Bad Request")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        pytest.param([], 302, id="signs in"),
+        pytest.param([REFUSED], 401, id="a code that is none"),
+        pytest.param([idm.answer({}, status="500 Oops")], 503, id="500"),
+        pytest.param([idm.hang_up], 503, id="broken"),
+        pytest.param([idm.half_body], 503, id="half a body"),
+    ],
+)
+def test_what_a_sign_in_is_made_of_is_in_no_log_and_on_no_page(
+    server: IdmServer, settings: Settings, caplog: pytest.LogCaptureFixture, fault: list[idm.Behaviour], status: int
+) -> None:
+    """From the way to an OpenID provider to signing out, which ends the token there."""
+    own = {name: f"{server.url}/{name}" for name in ("token_endpoint", "jwks_uri", "revocation_endpoint")}
+    discovery = idm.answer(METADATA | own)
+    settings.ROOT_URLCONF, settings.KEYROCK_CLIENT_SECRET = "flavorsync_project.urls", SECRET
+    settings.KEYROCK_OIDC_DISCOVERY_URL = f"{server.url}/discovery"
+    client = Client(raise_request_exception=False)
+    server.script = [discovery]
+    asked = begin(client)
+    given = tokens_for(asked)
+    user = idm.answer(make_answer(roles=[make_role("InfrastructureManager")]))
+    server.script = [discovery, *(fault or map(idm.answer, (given, KEYS))), user, discovery, idm.answer({})]
+    assert back_with(client, asked["state"]) == status
+    pages = [client.get("/admin/"), client.post("/admin/logout/")]
+    (verifier,) = parse_qs(server.requests[2].partition("\r\n\r\n")[2])["code_verifier"]
+    shown = caplog.text + "".join(page.content.decode() for page in pages)
+    assert "Starting new HTTP connection" in caplog.text
+    for secret in (SECRET, CODE, ACCESS_TOKEN, given["id_token"], verifier):
+        assert secret not in shown

@@ -62,6 +62,7 @@ class KeystoneOfPeople:
         http.get(f"{KEYROCK_URL}/user", status_code=401, json="Invalid token")
         http.post(f"{KEYSTONE_URL}/auth/tokens", json=self._issue)
         http.get(f"{KEYSTONE_URL}/auth/tokens", json=self._show)
+        http.delete(f"{KEYSTONE_URL}/auth/tokens", status_code=204)
         http.get(f"{KEYSTONE_URL}/auth/projects", json=lambda request, context: {"projects": self.projects})
         http.get(f"{KEYSTONE_URL}/auth/system", json=lambda request, context: {"system": [{"all": True}]})
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import requests
 
+from flavorsync_project.http_client import AnswerTooLarge
 from flavorsync_project.telemetry.request_id import HEADER, NO_REQUEST, current_request_id, note_upstream
 from infrastructures.addresses import NEAR
 from infrastructures.openstack.bounds import service_at
@@ -23,10 +24,6 @@ def upstream_id(text: str | None) -> str:
     Whoever answers there could say anything, even our own password, and this goes to the log.
     """
     return text if text and _OPENSTACKS_ID.fullmatch(text) else ""
-
-
-class AnswerTooLarge(requests.RequestException):
-    """An answer is larger than any of OpenStack's."""
 
 
 class LeadsHere(Exception):

@@ -12,6 +12,7 @@ import pytest
 import requests
 from pytest_django import Settings
 
+from flavorsync_project import http_client
 from infrastructures.openstack import bounds, sessions
 from infrastructures.openstack.errors import CloudAnswersTooMuch, CloudUnavailable, CloudUnreachable
 from infrastructures.openstack.sessions import open_session
@@ -173,7 +174,7 @@ def test_the_proxy_of_the_environment_is_used_and_looked_for_once(monkeypatch: p
 
 
 def test_hosts_without_end_are_not_all_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "MOST_HOSTS", 10)
+    monkeypatch.setattr(http_client, "MOST_HOSTS", 10)
     pool: Any = sessions._pool()
     for number in range(50):
         pool.merge_environment_settings(f"https://{number}.example.org/", {}, False, True, None)
@@ -182,7 +183,7 @@ def test_hosts_without_end_are_not_all_remembered(monkeypatch: pytest.MonkeyPatc
 
 def test_a_connection_of_a_bad_answer_is_neither_reused_nor_leaked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "ANSWER_BYTES", 1_000_000)
-    rounds = sessions.POOL_SIZE + 1
+    rounds = http_client.POOL_SIZE + 1
     with Server(*[floods(head(), b" " * 65536)] * rounds, answers(b"next")) as server:
         for _ in range(rounds):
             with pytest.raises(CloudAnswersTooMuch):
