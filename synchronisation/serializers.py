@@ -12,6 +12,7 @@ from infrastructures.fields import FlavorIdField, NameField
 from infrastructures.openstack.rules import MAX_NAME_LENGTH
 from synchronisation.history import outcomes_of
 from synchronisation.models import Progress, SyncNode, SyncOutcome, SyncRun
+from synchronisation.retiring import Kept, Retiring
 from synchronisation.runs import NodeStatus, RunInFull, Status, SummedUp
 from synchronisation.summary import NodeSummary
 
@@ -153,11 +154,28 @@ class SyncNodeSerializer(serializers.Serializer[SyncNode]):
         return quiet[node.compared_with_id]
 
 
+class KeptSerializer(serializers.Serializer[Kept]):
+    """A node that has a flavor yet which is being retired."""
+
+    name = IdField()
+    reason = serializers.CharField(help_text="Why the last run has left it there; empty when none has looked")
+
+
+class RetiringSerializer(serializers.Serializer[Retiring]):
+    """A flavor that is to leave the nodes and then the catalogue."""
+
+    id = IdField(source="flavorid")
+    name = serializers.CharField()
+    retire_at = serializers.DateTimeField(help_text="From when")
+    nodes = KeptSerializer(many=True)
+
+
 class StatusSerializer(serializers.Serializer[Status]):
     """What nodes have right now; `state` is what a dry run would end in."""
 
     state = serializers.ChoiceField(SyncRun.State.choices)
     nodes = NodeStatusSerializer(many=True)
+    retiring = RetiringSerializer(many=True, required=False, help_text="Not there when nothing is being retired")
 
 
 class NodeSummarySerializer(serializers.Serializer[NodeSummary]):

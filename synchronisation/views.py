@@ -20,9 +20,11 @@ from synchronisation import runs
 from synchronisation.history import ALL, Choice
 from synchronisation.models import SyncOutcome, SyncRun
 from synchronisation.permissions import SynchronisesNodes
+from synchronisation.retiring import retirements
 from synchronisation.serializers import (
     RUN_DOCUMENT,
     STATUS_DOCUMENT,
+    RetiringSerializer,
     StatusSerializer,
     SummedUpSerializer,
     SyncRunCreationSerializer,
@@ -86,10 +88,12 @@ class SyncStatusView(APIView):
         flavorids = choices(request, "flavor")
         status: Any
         if flag(request, "summary"):
-            status = runs.last_status(nodes=page, flavorids=flavorids)
-            return pages.get_paginated_response(SummedUpSerializer(status).data)
-        status = runs.current_status(nodes=page, flavorids=flavorids)
-        return pages.get_paginated_response(StatusSerializer(status).data)
+            status = SummedUpSerializer(runs.last_status(nodes=page, flavorids=flavorids))
+        else:
+            status = StatusSerializer(runs.current_status(nodes=page, flavorids=flavorids))
+        retired: Any = retirements(nodes)
+        told = {"retiring": RetiringSerializer(retired, many=True).data} if retired else {}
+        return pages.get_paginated_response({**status.data, **told})
 
 
 class RunPagination(MarkerPagination):

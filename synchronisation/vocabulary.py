@@ -49,10 +49,19 @@ SYNCHRONISED_NODE = Resource(
     parts=MappingProxyType({"counts": COUNTS, "outcomes": OUTCOME}),
 )
 
+KEPT = Resource(element="node", attributes=("name",), children=MappingProxyType({"reason": Kind.TEXT}))
+
+RETIRING = Resource(
+    element="flavor",
+    attributes=("id",),
+    children=MappingProxyType({"name": Kind.TEXT, "retire_at": Kind.TEXT}),
+    parts=MappingProxyType({"nodes": KEPT}),
+)
+
 STATUS = Resource(
     element="status",
     children=MappingProxyType({"state": Kind.TEXT}),
-    parts=MappingProxyType({"nodes": SYNCHRONISED_NODE}),
+    parts=MappingProxyType({"nodes": SYNCHRONISED_NODE, "retiring": RETIRING}),
 )
 
 PROGRESS = Resource(

@@ -160,11 +160,19 @@ def _run(element: Element) -> Document:
 
 
 def _status(element: Element) -> Document:
-    status = _object(element, "status", "", {"state": str}, "node")
+    status = _object(element, "status", "", {"state": str}, "node", "flavor")
     status["nodes"] = [_node(child, {"compared_at": str}) for child in element.iterfind("node")]
+    if retiring := [_retiring(child) for child in element.iterfind("flavor")]:
+        status["retiring"] = retiring
     for outcome in (outcome for node in status["nodes"] for outcome in node.get("outcomes", ())):
         assert [outcome.pop(name) for name in ("servers", "result", "seconds")] == [None] * 3
     return status
+
+
+def _retiring(element: Element) -> Document:
+    flavor = _object(element, "flavor", "id", {"name": str, "retire_at": str}, "node")
+    flavor["nodes"] = [_object(child, "node", "name", {"reason": str}) for child in element.iterfind("node")]
+    return flavor
 
 
 def _node(element: Element, times: Mapping[str, _Read]) -> Document:

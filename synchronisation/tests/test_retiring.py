@@ -80,8 +80,8 @@ def test_where_servers_use_it_it_stays_and_is_listed_until_they_are_gone(clouds:
     clouds.clouds["Mordor"].servers["old"] = 2
     retire()
     assert look() == []
-    (told,) = retiring.retirements()
-    assert told.nodes == {"Mordor": "It is used by 2 servers there."}
+    (told,) = retiring.retirements(Infrastructure.objects.all())
+    assert told.nodes == (retiring.Kept(name="Mordor", reason="It is used by 2 servers there."),)
     flavor = Flavor.objects.get(flavorid="old")
     assert (flavor.promoted, flavor.nodes) == (True, ["Mordor"])
     clouds.clouds["Mordor"].servers.clear()
@@ -94,7 +94,8 @@ def test_what_was_changed_there_stays_until_it_is_forced(clouds: Federation) -> 
     clouds.clouds["Mordor"].flavors["old"]["extra_specs"] = {"hw:cpu_policy": "dedicated"}
     retire()
     assert look() == []
-    assert retiring.retirements()[0].nodes == {"Mordor": "It was changed there by somebody else."}
+    (told,) = retiring.retirements(Infrastructure.objects.all())
+    assert told.nodes == (retiring.Kept(name="Mordor", reason="It was changed there by somebody else."),)
     retire(forced=True)
     run()
     assert look() == ["old"]

@@ -1,6 +1,6 @@
 """The synchronisation over HTTP: what nodes have right now, runs that are started, and what came of them."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from django.utils.dateparse import parse_datetime
 from django_tasks.base import TaskResultStatus
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
+from flavors.catalogue.retiring import retire
 from flavors.models import Installation
 from infrastructures.models import Infrastructure
 from synchronisation.models import SyncOutcome, SyncRun
@@ -482,7 +483,7 @@ def test_a_status_takes_as_many_queries_whatever_it_compares(
         for node in NODES:
             make_installation(flavor, node)
             scripted.clouds[node].flavors[str(id)] = in_nova(str(id))
-    assert queries(callers.manager, STATUS + query) <= few <= 15
+    assert queries(callers.manager, STATUS + query) <= few <= 16
 
 
 def test_a_run_takes_as_many_queries_whatever_came_of_it(callers: Callers) -> None:
@@ -517,3 +518,21 @@ def test_no_error_of_a_node_becomes_an_answers_status(manager: Api, scripted: Fe
     assert {outcome["state"] for node in found["nodes"] for outcome in node["outcomes"]} == {
         SyncOutcome.State.UNREACHABLE.value
     }
+
+
+@pytest.mark.parametrize("query", ["", "?summary=true"])
+def test_the_status_tells_what_is_being_retired(manager: Api, scripted: Federation, query: str) -> None:
+    flavor = promote("old")
+    make_installation(flavor, "Mordor")
+    scripted.clouds["Mordor"].flavors["old"] = in_nova("old")
+    at = datetime(2030, 5, 1, 12, tzinfo=UTC)
+    retire(flavor=flavor, requested_by="sauron", at=at)
+    document: Any = manager.get(f"{STATUS}{query}").body
+    assert document["status"]["retiring"] == [
+        {
+            "id": "old",
+            "name": "old",
+            "retire_at": "2030-05-01T12:00:00Z",
+            "nodes": [{"name": "Mordor", "reason": ""}],
+        }
+    ]
