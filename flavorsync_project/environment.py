@@ -22,6 +22,7 @@ SHORTEST_TOKEN = 16
 MICROVERSIONS = range(61, 97)
 LONGEST_SHOWN = 100
 LONGEST_HOST = 253
+MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 
 TRUE, FALSE = {"true", "yes", "on", "1", "y", "ok"}, {"false", "no", "off", "0", "n"}
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]")
@@ -210,6 +211,19 @@ def _cache(text: str) -> dict[str, Any]:
     return dict(environ.Env.cache_url_config(text))
 
 
+def _mail(text: str) -> dict[str, Any]:
+    scheme = _parts(text, [*MAIL_PORTS]).scheme
+    settings: dict[str, Any] = environ.Env.email_url_config(text)
+    return settings | {"EMAIL_PORT": settings["EMAIL_PORT"] or MAIL_PORTS[scheme]}
+
+
+def _address(text: str) -> str:
+    name, at, host = text.rpartition("@")
+    if not (name and at and _HOST.fullmatch(host)) or _UNPRINTABLE.search(text):
+        raise ValueError
+    return text
+
+
 def _redis(text: str, schemes: list[str]) -> str:
     if not re.fullmatch(r"(/\d*)?", _parts(text, schemes).path):
         raise ValueError
@@ -277,7 +291,12 @@ SETTINGS: Mapping[str, Setting] = {
     "COMPUTE_SETTLE_SECONDS": Setting(number(0, 3600), "5"),
     "SYNC_INTERVAL_MINUTES": Setting(whole(0, 525_600), "0"),
     "SYNC_REPAIR": Setting(BOOLEAN, "false"),
+    "SYNC_ON_CHANGE_SECONDS": Setting(number(0, 3600), "0"),
     "SYNC_RETENTION_DAYS": Setting(whole(0, 36_500), "90"),
+    "EMAIL_URL": Setting(
+        Kind(f"a URL such as smtp+tls://user:password@host:587, of {', '.join(MAIL_PORTS)}", _mail, is_secret=True)
+    ),
+    "EMAIL_FROM": Setting(Kind("an e-mail address", _address), "flavor-sync@localhost"),
     "TASKS_REDIS_URL": Setting(
         Kind("a URL such as redis://host:port/number, of redis or rediss", _queue, is_secret=True)
     ),

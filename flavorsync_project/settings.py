@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "infrastructures",
     "flavors",
     "synchronisation",
+    "synchronisation.telling",
     "regions",
     "compute",
 ]
@@ -207,7 +208,9 @@ CLOUD_BREAKER_SECONDS: float = ENVIRONMENT["CLOUD_BREAKER_SECONDS"]
 SYNC_INTERVAL_MINUTES: int = ENVIRONMENT["SYNC_INTERVAL_MINUTES"]
 # Whether that repairs what it finds, except that it replaces no flavors
 SYNC_REPAIR: bool = ENVIRONMENT["SYNC_REPAIR"]
-# How long runs are kept after their end; 0 for ever
+# How long after the last change of the catalogue promoted flavors that changed are brought to the nodes; 0 for not
+SYNC_ON_CHANGE_SECONDS: float = ENVIRONMENT["SYNC_ON_CHANGE_SECONDS"]
+# How long runs and events are kept after their end; 0 for ever
 SYNC_RETENTION_DAYS: int = ENVIRONMENT["SYNC_RETENTION_DAYS"]
 
 # The workers' queue: in the database, or in a Redis that several machines share
@@ -219,6 +222,14 @@ TASKS = {
 RQ_QUEUES = {"default": {"URL": TASKS_REDIS_URL, "DEFAULT_TIMEOUT": 24 * 60 * 60}} if TASKS_REDIS_URL else {}
 if TASKS_REDIS_URL:
     INSTALLED_APPS.append("django_rq")
+
+
+# Telling people
+
+# The mail server that takes what subscribers are told by e-mail; without it there are none of these
+vars().update(ENVIRONMENT["EMAIL_URL"] or {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"})
+DEFAULT_FROM_EMAIL: str = ENVIRONMENT["EMAIL_FROM"]
+EMAIL_TIMEOUT = 10
 
 
 # The OpenStack face

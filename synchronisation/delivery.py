@@ -25,13 +25,21 @@ DONE = (SyncRun.State.IN_SYNC, SyncRun.State.DRIFT)
 """How a run has ended that has done what it can: doing it again at once would bring nothing else."""
 
 
-def note_written(flavorid: str, *, written_by: str) -> None:
-    """Write down that a flavor was written just now; to be called in the transaction of the write. One query or two."""
+def note_written(flavorid: str, *, written_by: str, seconds: float | None = None) -> None:
+    """Write down that a flavor was written just now; to be called in the transaction of the write.
+
+    Args:
+        seconds: how long after this it is brought to the nodes, if nothing else is written; by default
+            COMPUTE_SETTLE_SECONDS.
+
+    Cost: one query or two.
+    """
     WrittenFlavor.objects.update_or_create(
         flavorid=flavorid,
         defaults={
             "written_by": written_by[:MAX_NAMES_LENGTH],
             "written_at": timezone.now(),
+            "settle_seconds": settings.COMPUTE_SETTLE_SECONDS if seconds is None else seconds,
             "run": None,
             "attempts": 0,
         },
@@ -39,7 +47,7 @@ def note_written(flavorid: str, *, written_by: str) -> None:
 
 
 def start_when_due() -> SyncRun | None:
-    """Start a run over the flavors that were written, when the last write is COMPUTE_SETTLE_SECONDS ago; return it.
+    """Start a run over the flavors that were written, when the last write is some seconds ago; return it.
 
     Those that a run could not bring to every node are taken up again, each time after a longer while.
 
@@ -65,11 +73,15 @@ def _forget_what_is_done() -> None:
 def _due() -> list[WrittenFlavor]:
     """Return what is to be brought now: nothing while there are still writes, or runs that are not over."""
     written = list(WrittenFlavor.objects.select_related("run"))
-    now = timezone.now()
-    settled = now - timedelta(seconds=settings.COMPUTE_SETTLE_SECONDS)
-    if any(each.run is None and settled < each.written_at <= now for each in written):
+    if any(each.run is None and not _has_settled(each) for each in written):
         return []
     return [each for each in written if each.run is None or _is_over(each)]
+
+
+def _has_settled(written: WrittenFlavor) -> bool:
+    """Say whether it was written long enough ago, or in the future, when a clock was ahead."""
+    now = timezone.now()
+    return not now - timedelta(seconds=written.settle_seconds) < written.written_at <= now
 
 
 def _is_over(written: WrittenFlavor) -> bool:

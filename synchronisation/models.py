@@ -293,12 +293,15 @@ class LastComparison(models.Model):
 class WrittenFlavor(models.Model):
     """A flavor that was written and is to be brought to the nodes; `flavorid` may be that of a deleted one.
 
+    It is brought `settle_seconds` after the last write.
+
     Once a `run` was started over it, it stays until that has ended well; a write since then has taken the run away.
     """
 
     flavorid = models.CharField("id", max_length=255)
     written_by = models.CharField(max_length=255, blank=True)
     written_at = models.DateTimeField()
+    settle_seconds = models.FloatField(default=5, db_default=5)
     run = models.ForeignKey(SyncRun, on_delete=models.SET_NULL, null=True, blank=True, related_name="written_flavors")
     attempts = models.PositiveSmallIntegerField(default=0)
 

@@ -113,7 +113,7 @@ class Process:
     def _start(self) -> None:
         if self._process and self._process.poll() is None:
             return
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         gunicorn = ["gunicorn", "--workers=1", "--threads=8", f"--bind=127.0.0.1:{self.port}", "--log-level=error"]
         self._process = subprocess.Popen(
             [sys.executable, "-m", *gunicorn, "flavorsync_project.wsgi:application"],
@@ -162,7 +162,8 @@ class Process:
         raise AssertionError("it does not start")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine at which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -105,6 +105,7 @@ def watched(federation: Federation) -> Iterator[list[str]]:
             "flavors_sighting": "sighting",
             "flavors_droppedspec": "dropped spec",
             "flavors_grant": "grant",
+            "flavors_retirement": "retirement",
             "flavors_flavor": "flavor",
         }
         if verb in ("INSERT", "UPDATE", "DELETE"):
@@ -119,7 +120,7 @@ def watched(federation: Federation) -> Iterator[list[str]]:
 
 INSTALL = ["INSERT sighting", "INSERT installation"]
 PUT_IN = ["INSERT flavor", *INSTALL]
-TAKEN = ["sighting", "installation", "sighting", "dropped spec", "grant", "flavor"]
+TAKEN = ["sighting", "installation", "sighting", "dropped spec", "grant", "retirement", "flavor"]
 TAKE_OUT = [f"DELETE {table}" for table in TAKEN]
 
 

@@ -27,7 +27,16 @@ URLS = {
     "TASKS_REDIS_URL",
     "CORS_ALLOWED_ORIGINS",
 }
+# Of the numbers those that need not be whole, and reach beyond 2.97
+FRACTIONS = {
+    "OPENSTACK_TIMEOUT",
+    "LOST_ANSWER_SECONDS",
+    "COMPUTE_SETTLE_SECONDS",
+    "CLOUD_BREAKER_SECONDS",
+    "SYNC_ON_CHANGE_SECONDS",
+}
 SECRETS = {
+    "EMAIL_URL",
     "SECRET_KEY",
     "KEYROCK_CLIENT_SECRET",
     "FIELD_ENCRYPTION_KEYS",
@@ -59,8 +68,8 @@ NONSENSE: dict[str, set[str]] = {
     "*://x": set(),
     "a/b": set(),
     "[::1": set(),
-    "2.60": HOSTS | {"OPENSTACK_TIMEOUT", "LOST_ANSWER_SECONDS", "COMPUTE_SETTLE_SECONDS", "CLOUD_BREAKER_SECONDS"},
-    "2.97": HOSTS | {"OPENSTACK_TIMEOUT", "LOST_ANSWER_SECONDS", "COMPUTE_SETTLE_SECONDS", "CLOUD_BREAKER_SECONDS"},
+    "2.60": HOSTS | FRACTIONS,
+    "2.97": HOSTS | FRACTIONS,
     "9" * 500: set(),
     "٣": set(),
     "x\x00y": set(),
@@ -98,6 +107,20 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KEYSTONE_MANAGERS", "a b@system, c@project:d/E f", ["a b@system", "c@project:d/E f"]),
     ("CORS_ALLOWED_ORIGINS", "https://a.example, http://b:8443", ["https://a.example", "http://b:8443"]),
     ("STATIC_ROOT", "/opt/static files", "/opt/static files"),
+    (
+        "EMAIL_URL",
+        "smtp+tls://user:pass%20word@mail.example.org",
+        {
+            "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "EMAIL_FILE_PATH": "",
+            "EMAIL_HOST": "mail.example.org",
+            "EMAIL_HOST_PASSWORD": "pass word",
+            "EMAIL_HOST_USER": "user",
+            "EMAIL_PORT": 587,
+            "EMAIL_USE_TLS": True,
+        },
+    ),
+    ("EMAIL_FROM", "flavors@example.org", "flavors@example.org"),
     ("TASKS_REDIS_URL", "rediss://:password@redis.example.org:6379/0", "rediss://:password@redis.example.org:6379/0"),
 ]
 BAD: list[tuple[str, str]] = [
@@ -106,6 +129,9 @@ BAD: list[tuple[str, str]] = [
     ("OPENSTACK_TIMEOUT", "+15"),
     ("NUM_PROXIES", "1.0"),
     ("SYNC_RETENTION_DAYS", "36501"),
+    ("EMAIL_URL", "mail.example.org"),
+    ("EMAIL_URL", "consolemail://"),
+    ("EMAIL_FROM", "flavors"),
     ("NOVA_API_VERSION", "2"),
     ("NOVA_API_VERSION", "latest"),
     ("NOVA_API_VERSION", "3.61"),

@@ -23,6 +23,7 @@ from identity.models import User
 from infrastructures.models import Check, Infrastructure
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.tasks import carry_out_run
+from synchronisation.telling.models import Subscriber
 from testing.cloud import Federation, flavor_document
 from testing.flavors import document_of, make_flavor
 from testing.infrastructures import make_registered, make_replacement
@@ -67,11 +68,16 @@ OF_ROWS = {
     "flavors_flavor_coverage": 9,
     "flavors_flavor_cell": 9,
     "flavors_flavor_compare": 3,
-    "two nodes": 13,
+    "two nodes": 16,  # three for the session: it shows what the page before, an action of subscribers, has reported
     "synchronisation_syncrun_changelist": 7,
     "synchronisation_syncrun_history": 5,
     "synchronisation_syncrun_change": 6,
     "synchronisation_syncrun_progress": 4,
+    "telling_subscriber_changelist": 5,
+    "telling_subscriber_history": 5,
+    "telling_subscriber_delete": 8,
+    "telling_subscriber_change": 5,
+    "telling_subscriber: delete_selected": 10,
 }
 # ... and those that show none or one, or lead on.
 OF_NONE = {
@@ -91,6 +97,9 @@ OF_NONE = {
     "infrastructures_infrastructure: check_connections": 10,
     "infrastructures_replacement_change": 4,
     "flavors_flavor_add": 2,
+    "telling_subscriber_add": 3,
+    "telling_subscriber: make_new_secret": 5,
+    "telling_subscriber: send_test_event": 8,
     "a draft: delete": 9,
     "two nodes: install": 6,
 }
@@ -150,6 +159,7 @@ def fill(count: int, federation: Federation) -> dict[str, Model]:
     _see(nodes, Flavor.objects.all(), [{"member": "ram", "node": each, "catalogue": 1} for each in numbers])
     made = [flavors[0], nodes[0], *_people(numbers, nodes), _run(count, nodes, flavors), _task(numbers)]
     made += [make_replacement(infrastructure=node) for node in nodes][:1]
+    made += [_subscriber(number, nodes) for number in numbers][:1]
     made += [_history(made)]
     return {str(row._meta).replace(".", "_"): row for row in made}
 
@@ -164,6 +174,12 @@ def _people(numbers: Iterable[int], nodes: list[Infrastructure]) -> tuple[User, 
     account.user_permissions.set(permissions)
     group.permissions.set(permissions)
     return account, group
+
+
+def _subscriber(number: int, nodes: list[Infrastructure]) -> Subscriber:
+    subscriber = Subscriber.objects.create(name=f"subscriber-{number:02}", email="operators@example.org")
+    subscriber.nodes.set(nodes)
+    return subscriber
 
 
 def _run(count: int, nodes: list[Infrastructure], flavors: list[Flavor]) -> SyncRun:

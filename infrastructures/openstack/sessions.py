@@ -93,14 +93,14 @@ class _Adapter(BoundedAdapter):
         return response
 
 
-class _Session(BoundedSession):
+class CloudSession(BoundedSession):
     adapter = _Adapter
 
 
 @functools.cache
 def _pool() -> requests.Session:
     """Return the process's one pool of connections."""
-    return _Session()
+    return CloudSession()
 
 
 def open_session(cloud: str, auth: BaseAuthPlugin | None = None) -> Session:

@@ -266,6 +266,8 @@ COMMANDS: dict[str, list[list[str]]] = {
     "list_infrastructures": [[], ["--json"]],
     "load_catalogue": [["none"], ["-"]],
     "promote_flavor": [["42"], ["42", "--json"]],
+    "retire_flavor": [["42"], ["42", "--json"]],
+    "list_subscribers": [[], ["--test", "--json"]],
     "publish_flavor": [["42", "--node", "Mordor"], ["42", "--node", "Mordor", "--json"]],
     "register_infrastructure": [
         *(["Mordor"], ["New"], ["a/b"]),
@@ -288,7 +290,15 @@ LOOKED_AT_ELSEWHERE = {
 
 
 def commands_of_ours() -> set[str]:
-    ours = {"flavorsync_project", "identity", "infrastructures", "flavors", "synchronisation", "regions"}
+    ours = {
+        "flavorsync_project",
+        "identity",
+        "infrastructures",
+        "flavors",
+        "synchronisation",
+        "synchronisation.telling",
+        "regions",
+    }
     return {name for name, app in get_commands().items() if app in ours}
 
 

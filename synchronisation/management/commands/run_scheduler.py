@@ -18,6 +18,9 @@ from flavorsync_project.console import commands
 from flavorsync_project.telemetry.request_id import traced
 from infrastructures.replacements.watching import settle_everywhere
 from synchronisation import delivery, retiring, tasks
+from synchronisation.telling import outbox, sending
+from synchronisation.telling.from_catalogue import Memory, notice_changes
+from synchronisation.telling.from_runs import announce_runs
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +36,15 @@ class Command(commands.Command):
 
     help = (
         "Start the periodic synchronisation (SYNC_INTERVAL_MINUTES) and runs over what OpenStack clients have written "
-        "(COMPUTE_SETTLE_SECONDS), put runs whose worker has died back into the queue, delete old ones "
-        "(SYNC_RETENTION_DAYS), and watch flavors whose change was not answered. Several may run."
+        "(COMPUTE_SETTLE_SECONDS) or what has changed in the catalogue (SYNC_ON_CHANGE_SECONDS), tell subscribers what "
+        "happens, put runs whose worker has died back into the queue, delete old ones (SYNC_RETENTION_DAYS), and watch "
+        "flavors whose change was not answered. Several may run."
     )
     examples = ("./manage.py run_scheduler --once",)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._catalogue = Memory()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take --once and --interval."""
@@ -78,6 +86,9 @@ class Command(commands.Command):
             self.stdout.write(f"The flavor {flavor} is being retired.")
         for flavor in retiring.finish_done():
             self.stdout.write(f"The flavor {flavor} has been retired.")
+        notice_changes(self._catalogue)
+        announce_runs()
+        sending.send_due()
         if run := delivery.start_when_due():
             self.stdout.write(f"Run {run.pk} brings to the nodes what was written.")
 
@@ -90,5 +101,6 @@ class Command(commands.Command):
         settle_everywhere()
         if deleted := tasks.delete_old_runs():
             self.stdout.write(f"{deleted} old runs have been deleted.")
+        outbox.forget_old_events(settings.SYNC_RETENTION_DAYS)
         if not settings.TASKS_REDIS_URL:
             call_command("prune_db_task_results", stdout=self.stdout, verbosity=0)

@@ -1,0 +1,3 @@
+"""Fixtures of the tests of telling."""
+
+from testing.catalogue import *  # noqa: F403
