@@ -96,6 +96,7 @@ class Keystone(Provider):
             owned_nodes=owned_nodes,
             expires_at=expires_at,
             grants=tuple(shown(f"{role}@{scope}") for role in held),
+            project_id=scope.project_id,
         )
 
 

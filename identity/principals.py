@@ -29,6 +29,8 @@ class TokenUser:
     expires_at: datetime | None = None
     """Until when the token is valid, where the provider tells."""
     grants: tuple[str, ...] = ()
+    project_id: str = ""
+    """Of the project that the token is for, where the provider has any."""
 
     pk: ClassVar[None] = None
     is_authenticated: ClassVar[bool] = True

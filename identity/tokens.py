@@ -5,7 +5,7 @@ No token is ever logged or kept: what is remembered is found by a digest.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from django.core.cache import cache
 from django.utils import timezone
@@ -127,7 +127,8 @@ def _seconds_to_remember(user: TokenUser) -> float:
 
 
 def _cache_key(token: str) -> str:
-    """Return a digest of the token and of what else the outcome depends on."""
+    """Return a digest of the token and of what else the outcome depends on; another release has a form of its own."""
     configuration = "\n\n".join(provider.configuration() for provider in PROVIDERS.values() if provider.is_configured())
-    digest = salted_hmac(f"identity.tokens\n{configuration}", token, algorithm="sha256").hexdigest()
+    form = ",".join(field.name for field in fields(TokenUser))
+    digest = salted_hmac(f"identity.tokens\n{form}\n{configuration}", token, algorithm="sha256").hexdigest()
     return f"identity.tokens.{digest}"

@@ -8,6 +8,7 @@ from flavors.models import Flavor
 from flavors.permissions import PROMOTE
 from flavors.querysets import FlavorQuerySet
 from identity.callers import Caller
+from identity.principals import TokenUser
 
 
 def sees_all(user: Caller) -> bool:
@@ -84,7 +85,7 @@ def granted_projects(flavor: Flavor) -> list[str]:
 
 def _open_to(user: Caller) -> Q:
     """Return the filter of what anybody may use, and of what the project may that a caller's token is for."""
-    project = getattr(user, "project_id", None)
+    project = user.project_id if isinstance(user, TokenUser) else ""
     if not project:
         return Q(is_public=True)
     return Q(is_public=True) | Q(grants__project=project, grants__revoked=False)

@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
-from pytest_django import DjangoAssertNumQueries
+import requests_mock
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from compute.tests.client import ROOT, Nova
 from flavors.models import Flavor
+from testing.accounts import make_keystone_token
 from testing.flavors import make_flavor
 
 
@@ -89,6 +91,18 @@ def several(db: None) -> None:
     private = make_flavor(flavorid="d", name="delta", ram=400, disk=4, vcpus=4, is_public=False)
     private.grants.create(project="p1")
     private.grants.create(project="p2", revoked=True)
+
+
+@pytest.mark.parametrize(("project", "expected"), [("p1", "abcd"), ("p2", "abc"), ("p3", "abc")])
+def test_a_project_sees_what_is_open_to_it(
+    several: None, requests_mock: requests_mock.Mocker, settings: Settings, project: str, expected: str
+) -> None:
+    settings.KEYSTONE_IDENTITY, settings.KEYSTONE_URL = True, "https://keystone.example.org/v3"
+    known = make_keystone_token("member", project={"id": project, "name": project, "domain": {"id": "d", "name": "D"}})
+    requests_mock.get(f"{settings.KEYSTONE_URL}/auth/tokens?nocatalog", json=known)
+    member = Nova({"X-Auth-Token": f"gAAAA-of-{project}"})
+    assert ids(member.get("/flavors")) == list(expected)
+    assert (member.get("/flavors/d").status == 200) is ("d" in expected)
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,8 @@ def test_a_user_is_called_by_name_and_domain(requests_mock: requests_mock.Mocker
     assert (user.provider, user.id, str(user)) == ("keystone", "c0ffee", "frodo@Default")
     assert (user.roles, user.owned_nodes) == (frozenset(), frozenset())
     assert user.grants == ("member@project:shire/Default",)
+    assert user.project_id == make_project("shire")["id"]
+    assert user_of(requests_mock, "member", system={"all": True}).project_id == ""
 
 
 @pytest.mark.parametrize(
