@@ -289,6 +289,7 @@ SETTINGS: Mapping[str, Setting] = {
     "COMPUTE_API": Setting(BOOLEAN, "true"),
     "COMPUTE_PUBLIC_URL": Setting(SERVICE),
     "COMPUTE_SETTLE_SECONDS": Setting(number(0, 3600), "5"),
+    "COMPUTE_DELETE": Setting(one_of("keep", "refuse"), "keep"),
     "SYNC_INTERVAL_MINUTES": Setting(whole(0, 525_600), "0"),
     "SYNC_REPAIR": Setting(BOOLEAN, "false"),
     "SYNC_ON_CHANGE_SECONDS": Setting(number(0, 3600), "0"),

@@ -240,6 +240,8 @@ COMPUTE_API: bool = ENVIRONMENT["COMPUTE_API"]
 COMPUTE_PUBLIC_URL: str = ENVIRONMENT["COMPUTE_PUBLIC_URL"]
 # How long after the last change by an OpenStack client the flavors are brought to the nodes
 COMPUTE_SETTLE_SECONDS: float = ENVIRONMENT["COMPUTE_SETTLE_SECONDS"]
+# What a flavor that servers use makes of its deletion: a node keeps it until they are gone, or nobody deletes it
+COMPUTE_DELETE: str = ENVIRONMENT["COMPUTE_DELETE"]
 
 
 # The API

@@ -14,6 +14,8 @@ from django.db import transaction
 from flavors.catalogue.sightings import forget
 from flavors.models import DroppedSpec, Flavor, Installation, Retirement
 from flavorsync_project.api.errors import Conflict
+from flavorsync_project.console.words import counted
+from infrastructures.clouds import in_each_cloud
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import CloudError, CloudUnavailable, FlavorNotFound
 from infrastructures.openstack.nova import Nova
@@ -37,6 +39,27 @@ def note_removals(flavor: Flavor, *, requested_by: str) -> None:
             flavorid=flavor.flavorid,
             defaults={"was": was.as_json(), "dropped": dropped, "requested_by": requested_by, "reason": ""},
         )
+
+
+def require_unused(flavor: Flavor) -> None:
+    """Have no server use a flavor in any node that has it and that we can enter.
+
+    Raises:
+        Conflict: some do.
+        CloudError: a node did not say.
+
+    Cost: one query, and one upstream call for each node, side by side.
+    """
+    there = {each.infrastructure: each.flavorid for each in flavor.installations.select_related("infrastructure")}
+    nodes = sorted((node for node in there if node.has_credentials), key=lambda node: node.name)
+    ids = {node.name: there[node] for node in nodes}
+    outcomes = in_each_cloud(nodes, lambda nova: nova.count_servers(ids[nova.region.name]), retries=True)
+    for outcome in outcomes:
+        if outcome.error:
+            raise outcome.error
+    used = [f"{counted(each.result, 'server')} in {each.infrastructure}" for each in outcomes if each.result]
+    if used:
+        raise Conflict(f"Flavor {flavor.flavorid} is used by {', '.join(used)}.")
 
 
 def _nodes_it_was_made_in(flavor: Flavor) -> set[int]:
@@ -89,27 +112,26 @@ def _is_done(removal: Removal, infrastructure: Infrastructure, nova: Nova) -> bo
 
 
 def _remove(removal: Removal, infrastructure: Infrastructure, nova: Nova) -> str:
-    """Delete the flavor, if it is there and may go; return why it has to stay, or ""."""
+    """Delete the flavor, if it is there and may go; return why it has to stay, or "".
+
+    Where another one of the same id is to take its place, servers do not keep it: it is replaced, as whoever made that
+    one has asked for, and they have what they have.
+    """
     was = NovaFlavor.from_json(removal.was)
-    if _is_wanted_again(was):
-        return ""
+    wanted = Flavor.objects.wanted_in_nodes().filter(flavorid=was.id).first()
+    if wanted and _could_become(wanted.as_nova(), was):
+        return ""  # the catalogue has come to have the same one again
     has = nova.find_flavor(removal.flavorid)
     if has is None:
         return ""
     is_forced = Retirement.objects.filter(flavor__flavorid=was.id, forced=True).exists()
     if not is_forced and not _is_as_it_was_left(has, was, removal.dropped):
         return "It was changed there by somebody else."
-    if not is_forced and (servers := nova.count_servers(removal.flavorid)):
-        return f"It is used by {servers} server{'s' if servers > 1 else ''} there."
+    if not (is_forced or wanted) and (servers := nova.count_servers(removal.flavorid)):
+        return f"It is used by {counted(servers, 'server')} there."
     with suppress(FlavorNotFound):  # somebody else has just deleted it
         delete_flavor(infrastructure=infrastructure, nova=nova, flavorid=removal.flavorid)
     return ""
-
-
-def _is_wanted_again(was: NovaFlavor) -> bool:
-    """Say whether the catalogue has come to have the same flavor again."""
-    flavor = Flavor.objects.wanted_in_nodes().filter(flavorid=was.id).first()
-    return flavor is not None and _could_become(flavor.as_nova(), was)
 
 
 def _is_as_it_was_left(has: NovaFlavor, was: NovaFlavor, dropped: Iterable[Iterable[str]]) -> bool:

@@ -6,6 +6,7 @@ All is done in the catalogue, at once; the nodes follow by a run some seconds af
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError
 from django.db.models import Value
 from django.db.models.functions import Lower
@@ -19,7 +20,9 @@ from flavors.validators import validate_extra_specs
 from flavorsync_project.api.errors import Conflict
 from infrastructures.commits import write_certainly
 from synchronisation.delivery import note_written
-from synchronisation.removing import note_removals
+from synchronisation.removing import note_removals, require_unused
+
+REFUSE = "refuse"
 
 
 def create_flavor(*, values: Mapping[str, Any], written_by: str) -> Flavor:
@@ -144,12 +147,19 @@ def revoke_access(*, flavorid: str, project: str, written_by: str) -> list[str]:
 def delete_flavor(*, flavorid: str, written_by: str) -> None:
     """Take a flavor out of the catalogue; it goes from the nodes where a synchronisation has made it.
 
+    Where servers use it, it stays in their node until they are gone; with `COMPUTE_DELETE` "refuse" it is not deleted.
+
     Raises:
         NotFound: there is no such flavor.
+        Conflict: servers use it, and that is refused.
+        CloudError: the same, and a node does not say whether any do.
 
-    Cost: some twelve queries, in one transaction.
+    Cost: some twelve queries, in one transaction; when that is refused, before it what `require_unused` costs.
     """
-    key = _find(flavorid).pk
+    flavor = _find(flavorid)
+    if settings.COMPUTE_DELETE == REFUSE:
+        require_unused(flavor)
+    key = flavor.pk
 
     def delete() -> None:
         flavor = Flavor.objects.promoted().select_for_update().filter(pk=key).first()

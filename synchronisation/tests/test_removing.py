@@ -171,9 +171,11 @@ def test_what_the_catalogue_wants_again_is_left(was: NovaFlavor, spain2: Infrast
     assert not Removal.objects.exists()
 
 
-def test_another_flavor_of_the_same_id_takes_its_place(was: NovaFlavor, spain2: Infrastructure) -> None:
+@pytest.mark.parametrize("servers", [0, 2])
+def test_another_flavor_of_the_same_id_takes_its_place(was: NovaFlavor, spain2: Infrastructure, servers: int) -> None:
     make_flavor(flavorid="nano", ram=64)
     nova = NovaWithServers(was)
+    nova.servers = servers
     assert remove(spain2, nova) == ""
     assert not nova.flavors
 
