@@ -6,7 +6,25 @@ from rest_framework.response import Response
 
 from compute.wire import versions
 from compute.wire.links import root_of
+from compute.wire.microversions import HIGHEST, Microversion
 from compute.wire.views import ComputeView
+from infrastructures.clouds import open_nova
+from infrastructures.models import Infrastructure
+from infrastructures.openstack.errors import CloudError
+
+
+def highest_of(node: str | None) -> Microversion:
+    """Return the highest microversion of a node's own Nova; where that cannot be asked, and of the federation, ours.
+
+    Cost: none for the federation; of a node one query, and the upstream calls of `open_nova` when it is not open yet.
+    """
+    infrastructure = Infrastructure.objects.filter(name=node).first() if node else None
+    if infrastructure is None:
+        return HIGHEST
+    try:
+        return Microversion.read(open_nova(infrastructure).highest_microversion)
+    except CloudError:
+        return HIGHEST
 
 
 class _ForEverybody(ComputeView):
@@ -27,7 +45,7 @@ class VersionsView(_ForEverybody):
 
     def get(self, request: Request, node: str | None = None) -> Response:
         """List the one that there is."""
-        return Response(versions.all_versions(root_of(request, node)))
+        return Response(versions.all_versions(root_of(request, node), highest_of(node)))
 
 
 class VersionView(_ForEverybody):
@@ -35,4 +53,4 @@ class VersionView(_ForEverybody):
 
     def get(self, request: Request, node: str | None = None) -> Response:
         """Describe it."""
-        return Response(versions.the_version(root_of(request, node)))
+        return Response(versions.the_version(root_of(request, node), highest_of(node)))

@@ -167,8 +167,10 @@ class RegisteredCloud:
 
     `before_call` is called before each answer of Nova, with `METHOD path`; requests in `failing` get that status
     instead. `servers` is the number of servers by flavor id. `rules` are the values that an extra spec may have, by its
-    key, which microversions from 2.86 on validate.
+    key, which microversions from 2.86 on validate. `microversion` is the highest that it knows.
     """
+
+    microversion = "2.96"
 
     def __init__(self, http: requests_mock.Mocker, name: str, *flavors: Mapping[str, Any]) -> None:
         self.name = name
@@ -196,7 +198,7 @@ class RegisteredCloud:
         path = request.url.removeprefix(self.endpoint).partition("?")[0]
         call = f"{request.method} {path}"
         if path == "/":
-            return json.dumps(version_document("2.96"))
+            return json.dumps(version_document(self.microversion))
         self.calls.append(call)
         self.before_call(call)
         if path == "/servers":

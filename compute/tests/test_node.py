@@ -47,6 +47,17 @@ def sent_last(federation: Federation) -> Any:
     return federation.http.last_request
 
 
+def test_the_version_is_the_nodes_own(federation: Federation, spain2: RegisteredCloud) -> None:
+    make_registered("Mordor")  # which does not answer
+    spain2.microversion = "2.60"
+    for node, highest in (("Spain2", "2.60"), ("Mordor", "2.96"), ("Nowhere", "2.96")):
+        (version,) = Nova().get(f"//compute/nodes/{node}").body["versions"]
+        described = Nova().get(f"//compute/nodes/{node}/v2.1").body["version"]
+        assert version["version"] == described["version"] == highest
+    assert spain2.authentications == 1
+
+
+@pytest.mark.django_db
 def test_the_versions_are_at_the_nodes_parent() -> None:
     """A client that takes the first `v2.1` of a path for the version looks there."""
     for path in ("//compute/nodes/dev1", "//compute/nodes/dev1/"):

@@ -6,27 +6,27 @@ Source: Compute API reference, "API Versions".
 from typing import Any
 
 from compute.wire.links import VERSION
-from compute.wire.microversions import HIGHEST, LOWEST
+from compute.wire.microversions import LOWEST, Microversion
 
 _DOCUMENTATION = {"rel": "describedby", "type": "text/html", "href": "http://docs.openstack.org/"}
 _MEDIA_TYPES = [{"base": "application/json", "type": f"application/vnd.openstack.compute+json;version={LOWEST}"}]
 
 
-def all_versions(root: str) -> dict[str, Any]:
+def all_versions(root: str, highest: Microversion) -> dict[str, Any]:
     """Return the list of the one version that there is."""
-    return {"versions": [{**_version(), "links": [_self(root)]}]}
+    return {"versions": [{**_version(highest), "links": [_self(root)]}]}
 
 
-def the_version(root: str) -> dict[str, Any]:
+def the_version(root: str, highest: Microversion) -> dict[str, Any]:
     """Return the description of the one version that there is."""
-    return {"version": {**_version(), "links": [_self(root), _DOCUMENTATION], "media-types": _MEDIA_TYPES}}
+    return {"version": {**_version(highest), "links": [_self(root), _DOCUMENTATION], "media-types": _MEDIA_TYPES}}
 
 
-def _version() -> dict[str, Any]:
+def _version(highest: Microversion) -> dict[str, Any]:
     return {
         "id": VERSION,
         "status": "CURRENT",
-        "version": str(HIGHEST),
+        "version": str(highest),
         "min_version": str(LOWEST),
         "updated": "2013-07-23T11:33:21Z",
     }

@@ -55,7 +55,8 @@ class Connection:
         self.doubt = Doubt.NONE
         self._timeout = float(settings.OPENSTACK_TIMEOUT)
         with self._about_no_flavor(), self._answering():
-            self._version = negotiated_version(session, endpoint)
+            self._highest = highest_version(session, endpoint)
+        self._version = min(self._highest, API_MAX_VERSION, APIVersion(settings.NOVA_API_VERSION))
         self._session, self._endpoint = session, endpoint.rstrip("/")
         self._client = Client(self._version, session=session, endpoint_override=endpoint)
         unvalidated = min(self._version, LAST_UNVALIDATED_VERSION)
@@ -65,6 +66,11 @@ class Connection:
     def microversion(self) -> str:
         """Return the compute microversion that we use, such as 2.96."""
         return str(self._version.get_string())
+
+    @property
+    def highest_microversion(self) -> str:
+        """Return the highest compute microversion that this Nova knows, whether we speak it or not."""
+        return str(self._highest.get_string())
 
     @property
     def keeps_descriptions(self) -> bool:
@@ -157,19 +163,18 @@ class Connection:
             ) from error
 
 
-def negotiated_version(nova: Session, endpoint: str) -> APIVersion:
-    """Return the highest microversion that this Nova, novaclient and NOVA_API_VERSION all allow.
+def highest_version(nova: Session, endpoint: str) -> APIVersion:
+    """Return the highest microversion that this Nova knows, the lowest where it knows of none.
 
     Cost: one upstream call, remembered by endpoint for `MICROVERSION_SECONDS`.
     Source: Compute API guide, "Microversions".
     """
-    key = f"microversion:{endpoint}"
+    key = f"highest-microversion:{endpoint}"
     known: APIVersion | None = caches["keystone"].get(key)
     if known is None:
         # The endpoint may end in the project's id, where Nova describes no version.
         root = re.sub(r"(/v2(\.\d+)?)/.*\Z", r"\1", endpoint.rstrip("/") + "/")
         version = nova.get(f"{root}/", headers={"Accept": "application/json"}).json()["version"]
-        highest = APIVersion(version.get("version") or API_MIN_VERSION.get_string())  # "" without microversions
-        known = min(highest, API_MAX_VERSION, APIVersion(settings.NOVA_API_VERSION))
+        known = APIVersion(version.get("version") or API_MIN_VERSION.get_string())  # "" without microversions
         caches["keystone"].set(key, known, timeout=MICROVERSION_SECONDS)
     return known
