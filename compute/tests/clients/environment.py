@@ -13,20 +13,20 @@ MAY_TAKE_SECONDS = 280
 
 
 def environment_of(client: str) -> Path:
-    """Return the folder with the programs of a client, made now or before; a minute for the first time."""
+    """Return the folder with the programs of a client, made now or before; up to a minute for the first time."""
     requirements = HERE / f"{client}.txt"
     folder = install.STATE / "clients" / client
     stamp, digest = folder / "stamp", hashlib.sha256(requirements.read_bytes()).hexdigest()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.parent / "lock"):
         if not stamp.exists() or stamp.read_text() != digest:
-            _run(sys.executable, "-m", "venv", "--clear", str(folder))
-            pip = [str(folder / "bin/python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-            _run(*pip, "--no-deps", "-r", str(requirements))
+            _uv("venv", "--clear", "--python", sys.executable, str(folder))
+            _uv("pip", "install", "--python", str(folder / "bin/python"), "--no-deps", "-r", str(requirements))
             stamp.write_text(digest)
     return folder / "bin"
 
 
-def _run(*command: str) -> None:
+def _uv(*arguments: str) -> None:
+    command = [sys.executable, "-m", "uv", "--quiet", "--no-config", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=MAY_TAKE_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
