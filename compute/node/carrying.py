@@ -13,7 +13,9 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
+from compute.wire import microversions
 from compute.wire.bodies import name_and_id_of
+from compute.wire.microversions import Microversion
 from flavors.catalogue.sightings import record_change
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.connection import READING
@@ -77,9 +79,21 @@ def _carried(errand: Errand, nova: Nova) -> Carried:
 
 def _delete(errand: Errand, infrastructure: Infrastructure, nova: Nova) -> Carried:
     """Delete the flavor as everybody here does, so that nobody makes it again who watches it."""
+    headers = _headers_of_an_answer(errand, nova)
     changes.delete_flavor(infrastructure=infrastructure, nova=nova, flavorid=errand.flavorid)
     record_change(infrastructure=infrastructure, nova=nova, flavorid=errand.flavorid, has=None)
-    return Carried(status=202, headers={}, body=b"")
+    return Carried(status=202, headers=headers, body=b"")
+
+
+def _headers_of_an_answer(errand: Errand, nova: Nova) -> dict[str, str]:
+    """Return what Nova tells in an answer's headers of the microversion that was asked for.
+
+    Raises:
+        ParseError, VersionNotSupported: as Nova refuses it.
+    """
+    asked = microversions.asked_for(errand.headers, highest=Microversion.read(nova.highest_microversion))
+    names = (microversions.HEADER, microversions.OLD_HEADER)
+    return {**microversions.headers_of(asked), "Vary": ", ".join(names)}
 
 
 def _change(errand: Errand, infrastructure: Infrastructure, nova: Nova) -> Carried:

@@ -118,6 +118,14 @@ def test_a_flavor_is_deleted(operator: Nova, spain2: RegisteredCloud) -> None:
     assert operator.delete("/flavors/42").fault == ("itemNotFound", 404)
 
 
+def test_a_deletion_tells_the_microversion_as_nova_does(operator: Nova, spain2: RegisteredCloud) -> None:
+    assert operator.at("2.97").delete("/flavors/42").status == 406
+    assert "42" in spain2.flavors
+    answer = operator.at("2.61").delete("/flavors/42")
+    assert (answer.status, answer.headers["OpenStack-API-Version"]) == (202, "compute 2.61")
+    assert answer.headers["X-OpenStack-Nova-API-Version"] == "2.61"
+
+
 def test_a_change_is_known_to_the_catalogue(operator: Nova, spain2: RegisteredCloud) -> None:
     flavor = make_flavor(flavorid="42", name="m1.custom", extra_specs={"hw:cpu_policy": "shared"})
     operator.at("2.61").post("/flavors/42/os-extra_specs", {"extra_specs": {"hw:cpu_policy": "dedicated"}})

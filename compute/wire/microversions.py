@@ -53,8 +53,8 @@ class VersionNotSupported(APIException):
     default_code = "version_not_supported"
 
 
-def asked_for(headers: Mapping[str, str]) -> Microversion:
-    """Return the microversion that a request's headers ask for, the lowest when they ask for none.
+def asked_for(headers: Mapping[str, str], *, highest: Microversion = HIGHEST) -> Microversion:
+    """Return the microversion, up to *highest*, that a request's headers ask for, the lowest when they ask for none.
 
     Raises:
         ParseError: it is malformed.
@@ -64,11 +64,11 @@ def asked_for(headers: Mapping[str, str]) -> Microversion:
     if not text:
         return LOWEST
     if text == "latest":
-        return HIGHEST
+        return highest
     version = Microversion.read(text)
-    if not LOWEST <= version <= HIGHEST:
+    if not LOWEST <= version <= highest:
         raise VersionNotSupported(
-            f"Version {version} is not supported by the API. Minimum is {LOWEST} and maximum is {HIGHEST}."
+            f"Version {version} is not supported by the API. Minimum is {LOWEST} and maximum is {highest}."
         )
     return version
 
