@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from benchmarks import clouds, databases, farming, pages, reading, report, synchronising
+from benchmarks import clouds, databases, faces, farming, pages, reading, report, synchronising
 from benchmarks.load import Request
 from lab import Lab
 
@@ -56,6 +56,8 @@ def measure(server: str | None, folder: Path, lab: Lab, arguments: argparse.Name
         rows.append(reading.measure_change(large, rounds=rounds * 4))
         say("Warm lists")
         rows += reading.measure_lists(large, small, rounds=rounds, seconds=seconds)
+        say("The OpenStack face of the federation")
+        rows.append(faces.measure_federation(large, rounds=rounds, seconds=seconds))
         say("A local account")
         rows.append(reading.measure_account(large, rounds=rounds, seconds=seconds))
         say("The coverage map")
@@ -65,6 +67,7 @@ def measure(server: str | None, folder: Path, lab: Lab, arguments: argparse.Name
         say("A region's flavors, and private ones")
         rows += clouds.measure_region(lab, small.ours, rounds=rounds * 8)
         rows.append(clouds.measure_private(lab, small.ours, rounds=rounds * 4))
+        rows.append(faces.measure_node(lab, small.ours, rounds=rounds * 8))
         say("Synchronisation")
         url, ours = stack.enter_context(reading.catalogue(server, folder, environment, flavors=100, nodes=0))
         clouds.register(lab, ours)

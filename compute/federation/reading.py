@@ -16,6 +16,11 @@ def sees_all(user: Caller) -> bool:
     return bool(user.has_perm(PROMOTE))
 
 
+def view_of(user: Caller) -> object:
+    """Return what tells those who see the same flavors from all others."""
+    return sees_all(user), _project_of(user)
+
+
 def visible_flavors(user: Caller) -> FlavorQuerySet:
     """Return all to a manager, else those that are open to every project or to the caller's own."""
     promoted = Flavor.objects.promoted()
@@ -85,10 +90,15 @@ def granted_projects(flavor: Flavor) -> list[str]:
 
 def _open_to(user: Caller) -> Q:
     """Return the filter of what anybody may use, and of what the project may that a caller's token is for."""
-    project = user.project_id if isinstance(user, TokenUser) else ""
+    project = _project_of(user)
     if not project:
         return Q(is_public=True)
     return Q(is_public=True) | Q(grants__project=project, grants__revoked=False)
+
+
+def _project_of(user: Caller) -> str:
+    """Return the project that a caller's token is for, "" without any."""
+    return user.project_id if isinstance(user, TokenUser) else ""
 
 
 def _after(flavors: FlavorQuerySet, parameters: ListParameters) -> FlavorQuerySet:

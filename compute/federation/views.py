@@ -8,8 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from compute.federation import reading, writing
+from compute.federation.remembering import remembered
 from compute.wire import bodies
 from compute.wire import flavors as wire
+from compute.wire.formats import JSONRenderer
 from compute.wire.links import next_link, root_of
 from compute.wire.microversions import (
     ACCESS_OF_PUBLIC_FLAVORS_REFUSED,
@@ -33,7 +35,7 @@ class _FlavorsView(ComputeView):
 class FlavorsView(_FlavorsView):
     """The flavors, each in brief."""
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         """List them by id and name."""
         return self.page(request, wire.COLLECTION, wire.brief)
 
@@ -43,17 +45,23 @@ class FlavorsView(_FlavorsView):
         self.require(PROMOTE, "os_compute_api:os-flavor-manage:create")
         return self.shown(writing.create_flavor(values=values, written_by=str(request.user)))
 
-    def page(self, request: Request, collection: str, show: Any) -> Response:
+    def page(self, request: Request, collection: str, show: Any) -> HttpResponse:
         """Return the page of flavors that is asked for, each as *show* has it, and where the next one is."""
         parameters = parameters_of(request.query_params, self.microversion, sees_all=reading.sees_all(request.user))
-        flavors = reading.list_flavors(user=request.user, parameters=parameters)
-        root = root_of(request)
-        body: dict[str, Any] = {
-            "flavors": [show(flavor.as_nova(), self.microversion, root) for flavor in flavors],
-        }
-        if links := _links_onward(request, root, collection, flavors, parameters):
-            body["flavors_links"] = links
-        return Response(body)
+        root, viewed = root_of(request), reading.view_of(request.user)
+
+        def read() -> dict[str, Any]:
+            flavors = reading.list_flavors(user=request.user, parameters=parameters)
+            body: dict[str, Any] = {
+                "flavors": [show(flavor.as_nova(), self.microversion, root) for flavor in flavors],
+            }
+            if links := _links_onward(request, root, collection, flavors, parameters):
+                body["flavors_links"] = links
+            return body
+
+        asked = sorted((name, value) for name, value in request.query_params.items() if name != "access_token")
+        body = remembered((collection, self.microversion, root, viewed, asked), read)
+        return HttpResponse(body, content_type=JSONRenderer.media_type)
 
 
 class FlavorsDetailView(FlavorsView):
@@ -61,7 +69,7 @@ class FlavorsDetailView(FlavorsView):
 
     http_method_names = ["get", "head", "options"]
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         """List them with all their members."""
         return self.page(request, f"{wire.COLLECTION}/detail", wire.whole)
 

@@ -6,7 +6,7 @@ import pytest
 import requests_mock
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from compute.tests.client import ROOT, Nova
+from compute.tests.client import ROOT, Nova, a_user
 from flavors.models import Flavor
 from testing.accounts import make_keystone_token
 from testing.flavors import make_flavor
@@ -194,5 +194,24 @@ def test_a_list_costs_the_same_queries_however_long(
     for number in range(5):
         make_flavor(flavorid=f"f{number}", name=f"f{number}")
     user.get("/flavors")  # remembers the password
-    with django_assert_num_queries(4):  # the account, its permissions and those of its groups, the flavors
+    with django_assert_num_queries(6):  # the account, its permissions, those of its groups; a revision, flavors, again
         assert len(ids(user.get("/flavors/detail"))) == 5
+
+
+def test_a_list_is_remembered_until_the_catalogue_changes(
+    admin: Nova, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    private = make_flavor(flavorid="private", name="private", is_public=False)
+    path = "/flavors/detail?is_public=None"
+    before = admin.get(path).body
+    with django_assert_num_queries(4):  # the account, its permissions and those of its groups; the revision
+        assert admin.get(path).body == before
+    # Whoever sees others, or asks for others, is not shown these.
+    assert ids(a_user().get(path)) == []
+    assert ids(admin.get("/flavors/detail")) == []
+    assert admin.at("2.61").get(path).body != before
+    assert admin.having(Host="localhost").get(path).body != before
+    private.extra_specs = {"a": "1"}
+    private.save()
+    (flavor,) = admin.at("2.61").get(path).body["flavors"]
+    assert flavor["extra_specs"] == {"a": "1"}

@@ -61,8 +61,8 @@ def test_a_database_that_is_away_is_unavailable(user: Nova, monkeypatch: pytest.
     def away(**_: object) -> None:
         raise OperationalError(2006, "Server has gone away")
 
-    monkeypatch.setattr(reading, "list_flavors", away)
-    answer = user.get("/flavors")
+    monkeypatch.setattr(reading, "find_flavor", away)
+    answer = user.get("/flavors/nano")
     assert answer.fault == ("serviceUnavailable", 503)
     assert int(answer.headers["Retry-After"]) > 0
 
@@ -73,8 +73,8 @@ def test_what_nobody_expects_is_told_without_saying_what(
     def fail(**_: object) -> None:
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr(reading, "list_flavors", fail)
-    answer = user.get("/flavors")
+    monkeypatch.setattr(reading, "find_flavor", fail)
+    answer = user.get("/flavors/nano")
     assert answer.fault == ("computeFault", 500)
     assert "secret" not in answer.body["computeFault"]["message"]
     assert "a secret" in caplog.text
