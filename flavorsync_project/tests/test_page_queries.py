@@ -21,7 +21,7 @@ from pytest_django import Settings
 from flavors.models import Flavor, Installation, Sighting
 from identity.models import User
 from infrastructures.models import Check, Infrastructure
-from synchronisation.models import SyncNode, SyncOutcome, SyncRun
+from synchronisation.models import Removal, SyncNode, SyncOutcome, SyncRun
 from synchronisation.tasks import carry_out_run
 from synchronisation.telling.models import Subscriber
 from testing.cloud import Federation, flavor_document
@@ -69,6 +69,8 @@ OF_ROWS = {
     "flavors_flavor_cell": 9,
     "flavors_flavor_compare": 3,
     "two nodes": 16,  # three for the session: it shows what the page before, an action of subscribers, has reported
+    "synchronisation_removal_changelist": 6,
+    "synchronisation_removal_history": 6,
     "synchronisation_syncrun_changelist": 7,
     "synchronisation_syncrun_history": 5,
     "synchronisation_syncrun_change": 6,
@@ -96,6 +98,7 @@ OF_NONE = {
     "django_tasks_database_dbtaskresult_change": 3,
     "infrastructures_infrastructure: check_connections": 10,
     "infrastructures_replacement_change": 4,
+    "synchronisation_removal_change": 4,
     "flavors_flavor_add": 2,
     "telling_subscriber_add": 3,
     "telling_subscriber: make_new_secret": 5,
@@ -160,6 +163,8 @@ def fill(count: int, federation: Federation) -> dict[str, Model]:
     made = [flavors[0], nodes[0], *_people(numbers, nodes), _run(count, nodes, flavors), _task(numbers)]
     made += [make_replacement(infrastructure=node) for node in nodes][:1]
     made += [_subscriber(number, nodes) for number in numbers][:1]
+    removals = [Removal.objects.create(infrastructure=node, flavorid="gone", was={"name": "gone"}) for node in nodes]
+    made += [removals[0]]
     made += [_history(made)]
     return {str(row._meta).replace(".", "_"): row for row in made}
 

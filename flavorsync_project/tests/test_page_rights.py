@@ -36,6 +36,7 @@ TABLE = """
 /admin/flavors/flavor/                       | 302 302 200 200 200 200
 /admin/flavors/flavor/coverage/              | 302 302 200 200 200 200
 /admin/flavors/flavor/compare/               | 302 302 200 200 200 200
+/admin/synchronisation/removal/              | 302 302 200 403 403 200
 /admin/synchronisation/syncrun/              | 302 302 200 403 403 200
 /admin/infrastructures/infrastructure/       | 302 302 403 403 403 200
 /admin/infrastructures/infrastructure/add/   | 302 302 403 403 403 200

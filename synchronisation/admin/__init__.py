@@ -1,6 +1,7 @@
 """The runs in the admin site, and the pages of the flavors that compare nodes and bring them in sync."""
 
 from synchronisation.admin.flavors import SynchronisedFlavorAdmin
+from synchronisation.admin.removals import RemovalAdmin
 from synchronisation.admin.runs import SyncRunAdmin
 
-__all__ = ["SyncRunAdmin", "SynchronisedFlavorAdmin"]
+__all__ = ["RemovalAdmin", "SyncRunAdmin", "SynchronisedFlavorAdmin"]
