@@ -89,7 +89,7 @@ class Process:
             env=self.environment | dict(environment or {}),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,  # a machine that is busy migrates for minutes
         )
 
     def begin(

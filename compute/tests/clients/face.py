@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ from testing.process import Process
 
 HERE = Path(__file__).parent
 NAME = "of.the.client"
-MAY_TAKE_SECONDS = 120
+MAY_TAKE_SECONDS = 280
 
 Found = dict[str, dict[str, Any]]
-"""A flavor as Nova has it, by the node."""
+"""A flavor as Nova has it, by the node, or by its name."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,17 @@ class Face:
             manage(self.process, "run_scheduler", "--once")
             manage(self.process, "run_worker", "--batch")
 
+    def named(self, names: Collection[str]) -> dict[str, Found]:
+        """Return the flavors of these names that each cloud has, by name."""
+        clouds = {node: in_nova(self.lab, node).values() for node in CLOUDS}
+        return {
+            node: {flavor["name"]: flavor for flavor in flavors if flavor["name"] in names}
+            for node, flavors in clouds.items()
+        }
+
     def in_clouds(self, name: str = NAME) -> Found:
         """Return the flavor of that name in each cloud that has it."""
-        found = {
-            node: [flavor for flavor in in_nova(self.lab, node).values() if flavor["name"] == name] for node in CLOUDS
-        }
-        return {node: flavors[0] for node, flavors in found.items() if flavors}
+        return {node: flavors[name] for node, flavors in self.named([name]).items() if flavors}
 
     def brought(self, name: str = NAME) -> dict[str, Any]:
         """Return the flavor of that name as each node of this face has it, and no other, once it was brought there."""

@@ -10,7 +10,7 @@ from compute.tests.clients.service import FEDERATION
 from testing.federation import CLOUDS
 from testing.process import Process
 
-pytestmark = [pytest.mark.lab, pytest.mark.process]
+pytestmark = [pytest.mark.lab, pytest.mark.process, pytest.mark.timeout(900)]
 
 SIZES = ("--vcpus", "2", "--ram", "256", "--disk", "1", "--swap", "64")
 SPECS = {"hw:cpu_policy": "dedicated", "hw:numa_nodes": "1"}
