@@ -7,16 +7,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import Lab
+from compute.tests.clients.environment import environment_of
+from lab import Lab, seed
 from scripts.tests.checkout import ROOT, Checkout
 from testing.lab import lab_of_the_tests
+from testing.proxied import until
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 END = "=== the end of a block"
 SERVE = "scripts/serve --lab\n"
+CLIENTS = ("openstackclient", "ansible")
 
 
 @pytest.fixture
@@ -47,16 +50,24 @@ def test_it_can_be_pasted(checkout: Checkout, lab: Lab) -> None:
     server = checkout.serve("--lab")
     blocks = tour()
     pasted = "".join(f"{commands}echo '{END}'\n" for commands, _ in blocks)
+    path = os.pathsep.join([*(str(environment_of(client)) for client in CLIENTS), os.environ["PATH"]])
     shell = subprocess.run(
         ["bash"],
         input=pasted.replace("http://127.0.0.1:5000", server.url),
         cwd=checkout.root,
-        env=os.environ | {"FLAVORSYNC_LAB": lab.name, "ENV_FILE": os.devnull},
+        env=os.environ | {"FLAVORSYNC_LAB": lab.name, "ENV_FILE": os.devnull, "PATH": path},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
     )
     printed = shell.stdout.split(f"{END}\n")
     assert printed.pop() == "", shell.stderr
     assert [UUID.sub("ID", found) for found in printed] == [UUID.sub("ID", expected) for _, expected in blocks]
+    # What was made and deleted last is so in every cloud, within seconds.
+    until(lambda: [names & {"fed.big", "fed.tiny"} for names in names_in(lab)] == [{"fed.tiny"}] * len(seed.REGIONS))
     server.stop()
+
+
+def names_in(lab: Lab) -> list[set[str]]:
+    """Return the names of the flavors that each cloud has."""
+    return [{flavor["name"] for flavor in lab.flavors(region)} for region in seed.REGIONS]
