@@ -3,9 +3,7 @@
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Q
 
-from identity.callers import Caller
 from infrastructures.models import Infrastructure
 
 if TYPE_CHECKING:
@@ -23,21 +21,9 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
         """Return those that have come to an end."""
         return self.filter(finished_at__isnull=False)
 
-    def visible_to(self, user: Caller, *, manages: bool) -> Self:
-        """Return all to whoever *manages* the promoted flavors, and to operators those about a node of theirs."""
-        if manages:
-            return self
-        operated = Infrastructure.objects.operated_by(user)
-        about = Q(nodes__infrastructure__in=operated) | Q(listed__members__infrastructure__in=operated)
-        return self.filter(about).distinct()
-
 
 class SyncNodeQuerySet(models.QuerySet["SyncNode"]):
     """The nodes' parts of the synchronisation runs."""
-
-    def visible_to(self, user: Caller, *, manages: bool) -> Self:
-        """Return all to whoever *manages* the promoted flavors, and to operators those of their own nodes."""
-        return self if manages else self.filter(infrastructure__in=Infrastructure.objects.operated_by(user))
 
     def unfinished(self) -> Self:
         """Return those that a run has still to work on."""
