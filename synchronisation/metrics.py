@@ -90,7 +90,7 @@ def _synchronisation() -> Iterator[Metric]:
 
 def _drift() -> Iterator[Metric]:
     """Yield what each node is like that a run ever came to, as it was last seen."""
-    flavors = known_flavors(Flavor.objects.promoted())
+    flavors = known_flavors(Flavor.objects.wanted_in_nodes())
     nodes = [node for node in summaries(Infrastructure.objects.all(), flavors) if node.compared_at]
     yield _gauge(
         "flavorsync_drift_flavors",

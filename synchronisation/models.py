@@ -150,7 +150,7 @@ class SyncRun(models.Model):
 
     def expected_flavors(self) -> int:
         """Return how many flavors it would compare a node with by now. One query if it is about all of them."""
-        return len(self.flavorids) or Flavor.objects.promoted().count()
+        return len(self.flavorids) or Flavor.objects.wanted_in_nodes().count()
 
 
 class SyncNode(models.Model):

@@ -33,7 +33,7 @@ class NodeState:
 
 def node_states() -> Iterator[NodeState]:
     """Yield the state of each node, by name, as it was last seen. Cost: four queries."""
-    flavors = known_flavors(Flavor.objects.promoted())
+    flavors = known_flavors(Flavor.objects.wanted_in_nodes())
     for node in summaries(Infrastructure.objects.all(), flavors):
         yield NodeState(
             key=node.pk,

@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
 
-from flavors.models import Flavor
+from flavors.models import Flavor, Retirement
 from flavorsync_project.api.tests import site
 from flavorsync_project.telemetry.metrics import REQUESTS
 from synchronisation.models import SyncOutcome, SyncRun
@@ -285,6 +285,15 @@ def test_what_was_seen_of_a_flavor_that_has_changed_since_is_not_told_as_if_it_w
     assert the_one_series(client, "Mordor") == {"different": 1, "missing": 1}
     Flavor.objects.update(ram=7)
     assert the_one_series(client, "Mordor") == {"changed": 2, "missing": 1}
+
+
+@pytest.mark.django_db
+def test_a_flavor_that_is_being_retired_is_no_drift(client: Client, settings: Settings) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    flavors = [make_flavor(flavorid=id, name=id) for id in "12"]
+    make_run("Mordor", 9, dict.fromkeys("12", SyncOutcome.State.MISSING))
+    Retirement.objects.create(flavor=flavors[0], begun_at=NOON)
+    assert the_one_series(client, "Mordor") == {"missing": 1}
 
 
 @pytest.mark.django_db

@@ -98,7 +98,7 @@ class Command(commands.Command):
             exact=exact,
         )
         try:
-            with _progress(len(infrastructures), len(chosen) or Flavor.objects.promoted().count()) as listen:
+            with _progress(len(infrastructures), len(chosen) or Flavor.objects.wanted_in_nodes().count()) as listen:
                 run = carry_out(run.pk, listen=listen)
         except Error as error:
             if not is_lost(error):
