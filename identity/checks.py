@@ -45,7 +45,7 @@ def check_encryption(app_configs: Sequence[AppConfig] | None, **kwargs: object) 
     return [
         checks.Warning(
             "KEYROCK_URL is not https: tokens travel unencrypted to the identity provider.",
-            hint="Anybody on the way can take them, and answer in its place.",
+            hint="Anybody on the way can steal them, or answer in its place.",
             id="identity.W001",
         )
     ]
@@ -64,7 +64,7 @@ def check_keystone(app_configs: Sequence[AppConfig] | None, **kwargs: object) ->
 def _no_keystone() -> Iterator[CheckMessage]:
     if settings.KEYSTONE_IDENTITY and not settings.KEYSTONE_URL:
         yield checks.Error(
-            "KEYSTONE_IDENTITY is set, and KEYSTONE_URL is not: no Keystone can be asked whose token it is.",
+            "KEYSTONE_IDENTITY is set, but KEYSTONE_URL is not: there is no Keystone to ask about tokens.",
             id="identity.E003",
         )
 

@@ -19,7 +19,7 @@ from identity.roles import Role
 
 # A Fernet token is a version (128) and a time, in base64: all begin like this until the year 2106.
 FERNET = "gAAAA"
-WITH_ACCESS_RULES = "it is of an application credential with access rules, which would not be enforced here"
+WITH_ACCESS_RULES = "it belongs to an application credential with access rules, which would not be enforced here"
 
 
 class Keystone(Provider):

@@ -97,7 +97,7 @@ def read_manager(entry: str) -> Entry:
     Raises: ValueError, with what is wrong with it.
     """
     if NODE in entry:
-        raise ValueError(f"{NODE} means nothing there: a manager is one for all nodes")
+        raise ValueError(f"{NODE} has no meaning there: a manager manages all nodes")
     return Entry.read(entry)
 
 
@@ -107,7 +107,7 @@ def read_operator(entry: str) -> Entry:
     Raises: ValueError, with what is wrong with it.
     """
     if entry.count(NODE) != 1:
-        raise ValueError(f"it must name the node that the role is for, once, as {NODE}")
+        raise ValueError(f"it must name the role's node exactly once, as {NODE}")
     return Entry.read(entry)
 
 

@@ -17,7 +17,7 @@ _SCHEMES: dict[str, dict[str, str]] = {
         "type": "apiKey",
         "in": "query",
         "name": "access_token",
-        "description": "The same token, for clients that can set no header.",
+        "description": "The same token, for clients that cannot set a header.",
     },
     "localAccount": {"type": "http", "scheme": "basic", "description": "A local account."},
     "userHeader": {

@@ -49,10 +49,10 @@ def begin(request: HttpRequest, *, presented: Sequence[str]) -> SignedIn:
     """
     bearer = _bearer(presented, client_address(request))
     if not bearer.roles:
-        raise PermissionDenied(f"You are {bearer}, who has no role here that opens these pages.")
+        raise PermissionDenied(f"You are {bearer}, and have no role here that opens these pages.")
     user = _row_of(bearer)
     if not user.is_active:
-        raise PermissionDenied(f"{bearer} may not come in here.")
+        raise PermissionDenied(f"{bearer} may not sign in here.")
     login(request, user, backend=BACKEND)  # it gives the session another key
     request.session[KEY] = _sealed(presented)
     if bearer.expires_at:
@@ -117,7 +117,7 @@ def _bearer(presented: Sequence[str], address: str) -> TokenUser:
         raise AuthenticationFailed("There is no token.")
     users = [tokens.validate(token, address=address) for token in presented]
     if len({external_id(user) for user in users}) > 1:
-        raise AuthenticationFailed("The tokens are of several people.")
+        raise AuthenticationFailed("The tokens belong to different people.")
     ends = [user.expires_at for user in users if user.expires_at]
     return replace(
         users[0],
@@ -132,7 +132,7 @@ def _row_of(bearer: TokenUser) -> SignedIn:
     """Return the row by which the history names them: found by provider and id, never by a name."""
     key = external_id(bearer)
     if not is_unicode(key) or len(key) > 255:
-        raise AuthenticationFailed("The provider's id of the person cannot be kept.")
+        raise AuthenticationFailed("The provider's id of this person cannot be stored.")
     nobodys = sha256(key.encode()).hexdigest()  # until they are called by a name
     values = {"username": nobodys, "password": make_password(None)}
     user, _ = SignedIn.objects.get_or_create(external_id=key, defaults=values)

@@ -97,7 +97,7 @@ class TokenFailureThrottle(FailureThrottle):
     """Slow down who has the IdM asked about many tokens that it refuses, from one address."""
 
     scope = "identity_token"
-    message = "Too many tokens that are not valid."
+    message = "Too many invalid tokens."
 
     def get_rate(self) -> str | None:
         """Return refused tokens per period, such as `300/min`; None for no limit."""

@@ -32,7 +32,7 @@ class StateCollector(Collector):
         try:
             metrics = [*_catalogue(), *_synchronisation(), *_drift()]
         except DatabaseError:
-            logger.exception("The database does not tell the state of the federation")
+            logger.exception("The state of the federation could not be read from the database")
             metrics = []
         yield _gauge("flavorsync_database_up", "Whether the database answers.", [((), float(bool(metrics)))])
         yield from metrics

@@ -45,7 +45,7 @@ def work_on(run: SyncRun, node: SyncNode, *, listen: Listener, stopped: Event) -
                 raise  # not the node's failure: it stays unfinished
             # The others go on, and the run comes to its end.
             logger.exception("Run %s failed in %s", run.pk, node.name)
-            error = "Flavor Sync itself failed here; its log says how."
+            error = "Flavor Sync itself failed here; its log says why."
             connections.close_all()  # it may be what failed: the end is written down over a new one
         record_end(node, error=error)
         listen(node, None)

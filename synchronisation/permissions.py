@@ -12,7 +12,7 @@ from infrastructures.registration import REGISTER
 class SynchronisesNodes(BasePermission):
     """Managers of the promoted flavors may, and operators of nodes."""
 
-    message = "This takes the role InfrastructureManager, or an operator of a node."
+    message = "Only the role InfrastructureManager and operators of a node may do this."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Say whether the caller may; two queries, one more for a local account without either permission."""

@@ -92,7 +92,7 @@ def _plan_for_differences(finding: Finding, *, replaces: bool) -> Step:
     if not fixed:
         return Step(finding=finding, action=Action.UPDATE)
     if finding.name_taken_by:
-        return _cannot(finding, f"Its name is that of flavor {finding.name_taken_by} there.")
+        return _cannot(finding, f"Flavor {finding.name_taken_by} there has its name.")
     if not replaces:
         return _cannot(
             finding, f"Nova cannot change {', '.join(fixed)} in place, and replacing flavors was not asked for."
@@ -105,10 +105,10 @@ def _about_the_name(finding: Finding) -> str:
     if has is None:
         return ""
     if not finding.differences:
-        return f"Flavor {has.id} there has its name {has.name}, and is another one of the catalogue."
+        return f"Flavor {has.id} there has its name {has.name}, and is a different flavor of the catalogue."
     if [difference.member for difference in finding.differences] == ["name"]:
         return f"Flavor {has.id} there has its name in another case, {has.name}."
-    return f"Flavor {has.id} there has its name {has.name} and other values."
+    return f"Flavor {has.id} there has its name {has.name} and different values."
 
 
 def _cannot(finding: Finding, reason: str) -> Step:

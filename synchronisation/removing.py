@@ -126,7 +126,7 @@ def _remove(removal: Removal, infrastructure: Infrastructure, nova: Nova) -> str
         return ""
     is_forced = Retirement.objects.filter(flavor__flavorid=was.id, forced=True).exists()
     if not is_forced and not _is_as_it_was_left(has, was, removal.dropped):
-        return "It was changed there by somebody else."
+        return "Somebody else has changed it there."
     if not (is_forced or wanted) and (servers := nova.count_servers(removal.flavorid)):
         return f"It is used by {counted(servers, 'server')} there."
     with suppress(FlavorNotFound):  # somebody else has just deleted it

@@ -34,7 +34,7 @@ Result = SyncOutcome.Result
 
 SECONDS_BETWEEN_RECORDS = 0.5
 STOPPED = "The run was stopped."
-UNCONFIRMED = "It is not as it was when this was confirmed, so it was left alone."
+UNCONFIRMED = "It has changed since this was confirmed, so it was left alone."
 
 Listener = Callable[[SyncNode, SyncOutcome | None], None]
 """Hears of every outcome of a node that is final and, with None, that the node has ended; in the node's thread."""
@@ -231,7 +231,7 @@ class Repair:
                 dropped=dropped_values([flavor]).get(flavor.pk, {}),
             )
             if any(not difference.key and difference.member not in IN_PLACE for difference in differences):
-                raise Conflict(f"The flavor {wanted.id} has just been changed in the catalogue by somebody else.")
+                raise Conflict(f"Somebody else has just changed the flavor {wanted.id} in the catalogue.")
             if any(difference.member == "description" for difference in differences):
                 self.nova.describe_flavor(flavorid, wanted.description)
             specs = {difference.key: difference.catalogue for difference in differences if difference.key}

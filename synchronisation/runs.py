@@ -124,7 +124,7 @@ def start(*, user: Caller, values: Mapping[str, Any]) -> SyncRun:
     """
     infrastructures = _chosen_nodes(user, values.get("nodes", ()), absent=Conflict)
     if not infrastructures:
-        raise Conflict("nodes: there is none yet with credentials to enter it")
+        raise Conflict("nodes: we hold no credentials for any node yet")
     run = start_run(
         requested_by=str(user),
         infrastructures=infrastructures,

@@ -58,10 +58,10 @@ class SyncRunCreationSerializer(serializers.Serializer[Any]):
     flavors = ChosenFlavorsField(required=False, help_text="Ids; by default those of all promoted flavors")
     dry_run = StrictBooleanField(required=False, help_text="Whether only to say what would be done")
     replace = StrictBooleanField(
-        required=False, help_text="Whether to delete and make again what Nova cannot change in place"
+        required=False, help_text="Whether to delete and create again what Nova cannot change in place"
     )
     exact = StrictBooleanField(
-        required=False, help_text="Whether to take extra specs away that the catalogue does not name"
+        required=False, help_text="Whether to remove extra specs that the catalogue does not name"
     )
 
 
@@ -97,7 +97,7 @@ class OutcomeSerializer(FindingSerializer):
 
     servers = serializers.IntegerField(allow_null=True, help_text="How many use it, counted before it is replaced")
     result = serializers.ChoiceField(
-        SyncOutcome.Result.choices, help_text="What came of the action; empty when there was nothing to do"
+        SyncOutcome.Result.choices, help_text="The outcome of the action; empty if there was nothing to do"
     )
     seconds = serializers.FloatField(allow_null=True, help_text="How long the action took")
 
@@ -135,7 +135,7 @@ class SyncNodeSerializer(serializers.Serializer[SyncNode]):
 
     name = IdField()
     state = serializers.ChoiceField(SyncNode.State.choices)
-    error = serializers.CharField(help_text="What kept the node as a whole from it")
+    error = serializers.CharField(help_text="Why the node as a whole failed")
     started_at = serializers.DateTimeField(allow_null=True)
     compared_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)

@@ -33,7 +33,7 @@ from synchronisation.serializers import (
 )
 
 LOCATION = OpenApiParameter(
-    "Location", str, OpenApiParameter.HEADER, response=[202], description="Where to look how far the run is."
+    "Location", str, OpenApiParameter.HEADER, response=[202], description="Where to follow the run."
 )
 ID = OpenApiParameter("id", str, OpenApiParameter.PATH)
 NODE = OpenApiParameter("node", str, many=True, description="Only this node; may be given several times.")

@@ -90,7 +90,7 @@ def test_a_flavor_is_in_every_cloud_as_it_was_made_changed_and_deleted(clouds: L
     }
     # Where somebody has changed it, it is theirs.
     assert there["Spain2"]["id"] == flavor["id"]
-    assert Removal.objects.get().reason == "It was changed there by somebody else."
+    assert Removal.objects.get().reason == "Somebody else has changed it there."
     clouds._nova("Spain2").delete(flavor["id"])
     ok(admin.delete(f"/flavors/{second['id']}"))
     bring()

@@ -103,7 +103,7 @@ def recorded_in_one_node_alone(after: After) -> None:
 
 
 def failed_by_itself(after: After) -> None:
-    after.rows_of[checker.OWN_FAILURES] = [["Flavor Sync itself failed here; its log says how."]]
+    after.rows_of[checker.OWN_FAILURES] = [["Flavor Sync itself failed here; its log says why."]]
 
 
 @pytest.mark.parametrize(

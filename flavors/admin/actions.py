@@ -228,7 +228,7 @@ def _retire(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
 def _keeping(flavor: Flavor) -> tuple[bool, str]:
     if not _is_retired(flavor):
         return False, "is not being retired"
-    return True, "it stays; where it has gone already, the synchronisation brings it back"
+    return True, "it stays; where it is already gone, the synchronisation brings it back"
 
 
 def _keep(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
@@ -287,7 +287,7 @@ RETIRE = FlavorAction(
     name="retire_flavors",
     title="Retire flavors",
     button="Retire",
-    explanation="A retired flavor leaves the nodes, and then the catalogue. Where it was found and not made by a "
+    explanation="A retired flavor leaves the nodes, and then the catalogue. Where it was found, not made by a "
     "synchronisation, it stays and is forgotten. Where it was changed, or servers use it, it stays until that ends.",
     prospect=_retirement,
     do=_retire,

@@ -94,7 +94,7 @@ def test_the_pages_say_what_will_happen_and_do_it(admin_client: Client, old: Fla
     url = reverse("admin:flavors_flavor_changelist")
     for action, text, count in (
         ("retire_flavors", "it leaves Spain2 where a synchronisation has made it; then it leaves the catalogue", 1),
-        ("keep_flavors", "it stays; where it has gone already, the synchronisation brings it back", 0),
+        ("keep_flavors", "it stays; where it is already gone, the synchronisation brings it back", 0),
     ):
         page = admin_client.post(url, {"action": action, "_selected_action": [old.pk]})
         assert text in page.content.decode()

@@ -78,7 +78,7 @@ def test_says_what_a_token_of_keyrock_would_be(
         "has    Other, InfrastructureOwner in Mordor FIDASH",
         "roles  InfrastructureOwner",
         "nodes  Mordor",
-        "until  the provider does not tell",
+        "until  the provider does not say",
     ]
 
 
@@ -89,7 +89,9 @@ def test_nothing_that_is_remembered_counts(requests_mock: requests_mock.Mocker, 
     )
     requests_mock.get(f"{KEYROCK_URL}/user", status_code=401, json="Invalid token")
     said("--token-file", token_file)
-    with pytest.raises(CommandError, match="it was revoked, or it is of an application credential with access rules"):
+    with pytest.raises(
+        CommandError, match="it was revoked, or it belongs to an application credential with access rules"
+    ):
         said("--token-file", token_file)
 
 

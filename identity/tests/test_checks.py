@@ -50,8 +50,12 @@ def test_an_identity_that_cannot_be_asked_is_an_error(settings: Settings, deploy
     ("setting", "entry", "wrong"),
     [
         ("KEYSTONE_MANAGERS", "flavor_manager", "it is not ROLE@system"),
-        ("KEYSTONE_MANAGERS", "flavor_manager@project:{node}/nodes", "a manager is one for all nodes"),
-        ("KEYSTONE_OPERATORS", "flavor_operator@project:federation/Default", "it must name the node"),
+        ("KEYSTONE_MANAGERS", "flavor_manager@project:{node}/nodes", "a manager manages all nodes"),
+        (
+            "KEYSTONE_OPERATORS",
+            "flavor_operator@project:federation/Default",
+            "it must name the role's node exactly once",
+        ),
         ("KEYSTONE_OPERATORS", "flavor_operator@project:{node}", "lacks its domain"),
     ],
 )

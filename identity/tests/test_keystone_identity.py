@@ -157,8 +157,8 @@ def test_a_token_that_keystone_does_not_show_is_refused_with_the_reason(requests
     answer = APIClient().get("/open", HTTP_X_AUTH_TOKEN=FERNET)
     assert answer.status_code == 401
     assert answer.json()["error"]["message"] == (
-        "The token is not valid: it was revoked, or it is of an application credential with access rules, which would "
-        "not be enforced here."
+        "The token is not valid: it was revoked, or it belongs to an application credential with access rules, which "
+        "would not be enforced here."
     )
 
 

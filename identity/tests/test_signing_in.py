@@ -183,7 +183,7 @@ def test_whoever_has_no_role_is_told_so(keystone: KeystoneOfPeople) -> None:
     client = Client()
     answer = sign_in(client)
     assert answer.status_code == 403
-    assert "You are frodo@Default, who has no role here" in answer.content.decode()
+    assert "You are frodo@Default, and have no role here" in answer.content.decode()
     assert not is_in(client)
     assert not User.objects.exists()
 

@@ -45,10 +45,10 @@ def test_says_when_to_come_back(idm: requests_mock.Mocker) -> None:
     statuses(3)
     refused = ask("wrong")
     assert 3500 < int(refused["Retry-After"]) <= 3600
-    assert "Too many tokens that are not valid." in refused.json()["error"]["message"]
+    assert "Too many invalid tokens." in refused.json()["error"]["message"]
     in_xml = ask("wrong", HTTP_ACCEPT="application/xml")
     assert (in_xml.status_code, in_xml["Content-Type"]) == (429, "application/xml; charset=utf-8")
-    assert "Too many tokens" in (ET.fromstring(in_xml.content).findtext("message") or "")
+    assert "Too many invalid tokens" in (ET.fromstring(in_xml.content).findtext("message") or "")
 
 
 def test_a_remembered_token_gets_in_all_the_same(idm: requests_mock.Mocker) -> None:

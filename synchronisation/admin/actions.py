@@ -19,9 +19,9 @@ class SynchronisationForm(NodesForm):
     only_compares = forms.BooleanField(required=False, label="Compare only, and change nothing")
     replaces = forms.BooleanField(
         required=False,
-        label="Replace flavors whose numbers differ: Nova cannot change them, so they are deleted and made again",
+        label="Replace flavors whose numbers differ: Nova cannot change them, so they are deleted and created again",
     )
-    exact = forms.BooleanField(required=False, label="Take extra specs away that the catalogue does not name")
+    exact = forms.BooleanField(required=False, label="Remove extra specs that the catalogue does not name")
 
 
 def confirm_or_synchronise(
@@ -53,13 +53,13 @@ def confirm_or_synchronise(
 def _synchronisation(flavor: Flavor) -> tuple[bool, str]:
     if not flavor.promoted:
         return False, "is not promoted: no node needs to have it"
-    return True, "is compared with what each node has, and what is missing or differs is repaired"
+    return True, "is compared in each node, and repaired where it is missing or differs"
 
 
 SYNCHRONISE = Undertaking(
     name="synchronise_flavors",
     title="Synchronise flavors",
     button="Synchronise",
-    explanation="A run in the background: its page shows how it goes on and what it did.",
+    explanation="The run goes on in the background. Its page shows the progress and what it did.",
     prospect=_synchronisation,
 )

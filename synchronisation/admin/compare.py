@@ -62,13 +62,13 @@ VERBS = {
     "publish": Verb(
         may_install,
         "Publish {flavor} of {node}",
-        "Everybody will see it in the catalogue, installed in {node}. What is published cannot be taken back.",
+        "Everybody will see it in the catalogue, installed in {node}. You cannot take this back.",
     ),
     "install": Verb(
         may_install,
         "Install {flavor} in {into}",
-        "It is created in the Nova of {into} like this, with all its properties. When it is there already, the same, "
-        "it stays; where another flavor has its id or its name, nothing changes.",
+        "It is created in the Nova of {into} as shown, with all its properties. If the same flavor is already there, "
+        "it stays. If another flavor has its id or name, nothing changes.",
     ),
     "promote": Verb(
         lambda user: user.has_perm(PROMOTE),

@@ -119,5 +119,5 @@ def test_the_command_says_that_its_run_is_finished_in_the_background() -> None:
             run("sync_flavors")
     (cut_short,) = SyncRun.objects.open()
     assert str(caught.value) == (
-        f"The connection to the database was lost. Run {cut_short.pk} stays open: the scheduler has it finished."
+        f"The connection to the database was lost. Run {cut_short.pk} stays open: the scheduler will finish it."
     )

@@ -60,12 +60,12 @@ def test_numbers_are_not_replaced_unasked() -> None:
 
 def test_no_flavor_gets_the_name_of_another() -> None:
     step = planned(State.DIFFERENT, NAME, replaces=True, name_taken_by="42")
-    assert (step.action, step.reason) == (Action.CANNOT, "Its name is that of flavor 42 there.")
+    assert (step.action, step.reason) == (Action.CANNOT, "Flavor 42 there has its name.")
 
 
 def test_a_taken_name_is_for_people_to_free() -> None:
     step = planned(State.NAME_TAKEN, RAM, replaces=True)
-    assert (step.action, step.reason) == (Action.CANNOT, "Flavor tiny there has its name m1.tiny and other values.")
+    assert (step.action, step.reason) == (Action.CANNOT, "Flavor tiny there has its name m1.tiny and different values.")
 
 
 def test_a_name_in_another_case_is_for_people_to_change() -> None:

@@ -135,7 +135,7 @@ def was(nano: Flavor, spain2: Infrastructure) -> NovaFlavor:
 )
 def test_what_somebody_else_has_changed_stays(was: NovaFlavor, spain2: Infrastructure, change: dict[str, Any]) -> None:
     nova = NovaWithServers(replace(was, **change))
-    assert remove(spain2, nova) == "It was changed there by somebody else."
+    assert remove(spain2, nova) == "Somebody else has changed it there."
     assert nova.flavors
 
 

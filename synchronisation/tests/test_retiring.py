@@ -95,7 +95,7 @@ def test_what_was_changed_there_stays_until_it_is_forced(clouds: Federation) -> 
     retire()
     assert look() == []
     (told,) = retiring.retirements(Infrastructure.objects.all())
-    assert told.nodes == (retiring.Kept(name="Mordor", reason="It was changed there by somebody else."),)
+    assert told.nodes == (retiring.Kept(name="Mordor", reason="Somebody else has changed it there."),)
     retire(forced=True)
     run()
     assert look() == ["old"]

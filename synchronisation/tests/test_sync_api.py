@@ -308,7 +308,7 @@ def test_what_there_is_not_is_409(manager: Api, members: dict[str, Any], message
 def test_without_any_node_there_is_nothing_to_run_over(manager: Api) -> None:
     Infrastructure.objects.all().delete()
     make_infrastructure("Shire")
-    assert start(manager).result == refusal(409, "nodes: there is none yet with credentials to enter it")
+    assert start(manager).result == refusal(409, "nodes: we hold no credentials for any node yet")
     assert status(manager.get(STATUS)) == {"state": "in_sync", "nodes": []}
 
 

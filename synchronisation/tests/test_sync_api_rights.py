@@ -36,7 +36,7 @@ def test_nobody_is_let_in_without_a_credential(callers: Callers) -> None:
 
 def test_a_basic_user_may_nothing(callers: Callers, scripted: Federation) -> None:
     answers = requests(callers.basic, make_run("Mordor"))
-    message = "This takes the role InfrastructureManager, or an operator of a node."
+    message = "Only the role InfrastructureManager and operators of a node may do this."
     assert [(answer.status, answer.message) for answer in answers] == [(403, message)] * 4
     assert callers.basic.send("POST", RUNS, b"not even read").status == 403
     assert SyncRun.objects.count() == 1

@@ -121,7 +121,7 @@ def test_what_was_done_before_a_bug_is_written_down(mordor: RegisteredCloud) -> 
 
     mordor.before_call = fail
     ended = run()
-    assert SyncNode.objects.get().error == "Flavor Sync itself failed here; its log says how."
+    assert SyncNode.objects.get().error == "Flavor Sync itself failed here; its log says why."
     assert results(ended) == {"f00": "done", "f01": "done", "f02": "planned"}
     assert recorded().keys() == mordor.flavors.keys() == {"f00", "f01"}
 

@@ -97,7 +97,7 @@ def test_looking_once_fails_in_one_line_when_the_queue_is_away(federation: Feder
     away = {"default": {"BACKEND": "synchronisation.tests.test_sync_schedule.NoQueue"}}
     in_database, settings.TASKS = settings.TASKS, away
     for _ in range(2):
-        with pytest.raises(CommandError, match=r"\ANothing could be looked after: Connection refused\.\Z"):
+        with pytest.raises(CommandError, match=r"\AThe scheduler could not work: Connection refused\.\Z"):
             look()
         put_back(SyncRun.objects.get(), timedelta(seconds=SECONDS_TO_BE_QUEUED))
     settings.TASKS = in_database

@@ -102,7 +102,7 @@ def test_what_a_bug_does_in_one_node_is_written_down_and_ends_the_run(federation
     ended = carry_out(repairing_run().pk)
     node = ended.nodes.get(name="Node00")
     assert (ended.state, node.state) == (SyncRun.State.PARTLY_DONE, SyncNode.State.FAILED)
-    assert node.error == "Flavor Sync itself failed here; its log says how."
+    assert node.error == "Flavor Sync itself failed here; its log says why."
     assert ended.finished_at
     assert node.finished_at
     assert_all_but_the_first_are_repaired(ended)

@@ -133,7 +133,7 @@ def test_a_flavor_that_is_no_longer_wanted_is_not_created(mordor: RegisteredClou
     ("changes", "told"),
     [
         ({"description": "new", "extra_specs": {"hw:numa_nodes": "3", "quota:vif": "1"}}, ("done", "")),
-        ({"ram": 77}, ("failed", "The flavor b has just been changed in the catalogue by somebody else.")),
+        ({"ram": 77}, ("failed", "Somebody else has just changed the flavor b in the catalogue.")),
     ],
     ids=["what can be changed in place", "what cannot"],
 )

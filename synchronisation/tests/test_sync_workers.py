@@ -296,7 +296,7 @@ def test_a_redis_that_is_away_loses_no_run_and_ends_no_scheduler(proxied: Clouds
         waiting = queue.start_run()
         grow_old(waiting)
         scheduler = queue.begin("run_scheduler", "--interval", "0.1")
-        until(lambda: queue.said(scheduler).count("Nothing could be looked after") > 1)
+        until(lambda: queue.said(scheduler).count("The scheduler could not work") > 1)
         scheduler.terminate()
         assert scheduler.wait(SOON) == 0
         waiting.refresh_from_db()

@@ -222,7 +222,7 @@ def test_a_flavor_that_was_renamed_is_not_taken_for_the_one_that_has_its_old_nam
         ("Mordor", "old"): ("different", "replace", "done"),
     }
     reason = SyncOutcome.objects.get(node__run=first, flavorid="new").reason
-    assert reason == "Flavor old there has its name a, and is another one of the catalogue."
+    assert reason == "Flavor old there has its name a, and is a different flavor of the catalogue."
     assert run(replaces=True).state == SyncRun.State.IN_SYNC
     assert installed() == {("Mordor", "new", "new"), ("Mordor", "old", "old")}
     assert {flavorid: flavor["name"] for flavorid, flavor in mordor.flavors.items()} == {"old": "b", "new": "a"}

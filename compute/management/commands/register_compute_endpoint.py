@@ -20,9 +20,9 @@ class Command(commands.Command):
 
     help = (
         "Put the OpenStack face (COMPUTE_PUBLIC_URL) into the catalogue of the central Keystone (KEYSTONE_URL), as the "
-        "compute service of a region of its own, so that OpenStack clients find it by region; or take it out again. "
-        "The token, an administrator's, is read from the file, from standard input, or typed. What is there already "
-        "is left as it is."
+        "compute service of its own region, so that OpenStack clients find it by region; or remove it again. The token "
+        "must be an administrator's; it is read from the file, from standard input, or typed. What is already there "
+        "stays as it is."
     )
     examples = (
         "openstack token issue -f value -c id | ./manage.py register_compute_endpoint --dry-run",
@@ -35,8 +35,8 @@ class Command(commands.Command):
         parser.add_argument("--token-file", metavar="FILE", help="read the token from this file, not standard input")
         parser.add_argument("--url", help="where clients find /compute; by default COMPUTE_PUBLIC_URL")
         parser.add_argument("--region", default=REGION, help="the region's name (%(default)s)")
-        parser.add_argument("--remove", action="store_true", help="take it out again")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+        parser.add_argument("--remove", action="store_true", help="remove it again")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
 
     def handle(
         self,
@@ -53,7 +53,7 @@ class Command(commands.Command):
         if not settings.KEYSTONE_URL:
             raise CommandError("KEYSTONE_URL is not set: there is no Keystone to put it into.")
         if not (url or remove):
-            raise commands.UsageError("Say where clients find it: by --url, or by COMPUTE_PUBLIC_URL.")
+            raise commands.UsageError("Give the URL where clients find it: --url or COMPUTE_PUBLIC_URL.")
         catalogue = KeystoneCatalogue(settings.KEYSTONE_URL, read_token(token_file))
         count = 0
         try:

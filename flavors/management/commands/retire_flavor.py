@@ -18,12 +18,12 @@ from flavorsync_project.console.printing import print_json
 
 
 class Command(commands.Command):
-    """Retire promoted flavors, or have them stay after all. No cloud is contacted."""
+    """Retire promoted flavors, or keep them after all. No cloud is contacted."""
 
     help = (
-        "Have promoted flavors leave the nodes where a synchronisation has made them, and then the catalogue. Where a "
-        "flavor was changed, or servers use it, it stays until that ends, or until you say --force. No cloud is "
-        "contacted: the synchronisation does it."
+        "Retire promoted flavors: they leave the nodes where a synchronisation has made them, and then the catalogue. "
+        "Where a flavor was changed, or servers use it, it stays until that ends, or until you use --force. No cloud "
+        "is contacted; the synchronisation does the work."
     )
     examples = (
         "./manage.py retire_flavor m1.old --at 2027-01-01T00:00:00Z",
@@ -35,13 +35,13 @@ class Command(commands.Command):
         parser.add_argument("flavors", nargs="+", metavar="FLAVOR", help="its id, or its name")
         parser.add_argument("--at", metavar="TIME", help="from when, in ISO 8601 (by default now)")
         parser.add_argument("--force", action="store_true", help="also where it was changed or servers use it")
-        parser.add_argument("--keep", action="store_true", help="have it stay after all")
+        parser.add_argument("--keep", action="store_true", help="keep it after all")
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")
 
     def handle(
         self, *args: Any, flavors: list[str], at: str | None, force: bool, keep: bool, as_json: bool, **options: Any
     ) -> None:
-        """Retire each that can be, and fail when one cannot."""
+        """Retire each flavor, and fail if one cannot be retired."""
         if keep and (at or force):
             raise UsageError("--keep goes with neither --at nor --force.")
         when = _parsed(at)

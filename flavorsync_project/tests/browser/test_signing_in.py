@@ -105,7 +105,7 @@ def test_whoever_has_no_role_is_told_so(visitor: Visitor, site: Site) -> None:
     page = visitor.go("/sign-in/keystone")
     visitor.wanted = 403
     by_keystone(page, "self-made-manager")
-    expect(page.get_by_role("alert")).to_contain_text("You are self-made-manager@Default, who has no role here")
+    expect(page.get_by_role("alert")).to_contain_text("You are self-made-manager@Default, and have no role here")
     assert_is_out(page, site)
 
 

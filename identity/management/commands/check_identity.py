@@ -23,9 +23,9 @@ class Command(commands.Command):
     """Ask the identity providers about a token."""
 
     help = (
-        "Ask the identity providers whose token this is, and say what that makes of its bearer here: who, with which "
-        "roles and nodes, until when; or why not. The token is read from the file, from standard input, or typed; "
-        "nothing that is remembered of it counts. Fails when it is not valid here."
+        "Ask the identity providers whose token this is, and print who that is here, with which roles and nodes, and "
+        "until when; or why the token is not valid. The token is read from the file, from standard input, or typed; "
+        "what is remembered about it is not used. Fails if it is not valid here."
     )
     examples = (
         "./manage.py check_identity --token-file token.txt",
@@ -51,4 +51,4 @@ def _lines(user: TokenUser) -> Iterator[tuple[str, str]]:
     yield "has", ", ".join(user.grants) or "no role"
     yield "roles", ", ".join(sorted(user.roles)) or NOTHING_FITS.get(user.provider, "none")
     yield "nodes", ", ".join(sorted(user.owned_nodes)) or "none"
-    yield "until", user.expires_at.isoformat() if user.expires_at else "the provider does not tell"
+    yield "until", user.expires_at.isoformat() if user.expires_at else "the provider does not say"

@@ -25,8 +25,8 @@ class Command(commands.Command):
     """List the flavors of the catalogue, or those that the clouds have right now."""
 
     help = (
-        "List the flavors of the catalogue and the nodes that have each; with --live ask the clouds that we hold "
-        "credentials for what they have, private flavors included, side by side; what is seen of the catalogue's "
+        "List the flavors of the catalogue, with the nodes that have each. With --live, ask the clouds that we hold "
+        "credentials for, side by side, what they have, including private flavors; what this shows of the catalogue's "
         "flavors is remembered. RAM and swap are in MiB, disk in GiB."
     )
     examples = ("./manage.py list_flavors --live --node Spain2 --json",)
@@ -34,8 +34,8 @@ class Command(commands.Command):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare which flavors, and the format."""
         parser.add_argument("--node", help="only those that this node has")
-        parser.add_argument("--promoted", action="store_true", help="only those that every node should have")
-        parser.add_argument("--live", action="store_true", help="as the clouds' Novas have them right now")
+        parser.add_argument("--promoted", action="store_true", help="only the promoted flavors")
+        parser.add_argument("--live", action="store_true", help="what the clouds' Novas have right now")
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list, with all members")
 
     def handle(self, *args: Any, node: str | None, promoted: bool, live: bool, as_json: bool, **options: Any) -> None:

@@ -35,10 +35,10 @@ class Command(commands.Command):
     """Look again and again what is due, until it is stopped."""
 
     help = (
-        "Start the periodic synchronisation (SYNC_INTERVAL_MINUTES) and runs over what OpenStack clients have written "
-        "(COMPUTE_SETTLE_SECONDS) or what has changed in the catalogue (SYNC_ON_CHANGE_SECONDS), tell subscribers what "
-        "happens, put runs whose worker has died back into the queue, delete old ones (SYNC_RETENTION_DAYS), and watch "
-        "flavors whose change was not answered. Several may run."
+        "Start the periodic synchronisation (SYNC_INTERVAL_MINUTES) and runs for changes by OpenStack clients "
+        "(COMPUTE_SETTLE_SECONDS) or in the catalogue (SYNC_ON_CHANGE_SECONDS), tell subscribers what happens, put "
+        "runs whose worker has died back into the queue, delete old runs (SYNC_RETENTION_DAYS), and watch flavors with "
+        "an unanswered change. Several schedulers may run."
     )
     examples = ("./manage.py run_scheduler --once",)
 
@@ -48,7 +48,7 @@ class Command(commands.Command):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take --once and --interval."""
-        parser.add_argument("--once", action="store_true", help="look once, and end")
+        parser.add_argument("--once", action="store_true", help="do what is due once, and end")
         parser.add_argument(
             "--interval", type=float, default=SECONDS_BETWEEN_LOOKS, help="seconds between two looks (%(default)s)"
         )
@@ -63,7 +63,7 @@ class Command(commands.Command):
             try:
                 return self._look()
             except AWAY as error:
-                raise CommandError(f"Nothing could be looked after: {error}") from error
+                raise CommandError(f"The scheduler could not work: {error}") from error
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: sys.exit())
         while True:
@@ -79,7 +79,7 @@ class Command(commands.Command):
             try:
                 look()
             except AWAY as error:
-                logger.error("Nothing could be looked after: %s", error)
+                logger.error("The scheduler could not work: %s", error)
 
     def _deliver(self) -> None:
         for flavor in retiring.begin_due():
@@ -90,7 +90,7 @@ class Command(commands.Command):
         announce_runs()
         sending.send_due()
         if run := delivery.start_when_due():
-            self.stdout.write(f"Run {run.pk} brings to the nodes what was written.")
+            self.stdout.write(f"Run {run.pk} brings the changes of OpenStack clients to the nodes.")
 
     def _look(self) -> None:
         self._deliver()

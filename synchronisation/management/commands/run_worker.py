@@ -20,8 +20,8 @@ class Command(commands.Command):
     """Work off the queue that the settings name, until it is stopped."""
 
     help = (
-        "Carry out the synchronisation runs that are in the queue: in the database, or in Redis when "
-        "TASKS_REDIS_URL is set. Ends after the run at hand on SIGTERM or Ctrl-C."
+        "Carry out the synchronisation runs in the queue, which is in the database, or in Redis if TASKS_REDIS_URL is "
+        "set. SIGTERM or Ctrl-C ends it after the current run."
     )
     examples = ("./manage.py run_worker",)
 

@@ -66,11 +66,9 @@ class Command(commands.Command):
             help="this promoted flavor only, by id or by name (may be given several times)",
         )
         parser.add_argument(
-            "--replace", action="store_true", help="delete and make again what Nova cannot change in place"
+            "--replace", action="store_true", help="delete and create again what Nova cannot change in place"
         )
-        parser.add_argument(
-            "--exact", action="store_true", help="take extra specs away that the catalogue does not name"
-        )
+        parser.add_argument("--exact", action="store_true", help="remove extra specs that the catalogue does not name")
         parser.add_argument("--json", dest="as_json", action="store_true", help="print one JSON object")
 
     def handle(
@@ -104,7 +102,7 @@ class Command(commands.Command):
             if not is_lost(error):
                 raise
             raise CommandError(
-                f"The connection to the database was lost. Run {run.pk} stays open: the scheduler has it finished."
+                f"The connection to the database was lost. Run {run.pk} stays open: the scheduler will finish it."
             ) from error
         ended = nodes_in_full(run)
         self._print_json(run, ended) if as_json else self._print(run, ended)
