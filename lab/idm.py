@@ -12,83 +12,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-from lab import codes, seed
+from lab import codes, people, seed
 from lab.access_log import AccessLog
 
-Json = dict[str, Any]
-
-_MANAGER_ROLE = {"id": "0c1d2e3f-1111-4a4a-8b8b-000000000001", "name": "InfrastructureManager"}
-_OWNER_ROLE = {"id": "0c1d2e3f-3333-4a4a-8b8b-000000000003", "name": "InfrastructureOwner"}
-# A role with the same name, made by somebody else in their own application
-_OTHER_MANAGER_ROLE = _MANAGER_ROLE | {"id": "0c1d2e3f-4444-4a4a-8b8b-000000000004"}
-
-
-def _organization(node: str, number: int) -> Json:
-    return {
-        "id": f"0c1d2e3f-2222-4a4a-8b8b-{number:012}",
-        "name": f"{node} FIDASH",
-        "description": f"{node} infrastructure owners",
-        "website": None,
-        "roles": [_OWNER_ROLE],
-    }
-
-
-def _user(
-    name: str,
-    number: int,
-    *,
-    roles: tuple[Json, ...] = (),
-    organizations: tuple[Json, ...] = (),
-    application: str = seed.IDM_APPLICATION,
-) -> Json:
-    identifier = f"b6a5f0de-3c3b-4a52-9f3e-3a1b7b7a{number:04}"
-    return {
-        "organizations": organizations,
-        "displayName": "",
-        "roles": roles,
-        "app_id": application,
-        "trusted_apps": [],
-        "isGravatarEnabled": "",
-        "id": identifier,
-        "authorization_decision": "",
-        "app_azf_domain": "",
-        "eidas_profile": {},
-        "attributes": {},
-        "shared_attributes": "",
-        "username": name,
-        "email": f"{name}@example.org",
-        "given_name": name,
-        "family_name": name,
-        "image": "",
-        "gravatar": "",
-        "extra": None,
-        "sub": identifier,
-    }
-
-
-_VALID = {
-    "basic": _user("basic", 1),
-    "manager": _user("manager", 2, roles=(_MANAGER_ROLE,)),
-    "owner-spain2": _user("owner-spain2", 3, organizations=(_organization("Spain2", 2),)),
-    "owner-mordor": _user("owner-mordor", 4, organizations=(_organization("Mordor", 3),)),
-    "other-application": _user(
-        "basic",
-        1,
-        roles=(_OTHER_MANAGER_ROLE,),
-        application=seed.OTHER_IDM_APPLICATION,
-    ),
-    # A token of the application itself, not of a person, so there is no id
-    "machine": {"app_id": seed.IDM_APPLICATION},
-}
-_ANSWERS: dict[str, tuple[HTTPStatus, object]] = {
-    seed.idm_token(name): (HTTPStatus.OK, body) for name, body in _VALID.items()
-}
-_ANSWERS[seed.idm_token("expired")] = (
-    HTTPStatus.UNAUTHORIZED,
-    "Invalid token: access token has expired",
-)
+_EXPIRED = (HTTPStatus.UNAUTHORIZED, "Invalid token: access token has expired")
 _UNKNOWN = (HTTPStatus.UNAUTHORIZED, "Invalid token: access token is invalid")
 _NO_TOKEN = (HTTPStatus.UNAUTHORIZED, "Unauthorized request: no authentication given")
+
+
+def _about(token: str) -> tuple[HTTPStatus, object]:
+    if token == seed.idm_token("expired"):
+        return _EXPIRED
+    known = {seed.idm_token(name): person for name, person in people.known().items()}
+    return (HTTPStatus.OK, known[token]) if token in known else _UNKNOWN
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -125,7 +61,9 @@ class _Handler(BaseHTTPRequestHandler):
         if asked.get("client_id") != seed.IDM_APPLICATION or asked.get("response_type") != "code":
             self._answer(HTTPStatus.BAD_REQUEST, "text/plain", b"Invalid client_id or response_type")
             return
-        buttons = "".join(f'<button name="user" value="{name}">{name}</button>' for name in _VALID if name != "machine")
+        buttons = "".join(
+            f'<button name="user" value="{name}">{name}</button>' for name in people.known() if name != "machine"
+        )
         page = f'<!DOCTYPE html><title>Identity Manager</title><form method="post">{buttons}</form>'
         self._answer(HTTPStatus.OK, "text/html; charset=utf-8", page.encode())
 
@@ -139,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Print nothing: the line would hold the token."""
 
     def _answer_about_token(self, tokens: list[str]) -> None:
-        status, body = _ANSWERS.get(tokens[0], _UNKNOWN) if tokens else _NO_TOKEN
+        status, body = _about(tokens[0]) if tokens else _NO_TOKEN
         self._answer(status, "application/json; charset=utf-8", json.dumps(body).encode())
 
     def _answer(self, status: HTTPStatus, content_type: str, content: bytes) -> None:

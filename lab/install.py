@@ -22,25 +22,28 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 STATE: Final = ROOT / ".lab"
 VENV: Final = STATE / "venv"
 TEMPLATE: Final = STATE / "template"
+OPENID: Final = STATE / "openid"
+SHARED: Final = (VENV.name, TEMPLATE.name, OPENID.name, "lock")
+"""What lies in `STATE` besides the folders of the instances."""
 
 _SOURCE: Final = ROOT / "lab"
 _REQUIREMENTS: Final = _SOURCE / "requirements.txt"
+_OPENID_FILES: Final = tuple(_SOURCE / "openid" / name for name in ("package.json", "package-lock.json", "provider.js"))
+_OLDEST_NODE: Final = 20
 
 Say = Callable[[str], None]
 
 
 def stamp() -> str:
     """Return a digest of everything that the installation is made from."""
-    digest = hashlib.sha256()
-    for path in (_REQUIREMENTS, *sorted((_SOURCE / "etc").iterdir()), Path(__file__)):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return _digest(_REQUIREMENTS, *sorted((_SOURCE / "etc").iterdir()), *_OPENID_FILES, Path(__file__))
 
 
 def install(say: Say) -> None:
-    """Make the virtual environment and the empty databases, unless they are there already.
+    """Make the virtual environment, the empty databases and the OpenID provider, unless they are there already.
 
-    A minute when everything is to be done, milliseconds when nothing is.
+    A minute when everything is to be done, milliseconds when nothing is. Without Node.js, or where npm does not fetch
+    it, there is no OpenID provider.
 
     Raises:
         LabError: something that it needs is missing; the message says what.
@@ -55,6 +58,14 @@ def install(say: Say) -> None:
         if not _stamped(TEMPLATE, stamp()):
             say("preparing empty databases")
             _make_template()
+        if _can_make_openid():
+            say("installing the OpenID provider into .lab/openid")
+            _make_openid(say)
+
+
+def has_openid() -> bool:
+    """Tell whether there is an OpenID provider."""
+    return _stamped(OPENID, _digest(*_OPENID_FILES))
 
 
 def render(name: str, **values: str) -> str:
@@ -73,7 +84,7 @@ def make_keys(folder: Path) -> None:
 
 
 def _installed() -> bool:
-    return _stamped(VENV, _venv_stamp()) and _stamped(TEMPLATE, stamp())
+    return _stamped(VENV, _venv_stamp()) and _stamped(TEMPLATE, stamp()) and not _can_make_openid()
 
 
 def _stamped(folder: Path, expected: str) -> bool:
@@ -82,7 +93,40 @@ def _stamped(folder: Path, expected: str) -> bool:
 
 
 def _venv_stamp() -> str:
-    return hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()
+    return _digest(_REQUIREMENTS)
+
+
+def _digest(*paths: Path) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _can_make_openid() -> bool:
+    """Tell whether there is no OpenID provider, and could be one."""
+    return not has_openid() and bool(shutil.which("npm")) and _node_version() >= _OLDEST_NODE
+
+
+def _node_version() -> int:
+    node = shutil.which("node")
+    if node is None:
+        return 0
+    printed = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    return int(printed.strip().removeprefix("v").partition(".")[0] or 0)
+
+
+def _make_openid(say: Say) -> None:
+    with new_folder(OPENID) as folder:
+        for file in _OPENID_FILES:
+            shutil.copy(file, folder)
+        npm = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        try:
+            _run(npm, "npm does not fetch the OpenID provider", folder=folder)
+        except LabError as error:
+            say(f"there will be no OpenID provider: {error}")
+            return
+        (folder / "stamp").write_text(_digest(*_OPENID_FILES))
 
 
 def _make_venv() -> None:

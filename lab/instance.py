@@ -32,7 +32,7 @@ class Instance:
             LabError: the name cannot be a folder's.
         """
         self.name = name or os.environ.get("FLAVORSYNC_LAB") or _DEFAULT_NAME
-        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", self.name) or self.name in ("venv", "template", "lock"):
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", self.name) or self.name in install.SHARED:
             raise LabError(f"{self.name!r} cannot name a lab: use a-z, 0-9 and '-'")
         self.folder = install.STATE / self.name
 
@@ -114,6 +114,15 @@ class Instance:
         """The stand-in for the FIWARE IdM."""
         return self._daemon("idm").url
 
+    @property
+    def openid_url(self) -> str:
+        """The OpenID provider.
+
+        Raises:
+            LabError: there is none, since it could not be installed.
+        """
+        return self._daemon(services.OPENID).url
+
     def nova_url(self, region: str) -> str:
         """Return a region's compute endpoint, with `/v2.1`.
 
@@ -140,7 +149,7 @@ class Instance:
         """Start every service that does not run, from this version of the installation; the instance is locked."""
         self._discard_if_outdated()
         self._prepare()
-        self._start(services.SERVICES, say)
+        self._start(services.names(), say)
 
     @property
     def _state_file(self) -> Path:
@@ -164,10 +173,12 @@ class Instance:
         return ports
 
     def _prepare(self) -> None:
-        """Pick the ports of a new instance, and create missing folders."""
+        """Pick the ports that are missing, and create missing folders."""
         with locked(install.STATE / "lock"):  # no other lab picks ports or renews the databases meanwhile
-            if not self._ports():
-                self._remember(ports=services.pick_ports(_ports_of_all_labs()), installation=install.stamp())
+            ports = self._ports()
+            if missing := [name for name in services.PORTS if name not in ports]:
+                ports |= services.pick_ports(missing, _ports_of_all_labs())
+                self._remember(ports=ports, installation=install.stamp())
             services.prepare(self.folder, self._ports())
 
     def _daemon(self, service: str) -> Daemon:
@@ -179,7 +190,7 @@ class Instance:
         return daemons[service]
 
     def _require_up(self) -> None:
-        down = [name for name in services.SERVICES if not self._daemon(name).running()]
+        down = [name for name in services.names() if not self._daemon(name).running()]
         if down:
             raise LabError(f"the lab '{self.name}' is not up ({', '.join(down)}): use 'up'")
 
@@ -204,7 +215,7 @@ class Instance:
         state = self._state()
         if state and state["installation"] != install.stamp():
             self._end()
-            for name in services.SERVICES:
+            for name in services.names():
                 shutil.rmtree(self.folder / name, ignore_errors=True)
             self._remember(installation=install.stamp(), seed="")
 

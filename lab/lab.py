@@ -71,6 +71,7 @@ class Lab(Instance):
             **{f"IDM_TOKEN_{_variable(name)}": seed.idm_token(name) for name in idm_tokens},
             **tokens,
             "KEYSTONE_TOKEN_UNSCOPED": unscoped.result(),
+            **({"OPENID_URL": self.openid_url} if services.OPENID in services.names() else {}),
         }
 
     # Tokens

@@ -8,15 +8,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from lab import install, seed
+from lab import install, people, seed
 from lab.daemon import Daemon
 from lab.files import new_folder, write
 
 KEYSTONES: Final[tuple[seed.Identity, ...]] = ("keystone", "mordor-keystone")
 NOVAS: Final = tuple(f"nova-{region}" for region in seed.REGIONS)
-SERVICES: Final = (*KEYSTONES, *NOVAS, "idm")
-PORTS: Final = (*SERVICES, seed.UNREACHABLE_REGION)
-"""Everything that has a port; nothing listens on the last one."""
+OPENID: Final = "openid"
+PORTS: Final = (*KEYSTONES, *NOVAS, "idm", seed.UNREACHABLE_REGION, OPENID)
+"""Everything that has a port; nothing listens on that of the region."""
 
 _FILES_OF_NOVA: Final = ("api-paste.ini", "nova.sqlite", "nova_api.sqlite")
 # Below the ports for outgoing connections, which could take one at any time
@@ -28,10 +28,15 @@ def cloud(service: str) -> str:
     return service.removeprefix("nova-")
 
 
-def pick_ports(taken: Iterable[int]) -> dict[str, int]:
-    """Pick a free loopback port for each service, except those `taken`."""
+def names() -> tuple[str, ...]:
+    """Return the services of an instance; the OpenID provider is one where it could be installed."""
+    return (*KEYSTONES, *NOVAS, "idm", *([OPENID] if install.has_openid() else []))
+
+
+def pick_ports(names: Iterable[str], taken: Iterable[int]) -> dict[str, int]:
+    """Pick a free loopback port for each name, except those `taken`."""
     free = (port for port in _candidates(taken) if _is_free(port))
-    return {name: next(free) for name in PORTS}
+    return {name: next(free) for name in names}
 
 
 def _candidates(taken: Iterable[int]) -> list[int]:
@@ -42,7 +47,7 @@ def _candidates(taken: Iterable[int]) -> list[int]:
 
 def daemons(folder: Path, ports: Mapping[str, int]) -> dict[str, Daemon]:
     """Return the services of the instance in `folder`, in the order to show them."""
-    return {name: _daemon(name, folder / name, ports[name]) for name in SERVICES}
+    return {name: _daemon(name, folder / name, ports[name]) for name in names() if name in ports}
 
 
 def second(folder: Path, ports: Mapping[str, int], region: str) -> Daemon:
@@ -57,7 +62,7 @@ def second(folder: Path, ports: Mapping[str, int], region: str) -> Daemon:
 
 def prepare(folder: Path, ports: Mapping[str, int]) -> None:
     """Give each service its folder; existing databases are kept."""
-    for name in SERVICES:
+    for name in names():
         if not (folder / name).exists():
             with new_folder(folder / name) as draft:
                 _fill(name, draft)
@@ -69,6 +74,7 @@ def prepare(folder: Path, ports: Mapping[str, int]) -> None:
             password=seed.PASSWORD,
         )
         write(folder / f"nova-{region}" / "nova.conf", text)
+    people.save(folder)
 
 
 def _fill(name: str, folder: Path) -> None:
@@ -87,9 +93,13 @@ def _daemon(name: str, folder: Path, port: int) -> Daemon:
         "FLAVORSYNC_LAB_PORT": str(port),
         "FLAVORSYNC_LAB_ACCESS_LOG": str(folder / "access.log"),
     }
+    if name in ("idm", OPENID):
+        environment[people.VARIABLE] = str(people.file_of(folder.parent))
     if name == "idm":
         environment["PYTHONPATH"] = str(install.ROOT)
         return Daemon(name, folder, port, (python, "-m", "lab.idm"), environment)
+    if name == OPENID:
+        return Daemon(name, folder, port, ("node", str(install.OPENID / "provider.js")), environment)
     settings = shlex.quote(str(install.ROOT / "lab" / "gunicorn_settings.py"))
     environment["GUNICORN_CMD_ARGS"] = f"-c {settings}"
     if name in KEYSTONES:

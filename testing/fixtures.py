@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
-from lab import Lab, seed
+from lab import Lab, LabError, seed
 from testing.lab import lab_of_the_tests
 from testing.only_idm import only_idm
 from testing.wire import WIRES, Api, Wire
@@ -37,6 +37,14 @@ def _lab_settings(lab: Lab, settings: Settings) -> None:
     settings.KEYROCK_URL = lab.idm_url
     settings.KEYROCK_APP_IDS = [seed.IDM_APPLICATION]
     settings.KEYSTONE_URL = lab.keystone_url
+
+
+def openid_url(lab: Lab) -> str:
+    """Return where the lab's OpenID provider is; without one, skip the test."""
+    try:
+        return lab.openid_url
+    except LabError as error:
+        pytest.skip(f"there is no OpenID provider, which takes Node.js and npm: {error}")
 
 
 def keystone_alone(settings: Settings) -> None:

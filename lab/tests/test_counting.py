@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lab import Lab
+from lab.install import has_openid
 from lab.tests.conftest import Ask
 
 pytestmark = pytest.mark.lab
@@ -26,6 +27,7 @@ def test_each_cloud_counts_for_itself(lab: Lab, ask: Ask) -> None:
         ask(f"{lab.mordor_keystone_url}/auth/catalog", token)
         ask(f"{lab.idm_url}/user?access_token=x")
     assert served == {
+        **({"openid": {}} if has_openid() else {}),
         "keystone": {"GET /v3/auth/catalog": 1},
         "mordor-keystone": {"GET /v3/auth/catalog": 1},
         "Spain2": {},

@@ -12,8 +12,14 @@ from testing.lab import lab_of_the_tests
 
 pytestmark = pytest.mark.lab
 
+SIGN_INS = {
+    "both": ["the FIWARE IdM, /sign-in/keyrock", "Keystone, /sign-in/keystone", "the account admin of this service"],
+    "keystone": ["Keystone, /sign-in/keystone", "the account admin of this service"],
+    "openid": ["OpenID Connect, /sign-in/keyrock", "Keystone, /sign-in/keystone", "the account admin of this service"],
+}
 
-@pytest.mark.parametrize("identity", ["both", "keystone"])
+
+@pytest.mark.parametrize("identity", ["both", "keystone", "openid"])
 def test_the_commands_printed_work_as_pasted_and_so_they_do_the_next_time(checkout: Checkout, identity: str) -> None:
     # The tests' own lab, not one more.
     checkout.put_script("lab", f'#!/bin/sh\nexec "{ROOT}/scripts/lab" "$@"\n')
@@ -22,6 +28,7 @@ def test_the_commands_printed_work_as_pasted_and_so_they_do_the_next_time(checko
         server = checkout.serve("--lab", "--identity", identity)
         assert ("$IDM_TOKEN_MANAGER" in server.printed) == (identity == "both")
         assert "$KEYSTONE_TOKEN_FLAVOR_MANAGER" in server.printed
+        assert _sign_ins(server.printed) == SIGN_INS[identity]
         lines = _commands(server.printed)
         answers = [_paste(line) for line in lines]
         server.stop()
@@ -46,6 +53,12 @@ def _nodes_ready(checkout: Checkout) -> dict[str, bool]:
         check=True,
     )
     return {readiness["node"]: readiness["ready"] for readiness in json.loads(answer.stdout)}
+
+
+def _sign_ins(printed: str) -> list[str]:
+    """Return with what one can sign in, and on which page."""
+    ways = re.findall(r"^    with (.*?)(?:: .*|, whose .*)$", printed, re.MULTILINE)
+    return [re.sub(r"http://[^/]+", "", way) for way in ways]
 
 
 def _commands(printed: str) -> list[str]:

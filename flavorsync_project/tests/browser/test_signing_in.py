@@ -1,15 +1,16 @@
-"""People sign in with the lab's IdM and its Keystone, and see what is theirs."""
+"""People sign in with the lab's IdMs and its Keystone, and see what is theirs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from pytest_django import DjangoDbBlocker
 
 from flavorsync_project.tests.browser.site import Site, Visitor, assert_everybody_can_use
-from lab import Lab, seed
+from lab import Lab, people, seed
 from lab.client import send
 from lab.openstack import Keystone, KeystoneAdministrator
+from testing.fixtures import openid_url
 from testing.process import Process, a_database
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab]
@@ -23,9 +24,19 @@ for name in ("Spain2", "Mordor"):
 """
 
 
+@pytest.fixture(scope="module", params=["keyrock", "openid"])
+def idm(request: pytest.FixtureRequest, lab: Lab) -> Mapping[str, str]:
+    """The settings that go with each IdM of the lab in turn."""
+    if request.param == "keyrock":
+        return {}
+    url = openid_url(lab)
+    return {"KEYROCK_URL": url, "KEYROCK_OIDC_DISCOVERY_URL": f"{url}/.well-known/openid-configuration"}
+
+
 @pytest.fixture(scope="module")
 def _served(
     lab: Lab,
+    idm: Mapping[str, str],
     tmp_path_factory: pytest.TempPathFactory,
     django_db_setup: None,
     django_db_blocker: DjangoDbBlocker,
@@ -34,16 +45,33 @@ def _served(
     folder = str(tmp_path_factory.mktemp("signed-in"))
     settings = {
         "KEYROCK_CLIENT_SECRET": seed.IDM_CLIENT_SECRET,
+        "KEYROCK_CACHE_SECONDS": "0",
         "KEYSTONE_IDENTITY": "true",
         "KEYSTONE_MANAGERS": seed.KEYSTONE_MANAGERS,
         "KEYSTONE_OPERATORS": seed.KEYSTONE_OPERATORS,
         "KEYSTONE_CACHE_SECONDS": "0",
+        **idm,
     }
     with django_db_blocker.unblock(), a_database(folder) as url:
         process = Process(lab, url, settings=settings)
         process.manage("migrate", "--no-input").check_returncode()
         yield process
         process.kill()
+
+
+@pytest.fixture
+def page(browser: Browser, site: Site) -> Iterator[Page]:
+    """A window of somebody who also goes to the IdM."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+def by_the_idm(page: Page, site: Site, user: str, wanted: str = "/admin/") -> None:
+    """Go to a page, and on the way there say at the IdM who one is."""
+    page.goto(f"{site.url}{wanted}")
+    page.get_by_role("link", name="Sign in with the FIWARE IdM").click()
+    page.get_by_role("button", name=user, exact=True).click()
 
 
 def by_keystone(page: Page, user: str, password: str = seed.PASSWORD) -> None:
@@ -109,14 +137,32 @@ def test_whoever_has_no_role_is_told_so(visitor: Visitor, site: Site) -> None:
     assert_is_out(page, site)
 
 
-def test_a_manager_of_keyrocks_signs_in_and_out(browser: Browser, site: Site) -> None:
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"{site.url}/admin/flavors/flavor/coverage/")
-    page.get_by_role("link", name="Sign in with the FIWARE IdM").click()
-    page.get_by_role("button", name="manager", exact=True).click()
+def test_a_manager_of_the_idms_signs_in_and_out(page: Page, site: Site) -> None:
+    by_the_idm(page, site, "manager", "/admin/flavors/flavor/coverage/")
     expect(page).to_have_url(f"{site.url}/admin/flavors/flavor/coverage/")
     expect(page.locator("#user-tools")).to_contain_text("manager")
     page.get_by_role("button", name="Log out").click()
     assert_is_out(page, site)
-    context.close()
+
+
+def test_an_owner_of_the_idms_sees_what_is_theirs_until_the_role_is_taken_away(
+    page: Page, site: Site, lab: Lab
+) -> None:
+    site.start_over(NODES)
+    by_the_idm(page, site, "owner-spain2", "/admin/flavors/flavor/compare/")
+    expect(page.locator("#user-tools")).to_contain_text("owner-spain2")
+    choices = page.locator("select").first
+    expect(choices).to_contain_text("Spain2")
+    expect(choices).not_to_contain_text("Mordor")
+    for path in ("/admin/identity/user/", "/admin/infrastructures/infrastructure/", "/admin/admin/logentry/"):
+        answer = page.goto(site.url + path)
+        assert answer is not None
+        assert answer.status == 403, path
+    with people.without_roles(lab.folder, "owner-spain2"):
+        assert_is_out(page, site)
+
+
+def test_whoever_has_no_role_at_the_idm_is_told_so(page: Page, site: Site) -> None:
+    by_the_idm(page, site, "basic")
+    expect(page.get_by_role("alert")).to_contain_text("You are basic, who has no role here")
+    assert_is_out(page, site)
