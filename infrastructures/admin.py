@@ -15,6 +15,7 @@ from django.utils.timezone import localtime
 
 from infrastructures.models import Check, Infrastructure, Replacement
 from infrastructures.readiness import check_and_keep
+from infrastructures.registration import REGISTER
 
 
 class OffersActions(admin.ModelAdmin):
@@ -134,9 +135,23 @@ class InfrastructureAdmin(KeptByInstallations, OffersActions):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Infrastructure]:
-        """Count the flavors of each in the same query, and fetch the operators of all in one more."""
-        infrastructures: QuerySet[Infrastructure] = super().get_queryset(request)
-        return infrastructures.annotate(flavor_count=Count("installations")).prefetch_related("operators")
+        """Count the flavors of each in the same query, and fetch the operators of all in one more.
+
+        Operators see their own.
+        """
+        infrastructures: Any = super().get_queryset(request)
+        if not super().has_view_permission(request):
+            infrastructures = infrastructures.operated_by(request.user)
+        counted: QuerySet[Infrastructure] = infrastructures.annotate(flavor_count=Count("installations"))
+        return counted.prefetch_related("operators")
+
+    def has_view_permission(self, request: HttpRequest, obj: Infrastructure | None = None) -> bool:
+        """Let operators look at their own, which alone are in `get_queryset`."""
+        return super().has_view_permission(request, obj) or request.user.has_perm(REGISTER)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Show the nodes on the first page to whoever may look at some."""
+        return super().has_module_permission(request) or request.user.has_perm(REGISTER)
 
     def save_model(
         self, request: HttpRequest, obj: Infrastructure, form: forms.ModelForm[Infrastructure], change: bool

@@ -5,8 +5,20 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from flavors.permissions import PROMOTE
+from identity.callers import Caller
 from infrastructures.models import Infrastructure
+from infrastructures.querysets import InfrastructureQuerySet
 from infrastructures.registration import REGISTER
+
+
+def may_synchronise(user: Caller) -> bool:
+    """Say whether *user* may by a role, in all nodes or in their own; a query the first time."""
+    return bool(user.has_perm(PROMOTE) or user.has_perm(REGISTER))
+
+
+def nodes_to_synchronise(user: Caller) -> InfrastructureQuerySet:
+    """Return the nodes with credentials of ours that *user* may: managers all, operators their own."""
+    return Infrastructure.objects.with_credentials().usable_by(user, all_with=PROMOTE)
 
 
 class SynchronisesNodes(BasePermission):
@@ -16,5 +28,4 @@ class SynchronisesNodes(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Say whether the caller may; two queries, one more for a local account without either permission."""
-        user = request.user
-        return user.has_perm(PROMOTE) or user.has_perm(REGISTER) or Infrastructure.objects.operated_by(user).exists()
+        return may_synchronise(request.user) or Infrastructure.objects.operated_by(request.user).exists()

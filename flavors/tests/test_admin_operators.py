@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from flavors.models import Flavor
 from infrastructures.models import Infrastructure
+from synchronisation.models import SyncNode
 from synchronisation.tests.test_admin_coverage import COMPARE_NOW, FLAVORS, MAP, RUNS, cell
 from testing.accounts import PASSWORD
 from testing.cloud import Federation, flavor_document
@@ -20,10 +21,10 @@ from testing.shell import shell
 pytestmark = pytest.mark.django_db
 
 INDEX = reverse("admin:index")
+NODES = reverse("admin:infrastructures_infrastructure_changelist")
 COMPARE = reverse("admin:flavors_flavor_compare")
 CLOSED = [
-    reverse(f"admin:{page}_changelist")
-    for page in ("infrastructures_infrastructure", "infrastructures_replacement", "identity_user", "auth_group")
+    reverse(f"admin:{page}_changelist") for page in ("infrastructures_replacement", "identity_user", "auth_group")
 ] + [reverse("admin:admin_logentry_changelist"), reverse("admin:infrastructures_infrastructure_add")]
 
 
@@ -79,14 +80,16 @@ def test_an_owner_sees_the_catalogue_and_no_other_cloud(owner: Client, federatio
     draft = make_flavor(name="draft", promoted=False, public=False)
     one = reverse("admin:flavors_flavor_change", args=[flavor.pk])
     compare = f"{COMPARE}?left=Mordor&right=Spain2"
-    pages = [owner.get(url) for url in (INDEX, FLAVORS, one, MAP, cell(flavor, "Spain2"), COMPARE, compare)]
-    assert [page.status_code for page in pages] == [200] * 7
+    pages = [
+        owner.get(url) for url in (INDEX, FLAVORS, one, MAP, RUNS, NODES, cell(flavor, "Spain2"), COMPARE, compare)
+    ]
+    assert [page.status_code for page in pages] == [200] * 9
     text = "".join(page.text for page in pages)
     assert "m1.small" in text
     assert draft.name not in text
     assert not any(secret in text for secret in (PASSWORD, "spain2-operator", "keystone.spain2", "nova.spain2"))
     assert federation.calls() == {}  # Spain2 is not theirs to be asked
-    assert [owner.get(url).status_code for url in (*CLOSED, RUNS)] == [403] * 7
+    assert [owner.get(url).status_code for url in CLOSED] == [403] * 5
     assert owner.get(reverse("admin:flavors_flavor_change", args=[draft.pk])).status_code == 302
 
 
@@ -114,20 +117,30 @@ def test_an_owner_publishes_what_is_theirs(owner: Client, federation: Federation
     assert [flavor.name for flavor in Flavor.objects.published()] == ["Mordor"]
 
 
-def test_an_owner_promotes_and_synchronises_nothing(owner: Client) -> None:
+def test_an_owner_promotes_nothing(owner: Client) -> None:
     flavor = make_flavor(name="m1.small", flavorid="1", promoted=False)
     act(owner, "promote_flavors", flavor)
     act(owner, "publish_flavors", make_flavor(name="draft", promoted=False, public=False))
     assert not Flavor.objects.promoted().exists()
     assert Flavor.objects.published().count() == 1
-    assert owner.post(COMPARE_NOW).status_code == 403
     assert owner.post(reverse("admin:flavors_flavor_change", args=[flavor.pk]), {"name": "x"}).status_code == 403
 
 
-def test_a_manager_promotes_and_synchronises_their_own_nodes(manager: Client) -> None:
+def test_an_owner_synchronises_their_own_nodes(owner: Client) -> None:
+    flavor = make_flavor(name="m1.small", flavorid="1")
+    assert owner.post(cell(flavor, "Mordor")).status_code == 200
+    assert owner.post(cell(flavor, "Spain2")).status_code == 403
+    shown = owner.post(FLAVORS, {"action": "synchronise_flavors", "_selected_action": [flavor.pk]}).text
+    assert "Mordor" in shown
+    assert "Spain2" not in shown
+    assert owner.post(COMPARE_NOW).status_code == 302
+    assert {node.name for node in SyncNode.objects.all()} == {"Lannion2", "Mordor"}
+
+
+def test_a_manager_promotes_and_synchronises_all_nodes(manager: Client) -> None:
     flavor = make_flavor(name="m1.small", flavorid="1", promoted=False)
     assert said(act(manager, "promote_flavors", flavor)) == ["m1.small: promoted"]
     assert manager.post(cell(flavor, "Mordor")).status_code == 200
-    assert manager.post(cell(flavor, "Spain2")).status_code == 403
+    assert manager.post(cell(flavor, "Spain2")).status_code == 200
     assert manager.get(RUNS).status_code == 200
-    assert [manager.get(url).status_code for url in CLOSED] == [403] * 6
+    assert [manager.get(url).status_code for url in CLOSED] == [403] * 5

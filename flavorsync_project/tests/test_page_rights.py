@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.test import Client
+from django.urls import reverse
 from rest_framework.exceptions import PermissionDenied
 
 from flavorsync_project.tests.world import ACTORS, FOREIGN, OWN, World
@@ -13,6 +14,7 @@ from identity import signed_in
 from identity.models import User
 from identity.roles import Role
 from infrastructures.models import Infrastructure
+from synchronisation.models import SyncNode, SyncRun
 
 # As in the table of the API's operations: a token of Keyrock, one of Keystone, and a local account, which here is one
 # that `create_operator` makes. 302 leads to where one signs in.
@@ -37,8 +39,12 @@ TABLE = """
 /admin/flavors/flavor/coverage/              | 302 302 200 200 200 200
 /admin/flavors/flavor/compare/               | 302 302 200 200 200 200
 /admin/synchronisation/removal/              | 302 302 200 403 403 200
-/admin/synchronisation/syncrun/              | 302 302 200 403 403 200
-/admin/infrastructures/infrastructure/       | 302 302 403 403 403 200
+/admin/synchronisation/syncrun/              | 302 302 200 200 200 200
+/admin/synchronisation/syncrun/71/change/    | 302 302 200 200 302 200
+/admin/synchronisation/syncrun/72/change/    | 302 302 200 200 200 200
+/admin/synchronisation/syncrun/73/change/    | 302 302 200 302 200 200
+/admin/synchronisation/syncrun/71/progress/  | 302 302 200 200 404 200
+/admin/infrastructures/infrastructure/       | 302 302 403 200 200 200
 /admin/infrastructures/infrastructure/add/   | 302 302 403 403 403 200
 /admin/flavors/flavor/add/                   | 302 302 403 403 403 200
 /admin/identity/user/                        | 302 302 403 403 403 200
@@ -88,6 +94,45 @@ def test_who_sees_which_page(visitors: dict[str, Client], line: str) -> None:
         for actor in actors
     }
     assert {actor: client.get(page).status_code for actor, client in visitors.items()} == expected
+
+
+def test_operators_see_their_runs_and_nodes_alone(visitors: dict[str, Client]) -> None:
+    """Run 72 is over both nodes."""
+    pages = ("/admin/synchronisation/syncrun/72/change/", "/admin/infrastructures/infrastructure/")
+    for actors, theirs, others in ((COLUMNS["own"], OWN, FOREIGN), (COLUMNS["oth"], FOREIGN, OWN)):
+        for actor in actors:
+            for page in pages:
+                text = visitors[actor].get(page).content.decode()
+                assert theirs in text, (actor, page)
+                assert others not in text, (actor, page)
+            foreign = reverse("admin:infrastructures_infrastructure_change", args=[key_of(others)])
+            assert visitors[actor].get(foreign).status_code == 302
+            own = reverse("admin:infrastructures_infrastructure_change", args=[key_of(theirs)])
+            assert visitors[actor].get(own).status_code == 200
+            assert visitors[actor].post(own, {"name": "mine"}).status_code == 403
+            assert visitors[actor].post(f"{own}delete/".replace("change/", ""), {"post": "yes"}).status_code == 403
+    assert Infrastructure.objects.count() == 2
+
+
+def test_everybody_synchronises_what_they_may_over_the_api(visitors: dict[str, Client]) -> None:
+    """Managers all nodes, operators their own, and nobody else any."""
+    started = {}
+    for actor, client in visitors.items():
+        before = set(SyncRun.objects.values_list("pk", flat=True))
+        client.post("/admin/flavors/flavor/coverage/compare/")
+        nodes = SyncNode.objects.exclude(run__in=before).values_list("name", flat=True)
+        started[actor] = set(nodes)
+        SyncRun.objects.exclude(pk__in=before).delete()
+    assert started == {
+        **{key: set() for key in (*COLUMNS["ano"], *COLUMNS["bas"])},
+        **{key: {OWN, FOREIGN} for key in (*COLUMNS["mgr"], "root")},
+        **{key: {OWN} for key in COLUMNS["own"]},
+        **{key: {FOREIGN} for key in COLUMNS["oth"]},
+    }
+
+
+def key_of(node: str) -> int:
+    return Infrastructure.objects.get(name=node).pk
 
 
 def test_everybody_sees_what_is_theirs(visitors: dict[str, Client]) -> None:

@@ -7,10 +7,10 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 
 from flavors.admin.actions import NodesForm, Prospect, Undertaking, confirmation
-from flavors.admin.staff import nodes_of
 from flavors.models import Flavor
 from infrastructures.admin import origin
 from synchronisation.admin.plans import confirm_or_repair, start_and_show
+from synchronisation.permissions import nodes_to_synchronise
 
 
 class SynchronisationForm(NodesForm):
@@ -29,7 +29,7 @@ def confirm_or_synchronise(
 ) -> HttpResponse:
     """Ask for the nodes, show what will happen there and, when that was confirmed, start a run and show how it goes."""
     flavors = list(flavors)
-    nodes = nodes_of(request.user)
+    nodes = nodes_to_synchronise(request.user)
     confirmed = "confirmed" in request.POST
     form = SynchronisationForm(request.POST if confirmed else None, nodes=nodes, initial={"nodes": nodes})
     promoted = [flavor for flavor in flavors if flavor.promoted]

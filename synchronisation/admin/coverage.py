@@ -11,19 +11,21 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST, require_safe
 from rest_framework.exceptions import APIException
 
 from flavors.admin.actions import sentence
 from flavors.admin.looks import LOOKS, Look
-from flavors.admin.staff import PROMOTE, VIEW, at_work, may_install, nodes_of
+from flavors.admin.staff import VIEW, at_work, may_install, nodes_of
 from flavors.catalogue.states import CHANGED
 from flavors.lifecycle import writing
 from flavors.models import Flavor
 from infrastructures.models import Infrastructure
+from infrastructures.querysets import InfrastructureQuerySet
 from synchronisation.admin.plans import confirm_or_repair, page_of
 from synchronisation.coverage import Coverage, Row, State, cell, coverage
+from synchronisation.permissions import may_synchronise, nodes_to_synchronise
 from synchronisation.tasks import start_run
 
 # How many flavors and nodes a page of the map shows
@@ -75,15 +77,19 @@ class CoveragePages:
                 _pages(request, "Flavors", "flavors", found.flavor_count, FLAVORS_SHOWN),
                 _pages(request, "Nodes", "nodes", len(found.all_nodes), NODES_SHOWN),
             ],
-            "may_compare": request.user.has_perm(PROMOTE),
+            "may_compare": may_synchronise(request.user),
         }
         return TemplateResponse(request, "admin/flavors/flavor/coverage.html", context)
 
     def compare_view(self, request: HttpRequest) -> HttpResponse:
         """Start a comparison of all promoted flavors in the background, and show how it goes on."""
-        _require(request, PROMOTE)
-        run = start_run(requested_by=str(request.user), infrastructures=nodes_of(request.user))
-        return HttpResponseRedirect(page_of(run))
+        if not may_synchronise(request.user):
+            raise PermissionDenied
+        nodes = nodes_to_synchronise(request.user)
+        if not nodes:
+            messages.warning(request, "There is no node that you may compare and that we have credentials for.")
+            return HttpResponseRedirect(reverse("admin:flavors_flavor_coverage"))
+        return HttpResponseRedirect(page_of(start_run(requested_by=str(request.user), infrastructures=nodes)))
 
     def cell_view(self, request: HttpRequest, flavor: int, node: int) -> HttpResponse:
         """Show what a node has of a flavor, with the repair; show what that does when it is posted."""
@@ -93,7 +99,7 @@ class CoveragePages:
         if request.method == "POST":
             return self._repair(request, wanted, where)
         found = cell(flavor=wanted, infrastructure=where)
-        mine = nodes_of(request.user).filter(pk=node).exists()
+        mine = _changeable(request, wanted).filter(pk=node).exists()
         context = {
             **self._context(request, f"{wanted} in {where}"),
             "flavor": wanted,
@@ -101,7 +107,7 @@ class CoveragePages:
             "found": found,
             "look": LOOKS[found.state],
             "has_changed": found.state == CHANGED,
-            "may_synchronise": mine and wanted.promoted and request.user.has_perm(PROMOTE),
+            "may_synchronise": mine and wanted.promoted and may_synchronise(request.user),
             "may_install": mine and not wanted.promoted and not found.installation and may_install(request.user),
             "is_fine": found.state == State.IN_SYNC.value,
         }
@@ -109,9 +115,9 @@ class CoveragePages:
 
     def _repair(self, request: HttpRequest, flavor: Flavor, node: Infrastructure) -> HttpResponse:
         """Bring one flavor in one node in sync, by a run of its own once it is shown what that does, or install one."""
-        if not (request.user.has_perm(PROMOTE) if flavor.promoted else may_install(request.user)):
+        if not (may_synchronise(request.user) if flavor.promoted else may_install(request.user)):
             raise PermissionDenied
-        chosen = nodes_of(request.user).filter(pk=node.pk)
+        chosen = _changeable(request, flavor).filter(pk=node.pk)
         if not chosen:
             raise PermissionDenied
         if not flavor.promoted:
@@ -140,6 +146,11 @@ class CoveragePages:
 
     def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
         return {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
+
+
+def _changeable(request: HttpRequest, flavor: Flavor) -> InfrastructureQuerySet:
+    """Return the nodes into which whoever asks may bring the flavor."""
+    return nodes_to_synchronise(request.user) if flavor.promoted else nodes_of(request.user)
 
 
 def _require(request: HttpRequest, permission: str) -> None:

@@ -10,6 +10,7 @@ from flavors.models import Flavor
 from synchronisation.admin import actions
 from synchronisation.admin.compare import ComparisonPages
 from synchronisation.admin.coverage import CoveragePages
+from synchronisation.permissions import may_synchronise
 
 admin.site.unregister(Flavor)
 
@@ -24,7 +25,11 @@ class SynchronisedFlavorAdmin(CoveragePages, ComparisonPages, FlavorAdmin):
         """Add the pages of our own."""
         return [*self.coverage_urls(), *self.comparison_urls(), *super().get_urls()]
 
-    @admin.action(description="Synchronise…", permissions=["promote"])
+    def has_synchronise_permission(self, request: HttpRequest) -> bool:
+        """Say whether one may synchronise in some node."""
+        return may_synchronise(request.user)
+
+    @admin.action(description="Synchronise…", permissions=["synchronise"])
     def synchronise_flavors(self, request: HttpRequest, queryset: QuerySet[Flavor]) -> HttpResponse | None:
         """Bring promoted flavors in sync in nodes, in the background."""
         return actions.confirm_or_synchronise(self, request, queryset)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, URLResolver, path
@@ -13,8 +13,12 @@ from django.views.decorators.http import require_safe
 
 from flavors.admin.staff import PROMOTE
 from flavorsync_project.console.words import counted
+from infrastructures.models import Infrastructure
+from synchronisation.history import Choice, progress_of
 from synchronisation.models import Progress, SyncNode, SyncOutcome, SyncRun
+from synchronisation.permissions import may_synchronise
 
+VIEW = "synchronisation.view_syncrun"
 LOOKS = {
     SyncRun.State.WAITING: ("unknown", "… waiting"),
     SyncRun.State.RUNNING: ("promoted", "▶ running"),
@@ -38,6 +42,12 @@ class SyncRunAdmin(admin.ModelAdmin):
     list_filter = ["state", "repairs", "periodic"]
     search_fields = ["requested_by"]
     date_hierarchy = "created_at"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
+        """Leave operators those about a node of theirs, as the API does."""
+        runs: Any = super().get_queryset(request)
+        visible: QuerySet[SyncRun] = runs.visible_to(request.user, manages=_among(request) is None)
+        return visible
 
     @admin.display(description="what it does")
     def what(self, run: SyncRun) -> str:
@@ -69,8 +79,9 @@ class SyncRunAdmin(admin.ModelAdmin):
         """
         if not self.has_view_permission(request):
             raise PermissionDenied
-        run = get_object_or_404(SyncRun, pk=pk)
-        progress = run.progress
+        run = get_object_or_404(self.get_queryset(request), pk=pk)
+        choice = Choice(among=_among(request))
+        progress = _progress(run, choice)
         return JsonResponse(
             {
                 "state": LOOKS[SyncRun.State(run.state)][1],
@@ -79,7 +90,7 @@ class SyncRunAdmin(admin.ModelAdmin):
                 "done": progress.flavors_done,
                 "total": progress.flavors,
                 "count": _count(progress),
-                "nodes": {node.pk: _words(node) for node in _nodes(run)},
+                "nodes": {node.pk: _words(node) for node in _nodes(run, choice)},
             }
         )
 
@@ -87,12 +98,15 @@ class SyncRunAdmin(admin.ModelAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show how a run went, or goes: node by node, and what it found."""
-        run = SyncRun.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        run = self.get_queryset(request).filter(pk=object_id).first() if object_id.isdecimal() else None
         context: dict[str, Any] = {}
         if run is not None and self.has_view_permission(request, run):
-            progress, nodes = run.progress, _nodes(run)
+            choice = Choice(among=_among(request))
+            progress, nodes = _progress(run, choice), _nodes(run, choice)
             colour, text = LOOKS[SyncRun.State(run.state)]
-            findings = SyncOutcome.objects.filter(node__run=run).exclude(state=SyncOutcome.State.IN_SYNC)
+            findings = SyncOutcome.objects.filter(node__in=run.nodes.filter(choice.nodes)).exclude(
+                state=SyncOutcome.State.IN_SYNC
+            )
             context = {
                 "title": f"Synchronisation run {run.pk}",
                 "subtitle": None,
@@ -101,7 +115,7 @@ class SyncRunAdmin(admin.ModelAdmin):
                 "colour": colour,
                 "state": text,
                 "nodes": [(node, _words(node)) for node in nodes],
-                "quiet_nodes": run.node_count - len(nodes) if run.finished_at and len(nodes) < NODES else 0,
+                "quiet_nodes": progress.nodes - len(nodes) if run.finished_at and len(nodes) < NODES else 0,
                 "done": progress.flavors_done,
                 "total": progress.flavors,
                 "count": _count(progress),
@@ -113,7 +127,11 @@ class SyncRunAdmin(admin.ModelAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: SyncRun | None = None) -> bool:
         """Let those look, too, who may start runs."""
-        return super().has_view_permission(request, obj) or request.user.has_perm(PROMOTE)
+        return super().has_view_permission(request, obj) or may_synchronise(request.user)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Show the runs on the first page to whoever may look at them."""
+        return self.has_view_permission(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: runs are started elsewhere."""
@@ -128,8 +146,20 @@ class SyncRunAdmin(admin.ModelAdmin):
         return False
 
 
-def _nodes(run: SyncRun) -> list[Any]:
-    """Return the first of the run's nodes of which anything is kept, with what was found in each. One query."""
+def _among(request: HttpRequest) -> QuerySet[Infrastructure] | None:
+    """Return the nodes that one sees of runs: operators their own, managers and whoever may view runs all (None)."""
+    user: Any = request.user
+    if user.has_perm(PROMOTE) or user.has_perm(VIEW):
+        return None
+    return Infrastructure.objects.operated_by(user)
+
+
+def _progress(run: SyncRun, choice: Choice) -> Progress:
+    return run.progress if choice.among is None else progress_of(run, choice)
+
+
+def _nodes(run: SyncRun, choice: Choice) -> list[Any]:
+    """Return the first of the chosen nodes of which anything is kept, with what was found in each. One query."""
     result = SyncOutcome.Result
     in_sync = Q(outcomes__state=SyncOutcome.State.IN_SYNC)
     done = Q(outcomes__result=result.DONE)
@@ -137,7 +167,7 @@ def _nodes(run: SyncRun) -> list[Any]:
     def count(which: Q) -> Count:
         return Count("outcomes", filter=which)
 
-    nodes = run.nodes.annotate(
+    nodes = run.nodes.filter(choice.nodes).annotate(
         amiss=count(~in_sync),
         adopted=count(done & in_sync),
         repaired=count(done & ~in_sync),

@@ -182,13 +182,30 @@ def test_who_may_not_promote_starts_no_run(client: Client, permissions: list[str
 def test_an_operator_synchronises_their_own_nodes_alone(client: Client) -> None:
     flavor = make_flavor(name="a", flavorid="a")
     own, other = make_registered("Mordor"), make_registered("Spain2")
-    operator = member_of_staff("view_flavor", "promote_flavor")
+    operator = member_of_staff("view_flavor", "register_infrastructure")
     own.operators.set([operator])
     client.force_login(operator)
     assert client.post(cell(flavor, other.name)).status_code == 403
     assert client.post(cell(flavor, own.name)).status_code == 200
     client.post(COMPARE_NOW)
     assert [node.name for node in SyncNode.objects.all()] == ["Mordor"]
+
+
+def test_a_manager_synchronises_all_nodes(client: Client) -> None:
+    flavor = make_flavor(name="a", flavorid="a")
+    make_registered("Mordor")
+    client.force_login(member_of_staff("view_flavor", "promote_flavor"))
+    assert client.post(cell(flavor, "Mordor")).status_code == 200
+    client.post(COMPARE_NOW)
+    assert [node.name for node in SyncNode.objects.all()] == ["Mordor"]
+
+
+def test_where_there_is_no_node_no_run_is_started(client: Client) -> None:
+    client.force_login(member_of_staff("view_flavor", "register_infrastructure"))
+    make_registered("Mordor")
+    answer = client.post(COMPARE_NOW, follow=True)
+    assert "There is no node that you may compare" in answer.text
+    assert not SyncRun.objects.exists()
 
 
 def test_the_map_is_for_those_who_may_view_flavors(client: Client) -> None:
