@@ -98,9 +98,10 @@ def revoke(token: str, *, seconds: float) -> None:
     """
     if not (settings.KEYROCK_OIDC_DISCOVERY_URL and is_configured()):
         return
+    quarter = seconds / 4  # two requests, each of which connects and then waits
     try:
-        if where := _client(seconds).load_server_metadata().get("revocation_endpoint"):
-            _session(seconds).revoke_token(where, token=token, **HINT).raise_for_status()
+        if where := _client(quarter).load_server_metadata().get("revocation_endpoint"):
+            _session(quarter).revoke_token(where, token=token, **HINT).raise_for_status()
     except (*STRANGE, OAuthError) as error:
         reason = type(error).__name__
     else:
