@@ -17,6 +17,7 @@ from infrastructures.models import Infrastructure
 from synchronisation.history import Choice, progress_of
 from synchronisation.models import Progress, SyncNode, SyncOutcome, SyncRun
 from synchronisation.permissions import may_synchronise
+from synchronisation.runs import visible_runs
 
 VIEW = "synchronisation.view_syncrun"
 LOOKS = {
@@ -45,9 +46,10 @@ class SyncRunAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
         """Leave operators those about a node of theirs, as the API does."""
-        runs: Any = super().get_queryset(request)
-        visible: QuerySet[SyncRun] = runs.visible_to(request.user, manages=_among(request) is None)
-        return visible
+        if _among(request) is not None:
+            return visible_runs(_user(request))
+        everything: QuerySet[SyncRun] = super().get_queryset(request)
+        return everything
 
     @admin.display(description="what it does")
     def what(self, run: SyncRun) -> str:
@@ -146,9 +148,13 @@ class SyncRunAdmin(admin.ModelAdmin):
         return False
 
 
+def _user(request: HttpRequest) -> Any:
+    return request.user
+
+
 def _among(request: HttpRequest) -> QuerySet[Infrastructure] | None:
     """Return the nodes that one sees of runs: operators their own, managers and whoever may view runs all (None)."""
-    user: Any = request.user
+    user = _user(request)
     if user.has_perm(PROMOTE) or user.has_perm(VIEW):
         return None
     return Infrastructure.objects.operated_by(user)
