@@ -18,7 +18,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("flavorsync")
 
-pytest_plugins = ["testing.tiers", "testing.workers"]
+pytest_plugins = ["testing.tiers", "testing.workers", "testing.roles"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -50,7 +50,8 @@ def test_it_can_be_pasted(checkout: Checkout, lab: Lab) -> None:
     server = checkout.serve("--lab")
     blocks = tour()
     pasted = "".join(f"{commands}echo '{END}'\n" for commands, _ in blocks)
-    path = os.pathsep.join([*(str(environment_of(client)) for client in CLIENTS), os.environ["PATH"]])
+    # Last: they have a python3 of their own, which ./manage.py must not find.
+    path = os.pathsep.join([os.environ["PATH"], *(str(environment_of(client)) for client in CLIENTS)])
     shell = subprocess.run(
         ["bash"],
         input=pasted.replace("http://127.0.0.1:5000", server.url),

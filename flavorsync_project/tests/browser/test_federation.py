@@ -63,7 +63,7 @@ def test_what_replacing_does_is_shown_before_it_is_done(visitor: Visitor, site: 
     visitor.sign_in("administrator")
     page = visitor.go(MAP)
     page.get_by_role("row", name="fiware.small").get_by_role("link").first.click()
-    page.get_by_label("Replace it where its numbers differ").check()
+    page.get_by_label("Replace it if its numbers differ").check()
     page.get_by_role("button", name="Synchronise fiware.small in Mordor").click()
     row = page.get_by_role("row", name="fiware.small")
     for text in ("delete and make again", "ram: 1024 instead of 2048", "none"):

@@ -167,5 +167,5 @@ def test_an_owner_of_the_idms_sees_what_is_theirs_until_the_role_is_taken_away(
 
 def test_whoever_has_no_role_at_the_idm_is_told_so(page: Page, site: Site) -> None:
     by_the_idm(page, site, "basic")
-    expect(page.get_by_role("alert")).to_contain_text("You are basic, who has no role here")
+    expect(page.get_by_role("alert")).to_contain_text("You are basic, and have no role here")
     assert_is_out(page, site)
