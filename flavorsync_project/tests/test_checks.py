@@ -95,7 +95,7 @@ def other_collation() -> Iterator[None]:
         cursor.execute(f"ALTER DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
     yield
     with connection.cursor() as cursor:
-        cursor.execute(f"ALTER DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+        cursor.execute(f"ALTER DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin")
 
 
 @pytest.mark.django_db
