@@ -8,7 +8,7 @@ from django.db.models import Max, ProtectedError
 from rest_framework.exceptions import PermissionDenied
 
 from flavorsync_project.api.errors import Conflict
-from flavorsync_project.encryption import Undecryptable, rotate
+from flavorsync_project.encryption import Undecryptable
 from identity.accounts import create_account, give_roles
 from identity.callers import Caller
 from identity.models import User
@@ -189,22 +189,6 @@ def _why_it_stays(key: int) -> str:
         "a flavor of the catalogue is installed there, or is being replaced, "
         f"or is watched until {until:%Y-%m-%d %H:%M} UTC because the answer to a change of it was lost."
     )
-
-
-def rotate_encryption_keys() -> int:
-    """Encrypt every stored password with the first of FIELD_ENCRYPTION_KEYS; return how many there are.
-
-    Raises:
-        Undecryptable: none of the keys decrypts one of them. Nothing was changed.
-
-    Cost: one query, and one per password, in one transaction.
-    """
-    with transaction.atomic():
-        infrastructures = list(Infrastructure.objects.with_credentials().select_for_update())
-        for infrastructure in infrastructures:
-            infrastructure.encrypted_password = rotate(infrastructure.encrypted_password)
-            infrastructure.save(update_fields=["encrypted_password"])
-    return len(infrastructures)
 
 
 def _require_right_to_register(registrant: Caller, name: str) -> None:

@@ -8,3 +8,10 @@ class TellingConfig(AppConfig):
 
     name = "synchronisation.telling"
     verbose_name = "Subscribers"
+
+    def ready(self) -> None:
+        """Have the secrets of webhooks encrypted anew with the others."""
+        from flavorsync_project.encryption import keep_encrypted  # noqa: PLC0415
+        from synchronisation.telling.models import Subscriber  # noqa: PLC0415 — it needs the apps
+
+        keep_encrypted(Subscriber, "encrypted_secret")

@@ -1,4 +1,4 @@
-"""`manage.py rotate_encryption_keys`: encrypt the clouds' passwords with the newest key."""
+"""`manage.py rotate_encryption_keys`: encrypt all stored secrets with the newest key."""
 
 from typing import Any
 
@@ -6,8 +6,7 @@ from django.core.management.base import CommandError
 
 from flavorsync_project.console import commands
 from flavorsync_project.console.words import counted
-from flavorsync_project.encryption import Undecryptable
-from infrastructures.registration import rotate_encryption_keys
+from flavorsync_project.encryption import Undecryptable, rotate_all
 
 
 class Command(commands.Command):
@@ -19,7 +18,7 @@ class Command(commands.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it in one transaction, and say how many there were."""
         try:
-            count = rotate_encryption_keys()
+            count = rotate_all()
         except Undecryptable as error:
             raise CommandError("None of the keys decrypts a stored password. Nothing was changed.") from error
         self.stdout.write(f"{counted(count, 'password')} encrypted anew.")

@@ -4,14 +4,17 @@ import json
 import socket
 from collections.abc import Iterator
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 import requests
 import requests_mock
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
+from cryptography.fernet import Fernet
 from django.core import mail
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import Settings
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -176,3 +179,15 @@ def test_the_secret_is_encrypted_and_not_shown(secret: str) -> None:
     subscriber = Subscriber.objects.get(name="chat")
     assert secret not in subscriber.encrypted_secret
     assert secret not in repr(vars(subscriber))
+
+
+def test_the_secret_moves_to_a_new_key_with_the_clouds_passwords(secret: str, settings: Settings) -> None:
+    new = Fernet.generate_key().decode()
+    settings.FIELD_ENCRYPTION_KEYS = [new, *settings.FIELD_ENCRYPTION_KEYS]
+    Subscriber.objects.create(name="mail", email="operators@example.org")
+    out = StringIO()
+    call_command("rotate_encryption_keys", stdout=out)
+    assert out.getvalue() == "1 password encrypted anew.\n"
+    settings.FIELD_ENCRYPTION_KEYS = [new]
+    now = timezone.now()
+    assert Subscriber.objects.get(name="chat").webhook.sign("1", now, "") == Webhook(secret).sign("1", now, "")
