@@ -97,7 +97,7 @@ def test_a_number_that_is_somebody_elses_by_now_is_left_alone(tmp_path: Path) ->
 def test_a_port_that_was_taken_is_named(daemon: Daemon, tmp_path: Path) -> None:
     folder = tmp_path / "another"
     folder.mkdir()
-    with pytest.raises(LabError, match=f"port {daemon.port} of stand-in is taken"):
+    with pytest.raises(LabError, match=f"another program uses port {daemon.port} of stand-in: "):
         make_daemon(folder, port=daemon.port).start()
 
 
@@ -163,6 +163,6 @@ def test_what_is_left_of_one_that_was_killed_is_ended(tmp_path: Path) -> None:
 
 def test_one_that_runs_is_not_started_over(daemon: Daemon) -> None:
     pid = daemon.pid()
-    with pytest.raises(LabError, match="is taken"):
+    with pytest.raises(LabError, match="another program uses port"):
         daemon.start()
     assert daemon.pid() == pid
