@@ -7,13 +7,14 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import URLPattern, URLResolver, reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.timezone import localtime
 
 from infrastructures.models import Check, Infrastructure, Replacement
+from infrastructures.own_nodes import OwnNodePages, operates
 from infrastructures.readiness import check_and_keep
 from infrastructures.registration import REGISTER
 
@@ -105,10 +106,11 @@ class InfrastructureForm(forms.ModelForm):
 
 
 @admin.register(Infrastructure)
-class InfrastructureAdmin(KeptByInstallations, OffersActions):
-    """The clouds, and the credentials with which we enter them. A Fiware operator registers them here."""
+class InfrastructureAdmin(OwnNodePages, KeptByInstallations, OffersActions):
+    """The clouds, and the credentials with which we enter them. Operators register their own, the staff any."""
 
     form = InfrastructureForm
+    change_form_template = "admin/infrastructures/infrastructure/change_form.html"
     list_display = ["name", "connection", "flavors", "keystone_url", "credentials", "operated_by", "registered_by"]
     search_fields = ["name", "region", "keystone_url"]
     readonly_fields = ["credentials", "connection", "last_check", "installed", "registered_by", "created_at"]
@@ -133,6 +135,22 @@ class InfrastructureAdmin(KeptByInstallations, OffersActions):
         ("What is installed there", {"fields": ["installed"]}),
         ("Registration", {"fields": ["registered_by", "created_at"]}),
     ]
+
+    def get_urls(self) -> list[URLResolver | URLPattern]:  # type: ignore[override]
+        """Add the pages for operators."""
+        return [*self.own_node_urls(), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list; operators are led to registering."""
+        may_register = request.user.has_perm(REGISTER)
+        return super().changelist_view(request, {"may_register": may_register, **(extra_context or {})})
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show a cloud; whoever operates it is led to unregistering it."""
+        context = {"may_unregister": operates(request, object_id), **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Infrastructure]:
         """Count the flavors of each in the same query, and fetch the operators of all in one more.

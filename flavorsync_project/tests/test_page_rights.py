@@ -1,5 +1,7 @@
-"""Who sees which page: one table of every kind of page, whichever way somebody has signed in."""
+"""Who sees which page, and who does what there: one table of each, whichever way somebody has signed in."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -9,12 +11,16 @@ from django.test import Client
 from django.urls import reverse
 from rest_framework.exceptions import PermissionDenied
 
-from flavorsync_project.tests.world import ACTORS, FOREIGN, OWN, World
+from flavors.models import Flavor
+from flavorsync_project.tests.world import ACTORS, FOREIGN, OWN, PRIVATE, PUBLIC, UNREGISTERED, World
 from identity import signed_in
 from identity.models import User
 from identity.roles import Role
 from infrastructures.models import Infrastructure
 from synchronisation.models import SyncNode, SyncRun
+from testing.federation import WIRES
+from testing.infrastructures import PASSWORD
+from testing.wire import Api
 
 # As in the table of the API's operations: a token of Keyrock, one of Keystone, and a local account, which here is one
 # that `create_operator` makes. 302 leads to where one signs in.
@@ -46,6 +52,7 @@ TABLE = """
 /admin/synchronisation/syncrun/71/progress/  | 302 302 200 200 404 200
 /admin/infrastructures/infrastructure/       | 302 302 403 200 200 200
 /admin/infrastructures/infrastructure/add/   | 302 302 403 403 403 200
+/admin/infrastructures/infrastructure/register/ | 302 302 403 200 200 200
 /admin/flavors/flavor/add/                   | 302 302 403 403 403 200
 /admin/identity/user/                        | 302 302 403 403 403 200
 /admin/auth/group/                           | 302 302 403 403 403 200
@@ -147,3 +154,105 @@ def test_everybody_sees_what_is_theirs(visitors: dict[str, Client]) -> None:
         **{actor: {OWN} for actor in COLUMNS["own"]},
         **{actor: {FOREIGN} for actor in COLUMNS["oth"]},
     }
+
+
+# What people do in the pages, the same over the API, and who may: as in COLUMNS, or one of these alone.
+
+REGISTRATION = {"name": UNREGISTERED, "keystone_url": "https://keystone.isengard.example.org/v3",
+                "tenant": "t", "username": "u", "password": PASSWORD}  # fmt: skip
+CHANGE_ONE = "/admin/flavors/flavor/compare/change/"
+
+
+@dataclass(frozen=True)
+class Deed:
+    """A form and what it asks for besides, the same as a request to the API, and who may do it."""
+
+    form: Callable[[], str]
+    asked: Mapping[str, str]
+    request: tuple[str, str, Mapping[str, Any] | None]
+    may: tuple[str, ...]
+    is_confirmed: bool = False
+
+
+def node_page(node: str, page: str) -> Callable[[], str]:
+    return lambda: reverse(f"admin:infrastructures_infrastructure_{page}", args=[key_of(node)])
+
+
+def put(flavor: str, **changes: object) -> tuple[str, str, Mapping[str, Any]]:
+    return "PUT", f"/v1/flavors/{flavor}", {"flavor": changes}
+
+
+def one(do: str, flavor: str, node: str, into: str = "") -> dict[str, str]:
+    return {"do": do, "flavorid": flavor, "flavor": flavor, "node": node, "into": into}
+
+
+DEEDS = {
+    "register": Deed(
+        lambda: reverse("admin:infrastructures_infrastructure_register"),
+        REGISTRATION | {"user_domain": "Default", "project_domain": "Default"},
+        ("POST", "/v1/infrastructures", {"infrastructure": REGISTRATION}),
+        (*COLUMNS["own"], "other-operator", "root"),
+    ),
+    "unregister": Deed(
+        node_page("Empty", "unregister"), {}, ("DELETE", "/v1/infrastructures/Empty", None), ("operator",)
+    ),
+    "publish": Deed(
+        lambda: CHANGE_ONE, one("publish", PRIVATE, OWN), put(PRIVATE, public=True), (*COLUMNS["own"],), True
+    ),
+    "install": Deed(
+        lambda: CHANGE_ONE, one("install", PUBLIC, OWN, FOREIGN), put(PUBLIC, nodes=[FOREIGN]), (*COLUMNS["oth"],), True
+    ),
+    "promote": Deed(
+        lambda: CHANGE_ONE, one("promote", PUBLIC, OWN), put(PUBLIC, promoted=True), (*COLUMNS["mgr"], "root"), True
+    ),
+}
+
+
+@pytest.fixture
+def everything(world: World, visitors: dict[str, Client]) -> World:
+    """The federation, with one more node of `operator`, where nothing is installed."""
+    empty = Infrastructure.objects.create(name="Empty")
+    empty.operators.set(User.objects.filter(username="operator"))
+    return world
+
+
+@pytest.mark.parametrize("name", DEEDS)
+def test_people_do_in_the_pages_what_the_api_lets_them_do(
+    everything: World, visitors: dict[str, Client], name: str
+) -> None:
+    """The staff may more there: an administrator installs and publishes in all nodes."""
+    deed = DEEDS[name]
+    over_the_api, in_the_pages = set(), set()
+    for actor, credentials in ACTORS.items():
+        with everything.fresh():
+            before = state(everything)
+            method, path, document = deed.request
+            body = WIRES["json"].write(document) if document else b""
+            if Api(WIRES["json"], dict(credentials)).send(method, path, body).status < 300:
+                over_the_api.add(actor)
+                after = state(everything)
+                assert after != before, actor
+        if actor in visitors:
+            with everything.fresh():
+                do(visitors[actor], deed)
+                if state(everything) != before:
+                    in_the_pages.add(actor)
+    assert over_the_api == set(deed.may)
+    assert in_the_pages - {"root"} == over_the_api - {"root"}
+
+
+def do(client: Client, deed: Deed) -> None:
+    """Post the form; confirm what its page then shows."""
+    answer = client.post(deed.form(), deed.asked)
+    digest = (answer.context or {}).get("digest") if deed.is_confirmed else None
+    if digest:
+        client.post(deed.form(), {**deed.asked, "plan": digest})
+
+
+def state(world: World) -> object:
+    """Return what there is: nodes, flavors of the catalogue, and those of the clouds."""
+    flavors = Flavor.objects.order_by("pk").values_list(
+        "flavorid", "public", "promoted", "installations__infrastructure"
+    )
+    clouds = {name: sorted(cloud.flavors) for name, cloud in world.clouds.items()}
+    return list(Infrastructure.objects.values_list("name", flat=True)), sorted(flavors, key=str), clouds
