@@ -15,8 +15,8 @@ from rest_framework.exceptions import APIException
 from flavors.admin.confirming import is_confirmed
 from flavors.admin.staff import at_work, nodes_of
 from flavors.catalogue import retiring, services
+from flavors.catalogue.outcomes import Came
 from flavors.lifecycle import writing
-from flavors.lifecycle.installing import Installed
 from flavors.lifecycle.together import PartlyDone
 from flavors.models import Flavor
 from identity.principals import StaffMember
@@ -250,7 +250,7 @@ def _installation(flavor: Flavor) -> tuple[bool, str]:
 def _install(staff: StaffMember, flavor: Flavor, form: NodesForm | None) -> str:
     names = [node.name for node in form.chosen] if form else []
     outcomes = writing.install(user=staff, flavor=flavor, nodes=names)
-    added = [outcome.infrastructure.name for outcome in outcomes if outcome.result is not Installed.PRESENT]
+    added = [outcome.infrastructure.name for outcome in outcomes if outcome.result is not Came.KNOWN]
     return f"installed in {', '.join(added)}" if added else "was already in all of these nodes"
 
 

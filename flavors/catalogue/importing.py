@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
 from django.core.exceptions import ValidationError
 from django.db.models import Value
@@ -11,6 +10,7 @@ from rest_framework.exceptions import NotFound
 
 from flavors.catalogue import recording, services
 from flavors.catalogue.comparison import differences_between
+from flavors.catalogue.outcomes import Came
 from flavors.models import Flavor, Installation
 from flavorsync_project.api.errors import Conflict, reasons
 from infrastructures.clouds import open_nova
@@ -22,28 +22,13 @@ from infrastructures.replacements import journal
 from infrastructures.replacements.changes import alone_with
 
 
-class Taken(StrEnum):
-    """The outcome of importing a flavor."""
-
-    PUBLISHED = "published"
-    """It is new in the catalogue."""
-    ADOPTED = "adopted"
-    """The catalogue had it, with the same values, and now records it in this cloud, too."""
-    KNOWN = "known"
-    """The catalogue recorded it in this cloud already."""
-    LEFT_OUT = "left out"
-    """It is not open to every project of the cloud, and was not named."""
-    REFUSED = "refused"
-    """It could not be imported."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Import:
     """The outcome for one flavor, and the reason if there is something to say."""
 
     flavorid: str
     name: str
-    outcome: Taken
+    outcome: Came
     reason: str = ""
 
 
@@ -66,9 +51,7 @@ def import_flavors(
     nova = open_nova(infrastructure)
     for flavor in _chosen(nova.list_flavors(), wanted):
         if isinstance(flavor, str):
-            yield Import(
-                flavorid="", name=flavor, outcome=Taken.REFUSED, reason=f"{infrastructure} has no such flavor."
-            )
+            yield Import(flavorid="", name=flavor, outcome=Came.REFUSED, reason=f"{infrastructure} has no such flavor.")
         else:
             yield _import(infrastructure, nova, flavor, is_named=bool(wanted), promote=promote, dry_run=dry_run)
 
@@ -87,9 +70,9 @@ def _chosen(flavors: list[NovaFlavor], wanted: Collection[str]) -> Iterator[Nova
 def _import(
     infrastructure: Infrastructure, nova: Nova, flavor: NovaFlavor, *, is_named: bool, promote: bool, dry_run: bool
 ) -> Import:
-    outcome, reason = Taken.REFUSED, ""
+    outcome, reason = Came.REFUSED, ""
     if not (is_named or flavor.is_public):
-        outcome, reason = Taken.LEFT_OUT, "it is not open to every project of the cloud; name it to take it."
+        outcome, reason = Came.LEFT_OUT, "it is not open to every project of the cloud; name it to take it."
     else:
         try:
             if dry_run:
@@ -103,19 +86,19 @@ def _import(
     return Import(flavorid=flavor.id, name=flavor.name, outcome=outcome, reason=reason)
 
 
-def _preview(infrastructure: Infrastructure, flavor: NovaFlavor, *, promote: bool) -> Taken:
+def _preview(infrastructure: Infrastructure, flavor: NovaFlavor, *, promote: bool) -> Came:
     if _installed(infrastructure, flavor.id):
-        return Taken.KNOWN
+        return Came.KNOWN
     if _same_in_catalogue(flavor):
-        return Taken.ADOPTED
+        return Came.ADOPTED
     Flavor.from_nova(flavor, public=True, promoted=promote).clean_fields()
-    return Taken.PUBLISHED
+    return Came.PUBLISHED
 
 
-def _take(infrastructure: Infrastructure, nova: Nova, listed: NovaFlavor, *, promote: bool) -> Taken:
+def _take(infrastructure: Infrastructure, nova: Nova, listed: NovaFlavor, *, promote: bool) -> Came:
     """Import the flavor as it is once nobody else can change it."""
     with alone_with(infrastructure, listed.id, name=listed.name):
-        outcome, flavor = Taken.KNOWN, _installed(infrastructure, listed.id)
+        outcome, flavor = Came.KNOWN, _installed(infrastructure, listed.id)
         if flavor is None:
             outcome, flavor = _record(infrastructure, nova, listed, promote=promote)
     if promote and not flavor.promoted:
@@ -123,7 +106,7 @@ def _take(infrastructure: Infrastructure, nova: Nova, listed: NovaFlavor, *, pro
     return outcome
 
 
-def _record(infrastructure: Infrastructure, nova: Nova, listed: NovaFlavor, *, promote: bool) -> tuple[Taken, Flavor]:
+def _record(infrastructure: Infrastructure, nova: Nova, listed: NovaFlavor, *, promote: bool) -> tuple[Came, Flavor]:
     flavor = nova.get_whole_flavor(listed.id)
     if flavor.row != listed.row:
         raise Conflict(f"{infrastructure}: somebody else has just changed the flavor {listed.id}.")
@@ -131,10 +114,10 @@ def _record(infrastructure: Infrastructure, nova: Nova, listed: NovaFlavor, *, p
     journal.want([infrastructure], [flavor])
     if same:
         recording.record_installations(flavor=same, infrastructures=[infrastructure])
-        return Taken.ADOPTED, same
+        return Came.ADOPTED, same
     new = Flavor.from_nova(flavor, public=True, promoted=promote)
     services.publish(flavor=new, infrastructures=[infrastructure])
-    return Taken.PUBLISHED, new
+    return Came.PUBLISHED, new
 
 
 def _installed(infrastructure: Infrastructure, flavorid: str) -> Flavor | None:

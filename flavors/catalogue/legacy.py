@@ -7,7 +7,6 @@ swap, public, promoted)` and `flavor_infrastructure_link(flavor_id, infrastructu
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from environ import Env
 from rest_framework.exceptions import APIException
 
 from flavors.catalogue import recording, services
+from flavors.catalogue.outcomes import Came
 from flavors.models import Flavor
 from flavorsync_project.api.errors import Conflict, reasons
 from infrastructures.models import Infrastructure
@@ -37,15 +37,6 @@ QUERIES = {
 
 class UnreadableDatabase(Exception):
     """The old database cannot be opened, or is not one of flavor-sync 1.0."""
-
-
-class Came(StrEnum):
-    """The outcome for a row of the old database."""
-
-    TAKEN = "taken"
-    KNOWN = "known"
-    LEFT_OUT = "left out"
-    REFUSED = "refused"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +136,7 @@ def _register(row: dict[str, Any], infrastructures: dict[str, Infrastructure]) -
         raise Conflict(f"it has no {', '.join(missing)}.")
     infrastructure, created = ensure_infrastructure(values=values)
     infrastructures[infrastructure.name] = infrastructure
-    return Came.TAKEN if created else Came.KNOWN
+    return Came.CREATED if created else Came.KNOWN
 
 
 def _publish(row: dict[str, Any], flavors: dict[str, Flavor]) -> Came:
@@ -162,7 +153,7 @@ def _publish(row: dict[str, Any], flavors: dict[str, Flavor]) -> Came:
     flavor = Flavor(flavorid=row["id"], public=True, promoted=bool(row["promoted"]), **values)
     services.publish(flavor=flavor, infrastructures=[])
     flavors[row["id"]] = flavor
-    return Came.TAKEN
+    return Came.CREATED
 
 
 def _install(row: dict[str, Any], flavors: dict[str, Flavor], infrastructures: dict[str, Infrastructure]) -> Came:
@@ -172,7 +163,7 @@ def _install(row: dict[str, Any], flavors: dict[str, Flavor], infrastructures: d
     if flavor.installations.filter(infrastructure=infrastructure).exists():
         return Came.KNOWN
     recording.record_unseen(flavor=flavor, infrastructure=infrastructure)
-    return Came.TAKEN
+    return Came.CREATED
 
 
 def _is_public(row: dict[str, Any]) -> bool:

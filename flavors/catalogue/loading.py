@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -11,9 +11,9 @@ from django.db.models.functions import Lower
 
 from flavors.catalogue.documents import Entry, UnreadableDocument
 from flavors.catalogue.extra_specs import ExtraSpecs, refusals_of
+from flavors.catalogue.outcomes import Came
 from flavors.models import Flavor
 
-Action = Literal["create", "update", "keep"]
 REQUIRED = ("name", "vcpus", "ram", "disk")
 STATES = ("public", "promoted")
 
@@ -24,7 +24,7 @@ class Change:
 
     flavorid: str
     name: str
-    action: Action
+    came: Came
     members: Mapping[str, tuple[Any, Any]]
 
 
@@ -86,7 +86,9 @@ def _apply(entry: Entry) -> Change:
         for member, (_, value) in members.items():
             setattr(known, member, value)
         _save(entry, known, update_fields=[*members, "updated_at"])
-    return Change(flavorid=known.flavorid, name=known.name, action="update" if members else "keep", members=members)
+    return Change(
+        flavorid=known.flavorid, name=known.name, came=Came.UPDATED if members else Came.KNOWN, members=members
+    )
 
 
 def _create(entry: Entry, values: Mapping[str, Any]) -> Change:
@@ -96,7 +98,7 @@ def _create(entry: Entry, values: Mapping[str, Any]) -> Change:
     flavor = Flavor(**values)
     _save(entry, flavor)
     members = {member: (None, value) for member, value in values.items()}
-    return Change(flavorid=flavor.flavorid, name=flavor.name, action="create", members=members)
+    return Change(flavorid=flavor.flavorid, name=flavor.name, came=Came.CREATED, members=members)
 
 
 def _find(values: Mapping[str, Any]) -> Flavor | None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from flavors.catalogue import recording, sightings
 from flavors.catalogue.comparison import Difference, differences_between
+from flavors.catalogue.outcomes import Came
 from flavors.catalogue.sightings import Seen, State
 from flavors.lifecycle.together import alone_in, taken_back
 from flavors.models import Flavor
@@ -19,19 +19,11 @@ from infrastructures.replacements import journal
 from infrastructures.replacements.changes import creating_in_each_cloud
 
 
-class Installed(StrEnum):
-    """How a cloud came to have a flavor."""
-
-    CREATED = "created"
-    ADOPTED = "adopted"
-    PRESENT = "already installed"
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Attempt:
     """The outcome of installing a flavor: how the cloud has it, and as what; or what it has instead, and the error."""
 
-    came: Installed | None = None
+    came: Came | None = None
     has: NovaFlavor | None = None
     instead: State | None = None
     differences: Sequence[Difference] = ()
@@ -59,7 +51,7 @@ class _Attempt:
         )
 
 
-def install_flavor(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> list[Outcome[Installed]]:
+def install_flavor(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> list[Outcome[Came]]:
     """Make a flavor of the catalogue exist in these clouds; a flavor that is there with the same values is adopted.
 
     Clouds in which it is already recorded are asked, too. The caller checks permissions. A cloud that fails does not
@@ -89,7 +81,7 @@ def install_flavor(*, flavor: Flavor, infrastructures: Sequence[Infrastructure])
             )
             attempts = {each.infrastructure: each.result or _Attempt(error=each.error) for each in outcomes}
             _have_stay(attempts, wanted)
-            given.update(node for node, attempt in attempts.items() if attempt.came is Installed.CREATED)
+            given.update(node for node, attempt in attempts.items() if attempt.came is Came.CREATED)
             noted = {
                 node: attempt
                 for node, attempt in attempts.items()
@@ -103,7 +95,7 @@ def install_flavor(*, flavor: Flavor, infrastructures: Sequence[Infrastructure])
         return attempts
 
     return [
-        Outcome(infrastructure=node, result=Installed.CREATED if node in given else attempt.came, error=attempt.error)
+        Outcome(infrastructure=node, result=Came.CREATED if node in given else attempt.came, error=attempt.error)
         for node, attempt in again_when_not_written(install).items()
     ]
 
@@ -118,7 +110,7 @@ def _have_stay(attempts: Mapping[Infrastructure, _Attempt], wanted: NovaFlavor) 
             journal.want([node], [attempt.has])
 
 
-def preview_installation(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> list[Outcome[Installed]]:
+def preview_installation(*, flavor: Flavor, infrastructures: Sequence[Infrastructure]) -> list[Outcome[Came]]:
     """Return what `install_flavor` would, as far as reading can tell. Changes nothing.
 
     Cost: in each cloud one upstream call, side by side; two queries.
@@ -149,12 +141,12 @@ def _attempt(nova: Nova, wanted: NovaFlavor, known_as: str | None, create: Calla
             differences = differences_between(wanted, has, descriptions=nova.keeps_descriptions)
             state = State.DIFFERENT if differences else None
             return _Attempt(instead=state, differences=differences, id_there=has.id, error=error)
-        return _Attempt(came=Installed.ADOPTED, has=has)
+        return _Attempt(came=Came.ADOPTED, has=has)
     except CloudError as error:
         if known_as is None:
             raise
         return _Attempt(instead=State.MISSING, error=error)
-    return _Attempt(came=Installed.CREATED, has=wanted)
+    return _Attempt(came=Came.CREATED, has=wanted)
 
 
 def _with_its_name(nova: Nova, wanted: NovaFlavor, error: CloudError) -> _Attempt:
@@ -171,12 +163,12 @@ def _compared(nova: Nova, wanted: NovaFlavor, has: NovaFlavor) -> _Attempt:
     """Compare what Nova has under the recorded id with *wanted*; other extra specs are the cloud's own."""
     differences = differences_between(wanted, has, descriptions=nova.keeps_descriptions)
     if not differences:
-        return _Attempt(came=Installed.PRESENT, has=has)
+        return _Attempt(came=Came.KNOWN, has=has)
     error = _other_values(nova, has)
     return _Attempt(instead=State.DIFFERENT, differences=differences, id_there=has.id, error=error)
 
 
-def _foreseen(nova: Nova, wanted: NovaFlavor, known_as: str | None) -> Installed:
+def _foreseen(nova: Nova, wanted: NovaFlavor, known_as: str | None) -> Came:
     """Say how Nova would come to have *wanted*; raise `FlavorConflict` if it would not."""
     flavors = nova.list_flavors()
     known = next((has for has in flavors if has.id == known_as), None)
@@ -184,15 +176,15 @@ def _foreseen(nova: Nova, wanted: NovaFlavor, known_as: str | None) -> Installed
         attempt = _compared(nova, wanted, nova.with_extra_specs(known))
         if attempt.error:
             raise attempt.error
-        return Installed.PRESENT
+        return Came.KNOWN
     for has in flavors:
         if has.id == wanted.id and not has.equals(wanted):
             raise _other_values(nova, has)
         if has.id == wanted.id:
-            return Installed.ADOPTED
+            return Came.ADOPTED
         if has.name.lower() == wanted.name.lower():
             raise FlavorConflict(nova.region.name, f"there is already a flavor named {wanted.name}.")
-    return Installed.CREATED
+    return Came.CREATED
 
 
 def _other_values(nova: Nova, has: NovaFlavor) -> FlavorConflict:

@@ -12,7 +12,8 @@ from typing import Any
 from rest_framework.exceptions import PermissionDenied, ValidationError
 
 from flavors.catalogue import recording, services, sightings
-from flavors.lifecycle.installing import Installed, install_flavor
+from flavors.catalogue.outcomes import Came
+from flavors.lifecycle.installing import install_flavor
 from flavors.lifecycle.private import (
     PrivateFlavor,
     can_be_finished,
@@ -155,7 +156,7 @@ def _update_published(user: Caller, flavor: Flavor, changes: Mapping[str, Any]) 
     return Flavor.objects.with_nodes().get(pk=flavor.pk)
 
 
-def install(*, user: Caller, flavor: Flavor, nodes: Sequence[str]) -> list[Outcome[Installed]]:
+def install(*, user: Caller, flavor: Flavor, nodes: Sequence[str]) -> list[Outcome[Came]]:
     """Install a flavor of the catalogue in nodes that *user* operates, and return how each came to have it.
 
     Raises:

@@ -1,6 +1,7 @@
 """How commands report imported flavors."""
 
-from flavors.catalogue.importing import Import, Taken
+from flavors.catalogue.importing import Import
+from flavors.catalogue.outcomes import Came
 
 
 def as_document(taken: Import) -> dict[str, str]:
@@ -11,13 +12,11 @@ def as_document(taken: Import) -> dict[str, str]:
 def in_words(taken: Import, *, dry_run: bool) -> str:
     """Return an outcome as one line."""
     words = {
-        Taken.PUBLISHED: "to be published" if dry_run else "published",
-        Taken.ADOPTED: "in the catalogue, and to be recorded here, too"
+        Came.ADOPTED: "in the catalogue, and to be recorded here, too"
         if dry_run
         else "in the catalogue, now here, too",
-        Taken.KNOWN: "already in the catalogue",
-        Taken.LEFT_OUT: "left out",
-        Taken.REFUSED: "refused",
+        Came.KNOWN: "already in the catalogue",
     }
     reason = f": {taken.reason}" if taken.reason else "."
-    return f"{taken.name} ({taken.flavorid or 'no id'}): {words[taken.outcome]}{reason}"
+    said = words.get(taken.outcome, taken.outcome.in_words(dry_run=dry_run))
+    return f"{taken.name} ({taken.flavorid or 'no id'}): {said}{reason}"

@@ -278,7 +278,7 @@ def test_says_in_json_where_it_was_installed(spain2: RegisteredCloud, mordor: Re
         {"node": "Mordor", "outcome": "created", "reason": ""},
         {"node": "Spain2", "outcome": "adopted", "reason": ""},
     ]
-    assert shell("install_flavor", "42", "--everywhere", "--json").document[0]["outcome"] == "already installed"
+    assert shell("install_flavor", "42", "--everywhere", "--json").document[0]["outcome"] == "known"
 
 
 @pytest.mark.usefixtures("mordor")

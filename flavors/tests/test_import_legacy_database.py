@@ -55,21 +55,21 @@ LINKS = [
 SAID = [
     "infrastructure Broken: refused: keystone_url: must be an http or https URL",
     "infrastructure Empty: refused: it has no password, tenant.",
-    "infrastructure Mordor: taken",
-    "infrastructure Spain2: taken",
-    "flavor größer (2): taken",
-    "flavor m1.tiny (1): taken",
+    "infrastructure Mordor: created",
+    "infrastructure Spain2: created",
+    "flavor größer (2): created",
+    "flavor m1.tiny (1): created",
     "flavor no.ram (5): refused: ram: Ensure this value is greater than or equal to 1.",
     "flavor nothing (6): refused: vcpus: This field cannot be null.",
     "flavor private (4): left out: a private flavor stays in its cloud's Nova",
-    "flavor promoted.alone (3): taken",
-    "installation 1 in Mordor: taken",
-    "installation 1 in Spain2: taken",
+    "flavor promoted.alone (3): created",
+    "installation 1 in Mordor: created",
+    "installation 1 in Spain2: created",
     "installation 2 in Broken: refused: the infrastructure was not taken.",
-    "installation 2 in Spain2: taken",
+    "installation 2 in Spain2: created",
     "installation 5 in Spain2: refused: the flavor was not taken.",
     "installation 9 in Mordor: refused: the flavor was not taken.",
-    "8 taken, 0 known, 1 left out, 7 refused.",
+    "8 created, 0 known, 1 left out, 7 refused.",
 ]
 
 Fill = Callable[[str, list[tuple[Any, ...]]], object]
@@ -155,14 +155,14 @@ def test_taking_it_again_changes_nothing(url: str) -> None:
     shell("import_legacy_database", "--database", url)
     before = everything()
     answer = shell("import_legacy_database", "--database", url)
-    assert answer.lines[-1] == "0 taken, 8 known, 1 left out, 7 refused."
+    assert answer.lines[-1] == "0 created, 8 known, 1 left out, 7 refused."
     assert answer.status == 1
     assert everything() == before
 
 
 def test_the_dry_run_says_the_same_and_takes_nothing(url: str) -> None:
     answer = shell("import_legacy_database", "--database", url, "--dry-run")
-    assert answer.output.splitlines() == [line.replace(": taken", ": to be taken") for line in SAID]
+    assert answer.output.splitlines() == [line.replace(": created", ": to be created") for line in SAID]
     assert answer.status == 1
     assert everything() == [[], [], []]
 
@@ -187,7 +187,7 @@ def test_all_taken_is_a_success(sqlite: str) -> None:
         )
         old.commit()
     answer = shell("import_legacy_database", "--database", sqlite)
-    assert (answer.lines[-1], answer.error, answer.status) == ("8 taken, 0 known, 1 left out, 0 refused.", "", 0)
+    assert (answer.lines[-1], answer.error, answer.status) == ("8 created, 0 known, 1 left out, 0 refused.", "", 0)
 
 
 def test_what_is_here_otherwise_stays_as_it_is(sqlite: str) -> None:
@@ -215,7 +215,7 @@ def test_the_old_database_is_left_alone(sqlite: str) -> None:
 
 def test_the_url_may_be_in_the_environment(sqlite: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEGACY_DATABASE_URL", sqlite)
-    assert shell("import_legacy_database").lines[-1].startswith("8 taken")
+    assert shell("import_legacy_database").lines[-1].startswith("8 created")
     monkeypatch.delenv("LEGACY_DATABASE_URL")
     answer = shell("import_legacy_database")
     assert answer.error == "Which database? Give --database, or the variable LEGACY_DATABASE_URL."

@@ -8,9 +8,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from flavors.catalogue.outcomes import Came
 from flavors.catalogue.sightings import State
 from flavors.lifecycle import writing
-from flavors.lifecycle.installing import Installed, install_flavor
+from flavors.lifecycle.installing import install_flavor
 from flavors.models import Flavor, Installation, Sighting
 from flavors.tests.test_admin_actions import act, nodes
 from flavors.tests.test_lifecycle_unit import OPERATOR, OTHER
@@ -127,18 +128,18 @@ def test_what_is_there_with_other_values_is_a_conflict_and_known_from_then_on(
 def test_other_extra_specs_are_the_nodes_own(flavor: Flavor, spain2: RegisteredCloud) -> None:
     spain2.flavors["42"] = document_of(flavor, extra_specs={"quota:vif": "1"})
     (outcome,) = install_flavor(flavor=flavor, infrastructures=in_spain2())
-    assert outcome.result is Installed.PRESENT
+    assert outcome.result is Came.KNOWN
 
 
 def test_it_is_asked_for_by_the_id_that_it_has_there(flavor: Flavor, spain2: RegisteredCloud) -> None:
     Installation.objects.update(flavorid="a1b2")
     spain2.flavors["a1b2"] = document_of(flavor, id="a1b2")
     (outcome,) = install_flavor(flavor=flavor, infrastructures=in_spain2())
-    assert (outcome.result, spain2.calls) == (Installed.PRESENT, ["GET /flavors/a1b2"])
+    assert (outcome.result, spain2.calls) == (Came.KNOWN, ["GET /flavors/a1b2"])
     assert Installation.objects.get().flavorid == "a1b2"
     del spain2.flavors["a1b2"]
     (outcome,) = install_flavor(flavor=flavor, infrastructures=in_spain2())
-    assert outcome.result is Installed.CREATED
+    assert outcome.result is Came.CREATED
     assert Installation.objects.get().flavorid == "42"
 
 
@@ -159,7 +160,7 @@ def test_what_is_there_stays_though_its_deletion_may_still_come(
         unsure_until=timezone.now() + timedelta(minutes=1),
     )
     (outcome,) = install_flavor(flavor=flavor, infrastructures=[node])
-    assert outcome.result is Installed.PRESENT
+    assert outcome.result is Came.KNOWN
     before = spain2.flavors.pop(id)
     settle_replacements(infrastructure=node, nova=open_nova(node))
     assert NovaFlavor.from_nova(spain2.flavors[id]) == NovaFlavor.from_nova(before)

@@ -6,11 +6,14 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from flavors.catalogue.importing import Import, Taken, import_flavors
+from flavors.catalogue.importing import Import, import_flavors
+from flavors.catalogue.outcomes import Came
 from flavors.management.imports import as_document, in_words
 from flavorsync_project.console import commands
 from flavorsync_project.console.printing import print_json, refusals_in_one_line
 from infrastructures.choosing import find_nodes
+
+COUNTED = (Came.PUBLISHED, Came.ADOPTED, Came.KNOWN, Came.LEFT_OUT, Came.REFUSED)
 
 
 class Command(commands.Command):
@@ -49,6 +52,6 @@ class Command(commands.Command):
                 print_json(self.stdout, [as_document(one) for one in taken])
         counts = Counter(one.outcome for one in taken)
         if not as_json:
-            self.stdout.write(", ".join(f"{counts[outcome]} {outcome}" for outcome in Taken) + ".")
-        if refused := counts[Taken.REFUSED]:
+            self.stdout.write(", ".join(f"{counts[outcome]} {outcome}" for outcome in COUNTED) + ".")
+        if refused := counts[Came.REFUSED]:
             raise CommandError(f"{refused} of {len(taken)} could not be imported.")

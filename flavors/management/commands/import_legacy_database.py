@@ -7,12 +7,14 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from flavors.catalogue.legacy import Came, Outcome, UnreadableDatabase, import_legacy_database, read_legacy_database
+from flavors.catalogue.legacy import Outcome, UnreadableDatabase, import_legacy_database, read_legacy_database
+from flavors.catalogue.outcomes import Came
 from flavorsync_project.console import commands
 from flavorsync_project.console.commands import UsageError
 from flavorsync_project.console.printing import print_json
 
 URL_VARIABLE = "LEGACY_DATABASE_URL"
+COUNTED = (Came.CREATED, Came.KNOWN, Came.LEFT_OUT, Came.REFUSED)
 
 
 class Command(commands.Command):
@@ -56,12 +58,12 @@ class Command(commands.Command):
 
     def _print(self, outcomes: list[Outcome], *, dry_run: bool) -> None:
         for outcome in outcomes:
-            words = "to be taken" if dry_run and outcome.came is Came.TAKEN else outcome.came
+            words = outcome.came.in_words(dry_run=dry_run)
             self.stdout.write(
                 f"{outcome.kind} {outcome.name}: {words}{': ' + outcome.reason if outcome.reason else ''}"
             )
         counts = Counter(outcome.came for outcome in outcomes)
-        self.stdout.write(", ".join(f"{counts[came]} {came}" for came in Came) + ".")
+        self.stdout.write(", ".join(f"{counts[came]} {came}" for came in COUNTED) + ".")
 
 
 def _as_json(outcome: Outcome) -> dict[str, str]:

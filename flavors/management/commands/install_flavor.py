@@ -5,15 +5,14 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from flavors.catalogue.outcomes import Came
 from flavors.catalogue.services import find_in_catalogue
-from flavors.lifecycle.installing import Installed, install_flavor, preview_installation
+from flavors.lifecycle.installing import install_flavor, preview_installation
 from flavorsync_project.console import commands
 from flavorsync_project.console.printing import print_json, refusals_in_one_line
 from flavorsync_project.console.words import counted
 from infrastructures.choosing import find_nodes_or_all
 from infrastructures.clouds import Outcome
-
-FAILED = "failed"
 
 
 class Command(commands.Command):
@@ -46,20 +45,23 @@ class Command(commands.Command):
         if as_json:
             print_json(self.stdout, rows)
         else:
-            for row in rows:
-                words = (
-                    f"to be {row['outcome']}"
-                    if dry_run and row["outcome"] in {Installed.CREATED, Installed.ADOPTED}
-                    else row["outcome"]
-                )
-                self.stdout.write(f"{row['reason'] or row['node'] + ': ' + words + '.'}")
-        failed = [row for row in rows if row["outcome"] == FAILED]
+            for outcome in outcomes:
+                self.stdout.write(_in_words(outcome, dry_run=dry_run))
+        failed = sum(outcome.error is not None for outcome in outcomes)
         if failed:
-            raise CommandError(f"{len(failed)} of {counted(len(rows), 'node')} failed.")
+            raise CommandError(f"{failed} of {counted(len(rows), 'node')} failed.")
 
 
-def _row(outcome: Outcome[Installed]) -> dict[str, str]:
+def _in_words(outcome: Outcome[Came], *, dry_run: bool) -> str:
+    if outcome.error:
+        return str(outcome.error.detail)
+    came = outcome.result or Came.FAILED
+    words = "already installed" if came is Came.KNOWN else came.in_words(dry_run=dry_run)
+    return f"{outcome.infrastructure.name}: {words}."
+
+
+def _row(outcome: Outcome[Came]) -> dict[str, str]:
     node = outcome.infrastructure.name
     if outcome.error:
-        return {"node": node, "outcome": FAILED, "reason": str(outcome.error.detail)}
+        return {"node": node, "outcome": Came.FAILED, "reason": str(outcome.error.detail)}
     return {"node": node, "outcome": str(outcome.result), "reason": ""}

@@ -9,11 +9,12 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from flavors.catalogue.documents import UnreadableDocument, read_document
-from flavors.catalogue.loading import Action, Change, load_catalogue
+from flavors.catalogue.loading import Change, load_catalogue
+from flavors.catalogue.outcomes import Came
 from flavorsync_project.console import commands
 from flavorsync_project.console.printing import print_json
 
-WORDS: dict[Action, str] = {"create": "created", "update": "updated", "keep": "kept"}
+COUNTED = (Came.CREATED, Came.UPDATED, Came.KNOWN)
 
 
 class Command(commands.Command):
@@ -44,10 +45,10 @@ class Command(commands.Command):
             print_json(self.stdout, [_as_json(change) for change in changes])
             return
         for change in changes:
-            if change.action != "keep":
-                self.stdout.write(_in_words(change))
-        counts = Counter(change.action for change in changes)
-        said = ", ".join(f"{counts[action]} {'to be ' if dry_run else ''}{words}" for action, words in WORDS.items())
+            if change.came is not Came.KNOWN:
+                self.stdout.write(_in_words(change, dry_run=dry_run))
+        counts = Counter(change.came for change in changes)
+        said = ", ".join(f"{counts[came]} {came.in_words(dry_run=dry_run)}" for came in COUNTED)
         self.stdout.write(f"{said}.")
 
 
@@ -58,13 +59,14 @@ def _read(file: str) -> bytes:
         raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
 
 
-def _in_words(change: Change) -> str:
-    if change.action == "create":
-        return f"create {change.name}"
+def _in_words(change: Change, *, dry_run: bool) -> str:
+    said = f"{change.name}: {change.came.in_words(dry_run=dry_run)}"
+    if change.came is Came.CREATED:
+        return f"{said}."
     members = ", ".join(f"{member} {old!r} -> {new!r}" for member, (old, new) in change.members.items())
-    return f"update {change.name}: {members}"
+    return f"{said}: {members}"
 
 
 def _as_json(change: Change) -> dict[str, Any]:
     members = {member: {"from": old, "to": new} for member, (old, new) in change.members.items()}
-    return {"id": change.flavorid, "name": change.name, "action": change.action, "members": members}
+    return {"id": change.flavorid, "name": change.name, "outcome": change.came, "members": members}

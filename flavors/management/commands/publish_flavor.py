@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from flavors.catalogue.importing import Taken, import_flavors
+from flavors.catalogue.importing import import_flavors
+from flavors.catalogue.outcomes import Came
 from flavors.management.imports import as_document, in_words
 from flavorsync_project.console import commands
 from flavorsync_project.console.printing import print_json, refusals_in_one_line
@@ -41,7 +42,7 @@ class Command(commands.Command):
             )
         if as_json:
             print_json(self.stdout, as_document(taken))
-        elif taken.outcome is not Taken.REFUSED:
+        elif taken.outcome is not Came.REFUSED:
             self.stdout.write(in_words(taken, dry_run=options["dry_run"]))
-        if taken.outcome is Taken.REFUSED:
+        if taken.outcome is Came.REFUSED:
             raise CommandError(f"{taken.name}: {taken.reason}")
