@@ -69,6 +69,10 @@ OF_ROWS = {
     "flavors_flavor_coverage": 9,
     "flavors_flavor_cell": 9,
     "flavors_flavor_compare": 3,
+    "flavors_flavor_own": 3,
+    "flavors_flavor_make": 3,
+    "a node's own flavors": 31,  # some 20 of them to settle a replacement there
+    "a private flavor to change": 12,
     "two nodes": 16,  # three for the session: it shows what the page before, an action of subscribers, has reported
     "synchronisation_removal_changelist": 6,
     "synchronisation_removal_history": 6,
@@ -261,6 +265,9 @@ def pages(made: dict[str, Model], user: User) -> Iterator[Page]:
     yield Page("two nodes", f"{compare}?left=node-00&right=node-01")
     asked = {"do": "install", "flavorid": "0", "flavor": "flavor-00", "node": "node-00", "into": "node-01"}
     yield Page("two nodes: install", f"{compare}change/", asked)
+    yield Page("a node's own flavors", f"{reverse('admin:flavors_flavor_own')}?node=node-01")
+    resize = reverse("admin:flavors_flavor_resize")
+    yield Page("a private flavor to change", f"{resize}?node=node-00&flavorid=0")
     draft = Flavor.objects.filter(public=False)[0]
     yield Page("a draft: delete", reverse("admin:flavors_flavor_delete", args=[draft.pk]))
 

@@ -44,6 +44,8 @@ TABLE = """
 /admin/flavors/flavor/                       | 302 302 200 200 200 200
 /admin/flavors/flavor/coverage/              | 302 302 200 200 200 200
 /admin/flavors/flavor/compare/               | 302 302 200 200 200 200
+/admin/flavors/flavor/own/                   | 302 302 403 200 200 200
+/admin/flavors/flavor/own/new/               | 302 302 403 200 200 200
 /admin/synchronisation/removal/              | 302 302 200 403 403 200
 /admin/synchronisation/syncrun/              | 302 302 200 200 200 200
 /admin/synchronisation/syncrun/71/change/    | 302 302 200 200 302 200
@@ -160,6 +162,7 @@ def test_everybody_sees_what_is_theirs(visitors: dict[str, Client]) -> None:
 
 REGISTRATION = {"name": UNREGISTERED, "keystone_url": "https://keystone.isengard.example.org/v3",
                 "tenant": "t", "username": "u", "password": PASSWORD}  # fmt: skip
+NEW = {"name": "new", "id": "new", "vcpus": 1, "ram": 64, "disk": 0, "swap": 0}
 CHANGE_ONE = "/admin/flavors/flavor/compare/change/"
 
 
@@ -168,7 +171,7 @@ class Deed:
     """A form and what it asks for besides, the same as a request to the API, and who may do it."""
 
     form: Callable[[], str]
-    asked: Mapping[str, str]
+    asked: Mapping[str, Any]
     request: tuple[str, str, Mapping[str, Any] | None]
     may: tuple[str, ...]
     is_confirmed: bool = False
@@ -201,6 +204,32 @@ DEEDS = {
     ),
     "install": Deed(
         lambda: CHANGE_ONE, one("install", PUBLIC, OWN, FOREIGN), put(PUBLIC, nodes=[FOREIGN]), (*COLUMNS["oth"],), True
+    ),
+    "make": Deed(
+        lambda: reverse("admin:flavors_flavor_make"),
+        NEW | {"nodes": OWN},
+        ("POST", "/v1/flavors", {"flavor": NEW | {"nodes": [OWN]}}),
+        (*COLUMNS["own"],),
+    ),
+    "resize": Deed(
+        lambda: f"{reverse('admin:flavors_flavor_resize')}?node={OWN}&flavorid={PRIVATE}",
+        {"name": "renamed", "vcpus": "1", "ram": "64", "disk": "0", "swap": "0"},
+        put(PRIVATE, name="renamed", vcpus=1, ram=64, disk=0, swap=0),
+        (*COLUMNS["own"],),
+    ),
+    "remove a private one": Deed(
+        lambda: CHANGE_ONE,
+        one("remove", PRIVATE, OWN),
+        ("DELETE", f"/v1/flavors/{PRIVATE}?node={OWN}", None),
+        (*COLUMNS["own"],),
+        True,
+    ),
+    "remove a public one": Deed(
+        lambda: CHANGE_ONE,
+        one("remove", PUBLIC, OWN),
+        ("DELETE", f"/v1/flavors/{PUBLIC}?node={OWN}", None),
+        (*COLUMNS["own"],),
+        True,
     ),
     "promote": Deed(
         lambda: CHANGE_ONE, one("promote", PUBLIC, OWN), put(PUBLIC, promoted=True), (*COLUMNS["mgr"], "root"), True
@@ -254,5 +283,8 @@ def state(world: World) -> object:
     flavors = Flavor.objects.order_by("pk").values_list(
         "flavorid", "public", "promoted", "installations__infrastructure"
     )
-    clouds = {name: sorted(cloud.flavors) for name, cloud in world.clouds.items()}
+    clouds = {
+        name: sorted((id, flavor["name"]) for id, flavor in cloud.flavors.items())
+        for name, cloud in world.clouds.items()
+    }
     return list(Infrastructure.objects.values_list("name", flat=True)), sorted(flavors, key=str), clouds

@@ -70,6 +70,12 @@ VERBS = {
         "It is created in the Nova of {into} as shown, with all its properties. If the same flavor is already there, "
         "it stays. If another flavor has its id or name, nothing changes.",
     ),
+    "remove": Verb(
+        may_install,
+        "Remove {flavor} from {node}",
+        "It is deleted in the Nova of {node}. Servers that use it keep running. A flavor of the catalogue leaves that, "
+        "too, with its last node, unless it is promoted: then the synchronisation brings it back.",
+    ),
     "promote": Verb(
         lambda user: user.has_perm(PROMOTE),
         "Promote {flavor}",
@@ -128,7 +134,7 @@ class ComparisonPages:
             return HttpResponseRedirect(back)
         digest = _digest(flavor)
         if is_confirmed(request, digest):
-            self._change(request, asked)
+            self._change(request, {**asked, "flavor": flavor.name})
             return HttpResponseRedirect(back)
         context = {
             **self._page(request, verb.title.format(**asked)),
@@ -146,20 +152,32 @@ class ComparisonPages:
             "install": {"nodes": [asked["into"]]},
             "promote": {"promoted": True},
         }
-        done = {"publish": "published", "install": f"installed in {asked['into']}", "promote": "promoted"}[asked["do"]]
+        done = {
+            "publish": "published",
+            "install": f"installed in {asked['into']}",
+            "promote": "promoted",
+            "remove": f"removed from {asked['node']}",
+        }[asked["do"]]
+        which: dict[str, Any] = {
+            "user": at_work(request),
+            "flavorid": asked["flavorid"],
+            "node": asked["node"],
+        }
         try:
-            changed = writing.update_flavor(
-                user=at_work(request), flavorid=asked["flavorid"], node=asked["node"], changes=changes[asked["do"]]
-            )
+            if asked["do"] == "remove":
+                writing.delete_flavor(**which)
+                changed = None
+            else:
+                changed = writing.update_flavor(**which, changes=changes[asked["do"]])
         except APIException as error:
             messages.error(request, f"{asked['flavor']}: {sentence(error)}")
             return
-        messages.success(request, f"{changed.name}: {done}")
-        if isinstance(changed, PrivateFlavor):  # of which there is no row
-            where = Infrastructure.objects.get(name=asked["into"])
-            self.log_change(request, where, f"{changed.name}: {done}")  # type: ignore[attr-defined]
-        else:
+        messages.success(request, f"{asked['flavor']}: {done}")
+        if isinstance(changed, Flavor):
             self.log_change(request, changed, done)  # type: ignore[attr-defined]
+        else:  # of which there is no row
+            where = Infrastructure.objects.get(name=asked["node" if changed is None else "into"])
+            self.log_change(request, where, f"{asked['flavor']}: {done}")  # type: ignore[attr-defined]
 
     def _page(self, request: HttpRequest, title: str) -> dict[str, Any]:
         return {**self.admin_site.each_context(request), "title": title, "opts": self.opts}

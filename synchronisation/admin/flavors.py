@@ -10,20 +10,21 @@ from flavors.models import Flavor
 from synchronisation.admin import actions
 from synchronisation.admin.compare import ComparisonPages
 from synchronisation.admin.coverage import CoveragePages
+from synchronisation.admin.own_flavors import OwnFlavorPages
 from synchronisation.permissions import may_synchronise
 
 admin.site.unregister(Flavor)
 
 
 @admin.register(Flavor)
-class SynchronisedFlavorAdmin(CoveragePages, ComparisonPages, FlavorAdmin):
+class SynchronisedFlavorAdmin(CoveragePages, ComparisonPages, OwnFlavorPages, FlavorAdmin):
     """The flavors of the catalogue, in the nodes."""
 
     actions = [*FlavorAdmin.actions, "synchronise_flavors"]
 
     def get_urls(self) -> list[URLResolver | URLPattern]:  # type: ignore[override]
         """Add the pages of our own."""
-        return [*self.coverage_urls(), *self.comparison_urls(), *super().get_urls()]
+        return [*self.coverage_urls(), *self.comparison_urls(), *self.own_flavor_urls(), *super().get_urls()]
 
     def has_synchronise_permission(self, request: HttpRequest) -> bool:
         """Say whether one may synchronise in some node."""
