@@ -1,5 +1,6 @@
 """Flavor Sync as its own process, with its own database, that tests can kill."""
 
+import itertools
 import os
 import signal
 import socket
@@ -23,15 +24,16 @@ from testing.wire import Answer, Wire, read_answer
 ROOT = Path(__file__).resolve().parents[1]
 _START_SECONDS = 30
 MAY_TAKE_SECONDS = 20
+_databases = itertools.count(1)
 
 
 @contextmanager
 def a_database(folder: str) -> Iterator[str]:
-    """Create an empty database, on the same engine as the tests', and yield its DATABASE_URL."""
+    """Create an empty database of its own, on the same engine as the tests', and yield its DATABASE_URL."""
     if connection.vendor != "mysql":
         yield f"sqlite:///{folder}/served.sqlite3"
         return
-    name = f"{connection.settings_dict['NAME']}_served"
+    name = f"{connection.settings_dict['NAME']}_served{next(_databases)}"
     _execute(
         f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
     )
