@@ -47,7 +47,7 @@ HTTPS: bool = ENVIRONMENT["HTTPS"]
 ALLOWED_HOSTS: list[str] = ENVIRONMENT["ALLOWED_HOSTS"]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "pages.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "flavors",
     "synchronisation",
     "synchronisation.telling",
+    "pages",
     "regions",
     "compute",
 ]

@@ -32,6 +32,7 @@ urlpatterns = [
     path("admin/flavors/syncrun/<path:rest>", RedirectView.as_view(url="/admin/synchronisation/syncrun/%(rest)s")),
     path("admin/flavors/syncrun/", RedirectView.as_view(pattern_name="admin:synchronisation_syncrun_changelist")),
     path("admin/logout/", sign_out),  # which ends tokens, too
+    path("admin/", include("pages.urls")),
     path("admin/", admin.site.urls),
     path("sign-in/", include("identity.urls")),
     path("health/live", monitoring.live, name="live"),

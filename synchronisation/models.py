@@ -348,3 +348,34 @@ class Removal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.flavorid} from {self.infrastructure}"
+
+
+class NodeDay(models.Model):
+    """What a node was like on a day (UTC), so that there is a trend: written by the scheduler, every ten minutes.
+
+    `flavors` and `in_sync` are as they were last: of how many promoted flavors it is known what the node has, and how
+    many are as they should be; of a node that cannot be asked nothing is known. `looks` counts the scheduler's looks,
+    `looks_away` those at which the node could not be asked.
+    """
+
+    infrastructure = models.ForeignKey(Infrastructure, on_delete=models.CASCADE, related_name="days")
+    day = models.DateField()
+    flavors = models.PositiveIntegerField(default=0)
+    in_sync = models.PositiveIntegerField(default=0)
+    looks = models.PositiveIntegerField(default=0)
+    looks_away = models.PositiveIntegerField(default=0)
+    noted_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["day", "infrastructure"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["infrastructure", "day"],
+                name="nodeday_once",
+                violation_error_message="This day of the node is written down already.",
+            ),
+        ]
+        indexes = [models.Index(fields=["day"], name="nodeday_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.infrastructure_id} on {self.day}"

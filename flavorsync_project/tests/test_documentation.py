@@ -10,7 +10,16 @@ from django.core.management import get_commands, load_command_class
 from flavorsync_project.environment import SETTINGS
 from testing.source import ROOT, setting_names
 
-PROJECT_APPS = {"flavorsync_project", "identity", "infrastructures", "flavors", "synchronisation", "regions", "compute"}
+PROJECT_APPS = {
+    "flavorsync_project",
+    "identity",
+    "infrastructures",
+    "flavors",
+    "synchronisation",
+    "pages",
+    "regions",
+    "compute",
+}
 
 
 def _readme() -> str:

@@ -21,6 +21,7 @@ from flavors.admin.staff import VIEW, at_work, may_install, nodes_of
 from flavors.catalogue.states import CHANGED
 from flavors.lifecycle import writing
 from flavors.models import Flavor
+from infrastructures.admin import origin
 from infrastructures.models import Infrastructure
 from infrastructures.querysets import InfrastructureQuerySet
 from synchronisation.admin.plans import confirm_or_repair, page_of
@@ -44,6 +45,7 @@ class CoveragePages:
         return [
             path("coverage/", wrap(require_safe(self.map_view)), name="flavors_flavor_coverage"),
             path("coverage/compare/", wrap(require_POST(self.compare_view)), name="flavors_flavor_compare_now"),
+            path("coverage/mend/", wrap(require_POST(self.mend_view)), name="flavors_flavor_mend"),
             path("coverage/<int:flavor>/<int:node>/", wrap(self.cell_view), name="flavors_flavor_cell"),
         ]
 
@@ -90,6 +92,35 @@ class CoveragePages:
             messages.warning(request, "There is no node that you may compare and that we have credentials for.")
             return HttpResponseRedirect(reverse("admin:flavors_flavor_coverage"))
         return HttpResponseRedirect(page_of(start_run(requested_by=str(request.user), infrastructures=nodes)))
+
+    def mend_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what a repair of some promoted flavors in some nodes would do, or of all; and start it when confirmed.
+
+        Cost: as `preview`, and some five queries.
+        """
+        if not may_synchronise(request.user):
+            raise PermissionDenied
+        nodes, flavors = nodes_to_synchronise(request.user), Flavor.objects.wanted_in_nodes()
+        if keys := _keys(request, "nodes"):
+            nodes = nodes.filter(pk__in=keys)
+        if keys := _keys(request, "flavors"):
+            flavors = flavors.filter(pk__in=keys)
+        chosen, wanted, back = list(nodes), list(flavors), origin(request) or reverse("admin:flavors_flavor_coverage")
+        if not chosen or not wanted:
+            messages.warning(request, "There is nothing that you may repair: no promoted flavor, or no node of yours.")
+            return HttpResponseRedirect(back)
+        what = str(wanted[0]) if len(wanted) == 1 else f"{len(wanted)} flavors"
+        where = str(chosen[0]) if len(chosen) == 1 else f"{len(chosen)} nodes"
+        return confirm_or_repair(
+            self,
+            request,
+            title=f"Repair {what} in {where}",
+            flavors=wanted,
+            nodes=chosen,
+            replaces="replaces" in request.POST,
+            exact="exact" in request.POST,
+            back=back,
+        )
 
     def cell_view(self, request: HttpRequest, flavor: int, node: int) -> HttpResponse:
         """Show what a node has of a flavor, with the repair; show what that does when it is posted."""
@@ -156,6 +187,10 @@ def _changeable(request: HttpRequest, flavor: Flavor) -> InfrastructureQuerySet:
 def _require(request: HttpRequest, permission: str) -> None:
     if not request.user.has_perm(permission):
         raise PermissionDenied
+
+
+def _keys(request: HttpRequest, name: str) -> list[int]:
+    return [int(key) for key in request.POST.getlist(name) if re.fullmatch("[0-9]{1,18}", key)]
 
 
 def _figures(found: Coverage) -> list[tuple[Look, int]]:

@@ -200,3 +200,30 @@ def test_each_page_of_a_plan_says_where_it_is(admin_client: Client, flavor: Flav
     assert shown.context["title"] == "Synchronise m1.tiny in Spain2"
     assert f'class="closelink" href="{cell(flavor, "Spain2")}"' in shown.text
     assert reverse("admin:flavors_flavor_coverage") in shown.text
+
+
+def test_a_node_and_a_flavor_everywhere_are_repaired_and_nothing_else(
+    admin_client: Client, flavor: Flavor, federation: Federation
+) -> None:
+    """A column and a row of the map; nothing is asked of the other nodes."""
+    other = make_flavor(name="m1.other", flavorid="other")
+    mend, nodes = reverse("admin:flavors_flavor_mend"), Infrastructure.objects
+    mordor = nodes.get(name="Mordor")
+    shown = admin_client.post(mend, {"nodes": mordor.pk})
+    assert [line.prospect.step.finding.wanted.flavor for line in shown.context["lines"]] == [other, flavor]
+    assert federation.clouds["Spain2"].calls == []
+    answer = admin_client.post(mend, posted(shown))
+    assert answer.status_code == 302
+    carry_out(SyncRun.objects.get().pk)
+    assert set(federation.clouds["Mordor"].flavors) == {"tiny", "other"}
+
+    shown = admin_client.post(mend, {"flavors": other.pk})
+    assert [str(line.prospect.node) for line in shown.context["lines"]] == ["Spain2"]
+    assert changes(federation.clouds["Spain2"]) == []
+
+
+def test_without_a_node_of_ones_own_there_is_nothing_to_repair(admin_client: Client, flavor: Flavor) -> None:
+    Infrastructure.objects.update(encrypted_password="")
+    answer = admin_client.post(reverse("admin:flavors_flavor_mend"), {"nodes": ["7", "x"]}, follow=True)
+    assert "There is nothing that you may repair" in answer.text
+    assert not SyncRun.objects.exists()

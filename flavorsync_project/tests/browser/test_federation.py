@@ -24,6 +24,23 @@ for name, url, project in {clouds!r}:
 """
 
 
+def test_from_the_overview_a_node_is_repaired(visitor: Visitor, site: Site, clouds: Lab) -> None:
+    site.start_over(federation(clouds) + 'make_flavor(name="fiware.small", flavorid="fiware", vcpus=1, ram=2048)')
+    visitor.sign_in("administrator")
+    page = visitor.page
+    with site.worker():
+        page.get_by_role("button", name="Compare now: 2 nodes never compared").click()
+        expect(page.get_by_role("status")).to_contain_text("drift found", timeout=60_000)
+        page.get_by_role("link", name="Overview").click()
+        page.get_by_role("button", name="Repair…: Mordor has 1 flavor to mend").press("Enter")
+        expect(page.get_by_role("row", name="fiware.small")).to_contain_text("create")
+        page.get_by_role("button", name="Synchronise").press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("in sync", timeout=60_000)
+    assert "fiware" in {flavor["id"] for flavor in clouds.flavors("Mordor")}
+    visitor.go("/admin/")
+    expect(page.get_by_role("listitem").filter(has_text="Mordor").filter(has_text="in sync")).to_be_visible()
+
+
 def test_a_missing_flavor_is_seen_on_the_map_and_repaired(visitor: Visitor, site: Site, clouds: Lab) -> None:
     site.start_over(federation(clouds) + 'make_flavor(name="fiware.small", flavorid="fiware", vcpus=1, ram=2048)')
     visitor.sign_in("administrator")
@@ -81,7 +98,8 @@ def test_two_nodes_are_compared_and_a_flavor_is_installed(visitor: Visitor, site
     site.start_over(federation(clouds))
     visitor.sign_in("administrator")
     page = visitor.go("/admin/")
-    page.get_by_role("link", name="Compare nodes").click()
+    page.get_by_role("link", name="Nodes", exact=True).click()
+    page.get_by_role("link", name="Compare two").click()
     page.get_by_label("One node").select_option("Spain2")
     page.get_by_label("The other").select_option("Mordor")
     page.get_by_role("button", name="Compare").click()
@@ -191,6 +209,7 @@ SyncOutcome.objects.filter(state="different").update(
 def test_everybody_can_use_these_pages(visitor: Visitor, site: Site, clouds: Lab) -> None:
     site.start_over(MANY)
     visitor.sign_in("administrator")
+    assert_everybody_can_use(visitor.go("/admin/"), "overview")
     page = visitor.go(MAP)
     assert_everybody_can_use(page, "map")
     page.get_by_role("row", name="m1.small").get_by_role("link", name="different").first.click()

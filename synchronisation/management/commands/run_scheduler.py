@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from flavorsync_project.console import commands
 from flavorsync_project.telemetry.request_id import traced
 from infrastructures.replacements.watching import settle_everywhere
-from synchronisation import delivery, retiring, tasks
+from synchronisation import delivery, retiring, tasks, trend
 from synchronisation.telling import outbox, sending
 from synchronisation.telling.from_catalogue import Memory, notice_changes
 from synchronisation.telling.from_runs import announce_runs
@@ -99,6 +99,7 @@ class Command(commands.Command):
         if due := tasks.start_periodic_run():
             self.stdout.write(f"Run {due.pk} is due and has been started.")
         settle_everywhere()
+        trend.note_when_due()
         if deleted := tasks.delete_old_runs():
             self.stdout.write(f"{deleted} old runs have been deleted.")
         outbox.forget_old_events(settings.SYNC_RETENTION_DAYS)

@@ -1,0 +1,26 @@
+"""The site of the staff: Django's admin, without its list of all models."""
+
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest
+
+
+class Console(AdminSite):
+    """The site of the staff; `pages.navigation` says what is in it, and `pages.urls` what comes first."""
+
+    site_title = site_header = "Flavor Sync"
+    site_url = None
+    enable_nav_sidebar = False  # the navigation goes by task, in the header
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what every page needs; not the list of all models, which takes long and is not shown."""
+        return {
+            "site_title": self.site_title,
+            "site_header": self.site_header,
+            "site_url": self.site_url,
+            "has_permission": self.has_permission(request),
+            "available_apps": [],
+            "is_popup": False,
+            "is_nav_sidebar_enabled": False,
+        }

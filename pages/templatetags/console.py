@@ -1,0 +1,38 @@
+"""What the templates of all pages have at hand: the navigation, and times as people say them."""
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.timesince import timesince
+from django.utils.timezone import localtime, now
+
+from pages import navigation as sections
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def navigation(context: Any) -> sections.Navigation:
+    """Return the sections of the console, for whoever asks."""
+    return sections.navigation(context["request"])
+
+
+@register.filter
+def moment(at: datetime | None) -> str:
+    """Return a time as people say it, with the exact one to be shown when it is pointed at."""
+    if at is None:
+        return "never"
+    exact = date_format(localtime(at), "DATETIME_FORMAT")
+    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), exact, relative(at))
+
+
+def relative(at: datetime) -> str:
+    """Return how long ago it is, or when it will be, in the largest unit."""
+    current = now()
+    if abs((current - at).total_seconds()) < 60:
+        return "just now"
+    ago = timesince(min(at, current), max(at, current), depth=1)
+    return f"{ago} ago" if at < current else f"in {ago}"

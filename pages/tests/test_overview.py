@@ -1,0 +1,138 @@
+"""The overview: what is in sync, what needs somebody, and the button that mends it."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db.models import QuerySet
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
+
+from flavors.models import Sighting
+from identity.models import User
+from infrastructures.models import Check
+from pages.nodes import Health
+from pages.overview import Overview
+from synchronisation.models import LastComparison, SyncRun
+from synchronisation.tests.test_coverage import make_run
+from testing.flavors import make_flavor, make_infrastructure
+from testing.infrastructures import make_registered, make_replacement
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+State = Sighting.State
+OVERVIEW = reverse("overview")
+
+
+@pytest.fixture
+def _federation() -> None:
+    """Crete is in sync, Gent lacks a flavor, Poznan is away, Trento keeps us out, and Zurich was never compared."""
+    now = timezone.now()
+    for name in ("a", "b"):
+        make_flavor(name=name, flavorid=name)
+    for node in ("Crete", "Gent", "Poznan", "Trento", "Zurich"):
+        make_registered(node)
+    make_run("Crete", 9, {"a": State.IN_SYNC, "b": State.IN_SYNC})
+    make_run("Gent", 9, {"a": State.IN_SYNC, "b": State.MISSING})
+    LastComparison.objects.create(
+        infrastructure=make_infrastructure("Poznan"), unreachable_at=now - timedelta(hours=3), error="nobody answers"
+    )
+    for node, problem in {"Trento": "Our account may not.", "Zurich": ""}.items():
+        Check.objects.create(infrastructure=make_infrastructure(node), checked_at=now, problem=problem)
+
+
+def shown(client: Client) -> Overview:
+    answer = client.get(OVERVIEW)
+    assert answer.status_code == 200
+    found: Overview = answer.context["overview"]
+    return found
+
+
+@pytest.mark.usefixtures("_federation")
+def test_nodes_are_shown_on_two_axes_the_worst_first(admin_client: Client) -> None:
+    found = shown(admin_client)
+    assert [(node.name, node.health, node.sync.words) for node in found.tiles] == [
+        ("Poznan", Health.UNREACHABLE, "not known"),
+        ("Trento", Health.TROUBLE, "not known"),
+        ("Gent", Health.WELL, "1 to mend"),
+        ("Crete", Health.WELL, "in sync"),
+        ("Zurich", Health.WELL, "not known"),
+    ]
+    assert (found.per_cent, found.reachable, found.drift) == (75, 3, 1)
+
+
+@pytest.mark.usefixtures("_federation")
+def test_what_needs_somebody_has_a_remedy(admin_client: Client) -> None:
+    make_replacement(last_error="Mordor: nobody answers there.")
+    SyncRun.objects.create(state=SyncRun.State.FAILED, finished_at=timezone.now())
+    remedies = {
+        concern.title: [remedy.label for remedy in concern.remedies] for concern in shown(admin_client).concerns
+    }
+    assert remedies == {
+        "Poznan is unreachable": ["Check connection"],
+        "Trento cannot be entered": ["Check connection"],
+        "Gent has 1 flavor to mend": ["Repair…"],
+        "1 node never compared": ["Compare now"],
+        "The last run failed": ["See why"],
+        "1 change under way has met an error": ["See why"],
+    }
+    assert "nobody answers" in admin_client.get(OVERVIEW).text
+
+
+@pytest.mark.usefixtures("_federation")
+def test_who_may_not_mend_has_no_buttons_and_is_told_no_reasons(client: Client) -> None:
+    user = User.objects.create(username="viewer", is_staff=True)
+    client.force_login(user)
+    assert "You may not see the flavors" in client.get(OVERVIEW).text
+    user.user_permissions.set(_permissions("view_flavor"))
+    client.force_login(user)
+    assert not [remedy for concern in shown(client).concerns[:4] for remedy in concern.remedies]
+    text = client.get(OVERVIEW).text
+    assert "nobody answers" not in text
+    assert "Recent changes" not in text
+
+
+def _permissions(*names: str) -> QuerySet[Permission]:
+    return Permission.objects.filter(codename__in=names)
+
+
+def test_an_empty_federation_says_what_to_do_first(admin_client: Client) -> None:
+    found = shown(admin_client)
+    assert found.per_cent is None
+    assert [(concern.title, concern.remedies[0].label) for concern in found.concerns] == [
+        ("No node is registered yet", "Register a node"),
+        ("No flavor is promoted yet", "See the catalogue"),
+    ]
+
+
+def test_it_says_when_the_next_periodic_run_is_due(admin_client: Client, settings: Settings) -> None:
+    assert shown(admin_client).next_run is None
+    settings.SYNC_INTERVAL_MINUTES = 30
+    assert shown(admin_client).is_due
+    run = SyncRun.objects.create(periodic=True)
+    found = shown(admin_client)
+    assert found.next_run == run.created_at + timedelta(minutes=30)
+    assert not found.is_due
+
+
+@pytest.mark.usefixtures("_federation")
+def test_the_overview_has_as_many_tiles_as_can_be_looked_at(admin_client: Client) -> None:
+    for number in range(70):
+        make_infrastructure(f"node-{number:02}")
+    found = shown(admin_client)
+    assert (len(found.tiles), found.more) == (60, 15)
+    assert found.tiles[0].name == "Poznan"
+
+
+def test_the_navigation_goes_by_task_and_hides_the_queue(admin_client: Client, client: Client) -> None:
+    text = admin_client.get(OVERVIEW).text
+    for section in ("Overview", "Flavors", "Nodes", "Coverage", "Runs", "Access"):
+        assert f">{section}</a>" in text
+    assert "Tasks database backend" not in text
+    assert admin_client.get("/admin/django_tasks_database/dbtaskresult/").status_code == 404
+    user = User.objects.create(username="viewer", is_staff=True)
+    user.user_permissions.set(_permissions("view_flavor"))
+    client.force_login(user)
+    assert ">Access</a>" not in client.get(OVERVIEW).text

@@ -1,0 +1,10 @@
+"""The routes of the staff's pages that are about several apps, all behind the admin's login."""
+
+from django.contrib import admin
+from django.urls import path
+
+from pages import views
+
+urlpatterns = [
+    path("", admin.site.admin_view(views.overview_page), name="overview"),
+]
