@@ -56,10 +56,12 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of higher tiers, and mark those that another database could change."""
+    """Leave out the tests of higher tiers, having marked what can be told from the tests themselves."""
     for item in items:
         if _has_real_transactions(item):
             item.add_marker("database")
+        if _repeats_a_test_of_the_lab(item):
+            item.add_marker("thorough")
     left_out = LEFT_OUT[config.getoption("tier")]
     kept: list[pytest.Item] = []
     gone: list[pytest.Item] = []
@@ -92,3 +94,9 @@ def _has_real_transactions(item: pytest.Item) -> bool:
     return "transactional_db" in _fixtures(item) or any(
         marker.kwargs.get("transaction") for marker in item.iter_markers("django_db")
     )
+
+
+def _repeats_a_test_of_the_lab(item: pytest.Item) -> bool:
+    """Say whether the same test asks the same clouds over JSON: how XML is read and written is shown without clouds."""
+    wire = getattr(item, "callspec", None) and item.callspec.params.get("wire")  # type: ignore[attr-defined]
+    return wire == "xml" and "lab" in _markers(item)

@@ -37,6 +37,17 @@ def test_thorough(): pass
 @pytest.mark.django_db(transaction=True)
 def test_transaction(): pass
 """
+TWINS = """
+import pytest
+
+@pytest.fixture(params=["json", "xml"])
+def wire(request): pass
+
+@pytest.mark.lab
+def test_lab(wire): pass
+
+def test_plain(wire): pass
+"""
 EVERY_TEST = ["plain", "process", "lab", "browser", "stack", "thorough", "transaction"]
 
 
@@ -55,7 +66,7 @@ def passed(project: Path, *arguments: str) -> list[str]:
     """Return which tests have passed, having checked that none has failed."""
     done = run(project, *arguments)
     assert done.returncode == 0, done.stdout
-    return re.findall(r"^PASSED .*::test_(\w+)", done.stdout, re.MULTILINE)
+    return re.findall(r"^PASSED .*::test_([\w\[\]]+)", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +79,12 @@ def test_each_tier_includes_the_one_before(project: Path, tier: str, without: se
 
 def test_a_test_with_real_transactions_is_one_that_another_database_could_change(project: Path) -> None:
     assert passed(project, "-m", "database") == ["transaction"]
+
+
+def test_the_lab_is_asked_in_both_formats_by_the_thorough_tier_alone(tmp_path: Path) -> None:
+    project = make_project(tmp_path, TWINS)
+    assert passed(project, "--tier=default") == ["lab[json]", "plain[json]", "plain[xml]"]
+    assert passed(project, "--tier=thorough") == ["lab[json]", "lab[xml]", "plain[json]", "plain[xml]"]
 
 
 @pytest.mark.parametrize(
