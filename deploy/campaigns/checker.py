@@ -1,5 +1,6 @@
 """Check all flavors: ask the catalogue and the Novas directly, and compare them with what the writers know."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +15,10 @@ MAY_BE_OPEN = 240
 SIZES = ("name", "vcpus", "ram", "disk", "swap")
 OPEN_RUNS = "SELECT COUNT(*) FROM flavors_syncrun WHERE state IN ('waiting', 'running')"
 OWN_FAILURES = "SELECT DISTINCT error FROM flavors_syncnode WHERE error LIKE 'Flavor Sync itself%'"
+REMOVALS = "SELECT flavorid FROM flavors_removal"
 GIVEN_UP = "SELECT COUNT(DISTINCT run_id) FROM flavors_syncnode WHERE error LIKE 'The run was cut short%'"
 CATALOGUE = (
-    "SELECT f.flavorid, f.name, f.vcpus, f.ram, f.disk, f.swap, f.promoted, f.public, c.name "
+    "SELECT f.flavorid, f.name, f.vcpus, f.ram, f.disk, f.swap, f.promoted, f.public, f.extra_specs, c.name "
     "FROM flavors_flavor f LEFT JOIN flavors_installation i ON i.flavor_id = f.id "
     "LEFT JOIN infrastructures_infrastructure c ON c.id = i.infrastructure_id"
 )
@@ -46,6 +48,7 @@ def check(stack: Stack, known: Mapping[str, Flavor], complaints: list[str]) -> F
         until(lambda: stack.database.rows(OPEN_RUNS) == [["0"]], "all runs have ended", seconds=MAY_BE_OPEN)
         stack.manage("sync_flavors", "--replace")
         until(lambda: _journal(stack) == "[]", "the journal is empty", seconds=MAY_BE_OPEN)
+        until(lambda: _is_removed(stack), "what was deleted is gone from the nodes", seconds=MAY_BE_OPEN)
     except AssertionError as error:
         findings.half_done.append(str(error))
     findings.wrong += [f"a run says: {error}" for (error,) in stack.database.rows(OWN_FAILURES)]
@@ -59,6 +62,14 @@ def check(stack: Stack, known: Mapping[str, Flavor], complaints: list[str]) -> F
 def _journal(stack: Stack) -> str:
     stack.send("GET", "/v1/flavors", OPERATOR)  # every contact with a node settles what was cut short there
     return stack.manage("settle_replacements", "--json").strip()
+
+
+def _is_removed(stack: Stack) -> bool:
+    """Say whether no node has anything yet that was deleted; a run for all that is left, if some has."""
+    if not stack.database.rows(REMOVALS):
+        return True
+    stack.manage("sync_flavors", "--replace")
+    return False
 
 
 def _compare_node(node: str, stack: Stack, known: Mapping[str, Flavor], findings: Findings) -> None:
@@ -76,7 +87,7 @@ def _differences(has: Mapping[str, Any], wanted: Flavor) -> Iterator[str]:
     for member in SIZES:
         if (has[member] or 0) != wanted[member]:
             yield f"{member} is {has[member]} and not {wanted[member]}"
-    specs = EXTRA_SPECS if wanted["id"] in Resizer.names else {}
+    specs = EXTRA_SPECS if wanted["id"] in Resizer.names else wanted.get("extra_specs", {})
     if has["extra_specs"] != specs:
         yield f"extra_specs are {has['extra_specs']} and not {specs}"
 
@@ -90,16 +101,16 @@ def _compare_catalogue(catalogue: Mapping[str, Flavor], known: Mapping[str, Flav
     findings.wrong += [
         f"the catalogue has {catalogue[id]} and not {flavor}"
         for id, flavor in published.items()
-        if id in catalogue and catalogue[id] != flavor | {"nodes": sorted(flavor["nodes"])}
+        if id in catalogue and catalogue[id] != {"extra_specs": {}} | flavor | {"nodes": sorted(flavor["nodes"])}
     ]
 
 
 def _catalogue(stack: Stack) -> dict[str, Flavor]:
     """Read the catalogue directly from the database."""
     catalogue: dict[str, Flavor] = {}
-    for id, name, vcpus, ram, disk, swap, promoted, public, node in stack.database.rows(CATALOGUE):
+    for id, name, vcpus, ram, disk, swap, promoted, public, specs, node in stack.database.rows(CATALOGUE):
         sizes = {"vcpus": int(vcpus), "ram": int(ram), "disk": int(disk), "swap": int(swap)}
-        marks = {"promoted": promoted == "1", "public": public == "1"}
+        marks = {"promoted": promoted == "1", "public": public == "1", "extra_specs": json.loads(specs)}
         flavor = catalogue.setdefault(id, {"id": id, "name": name, **sizes, **marks, "nodes": []})
         flavor["nodes"] = sorted([*flavor["nodes"], *([] if node == "NULL" else [node])])
     return catalogue

@@ -1,4 +1,4 @@
-"""Kill parts of the service at random moments, under four writers and a synchronisation; check that nothing is lost.
+"""Kill parts of the service at random moments, under five writers and a synchronisation; check that nothing is lost.
 
 `scripts/campaign kills --help` says how to run it.
 """
@@ -33,6 +33,9 @@ SETTINGS = {
     "LOST_ANSWER_SECONDS": "15",
     "CLOUD_BREAKER_SECONDS": "3",
     "SYNC_INTERVAL_MINUTES": "0",
+    "KEYSTONE_IDENTITY": "true",
+    "KEYSTONE_MANAGERS": seed.KEYSTONE_MANAGERS,
+    "COMPUTE_SETTLE_SECONDS": "1",
 }
 
 

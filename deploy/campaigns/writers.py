@@ -6,9 +6,23 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from deploy.tests.load import BASIC, MANAGER, OPERATOR, SIZES, Client, Flavor, Operator, Owner, Record, wire
-from deploy.tests.stack import Stack
-from lab import Lab
+from deploy.tests.load import (
+    BASIC,
+    FAILURES,
+    MANAGER,
+    MAY_TAKE,
+    OPERATOR,
+    REQUEST_ID,
+    SIZES,
+    Client,
+    Flavor,
+    Operator,
+    Owner,
+    Record,
+    wire,
+)
+from deploy.tests.stack import Answer, Stack
+from lab import Lab, LabError
 
 NODES = ["Mordor", "Spain2"]
 EXTRA_SPECS = {"hw:cpu_policy": "dedicated", "quota:vif_outbound_average": "32768"}
@@ -64,6 +78,98 @@ class Resizer(Client):
         self.read(url, OPERATOR, changed)
 
 
+class OpenStackClient(Client):
+    """Creates, sets, unsets, renumbers and deletes promoted flavors as an OpenStack client does, with a Keystone token.
+
+    The nodes follow by runs of their own, some seconds after its writes.
+    """
+
+    enough = 4
+    base = "/compute/v2.1/flavors"
+    policies = ("dedicated", "shared", "mixed")
+
+    def go(self) -> None:
+        if len(self.flavors) < self.enough:
+            self._create(self.new_flavor(promoted=True, public=True, nodes=NODES))
+        else:
+            self.random.choice((self._set, self._set, self._unset, self._renumber, self._remove))(
+                self.random.choice(list(self.flavors.values()))
+            )
+        time.sleep(self.random.uniform(0, 0.5))
+
+    def _create(self, flavor: Flavor) -> None:
+        """Make it, as clients do, by a request for it and one for its extra specs."""
+        self._send("POST", "", wire(flavor, *SIZES), done=(200,), again=(409,))
+        specs = {"hw:cpu_policy": "dedicated", "hw:numa_nodes": "1"}
+        self._send("POST", f"/{flavor['id']}/os-extra_specs", {"extra_specs": specs}, done=(200,))
+        self._know(flavor | {"extra_specs": specs})
+
+    def _set(self, flavor: Flavor) -> None:
+        specs = {"hw:cpu_policy": self.random.choice(self.policies), f"flavor:{self.random.randrange(3)}": "set"}
+        self._send("POST", f"/{flavor['id']}/os-extra_specs", {"extra_specs": specs}, done=(200,))
+        self._know(flavor | {"extra_specs": {**flavor["extra_specs"], **specs}})
+
+    def _unset(self, flavor: Flavor) -> None:
+        if not flavor["extra_specs"]:
+            return
+        key = self.random.choice(sorted(flavor["extra_specs"]))
+        self._send("DELETE", f"/{flavor['id']}/os-extra_specs/{key}", None, done=(200,), again=(404,))
+        left = {each: value for each, value in flavor["extra_specs"].items() if each != key}
+        self._know(flavor | {"extra_specs": left})
+
+    def _renumber(self, flavor: Flavor) -> None:
+        """Delete it and make one of the same name under another id, as Ansible and Terraform do."""
+        self._remove(flavor)
+        self._made += 1
+        self._create(flavor | {"id": f"{self.name.lower()}-{self._made}", "ram": flavor["ram"] + 1})
+
+    def _remove(self, flavor: Flavor) -> None:
+        self._send("DELETE", f"/{flavor['id']}", None, done=(202,), again=(404,))
+        del self.flavors[flavor["id"]]
+        self._ask("GET", f"/{flavor['id']}", accepts=(404,))
+
+    def _know(self, flavor: Flavor) -> None:
+        self.keep(flavor)
+        answer = self._ask("GET", f"/{flavor['id']}", accepts=(200,))
+        if answer.status == 200 and answer.json["flavor"]["extra_specs"] != flavor["extra_specs"]:
+            self.record.complain(f"{flavor['id']} has {answer.json['flavor']['extra_specs']} and not {flavor}")
+
+    def _send(
+        self, method: str, path: str, document: Any, *, done: tuple[int, ...], again: tuple[int, ...] = ()
+    ) -> None:
+        """Send it until it is certain that it is done; *again* is what then says that it was done before."""
+        accepts, deadline = done, time.monotonic() + MAY_TAKE
+        while self._ask(method, path, document, accepts=accepts).status not in accepts:
+            assert time.monotonic() < deadline, f"{method} {path} cannot be done"
+            accepts = done + again
+            with self.record.lock:
+                self.record.repeated += 1
+            time.sleep(self.random.uniform(0.2, 0.6))
+
+    def _ask(self, method: str, path: str, document: Any = None, *, accepts: tuple[int, ...]) -> Answer:
+        headers = {"X-Auth-Token": self._token(), "OpenStack-API-Version": "compute 2.61"}
+        return self.ask(method, f"{self.base}{path}", headers, document, accepts=accepts)
+
+    def check_form(self, answer: Answer) -> None:
+        """Check that an answer is as Nova's; where there is none, as nginx's in front of it."""
+        if answer.status not in FAILURES:
+            assert REQUEST_ID.fullmatch(answer.headers["X-Openstack-Request-Id"])
+            assert answer.status in (202, 404) or answer.body == b"" or answer.json
+        if answer.status == 404:
+            assert list(answer.json) == ["itemNotFound"]
+
+    def _token(self) -> str:
+        """Return a token of the manager of the federation: one for all of the campaign, unless Keystone is away."""
+        while not self._known_token:
+            try:
+                self._known_token = self.stack.lab.token("flavor-manager")
+            except LabError:
+                time.sleep(0.5)
+        return self._known_token
+
+    _known_token = ""
+
+
 class Synchroniser(Client):
     """Starts a run that replaces what differs, waits for its end, and starts the next one."""
 
@@ -89,6 +195,6 @@ class Synchroniser(Client):
 
 
 def make_writers(stack: Stack, record: Record, ended: threading.Event) -> list[Client]:
-    """Return the four writers and, last, the synchroniser."""
-    kinds = (Promoter, Owner, Operator, Resizer, Synchroniser)
+    """Return the five writers and, last, the synchroniser."""
+    kinds = (Promoter, Owner, Operator, Resizer, OpenStackClient, Synchroniser)
     return [kind(stack, record, ended, number) for number, kind in enumerate(kinds)]

@@ -12,8 +12,11 @@ from deploy.campaigns.writers import EXTRA_SPECS, NODES
 from deploy.tests.stack import Stack
 from lab import seed
 
+SPECS = '{"hw:cpu_policy": "shared"}'
 SIZES = {"vcpus": 1, "ram": 2, "disk": 3, "swap": 0}
-PROMOTED = {"id": "p", "name": "p.flavor", **SIZES, "promoted": True, "public": True, "nodes": NODES}
+PROMOTED = {"id": "p", "name": "p.flavor", **SIZES, "promoted": True, "public": True, "nodes": NODES} | {
+    "extra_specs": {"hw:cpu_policy": "shared"}
+}
 PRIVATE = {"id": "rich-0", "name": "rich", **SIZES, "promoted": False, "public": False, "nodes": NODES}
 KNOWN = {"p": PROMOTED, "rich-0": PRIVATE}
 
@@ -30,7 +33,7 @@ class After:
         default_factory=lambda: {
             node: {
                 **{flavor.id: {"id": flavor.id} for flavor in seed.FLAVORS[node]},
-                "p": in_nova(PROMOTED, {}),
+                "p": in_nova(PROMOTED, {"hw:cpu_policy": "shared"}),
                 "rich-0": in_nova(PRIVATE, deepcopy(EXTRA_SPECS)),
             }
             for node in NODES
@@ -41,7 +44,8 @@ class After:
             checker.OPEN_RUNS: [["0"]],
             checker.OWN_FAILURES: [],
             checker.GIVEN_UP: [["0"]],
-            checker.CATALOGUE: [["p", "p.flavor", "1", "2", "3", "0", "1", "1", node] for node in NODES],
+            checker.CATALOGUE: [["p", "p.flavor", "1", "2", "3", "0", "1", "1", SPECS, node] for node in NODES],
+            checker.REMOVALS: [],
         }
     )
 
@@ -94,6 +98,15 @@ def without_an_extra_spec(after: After) -> None:
     after.novas["Spain2"]["rich-0"]["extra_specs"].popitem()
 
 
+def not_unset_in_a_node(after: After) -> None:
+    after.novas["Mordor"]["p"]["extra_specs"]["more"] = "1"
+
+
+def not_unset_in_the_catalogue(after: After) -> None:
+    for row in after.rows_of[checker.CATALOGUE]:
+        row[8] = "{}"
+
+
 def made_and_not_known(after: After) -> None:
     after.novas["Spain2"]["x"] = {"id": "x"}
 
@@ -114,6 +127,8 @@ def failed_by_itself(after: After) -> None:
         (gone_from_the_catalogue, "Lost: 1, half done: 0, wrong: 0", "the catalogue has no p"),
         (as_it_was_before, "Lost: 0, half done: 1, wrong: 0", "Mordor: p: ram is 1 and not 2"),
         (without_an_extra_spec, "Lost: 0, half done: 1, wrong: 0", "Spain2: rich-0: extra_specs are"),
+        (not_unset_in_a_node, "Lost: 0, half done: 1, wrong: 0", "Mordor: p: extra_specs are"),
+        (not_unset_in_the_catalogue, "Lost: 0, half done: 0, wrong: 1", "the catalogue has {"),
         (made_and_not_known, "Lost: 0, half done: 1, wrong: 0", "Spain2 has x, which nobody knows"),
         (recorded_in_one_node_alone, "Lost: 0, half done: 0, wrong: 1", "the catalogue has {"),
         (failed_by_itself, "Lost: 0, half done: 0, wrong: 1", "a run says: Flavor Sync itself failed"),

@@ -1,4 +1,4 @@
-"""A short campaign of kills: one of each kind, under four writers and a synchronisation (docs/reliability.md)."""
+"""A short campaign of kills: one of each kind, under five writers and a synchronisation (docs/reliability.md)."""
 
 import shutil
 
