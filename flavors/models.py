@@ -213,6 +213,8 @@ class Sighting(models.Model):
     `applied` are the values that we have last given it there, by member as in `differences`: all where we have made
     it, only those that we have changed where we have found it, none where we have changed nothing. It goes when the
     flavor does: what is there afterwards is not from us.
+
+    `lacking_projects` are those that the flavor is open to and that the node does not have, as text; None is none.
     """
 
     class State(models.TextChoices):
@@ -233,6 +235,7 @@ class Sighting(models.Model):
     flavorid = models.CharField("id there", max_length=255, blank=True)
     # The old version's INSERT does not name it
     applied = models.JSONField(null=True, blank=True)
+    lacking_projects = models.JSONField(null=True, blank=True)
     since = models.DateTimeField()
     seen_at = models.DateTimeField()
 
@@ -282,11 +285,16 @@ class DroppedSpec(models.Model):
 class Grant(models.Model):
     """A project that may use a flavor which is not open to every project, by its id in the central Keystone.
 
-    A `revoked` grant is remembered: it tells apart, in a node, our grants and those of its operator.
+    `name` and `domain` are what it and its domain are called there, once that was asked: clouds with a Keystone of
+    their own know it by these. A `revoked` grant is remembered: it tells apart, in a node, our grants and those of its
+    operator.
     """
 
     flavor = models.ForeignKey(Flavor, on_delete=models.CASCADE, related_name="grants")
     project = models.CharField(max_length=255)
+    # The old version's INSERT names neither
+    name = models.CharField(max_length=255, blank=True, default="", db_default="")
+    domain = models.CharField(max_length=255, blank=True, default="", db_default="")
     revoked = models.BooleanField(default=False)
 
     class Meta:

@@ -123,7 +123,8 @@ def grant_access(*, flavorid: str, project: str, refuses_public: bool, written_b
             raise Conflict("Can not add access to a public flavor.")
         if flavor.grants.filter(project=project, revoked=False).exists():
             raise Conflict(f"Flavor access already exists for flavor {flavorid} and project {project} combination.")
-        Grant.objects.update_or_create(flavor=flavor, project=project, defaults={"revoked": False})
+        anew = {"revoked": False, "name": "", "domain": ""}
+        Grant.objects.update_or_create(flavor=flavor, project=project, defaults=anew)
 
     return granted_projects(_change(flavorid, grant, written_by=written_by))
 

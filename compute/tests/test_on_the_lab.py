@@ -8,6 +8,7 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from compute.tests.client import Answer, Nova, give_managers_their_group
+from flavors.models import Sighting
 from infrastructures.openstack.keystone import forget_session
 from lab import Lab
 from synchronisation.models import Removal, WrittenFlavor
@@ -48,6 +49,11 @@ def named(lab: Lab, name: str = NAME) -> dict[str, dict[str, Any]]:
     """Return the flavor of this name in each cloud that has it."""
     found = {node: [flavor for flavor in in_nova(lab, node).values() if flavor["name"] == name] for node in CLOUDS}
     return {node: flavors[0] for node, flavors in found.items() if flavors}
+
+
+def open_to(lab: Lab, flavor: str) -> dict[str, set[str]]:
+    """Return which projects a flavor is open to in each cloud."""
+    return {node: set(lab.flavor_access(node, flavor)) for node in CLOUDS}
 
 
 def ok(answer: Answer) -> Any:
@@ -103,26 +109,29 @@ def test_a_flavor_is_in_every_cloud_as_it_was_made_changed_and_deleted(clouds: L
 
 
 @pytest.mark.usefixtures("_own_signals")
-def test_access_is_brought_to_the_nodes_of_the_central_keystone(clouds: Lab) -> None:
+def test_access_is_brought_to_every_node_by_project(clouds: Lab) -> None:
+    """Mordor has a project that is called `federation`, too, under another id, and none that is called `lannion2`."""
     admin = Nova({"X-Auth-Token": clouds.token("spain2-admin")}).at("2.61")
-    ours, theirs = (clouds.project_ids("Spain2")[name] for name in ("lannion2", "spain2"))
+    ours, theirs, everywhere = (clouds.project_ids("Spain2")[name] for name in ("lannion2", "spain2", "federation"))
+    in_mordor = clouds.project_ids("Mordor")["federation"]
     private = {"name": NAME, **NUMBERS, "os-flavor-access:is_public": False}
     id = ok(admin.post("/flavors", {"flavor": private}))["flavor"]["id"]
-    ok(admin.post(f"/flavors/{id}/action", {"addTenantAccess": {"tenant": ours}}))
+    for project in (ours, everywhere):
+        ok(admin.post(f"/flavors/{id}/action", {"addTenantAccess": {"tenant": project}}))
     bring()
-    assert {node: clouds.flavor_access(node, id) for node in CLOUDS} == {
-        "Spain2": [ours],
-        "Lannion2": [ours],
-        "Mordor": [],
+    assert open_to(clouds, id) == {
+        "Spain2": {ours, everywhere},
+        "Lannion2": {ours, everywhere},
+        "Mordor": {in_mordor},
     }
+    told = Sighting.objects.exclude(lacking_projects=None).values_list("infrastructure__name", "lacking_projects")
+    assert list(told) == [("Mordor", ["lannion2 of the domain Default"])]
     clouds._nova("Spain2").grant(id, theirs)
-    ok(admin.post(f"/flavors/{id}/action", {"removeTenantAccess": {"tenant": ours}}))
+    for project in (ours, everywhere):
+        ok(admin.post(f"/flavors/{id}/action", {"removeTenantAccess": {"tenant": project}}))
     bring()
-    assert {node: clouds.flavor_access(node, id) for node in CLOUDS} == {
-        "Spain2": [theirs],
-        "Lannion2": [],
-        "Mordor": [],
-    }
+    assert open_to(clouds, id) == {"Spain2": {theirs}, "Lannion2": set(), "Mordor": set()}
+    assert not Sighting.objects.exclude(lacking_projects=None).exists()
     ok(admin.delete(f"/flavors/{id}"))
     bring()
     assert named(clouds) == {}

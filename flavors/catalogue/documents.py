@@ -1,7 +1,8 @@
 """The catalogue as a YAML document: in our own layout, which `dump_catalogue` writes, or the Sovereign Cloud Stack's.
 
 Our own is an object with the list `flavors`. Its members have the names that Nova and this service use:
-`id name vcpus ram disk swap ephemeral rxtx_factor is_public description extra_specs public promoted`.
+`id name vcpus ram disk swap ephemeral rxtx_factor is_public description extra_specs public promoted`, and `access`: the
+projects that a flavor is open to which is not open to every one.
 The Sovereign Cloud Stack's (standard SCS-0103, and its flavor manager) has the lists `reference`, `mandatory` and
 `recommended`, `cpus` for vCPUs, RAM in MiB, and a `public` that is Nova's. Every key with a colon is an extra spec.
 """
@@ -13,12 +14,13 @@ from typing import Any
 import yaml
 from rest_framework import serializers
 
+from flavors.catalogue.granting import ACCESS, Project, access_of
 from flavors.models import NOVA_MEMBERS, Flavor
 from flavors.serializers import FlavorChangesSerializer
 from flavors.validators import validate_extra_specs, validate_rxtx_factor
 from flavorsync_project.api.serializers import StrictBooleanField, StrictCharField, StrictIntegerField
 from infrastructures.fields import FlavorIdField
-from infrastructures.openstack.rules import MAX_INTEGER
+from infrastructures.openstack.rules import MAX_INTEGER, MAX_NAME_LENGTH
 
 SCS_LISTS = ("mandatory", "recommended")
 SCS_NAMES = {"vcpus": "cpus", "is_public": "public"}
@@ -49,12 +51,21 @@ class Entry:
 
 
 def document_of(flavors: Iterable[Flavor]) -> dict[str, list[dict[str, Any]]]:
-    """Return a document of our own with everything about these flavors except where they are installed."""
+    """Return a document of our own with everything about these flavors except where they are installed.
+
+    Cost: one query for each flavor that is not open to every project, unless `grants` are prefetched.
+    """
     return {
         "flavors": [
-            {"id": flavor.flavorid} | {member: getattr(flavor, member) for member in MEMBERS[1:]} for flavor in flavors
+            {"id": flavor.flavorid} | {member: getattr(flavor, member) for member in MEMBERS[1:]} | _access(flavor)
+            for flavor in flavors
         ]
     }
+
+
+def _access(flavor: Flavor) -> dict[str, Any]:
+    access = None if flavor.is_public else access_of(flavor)
+    return {} if access is None else {ACCESS: access}
 
 
 def write_document(flavors: Iterable[Flavor]) -> str:
@@ -120,6 +131,27 @@ def _parse(text: str | bytes) -> dict[Any, Any]:
 Found = Iterator[tuple[Entry, list[str]]]
 
 
+class _AccessField(serializers.Field[Any, Any, Any, Any]):
+    """A list of projects: each an id in the central Keystone, or an object of `id`, and `name` and `domain`."""
+
+    def to_internal_value(self, data: Any) -> list[Project]:
+        """Return the projects, by their ids."""
+        if not isinstance(data, list):
+            raise serializers.ValidationError("must be a list of projects")
+        projects = [{"id": each} if isinstance(each, str) else each for each in data]
+        if any(not _is_project(project) for project in projects):
+            raise serializers.ValidationError(
+                "each must be the id of a project, or an object of id, or of id, name and domain, all of them text"
+            )
+        return sorted({project["id"]: project for project in projects}.values(), key=lambda project: project["id"])
+
+
+def _is_project(value: object) -> bool:
+    if not isinstance(value, dict) or value.keys() not in ({"id"}, {"id", "name", "domain"}):
+        return False
+    return all(isinstance(text, str) and 1 <= len(text) <= MAX_NAME_LENGTH for text in value.values())
+
+
 class _EntrySerializer(FlavorChangesSerializer):
     """A flavor of a document, with every member that the catalogue keeps."""
 
@@ -131,6 +163,7 @@ class _EntrySerializer(FlavorChangesSerializer):
     extra_specs = serializers.JSONField(validators=[validate_extra_specs])
     public = StrictBooleanField()
     promoted = StrictBooleanField()
+    access = _AccessField()
 
 
 def _own(document: Mapping[Any, Any]) -> Found:
@@ -159,7 +192,7 @@ def _scs_entry(
     ours = {ours: values.pop(theirs) for ours, theirs in SCS_NAMES.items() if theirs in values}
     disabled = values.pop("disabled")
     extra_specs = {key: values.pop(key) for key in list(values) if ":" in str(key)}
-    unknown = [name for name in values if name in {*SCS_NAMES, "extra_specs", "promoted"}]
+    unknown = [name for name in values if name in {*SCS_NAMES, "extra_specs", "promoted", ACCESS}]
     kept = {name: value for name, value in values.items() if name not in unknown}
     state = {"extra_specs": extra_specs, "public": True} | ({"promoted": True} if promoted else {})
     entry, problems = _checked(label, kept | ours | state, SCS_NAMES)

@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 
 from flavors.catalogue.documents import Entry, UnreadableDocument
 from flavors.catalogue.extra_specs import ExtraSpecs, refusals_of
+from flavors.catalogue.granting import ACCESS, Project, access_of, grant_only
 from flavors.catalogue.outcomes import Came
 from flavors.models import Flavor
 
@@ -73,32 +74,54 @@ def _require_accepted(entries: Sequence[Entry], changes: Sequence[Change]) -> No
 
 def _apply(entry: Entry) -> Change:
     values = dict(entry.values)
+    access = values.pop(ACCESS, None)
     if values.get("promoted"):
         values.setdefault("public", True)
     known = _find(values)
     if known is None:
-        return _create(entry, {"public": True, **values})
+        return _create(entry, {"public": True, **values}, access)
     members = {
         member: (getattr(known, member), value) for member, value in values.items() if getattr(known, member) != value
     }
-    if members:
-        _require_changeable(entry, known, members)
+    granted = _difference_of_access(known, access)
+    if members or granted:
+        _require_changeable(entry, known, members | granted)
         for member, (_, value) in members.items():
             setattr(known, member, value)
         _save(entry, known, update_fields=[*members, "updated_at"])
+        _grant(entry, known, access)
+    members |= granted
     return Change(
         flavorid=known.flavorid, name=known.name, came=Came.UPDATED if members else Came.KNOWN, members=members
     )
 
 
-def _create(entry: Entry, values: Mapping[str, Any]) -> Change:
+def _create(entry: Entry, values: Mapping[str, Any], access: Sequence[Project] | None) -> Change:
     missing = [entry.problem(member, "is required for a new flavor") for member in REQUIRED if member not in values]
     if missing:
         raise UnreadableDocument(missing)
     flavor = Flavor(**values)
     _save(entry, flavor)
-    members = {member: (None, value) for member, value in values.items()}
+    _grant(entry, flavor, access)
+    members = {member: (None, value) for member, value in values.items()} | ({ACCESS: (None, access)} if access else {})
     return Change(flavorid=flavor.flavorid, name=flavor.name, came=Came.CREATED, members=members)
+
+
+def _difference_of_access(flavor: Flavor, access: Sequence[Project] | None) -> dict[str, tuple[Any, Any]]:
+    """Return the change of the access list, if there is any: a project that is given by its id alone keeps its name."""
+    if access is None:
+        return {}
+    has = access_of(flavor) or []
+    names = {project["id"]: project for project in has}
+    same = [names.get(project["id"], project) if project.keys() == {"id"} else project for project in access]
+    return {} if same == has else {ACCESS: (has, list(access))}
+
+
+def _grant(entry: Entry, flavor: Flavor, access: Sequence[Project] | None) -> None:
+    if access and flavor.is_public:
+        raise UnreadableDocument([entry.problem(ACCESS, "a flavor that is_public is open to every project")])
+    if access is not None:
+        grant_only(flavor, access)
 
 
 def _find(values: Mapping[str, Any]) -> Flavor | None:

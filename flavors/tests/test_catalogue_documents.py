@@ -72,6 +72,28 @@ def test_a_dump_in_json_says_the_same_and_can_be_loaded(load: Any) -> None:
 
 
 @pytest.mark.django_db
+def test_access_lists_are_dumped_and_loaded(load: Any) -> None:
+    flavor = make_flavor(name="private", flavorid="p", is_public=False)
+    flavor.grants.create(project="b")
+    flavor.grants.create(project="a", name="ours", domain="Users")
+    flavor.grants.create(project="before", revoked=True)
+    make_flavor(name="open", flavorid="o")
+    dumped = shell("dump_catalogue").output
+    access = [{"id": "a", "name": "ours", "domain": "Users"}, {"id": "b"}]
+    assert [each.get("access") for each in yaml.safe_load(dumped)["flavors"]] == [None, access]
+    assert load(dumped).output == "0 created, 0 updated, 2 known.\n"
+    by_ids = {"flavors": [{"id": "p", "access": ["a", "c"]}]}
+    assert "1 updated" in load(yaml.safe_dump(by_ids)).output
+    granted = flavor.grants.filter(revoked=False).values_list("project", "name")
+    assert list(granted) == [("a", "ours"), ("c", "")]
+    assert set(flavor.grants.filter(revoked=True).values_list("project", flat=True)) == {"b", "before"}
+    assert load(yaml.safe_dump(by_ids)).output == "0 created, 0 updated, 1 known.\n"
+    Flavor.objects.all().delete()
+    load(dumped)
+    assert Flavor.objects.get(flavorid="p").grants.count() == 2
+
+
+@pytest.mark.django_db
 def test_a_dump_reads_well(load: Any) -> None:
     make_flavor(**WHOLE | {"description": "für alle", "extra_specs": {"hw:cpu_policy": "shared"}})
     assert shell("dump_catalogue").output == (

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from infrastructures.openstack.errors import CloudAnswersTooMuch, CloudTimedOut
 
 KEYSTONE, NOVA = "Keystone", "Nova"
-_KEYSTONES = re.compile(r"/auth/(tokens|projects)\Z|/v3/(regions|services|endpoints)(/|\Z)")
+_KEYSTONES = re.compile(r"/auth/(tokens|projects)\Z|/v3/(regions|services|endpoints|projects|domains)(/|\Z)")
 
 # One answer, and all the pages of a list together
 ANSWER_BYTES = 16 * 1024 * 1024

@@ -32,6 +32,7 @@ _KINDS = tuple(
         (r"POST .*/auth/tokens", "keystone_authenticate"),
         (r"GET .*/auth/tokens", "keystone_validate"),
         (r"GET .*/auth/projects", "keystone_projects"),
+        (r"GET .*/v3/(projects|domains)(/[^/]+)?", "keystone_projects"),
         (r"GET .*/flavors/detail", "nova_list"),
         (r"POST .*/flavors", "nova_create"),
         (r"GET .*/flavors/[^/]+", "nova_show"),

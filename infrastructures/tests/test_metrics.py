@@ -120,6 +120,7 @@ def test_a_cloud_that_answers_again_is_told(cloud: Cloud, settings: Settings) ->
         ("POST", "https://x/identity/v3/auth/tokens", "keystone_authenticate"),
         ("GET", "https://x:5000/v3/auth/tokens", "keystone_validate"),
         ("GET", "https://x/v3/auth/projects", "keystone_projects"),
+        ("GET", "https://x/v3/domains?name=Default", "keystone_projects"),
         ("GET", "https://x/v2.1/0a1b/flavors/detail?is_public=None", "nova_list"),
         ("GET", "https://x/v2.1/flavors/detail2", "nova_show"),
         ("PUT", "https://x/v2.1/flavors/a%20b", "nova_update"),
