@@ -24,7 +24,7 @@ pytest_plugins = ["testing.tiers", "testing.workers", "testing.roles"]
 @pytest.fixture(scope="session", autouse=True)
 def _locks_of_this_process(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep locks, which go by names such as that of a node, where no other worker has any."""
-    settings.BASE_DIR = tmp_path_factory.mktemp("base")
+    settings.DATA_FOLDER = tmp_path_factory.mktemp("base")
 
 
 @pytest.fixture(autouse=True)

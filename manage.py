@@ -21,19 +21,9 @@ def main() -> None:
         import django  # noqa: F401, PLC0415 — it may be missing
     except ModuleNotFoundError:
         sys.exit(NO_ENVIRONMENT)
-    from django.conf import settings  # noqa: PLC0415
-    from django.core.management import execute_from_command_line  # noqa: PLC0415
+    from flavorsync_project import command_line  # noqa: PLC0415
 
-    from flavorsync_project.environment import WrongSetting  # noqa: PLC0415
-    from flavorsync_project.telemetry.request_id import traced  # noqa: PLC0415
-
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flavorsync_project.settings")
-    try:
-        settings.INSTALLED_APPS  # noqa: B018 — reads the environment now, since Django would show a traceback for what is wrong in it
-    except WrongSetting as error:
-        sys.exit(str(error))
-    with traced():
-        execute_from_command_line(sys.argv)
+    command_line.main()
 
 
 if __name__ == "__main__":

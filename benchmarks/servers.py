@@ -45,7 +45,14 @@ def serve(application: str, *, environment: Mapping[str, str], log: Path) -> Ite
         RuntimeError: it does not start; its log says why.
     """
     port = _free_port()
-    command = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", f"--bind=127.0.0.1:{port}"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-c",
+        "flavorsync_serving/gunicorn.conf.py",
+        f"--bind=127.0.0.1:{port}",
+    ]
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 — a command of our own
             [*command, application], cwd=ROOT, env=os.environ | dict(environment), stdout=output, stderr=output

@@ -44,7 +44,7 @@ def _collation_messages(alias: str) -> list[CheckMessage]:
 @register(Tags.security, deploy=True)
 def check_encryption_keys_named(**_: Any) -> list[CheckMessage]:
     """Check that the keys of the clouds' passwords do not come from the file that development uses."""
-    if not _is_kept_in(settings.BASE_DIR / ".encryption_key", settings.FIELD_ENCRYPTION_KEYS[0]):
+    if not _is_kept_in(settings.DATA_FOLDER / ".encryption_key", settings.FIELD_ENCRYPTION_KEYS[0]):
         return []
     return [
         Error(
@@ -58,7 +58,7 @@ def check_encryption_keys_named(**_: Any) -> list[CheckMessage]:
 @register(Tags.security, deploy=True)
 def check_secret_key(**_: Any) -> list[CheckMessage]:
     """Check that the secret key does not come from the file that development uses."""
-    if not _is_kept_in(settings.BASE_DIR / ".secret_key", settings.SECRET_KEY):
+    if not _is_kept_in(settings.DATA_FOLDER / ".secret_key", settings.SECRET_KEY):
         return []
     return [
         Warning(

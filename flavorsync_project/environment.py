@@ -1,7 +1,7 @@
 """The settings from the environment: each with its type, its range and its default, in one table.
 
-settings.py takes its values from here, and a test keeps the README's table the same. Space around values does not
-count, and an empty value counts as not set.
+settings.py takes its values from here, and a test keeps docs/settings.md the same. Space around values does not count,
+and an empty value counts as not set. A secret can also be in a file, which the variable NAME_FILE names.
 """
 
 import io
@@ -243,6 +243,7 @@ SERVICE = Kind("a URL such as https://host/path, of http or https, without user,
 
 SETTINGS: Mapping[str, Setting] = {
     "ENV_FILE": Setting(Kind("a file that can be read", _file)),
+    "DATA_FOLDER": Setting(Kind("the absolute path of a folder", _folder)),
     "SECRET_KEY": Setting(Kind("printable characters", _printable, is_secret=True)),
     "DEBUG": Setting(BOOLEAN, "false"),
     "ALLOWED_HOSTS": Setting(HOSTS, "localhost,127.0.0.1,[::1]"),
@@ -304,6 +305,35 @@ SETTINGS: Mapping[str, Setting] = {
 }
 
 
+def data_folder(base: Path) -> Path:
+    """Return the folder of what the service makes for itself: the database, keys, locks.
+
+    A clone, in *base*, keeps it there, as do those who want it to be found; what pip has installed there must not.
+
+    Raises:
+        WrongSetting: DATA_FOLDER is not allowed.
+    """
+    if given := read({"DATA_FOLDER": os.environ.get("DATA_FOLDER", "")})["DATA_FOLDER"]:
+        return Path(given)
+    if (base / "manage.py").exists():
+        return base
+    # Source: XDG Base Directory Specification; relative paths in it do not count
+    shared = Path(os.environ.get("XDG_DATA_HOME", ""))
+    return (shared if shared.is_absolute() else Path("~/.local/share").expanduser()) / "flavor-sync"
+
+
+def make_data_folder(folder: Path) -> None:
+    """Make it, for its owner only, unless it is there.
+
+    Raises:
+        WrongSetting: it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise WrongSetting(f"DATA_FOLDER is {str(folder)!r}, which cannot be made: {error.strerror}.") from error
+
+
 def load(base: Path) -> dict[str, Any]:
     """Return the value of every setting, from the environment or from ENV_FILE, which is `.env` in *base* by default.
 
@@ -320,12 +350,18 @@ def read(variables: Mapping[str, str]) -> dict[str, Any]:
     """Return the value of every setting, read from *variables*; "" or an empty list if it has none.
 
     Raises:
-        WrongSetting: some values are not allowed.
+        WrongSetting: some values are not allowed, or the file of a secret cannot be read.
     """
     values: dict[str, Any] = {}
     wrong = []
     for name, setting in SETTINGS.items():
         given = variables.get(name, "").strip()
+        try:
+            if setting.kind.is_secret and not given:
+                given = _from_file(name, variables)
+        except WrongSetting as error:
+            wrong.append(str(error))
+            continue
         try:
             text = given or setting.default
             values[name] = setting.kind.read(text) if text else setting.kind.nothing()
@@ -334,6 +370,17 @@ def read(variables: Mapping[str, str]) -> dict[str, Any]:
     if wrong:
         raise WrongSetting("\n".join(wrong))
     return values
+
+
+def _from_file(name: str, variables: Mapping[str, str]) -> str:
+    """Return the secret in the file that NAME_FILE names, or "": containers are handed secrets in files."""
+    file = variables.get(f"{name}_FILE", "").strip()
+    if not file:
+        return ""
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise WrongSetting(f"{name}_FILE is {file!r}, which cannot be read as text.") from error
 
 
 def _shown(given: str, kind: Kind) -> str:

@@ -1,4 +1,4 @@
-"""Django's settings for Flavor Sync, from the environment or a file: ENV_FILE, or `.env` beside manage.py.
+"""Django's settings for Flavor Sync, from the environment or a file: ENV_FILE, or `.env` in the data folder.
 
 `environment` has the table of all of them.
 """
@@ -16,31 +16,42 @@ from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 
 from flavorsync_project.database import tuned
-from flavorsync_project.environment import load
+from flavorsync_project.environment import WrongSetting, data_folder, load, make_data_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+# Where the database, keys and locks are that nobody has put elsewhere: a clone's own folder, or the user's data folder
+DATA_FOLDER = data_folder(BASE_DIR)
 
-ENVIRONMENT = load(BASE_DIR)
+ENVIRONMENT = load(DATA_FOLDER)
 
 
 def _development_secret(path: Path, make: Callable[[], str]) -> str:
     """Return the secret in *path*, created there once with access for its owner only.
 
-    Production sets its own in SECRET_KEY; the deployment check complains if it does not.
+    Production sets its own; the deployment check complains if it does not.
     """
     if not path.exists():
-        # All or nothing: several processes may start at once, and any may be killed.
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as file:
-            file.write(make())
-            file.flush()
-            with suppress(FileExistsError):
-                os.link(file.name, path)
+        make_data_folder(path.parent)
+        try:
+            _write_once(path, make())
+        except OSError as error:
+            ways = "Set SECRET_KEY, FIELD_ENCRYPTION_KEYS and DATABASE_URL, or another DATA_FOLDER."
+            raise WrongSetting(f"{path} cannot be written: {error.strerror}. {ways}") from error
     return path.read_text(encoding="ascii")
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write all or nothing: several processes may start at once, and any may be killed."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        with suppress(FileExistsError):
+            os.link(file.name, path)
 
 
 DEBUG: bool = ENVIRONMENT["DEBUG"]
 SECRET_KEY: str = ENVIRONMENT["SECRET_KEY"] or _development_secret(
-    BASE_DIR / ".secret_key", lambda: secrets.token_urlsafe(50)
+    DATA_FOLDER / ".secret_key", lambda: secrets.token_urlsafe(50)
 )
 # Whether people reach the service only over HTTPS, through a proxy that sets X-Forwarded-Proto itself.
 HTTPS: bool = ENVIRONMENT["HTTPS"]
@@ -92,7 +103,7 @@ WSGI_APPLICATION = "flavorsync_project.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [BASE_DIR / "flavorsync_project" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -107,7 +118,9 @@ TEMPLATES = [
 
 # Data
 
-_SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(BASE_DIR / "db.sqlite3")}
+_SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_FOLDER / "db.sqlite3")}
+if not ENVIRONMENT["DATABASE_URL"]:
+    make_data_folder(DATA_FOLDER)
 DATABASES = {"default": tuned(ENVIRONMENT["DATABASE_URL"] or _SQLITE)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -134,7 +147,7 @@ CACHES = {
 
 # Clouds' secrets at rest: the first key encrypts, all of them decrypt.
 FIELD_ENCRYPTION_KEYS: list[str] = ENVIRONMENT["FIELD_ENCRYPTION_KEYS"] or [
-    _development_secret(BASE_DIR / ".encryption_key", lambda: Fernet.generate_key().decode())
+    _development_secret(DATA_FOLDER / ".encryption_key", lambda: Fernet.generate_key().decode())
 ]
 
 

@@ -49,7 +49,7 @@ def exclusive(*names: str, wait: float = 0) -> Iterator[None]:
     else:
         with ExitStack() as files:
             for name in names:
-                files.enter_context(_held_in_file(Path(settings.BASE_DIR) / ".locks" / _digest(name), wait))
+                files.enter_context(_held_in_file(Path(settings.DATA_FOLDER) / ".locks" / _digest(name), wait))
             yield
 
 

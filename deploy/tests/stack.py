@@ -32,12 +32,12 @@ SOURCES = (
     "compute",
     "deploy",
     "flavorsync_project",
+    "flavorsync_serving",
     "flavors",
     "identity",
     "infrastructures",
     "regions",
     "synchronisation",
-    "templates",
     "manage.py",
 )
 PROGRAMS = (

@@ -26,7 +26,7 @@ def test_the_example_of_an_environment_names_settings_that_there_are() -> None:
 
 def test_the_container_has_all_of_the_code() -> None:
     copied = set(re.findall(r"^COPY (?:--\S+ )?([\w./-]+)", _read("Dockerfile"), re.MULTILINE))
-    assert copied >= set(SOURCES) - {"deploy"} | {"deploy/gunicorn.conf.py", "requirements-mysql.txt"}
+    assert copied >= set(SOURCES) - {"deploy"} | {"requirements-mysql.txt"}
     ours = [app for app in settings.INSTALLED_APPS if (DEPLOY.parent / app).is_dir()]
     assert copied >= set(ours)
 
@@ -58,7 +58,7 @@ def _of_web_under_supervisor(name: str) -> int:
 def test_nothing_ends_a_request_that_nginx_waits_for() -> None:
     """Neither a reload, nor a stop, nor a stop that has to wait for a reload."""
     waits = _number(r"^ *proxy_read_timeout (\d+)s;$", "nginx/flavor-sync.conf")
-    graceful = _number(r"^graceful_timeout = (\d+)$", "gunicorn.conf.py")
+    graceful = _number(r"^graceful_timeout = (\d+)$", "../flavorsync_serving/gunicorn.conf.py")
     assert graceful >= waits
     patience = {
         "supervisor": _of_web_under_supervisor("stopwaitsecs"),

@@ -87,7 +87,7 @@ class Server:
             "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
             **settings,
         }
-        command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy" / "gunicorn.conf.py")]
+        command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "flavorsync_serving" / "gunicorn.conf.py")]
         command += ["--bind", f"127.0.0.1:{self.port}", "--pythonpath", str(folder), "probe"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

@@ -75,7 +75,16 @@ def answer_at(path: Path) -> int:
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Web as the unit starts it, with its filter of system calls."""
-    command = [sys.executable, "-c", CONFINED, sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py"]
+    command = [
+        sys.executable,
+        "-c",
+        CONFINED,
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-c",
+        "flavorsync_serving/gunicorn.conf.py",
+    ]
     command += ["--bind", f"unix:{tmp_path / 'web.sock'}", "flavorsync_project.wsgi"]
     environment = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "SECRET_KEY": "of-the-tests-" + "x" * 50}
     environment["DATABASE_URL"] = f"sqlite:///{tmp_path / 'db.sqlite3'}"

@@ -11,6 +11,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 ARGPARSE_ERROR = 2
 
 
+# How our commands are typed in a clone, and where pip has installed them
+MANAGE, INSTALLED = "manage.py", "flavor-sync"
+
+
 class UsageError(CommandError):
     """The command was typed wrongly; it did nothing."""
 
@@ -32,12 +36,16 @@ class Command(BaseCommand):
     examples: Sequence[str] = ()
     """What people type, in the project's folder."""
 
+    # What Django adds to the help of every command; it still works.
+    suppressed_base_arguments = {"--version", "--settings", "--pythonpath", "--traceback"}
     _has_begun = False
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
         """Return the parser, whose help shows the examples before the options."""
         parser = super().create_parser(prog_name, subcommand, formatter_class=HelpFormatter, **options)
-        parser.description = "\n".join([self.help, "", "Examples:", *(f"  {example}" for example in self.examples)])
+        typed = prog_name if prog_name == INSTALLED else f"./{MANAGE}"
+        examples = [f"  {example.replace(f'./{MANAGE}', typed)}" for example in self.examples]
+        parser.description = "\n".join([self.help, "", "Examples:", *examples])
         return parser
 
     def run_from_argv(self, argv: list[str]) -> None:

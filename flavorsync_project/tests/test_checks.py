@@ -39,7 +39,7 @@ def test_the_settings_of_the_tests_pass() -> None:
 def test_the_secret_key_of_development_is_not_for_deployment(
     settings: Settings, tmp_path: Path, kept: str | None, used: str, ids: list[str]
 ) -> None:
-    settings.BASE_DIR = tmp_path
+    settings.DATA_FOLDER = tmp_path
     settings.SECRET_KEY = used
     if kept:
         (tmp_path / ".secret_key").write_text(kept)
@@ -67,7 +67,7 @@ KEY, ANOTHER = (Fernet.generate_key().decode() for _ in range(2))
 def test_the_key_of_development_is_not_for_deployment(
     settings: Settings, tmp_path: Path, kept: str | None, keys: list[str], ids: list[str]
 ) -> None:
-    settings.BASE_DIR = tmp_path
+    settings.DATA_FOLDER = tmp_path
     settings.FIELD_ENCRYPTION_KEYS = keys
     if kept:
         (tmp_path / ".encryption_key").write_text(kept)
@@ -77,7 +77,7 @@ def test_the_key_of_development_is_not_for_deployment(
 
 
 def test_the_deployment_check_asks_for_keys_and_others_do_not(settings: Settings, tmp_path: Path) -> None:
-    settings.BASE_DIR = tmp_path
+    settings.DATA_FOLDER = tmp_path
     (tmp_path / ".encryption_key").write_text(KEY)
     settings.FIELD_ENCRYPTION_KEYS = [KEY]
     assert "flavorsync.E005" not in [message.id for message in run_checks()]

@@ -26,6 +26,10 @@ def _readme() -> str:
     return (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def _settings_page() -> str:
+    return (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+
+
 def _documentation() -> dict[Path, str]:
     pages = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
     return {page.relative_to(ROOT): page.read_text(encoding="utf-8") for page in pages}
@@ -46,14 +50,14 @@ def _anchors(text: str) -> set[str]:
 
 
 def _settings_documented() -> set[str]:
-    """Return the names in the first cells of the README's settings table."""
-    rows = re.findall(r"^\|([^|]*)\|", _readme(), re.MULTILINE)
+    """Return the names in the first cells of the table of docs/settings.md."""
+    rows = re.findall(r"^\|([^|]*)\|", _settings_page(), re.MULTILINE)
     return {name for cell in rows for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", cell)}
 
 
 def _as_written() -> dict[str, tuple[str, str]]:
-    """Return each setting's default and allowed values from the README's table."""
-    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|", _readme(), re.MULTILINE)
+    """Return each setting's default and allowed values from the table of docs/settings.md."""
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|", _settings_page(), re.MULTILINE)
     return {name: (default, allowed) for name, default, allowed in rows}
 
 
@@ -61,23 +65,28 @@ def _commands() -> set[str]:
     return {name for name, app in get_commands().items() if app in PROJECT_APPS}
 
 
-def test_every_setting_is_in_the_readmes_table() -> None:
+def test_every_setting_is_in_the_table() -> None:
     missing = sorted(setting_names() - _settings_documented())
     assert not missing, (
-        f"flavorsync_project/environment.py has {', '.join(missing)}, which README.md's settings table lacks: "
+        f"flavorsync_project/environment.py has {', '.join(missing)}, which docs/settings.md's table lacks: "
         "add a row | `NAME` | default | allowed | meaning |"
     )
 
 
-def test_the_readmes_table_has_no_setting_that_is_not_read() -> None:
+def test_the_table_has_no_setting_that_is_not_read() -> None:
     gone = sorted(_settings_documented() - setting_names())
     assert not gone, (
-        f"README.md's settings table has {', '.join(gone)}, which flavorsync_project/environment.py does not have"
+        f"docs/settings.md's table has {', '.join(gone)}, which flavorsync_project/environment.py does not have"
     )
 
 
+def test_the_page_of_settings_names_the_file_of_each_secret() -> None:
+    files = set(re.findall(r"`([A-Z_]+)_FILE`", _settings_page())) - {"ENV", "NAME"}
+    assert files == {name for name, setting in SETTINGS.items() if setting.kind.is_secret}
+
+
 @pytest.mark.parametrize("name", SETTINGS)
-def test_the_readmes_table_says_what_is_allowed_and_the_default(name: str) -> None:
+def test_the_table_says_what_is_allowed_and_the_default(name: str) -> None:
     setting = SETTINGS[name]
     default, allowed = _as_written()[name]
     assert allowed == setting.kind.allowed

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flavorsync_project.environment import SETTINGS, WrongSetting, load, read
+from flavorsync_project.environment import SETTINGS, WrongSetting, data_folder, load, make_data_folder, read
 from testing.source import ROOT
 
 KEY, TOKEN = base64.urlsafe_b64encode(b"k" * 32).decode(), "a-token-that-is-long-enough"
@@ -303,7 +303,7 @@ def ended(*command: str) -> subprocess.CompletedProcess[str]:
         ["manage.py", "check"],
         ["manage.py", "run_worker", "--batch"],
         ["manage.py", "no_such_command"],
-        [*GUNICORN, "-c", "deploy/gunicorn.conf.py"],
+        [*GUNICORN, "-c", "flavorsync_serving/gunicorn.conf.py"],
     ],
     ids=["a command of Django's", "a worker", "no command", "the server"],
 )
@@ -318,3 +318,52 @@ def test_a_worker_of_any_other_gunicorn_says_it_and_is_not_started_again() -> No
     assert process.returncode == 4
     assert process.stderr.splitlines().count(LINE) == 1
     assert "Traceback" not in process.stderr
+
+
+# Secrets in files
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_a_secret_may_be_in_a_file(name: str, tmp_path: Path) -> None:
+    """As containers are handed them: Docker's secrets, Kubernetes' volumes."""
+    value = next((value for good, value, _ in GOOD if good == name), "sqlite:////srv/a.sqlite3")
+    value = "locmemcache://" if name == "CACHE_URL" else value
+    (tmp_path / "secret").write_text(f"{value}\n", encoding="utf-8")
+    assert read({f"{name}_FILE": str(tmp_path / "secret")})[name] == read({name: value})[name]
+    # What the environment says itself comes first.
+    assert read({name: value, f"{name}_FILE": "/no/such/file"})[name] == read({name: value})[name]
+
+
+def test_a_secret_whose_file_is_wrong_is_not_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("sixteen and more with spaces")
+    with pytest.raises(WrongSetting) as caught:
+        read({"SECRET_KEY_FILE": "/no/such/file", "METRICS_TOKEN_FILE": str(tmp_path / "secret")})
+    assert str(caught.value).splitlines() == [
+        "SECRET_KEY_FILE is '/no/such/file', which cannot be read as text.",
+        "METRICS_TOKEN has a wrong value, which is not shown: it must be 16 or more ASCII characters without a space.",
+    ]
+
+
+def test_what_is_no_secret_is_not_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("flavors.example.org")
+    assert read({"ALLOWED_HOSTS_FILE": str(tmp_path / "hosts")}) == read({})
+
+
+# The folder of what the service makes for itself
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_clone_keeps_its_data_and_what_is_installed_puts_it_into_the_users_folder(tmp_path: Path) -> None:
+    os.environ["HOME"] = str(tmp_path / "home")
+    assert data_folder(ROOT) == ROOT
+    assert data_folder(tmp_path) == tmp_path / "home/.local/share/flavor-sync"
+    os.environ["XDG_DATA_HOME"] = str(tmp_path / "data")
+    assert data_folder(tmp_path) == tmp_path / "data/flavor-sync"
+    os.environ["DATA_FOLDER"] = str(tmp_path / "named")
+    assert data_folder(tmp_path) == data_folder(ROOT) == tmp_path / "named"
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(WrongSetting, match=r"^DATA_FOLDER is '.*/file/x', which cannot be made: Not a directory\.$"):
+        make_data_folder(tmp_path / "file" / "x")

@@ -29,7 +29,7 @@ from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from infrastructures.locks import exclusive
-settings.BASE_DIR = Path(sys.argv[1])
+settings.DATA_FOLDER = Path(sys.argv[1])
 connection.settings_dict["NAME"] = sys.argv[2]
 with exclusive(sys.argv[3]):
     print("held", flush=True)
@@ -40,7 +40,7 @@ with exclusive(sys.argv[3]):
 @contextmanager
 def held_by_a_process(name: str, *, database: str = "") -> "Iterator[subprocess.Popen[str]]":
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, settings.BASE_DIR, database or connection.settings_dict["NAME"], name],
+        [sys.executable, "-c", HOLDER, settings.DATA_FOLDER, database or connection.settings_dict["NAME"], name],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -284,7 +284,9 @@ LOOKED_AT_ELSEWHERE = {
     "prepare",  # makes the database, before there is any password
     # These use database connections of their own: synchronisation/tests/test_synchronisation_secrecy.py
     "run_scheduler",
+    "run_web",  # becomes gunicorn: deploy/tests/
     "run_worker",
+    "serve",  # starts the others: scripts/tests/test_serve.py
     "sync_flavors",
 }
 

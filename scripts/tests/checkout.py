@@ -205,7 +205,7 @@ class Server:
 
     def wait_for(self, *words: str) -> list[int]:
         """Wait until processes run whose command lines have these words, and return the ids, one for each."""
-        deadline = time.monotonic() + DONE
+        deadline, running = time.monotonic() + DONE, self.processes()
         while time.monotonic() < deadline:
             running = self.processes()
             ids = [min((id for id, line in running.items() if word in line), default=0) for word in words]

@@ -30,7 +30,7 @@ def test_a_first_start_makes_everything_and_a_second_one_nothing(checkout: Check
 
     new_calls = checkout.calls[calls:]
     assert not [call for call in new_calls if "pip" in call or "venv" in call]
-    assert sum("manage.py prepare" in call for call in new_calls) == 1
+    assert sum("manage.py serve" in call for call in new_calls) == 1
     assert password_in(printed_again) == ""
     assert password_in(printed) not in printed_again
     assert "migration" not in printed_again
@@ -59,7 +59,7 @@ def test_the_end_of_one_ends_them_all(checkout: Checkout, which: str) -> None:
     os.kill(server.wait_for(which)[0], signal.SIGKILL)
     assert server.process.wait(DONE) == 1
     server.wait_until_all_ended()
-    assert "serve: the server, the worker or the scheduler has ended: see its messages above." in server.printed
+    assert "CommandError: The server, the worker or the scheduler has ended: see its messages above." in server.printed
 
 
 def files_of(pid: int, folder: Path) -> set[Path]:

@@ -1,4 +1,7 @@
-"""How gunicorn serves Flavor Sync: `gunicorn -c deploy/gunicorn.conf.py flavorsync_project.wsgi`."""
+"""How gunicorn serves Flavor Sync: `gunicorn -c flavorsync_serving/gunicorn.conf.py flavorsync_project.wsgi`.
+
+`manage.py run_web` serves with it, too.
+"""
 
 import os
 import shutil
@@ -8,9 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-sys.modules.pop("deploy.worker", None)  # so that a reload reads it again, like this file
+sys.modules.pop("flavorsync_serving.worker", None)  # so that a reload reads it again, like this file
 
-from deploy.worker import LONGEST_REQUEST_LINE, Worker  # noqa: E402
+from flavorsync_serving.worker import LONGEST_REQUEST_LINE, Worker  # noqa: E402
 
 worker_class = Worker
 workers = 2
@@ -46,7 +49,7 @@ logconfig_dict = {
     },
 }
 
-_MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
+_ROOT = str(Path(__file__).resolve().parent.parent)
 _OWNER = "FLAVORSYNC_METRICS_OWNER"
 
 
@@ -93,8 +96,9 @@ def _look_at_settings() -> int:
 
     In a process of its own: what the master has loaded, it would hand on to the workers of a reload.
     """
-    command = [sys.executable, str(_MANAGE), "version"]
-    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode  # noqa: S603 — a script of ours
+    command = [sys.executable, "-P", "-m", "flavorsync_project", "version"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([_ROOT, os.environ.get("PYTHONPATH", "")])}
+    return subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode  # noqa: S603
 
 
 def on_exit(server: Any) -> None:

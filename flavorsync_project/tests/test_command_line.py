@@ -1,0 +1,61 @@
+"""`flavor-sync`: our commands without Django's noise, and what completes them."""
+
+import tomllib
+
+import pytest
+from django.core.management import get_commands
+
+from flavorsync_project import __version__
+from flavorsync_project.command_line import OF_DJANGO, main, ours
+from testing.source import ROOT
+
+
+def typed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return what is printed."""
+    main(["flavor-sync", *arguments])
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [[], ["help"], ["--help"]])
+def test_its_help_has_all_of_our_commands_and_few_of_djangos(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = typed(capsys, *arguments)
+    listed = [line.split()[0] for line in text.splitlines() if line.startswith("  ")]
+    assert listed == [*ours(), *OF_DJANGO]
+    assert {"serve", "sync_flavors", "list_subscribers", "check_identity"} <= set(listed)
+    assert {"startapp", "rqworker", "db_worker"}.isdisjoint(listed)
+    assert {"startapp", "rqworker", "db_worker"} & set(get_commands())  # they still work
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_a_commands_examples_are_typed_as_it_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        typed(capsys, "prepare", "--help")
+    text = capsys.readouterr().out
+    assert "  flavor-sync prepare --dry-run\n" in text
+    assert "manage.py" not in text
+
+
+def test_the_version_is_that_of_pyproject(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == __version__
+    assert typed(capsys, "--version") == typed(capsys, "version") == f"Flavor Sync {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("flavor-sync li", {"list_flavors", "list_infrastructures", "list_subscribers"}),
+        ("flavor-sync prepare --dry", {"--dry-run"}),
+    ],
+)
+def test_a_shell_completes_commands_and_their_options(
+    words: str, completed: set[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "complete -o default -F _flavor_sync flavor-sync" in typed(capsys, "completion")
+    monkeypatch.setenv("DJANGO_AUTO_COMPLETE", "1")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    with pytest.raises(SystemExit):
+        typed(capsys)
+    assert set(capsys.readouterr().out.split()) == completed

@@ -1,0 +1,1 @@
+"""How gunicorn serves Flavor Sync: its configuration and its worker, which import nothing of the application."""

@@ -1,0 +1,26 @@
+"""scripts/release builds what a release consists of."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts.tests.checkout import ROOT
+
+pytestmark = [pytest.mark.process, pytest.mark.thorough]
+
+
+def test_a_release_names_all_that_it_needs_with_hashes_and_licences(tmp_path: Path) -> None:
+    command = [ROOT / "scripts" / "release", tmp_path]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
+    assert built.returncode == 0, built.stderr
+    (bill_file,) = tmp_path.glob("*.cdx.json")
+    bill = json.loads(bill_file.read_text())
+    pinned = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    assert {component["name"]: component["version"] for component in bill["components"]} == pinned
+    assert all(component["externalReferences"][0]["hashes"] for component in bill["components"])
+    licensed = dict(line.split(" ", 1) for line in (tmp_path / "licences.txt").read_text().splitlines())
+    assert licensed["django"].endswith(": BSD-3-Clause")
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=tmp_path, check=True)
