@@ -1,4 +1,4 @@
-"""Local accounts: making them, and signing in without paying for the slow hash at every request."""
+"""Local accounts: creating them, and signing in without paying for the slow hash on every request."""
 
 from collections.abc import Collection
 
@@ -18,14 +18,14 @@ from identity.throttling import AccountFailureThrottle, AddressFailureThrottle, 
 
 
 def sign_in(*, username: str, password: str, address: str) -> User:
-    """Return the active account that has this name and this password.
+    """Return the active account with this name and password.
 
-    A right password is remembered until nobody has used it for `LOCAL_ACCOUNT_CACHE_SECONDS`, or it
-    changes. One query, and another when the hash is due for an upgrade.
+    A correct password is remembered until it has been unused for `LOCAL_ACCOUNT_CACHE_SECONDS`, or is
+    changed. One query, and another when the hash is due for an upgrade.
 
-    Raises: AuthenticationFailed when there is no such account, after as much work as for one;
+    Raises: AuthenticationFailed when there is no such account, after as much work as for an existing one;
     Throttled, before any hashing, when the account or the address failed too often. A remembered
-    password gets in all the same.
+    password is accepted even then.
     """
     user = _find(username)
     if user is not None and user.is_active and _is_remembered(user, password):
@@ -43,10 +43,10 @@ def sign_in(*, username: str, password: str, address: str) -> User:
 
 
 def find_accounts(usernames: Collection[str]) -> list[User]:
-    """Return the accounts of these names, each once, by name.
+    """Return the accounts with these names, each once, ordered by name.
 
     Raises:
-        NotFound: there is no account of one of the names.
+        NotFound: one of the names has no account.
 
     Cost: one query.
     """
@@ -57,13 +57,13 @@ def find_accounts(usernames: Collection[str]) -> list[User]:
 
 
 def create_account(*, username: str, password: str, roles: Collection[Role]) -> User:
-    """Make a local account that may do what these roles may.
+    """Create a local account with these roles.
 
     Raises:
         ValidationError: the name is malformed or taken, or AUTH_PASSWORD_VALIDATORS refuse the password.
-        Conflict: the group of a role is gone.
+        Conflict: a role's group does not exist.
 
-    Cost: some seven queries; in a transaction of the caller's.
+    Cost: some seven queries, in the caller's transaction.
     """
     account = User(username=User.normalize_username(username))
     account.set_password(password)
@@ -78,10 +78,10 @@ def create_account(*, username: str, password: str, roles: Collection[Role]) -> 
 
 
 def give_roles(*, account: User, roles: Collection[Role]) -> None:
-    """Let an account do what these roles may, besides what it may already.
+    """Give an account these roles in addition to those it has.
 
     Raises:
-        Conflict: the group of a role is gone.
+        Conflict: a role's group does not exist.
 
     Cost: three queries.
     """
@@ -92,13 +92,13 @@ def give_roles(*, account: User, roles: Collection[Role]) -> None:
 
 
 def _find(username: str) -> User | None:
-    if "\0" in username:  # no account has it, and some databases do not even compare it
+    if "\0" in username:  # no account's name has one, and some databases refuse to compare it
         return None
     return User.objects.filter(username=User.normalize_username(username), external_id=None).first()
 
 
 def _has_password(user: User | None, password: str) -> bool:
-    """Verify the password, upgrading an outdated hash; take as long where there is no account."""
+    """Verify the password, upgrading an outdated hash; take just as long without an account."""
     if user is None:
         make_password(password)
         return False
@@ -106,11 +106,11 @@ def _has_password(user: User | None, password: str) -> bool:
 
 
 def _is_remembered(user: User, password: str) -> bool:
-    # Found and kept for longer in one step. There is nothing to read: the key says it all.
+    # One step finds the entry and prolongs it. Its value does not matter: the key is the proof.
     return cache.touch(_cache_key(user, password), settings.LOCAL_ACCOUNT_CACHE_SECONDS)
 
 
 def _cache_key(user: User, password: str) -> str:
-    """Return a MAC over account, stored hash and password, so that a changed password is not found."""
+    """Return a MAC of account, stored hash and password, so that changing the password invalidates the entry."""
     salt = f"identity.accounts\n{user.pk}\n{user.password}\n"
     return f"identity.accounts.{salted_hmac(salt, password, algorithm='sha256').hexdigest()}"

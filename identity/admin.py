@@ -1,4 +1,4 @@
-"""Local accounts and their roles, and who did what in the admin site."""
+"""Local accounts, their roles and the history of the admin site."""
 
 from typing import Any
 
@@ -16,18 +16,18 @@ from identity.models import User
 admin.site.login_form = SignInForm
 admin.site.unregister(Group)
 
-# Django's two boxes side by side are not for screen readers: they give names to what cannot have one.
+# Django's two boxes side by side fail with screen readers: they label elements that cannot have a label.
 _BOXES: dict[type[Field[Any, Any]], dict[str, Any]] = {ManyToManyField: {"widget": CheckboxSelectMultiple}}
 
 
 @admin.register(Group)
 class RoleAdmin(GroupAdmin):
-    """The groups that say what each role may do, as Django shows its own."""
+    """The groups that hold each role's permissions, shown as Django shows groups."""
 
     formfield_overrides = _BOXES
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Group | None:
-        """Fetch what its permissions' names begin with, too: who may only look is shown these."""
+        """Fetch the content types, too: the read-only page shows them in the permissions' names."""
         role: Group | None = super().get_object(request, object_id, from_field)
         if role:
             prefetch_related_objects([role], "permissions__content_type")
@@ -36,7 +36,7 @@ class RoleAdmin(GroupAdmin):
 
 @admin.register(User)
 class AccountAdmin(UserAdmin):
-    """The local accounts, as Django shows its own, with the nodes that each operates."""
+    """The local accounts, shown as Django shows users, with the nodes that each operates."""
 
     add_form = NewAccountForm
     change_password_form = PasswordForm
@@ -46,12 +46,12 @@ class AccountAdmin(UserAdmin):
     formfield_overrides = _BOXES
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """Fetch the nodes of all in one more query."""
+        """Fetch all accounts' nodes in one more query."""
         accounts: QuerySet[User] = super().get_queryset(request)
         return accounts.prefetch_related("infrastructures")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> User | None:
-        """Fetch what its permissions' names begin with, too: who may only look is shown these."""
+        """Fetch the content types, too: the read-only page shows them in the permissions' names."""
         account: User | None = super().get_object(request, object_id, from_field)
         if account:
             prefetch_related_objects([account], "user_permissions__content_type")
@@ -59,13 +59,13 @@ class AccountAdmin(UserAdmin):
 
     @admin.display(description="operates")
     def operates(self, account: User) -> str:
-        """Return the names of the nodes that it operates."""
+        """Return the names of the nodes that the account operates."""
         return ", ".join(str(node) for node in account.infrastructures.all())
 
 
 @admin.register(LogEntry)
 class HistoryAdmin(admin.ModelAdmin):
-    """Who did what in the admin site, to look at."""
+    """The history of the admin site: who did what; read-only."""
 
     list_display = ["action_time", "user", "content_type", "object_repr", "what"]
     list_select_related = ["user", "content_type"]
@@ -79,17 +79,17 @@ class HistoryAdmin(admin.ModelAdmin):
 
     @admin.display(description="what was done")
     def what(self, entry: LogEntry) -> str:
-        """Return what was done, in words."""
+        """Describe the change in words."""
         return entry.get_change_message() or entry.get_action_flag_display()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: what is done is written down as it is done."""
+        """Refuse: only the admin site itself writes the history."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: LogEntry | None = None) -> bool:
-        """Refuse: what was done was done."""
+        """Refuse: the history is not rewritten."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: LogEntry | None = None) -> bool:
-        """Refuse: it is the record."""
+        """Refuse: the history is the record of changes."""
         return False

@@ -1,8 +1,8 @@
-"""Who is calling: tokens of an identity provider, local accounts, or both in one request.
+"""Authentication by an identity provider's token, by local account, or by both in one request.
 
-Every credential that a request presents is verified, and a wrong one is refused even where another
-is right or none is needed. `X-Auth-Token-KeyStone` is not among them: it proves nothing to this
-service, and is read by those who pass it on.
+Every credential in a request is verified, and an invalid one is refused even when another is valid
+or none is needed. `X-Auth-Token-KeyStone` is not a credential here: it proves nothing to this
+service, and is read only by the code that passes it on.
 """
 
 from base64 import b64decode
@@ -21,18 +21,18 @@ from identity.throttling import client_address
 
 
 class TokenAuthentication(BaseAuthentication):
-    """Authenticate the bearer of a token of the FIWARE IdM (OAuth2, RFC 6750) or of the central Keystone.
+    """Authentication by a token of the FIWARE IdM (OAuth2, RFC 6750) or of the central Keystone.
 
-    The token is in `X-Auth-Token`, in `Authorization: Bearer` or in the parameter `access_token`.
+    The token is in `X-Auth-Token`, in `Authorization: Bearer` or in the query parameter `access_token`.
     """
 
     def authenticate(self, request: Request) -> tuple[TokenUser, str | None] | None:
-        """Return the token's user, and the token itself where it may open clouds, too; None when there is no token.
+        """Return the token's user, and the token itself if clouds accept it, too; None without a token.
 
         Costs as `tokens.validate`.
 
         Raises: ParseError for two different tokens; AuthenticationFailed for an invalid one; Throttled
-        after too many; ServiceUnavailable when the identity provider did not answer.
+        after too many invalid ones; ServiceUnavailable when the identity provider did not answer.
         """
         presented = set(_tokens(request))
         if len(presented) > 1:
@@ -49,12 +49,12 @@ class TokenAuthentication(BaseAuthentication):
 
 
 class LocalAccountAuthentication(BaseAuthentication):
-    """Authenticate a local account by HTTP Basic (RFC 7617) or by the headers `user:` and `password:`."""
+    """Authentication of a local account by HTTP Basic (RFC 7617) or by the headers `user` and `password`."""
 
     def authenticate(self, request: Request) -> tuple[User, None] | None:
-        """Return the account, or None when none is named. Costs as `accounts.sign_in`.
+        """Return the account, or None when the request names none. Costs as `accounts.sign_in`.
 
-        Raises: AuthenticationFailed for wrong or malformed credentials; Throttled after too many;
+        Raises: AuthenticationFailed for wrong or malformed credentials; Throttled after too many failures;
         ParseError for two different accounts.
         """
         address = client_address(request)
@@ -70,12 +70,12 @@ class LocalAccountAuthentication(BaseAuthentication):
 
 
 class FlavorSyncAuthentication(BaseAuthentication):
-    """Authenticate by token and by local account; with both, the token's user is the caller."""
+    """Authentication by token and by local account; with both, the token's user is the caller."""
 
     parts = (TokenAuthentication(), LocalAccountAuthentication())
 
     def authenticate(self, request: Request) -> tuple[TokenUser | User, str | None] | None:
-        """Return the caller, with the token where it opens clouds, too; None for an anonymous one.
+        """Return the caller, with the token if clouds accept it, too; None for an anonymous caller.
 
         Every credential is verified.
 
@@ -93,7 +93,7 @@ class FlavorSyncAuthentication(BaseAuthentication):
 
 
 def _tokens(request: Request) -> Iterator[str]:
-    """Yield every token presented, an empty one too."""
+    """Yield every token in the request, even an empty one."""
     if (header := request.META.get("HTTP_X_AUTH_TOKEN")) is not None:
         yield from _values(header)
     scheme, credentials = _authorization(request)
@@ -104,9 +104,9 @@ def _tokens(request: Request) -> Iterator[str]:
 
 
 def _values(header: str) -> list[str]:
-    """Return the values of a header that was perhaps sent more than once.
+    """Return the values of a header that may have been sent more than once.
 
-    Servers join those with commas (RFC 9110, 5.3), and no token has one (RFC 6750, 2.1).
+    Servers join repeated headers with commas (RFC 9110, 5.3), and no token contains one (RFC 6750, 2.1).
     """
     return [_text(value.strip()) for value in header.split(",")]
 
@@ -140,7 +140,7 @@ def _header_pair(request: Request) -> Iterator[tuple[str, str]]:
 
 
 def _text(value: str) -> str:
-    """Return a header's text: WSGI hands its bytes over as Latin-1 (PEP 3333), clients mean UTF-8."""
+    """Decode a header as UTF-8, which clients mean; WSGI passes its bytes as Latin-1 (PEP 3333)."""
     try:
         return value.encode("latin-1").decode("utf-8")
     except UnicodeError:

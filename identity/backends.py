@@ -1,4 +1,4 @@
-"""Signing in to pages, guarded against guessing as the API is: the same accounts, the same counts."""
+"""Authentication backends of the pages, protected against guessing like the API: same accounts, same counts."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ from identity.throttling import client_address
 
 
 class LocalAccountBackend(ModelBackend):
-    """Authenticate a local account by its password. Permissions are Django's own."""
+    """Authentication of a local account by its password, with Django's own permissions."""
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> User | None:
-        """Return the account, or None when there is none of this name and password, or LOCAL_SIGN_IN says no.
+        """Return the account with this name and password; None if there is none, or LOCAL_SIGN_IN is off.
 
         Costs as `accounts.sign_in`.
 
@@ -35,11 +35,11 @@ class LocalAccountBackend(ModelBackend):
 
 
 class ProviderBackend(BaseBackend):
-    """Finds again whoever has signed in with an identity provider; nobody signs in here by a password.
+    """Users who have signed in with an identity provider; this backend accepts no password.
 
-    What they may is not the backend's to say: see `SignedIn`.
+    It grants no permissions: see `SignedIn`.
     """
 
     def get_user(self, user_id: int) -> SignedIn | None:
-        """Return the person, if their row is not closed. One query."""
+        """Return the user, if active. One query."""
         return SignedIn.objects.filter(pk=user_id, external_id__isnull=False, is_active=True).first()

@@ -1,18 +1,18 @@
-"""Who is calling, whichever way they have proved it."""
+"""The caller of a request, however authenticated."""
 
 from typing import Any, Protocol
 
 
 class Caller(Protocol):
-    """A local account, a user of an identity provider, or a member of the staff at work; or nobody in particular.
+    """A local account, a user of an identity provider, a member of the staff at work, or an anonymous caller.
 
-    Where it matters whose a node is, all but local accounts have `owned_nodes`, the names of the nodes that they are an
-    owner of; a local account is named by its nodes.
+    All but local accounts have `owned_nodes`, the names of the nodes that they own. Local accounts are found through
+    the nodes, which name them as operators.
     """
 
     @property
     def is_authenticated(self) -> Any:
-        """Whether it is known who they are."""
+        """Whether the caller is known."""
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
-        """Say whether they have the permission `app.codename`. Cost: one query the first time, or none."""
+        """Say whether the caller has the permission `app.codename`. Cost: one query the first time, or none."""

@@ -10,13 +10,13 @@ from django.core.checks import CheckMessage, Tags, register
 from flavorsync_project.api.urls import is_safe_to_send_to
 from identity.mappings import Entry, read_manager, read_operator
 
-# Keystone gives these to every administrator of any project, as implied by admin: docs of Keystone, "Default Roles".
+# The role admin implies these, so every administrator of any project has them: Keystone's docs, "Default Roles".
 KEYSTONES_OWN_ROLES = ("manager", "member", "reader")
 
 
 @register(Tags.security, deploy=True)
 def check_applications(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
-    """Require that tokens of other people's applications are refused."""
+    """Require that tokens issued to other applications are refused."""
     if settings.KEYROCK_APP_IDS or not settings.KEYROCK_URL:
         return []
     return [
@@ -33,7 +33,7 @@ def check_applications(app_configs: Sequence[AppConfig] | None, **kwargs: object
 
 @register(Tags.security, deploy=True)
 def check_encryption(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
-    """Warn when tokens would travel unencrypted, or could not be checked at all."""
+    """Warn when tokens travel unencrypted, or cannot be checked at all."""
     if not settings.KEYROCK_URL and not settings.KEYSTONE_IDENTITY:
         return [
             checks.Warning(
@@ -53,7 +53,7 @@ def check_encryption(app_configs: Sequence[AppConfig] | None, **kwargs: object) 
 
 @register(Tags.security)
 def check_keystone(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
-    """Require that Keystone can be asked, and that what its roles mean here can be read."""
+    """Require that Keystone's URL is set, and that the mappings of its roles can be read."""
     return [
         *_no_keystone(),
         *_entries("KEYSTONE_MANAGERS", read_manager),

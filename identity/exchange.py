@@ -1,6 +1,6 @@
-"""One request to an identity provider: bounded in time and size, and nothing of one user is kept for the next.
+"""One request to an identity provider, bounded in time and size; no state of one user is kept for the next.
 
-What `requests` raises may name the URL, and with it a token: who catches it takes its `kind` alone.
+An exception of `requests` may contain the URL, and with it a token: use only its `kind`.
 """
 
 import functools
@@ -20,7 +20,7 @@ from flavorsync_project.http_client import BoundedSession, BrokenOff
 
 @dataclass(frozen=True)
 class Answer:
-    """What a provider answered."""
+    """A provider's response."""
 
     status: int
     content_type: str
@@ -29,7 +29,7 @@ class Answer:
 
     @property
     def document(self) -> dict[str, Any] | None:
-        """The body, where it is a JSON object."""
+        """The body, if it is a JSON object; else None."""
         try:
             document = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -46,21 +46,20 @@ def fetch(
     document: Mapping[str, Any] | None = None,
     seconds: float | None = None,
 ) -> Answer:
-    """Return the answer to a request, which is to do no harm when it is sent twice.
+    """Send a request, which must be safe to send twice, and return the response.
 
-    It is tried once more when the connection broke: providers close idle ones.
-
-    What never was a connection (refused, no such host, TLS) and what took too long is not tried again.
+    It is sent again once when the connection broke: providers close idle ones. A connection that could not be made
+    (refused, unknown host, TLS) and a time-out are not retried.
 
     Args:
-        url: where.
-        method: what is to be done there.
-        headers: what to send besides.
+        url: the URL.
+        method: the HTTP method.
+        headers: additional headers.
         verify: as `OPENSTACK_VERIFY`; None for what the environment of the process says.
-        document: what to send in JSON.
-        seconds: how long all of it may take; None for `OPENSTACK_TIMEOUT`.
+        document: the JSON body.
+        seconds: the limit for the whole exchange; None for `OPENSTACK_TIMEOUT`.
 
-    Raises: OSError (requests' own errors are such) when there is no whole answer by then.
+    Raises: OSError, which requests' own errors are, when there is no complete response in time.
     """
     deadline = time.monotonic() + (settings.OPENSTACK_TIMEOUT if seconds is None else seconds)
     options: dict[str, Any] = {"headers": headers, "verify": verify, "json": document}
@@ -73,7 +72,7 @@ def fetch(
 
 
 def kind(error: BaseException) -> str:
-    """Return the name of what went wrong at the bottom: never the message, which may hold the token."""
+    """Return the name of the innermost exception; never its message, which may contain the token."""
     for inner in (*error.args, getattr(error, "reason", None)):
         if isinstance(inner, BaseException):
             return kind(inner)
@@ -81,7 +80,7 @@ def kind(error: BaseException) -> str:
 
 
 def close() -> None:
-    """Close the process's connections; the next request makes new ones."""
+    """Close the process's connections; the next request opens new ones."""
     _session().close()
     _session.cache_clear()
 
@@ -94,8 +93,8 @@ def _exchange(method: str, url: str, options: Mapping[str, Any], deadline: float
 
 @functools.cache
 def _session() -> requests.Session:
-    """Return the process's one session, made at its first use so that no connection survives a fork."""
+    """Return the process's one session, created on first use so that no connection survives a fork."""
     session = BoundedSession()
-    # Nothing compressed: the bound is of what was sent and of what it unpacks to alike.
+    # No compression: so one bound limits both what is sent and what it unpacks to.
     session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity"})
     return session

@@ -1,4 +1,4 @@
-"""The forms of the admin site for accounts: to sign in, to make one, and to change its password."""
+"""The forms to sign in, to create an account and to change its password."""
 
 from math import ceil
 from typing import Any
@@ -16,7 +16,7 @@ from identity.ways import ways
 
 
 class NewAccountForm(UserCreationForm[User]):
-    """Django's own, which takes a password: there is no other way in for an account of ours."""
+    """Django's form, always with a password: a local account has no other way to sign in."""
 
     class Meta:
         model = User
@@ -24,7 +24,7 @@ class NewAccountForm(UserCreationForm[User]):
 
 
 class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg] # it takes none when it runs
-    """Django's own, which changes a password and does not take it away; who may not come in is made inactive."""
+    """Django's form, without the choice to disable the password; to lock an account, make it inactive."""
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(user, *args, **kwargs)
@@ -34,7 +34,7 @@ class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg] # it take
 
 
 class KeystoneForm(forms.Form):
-    """Who somebody is in Keystone."""
+    """The credentials of a Keystone user."""
 
     username = forms.CharField(label="User", max_length=255, widget=forms.TextInput({"autocomplete": "username"}))
     domain = forms.CharField(max_length=255, initial="Default")
@@ -44,7 +44,7 @@ class KeystoneForm(forms.Form):
 
 
 class SignInForm(AdminAuthenticationForm):
-    """Django's own, which also says when it has been tried too often, and how else one can sign in."""
+    """Django's form, which also reports throttling and lists the other ways to sign in."""
 
     @property
     def is_open(self) -> bool:
@@ -53,7 +53,7 @@ class SignInForm(AdminAuthenticationForm):
 
     @property
     def ways(self) -> dict[str, str]:
-        """How else people may sign in: what to call it, and the page."""
+        """The other ways to sign in: the URL of each page, by the provider's name."""
         return ways()
 
     def clean(self) -> dict[str, Any]:

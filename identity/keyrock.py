@@ -1,6 +1,6 @@
-"""The FIWARE IdM (Keyrock): what its answer about a token means.
+"""The FIWARE IdM (Keyrock) as an identity provider: validating its tokens.
 
-What Keyrock's API documents and what a real Keyrock 8.3 was seen to do is followed throughout.
+Source: Keyrock's API documentation, and the observed behaviour of Keyrock 8.3.
 """
 
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from identity.principals import TokenUser
 from identity.providers import Provider, refused
 from identity.roles import Role
 
-# The federation calls the organization that owns a node by the node's name and this.
+# The federation names the organization that owns a node after the node, with this suffix.
 ORGANIZATION_SUFFIX = " FIDASH"
 
 
 class Keyrock(Provider):
-    """The IdM at `KEYROCK_URL`, for the applications `KEYROCK_APP_IDS`."""
+    """The IdM at `KEYROCK_URL`, for the applications in `KEYROCK_APP_IDS`."""
 
     name = "keyrock"
     title = "FIWARE IdM"
@@ -29,22 +29,22 @@ class Keyrock(Provider):
         return bool(settings.KEYROCK_URL)
 
     def has_the_form_of(self, token: str) -> bool:
-        """Say no: its tokens look like anybody's."""
+        """Return False: Keyrock's tokens have no distinctive form."""
         return False
 
     def configuration(self) -> str:
-        """Return where it is, and for whom its tokens are."""
+        """Return its URL and the applications whose tokens it accepts."""
         return "\n".join([settings.KEYROCK_URL, *sorted(settings.KEYROCK_APP_IDS)])
 
     def seconds_to_remember(self) -> int:
-        """Return `KEYROCK_CACHE_SECONDS`. It does not tell until when a token is valid."""
+        """Return `KEYROCK_CACHE_SECONDS`. Keyrock does not say when a token expires."""
         return int(settings.KEYROCK_CACHE_SECONDS)
 
     def identify(self, token: str) -> TokenUser:
-        """Return the user of the answer to `GET /user`.
+        """Return the user whom the response to `GET /user` describes.
 
-        Raises: AuthenticationFailed for 4xx, a machine's token and another application's;
-        ServiceUnavailable for whatever is not Keyrock's.
+        Raises: AuthenticationFailed for 4xx, and for the token of a machine or of another application;
+        ServiceUnavailable for a response that is not Keyrock's.
         """
         document = self._judge(self.fetch(_url(token)))
         if settings.KEYROCK_APP_IDS and document.get("app_id") not in settings.KEYROCK_APP_IDS:
@@ -58,7 +58,7 @@ class Keyrock(Provider):
             raise refused()
         if answer.status != 200:
             raise self.unavailable(f"status {answer.status}")
-        # For a path that it does not know Keyrock answers 200 with a page of its web interface.
+        # Keyrock answers an unknown path with 200 and a page of its web interface.
         if answer.content_type.strip().lower().startswith("text/html"):
             raise self.unavailable("200 with text/html, as for a wrong KEYROCK_URL")
         if (document := answer.document) is None:
@@ -67,9 +67,9 @@ class Keyrock(Provider):
 
 
 def user_of(document: Document) -> TokenUser:
-    """Return the user that Keyrock's answer to `GET /user` describes, which has an id.
+    """Return the user whom Keyrock's response to `GET /user`, which has an id, describes.
 
-    Whatever of the roles and organizations does not have the documented shape grants nothing.
+    Roles and organizations without the documented shape grant nothing.
     """
     owned_nodes = frozenset(_owned_nodes(document))
     roles = set(_granted_roles(document)) & {Role.INFRASTRUCTURE_MANAGER.value}
@@ -94,7 +94,7 @@ def _url(token: str) -> str:
 
 
 def _granted_roles(document: Document) -> Iterator[str]:
-    """Yield the names of all roles, wherever given: an organization's are only in its own list."""
+    """Yield the names of all roles, the user's own and those in each organization, which are listed only there."""
     yield from names(document, "roles")
     for organization in objects(document, "organizations"):
         yield from names(organization, "roles")

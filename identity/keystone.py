@@ -1,7 +1,6 @@
-"""The central Keystone as an identity: what its answer about a token means.
+"""The central Keystone as an identity provider: validating its tokens.
 
-What the Identity API v3 says ("Validate and show information for token") and what a Keystone 30 was seen to do is
-followed throughout.
+Source: Identity API v3, "Validate and show information for token", and the observed behaviour of Keystone 30.
 """
 
 from datetime import UTC, datetime
@@ -17,13 +16,13 @@ from identity.principals import TokenUser
 from identity.providers import Provider, refused
 from identity.roles import Role
 
-# A Fernet token is a version (128) and a time, in base64: all begin like this until the year 2106.
+# A Fernet token begins with a version (128) and a time, in base64: until the year 2106 that reads like this.
 FERNET = "gAAAA"
 WITH_ACCESS_RULES = "it belongs to an application credential with access rules, which would not be enforced here"
 
 
 class Keystone(Provider):
-    """The Keystone at `KEYSTONE_URL`, where `KEYSTONE_IDENTITY` has it say who is calling."""
+    """The Keystone at `KEYSTONE_URL`, used as identity provider if `KEYSTONE_IDENTITY` is set."""
 
     name = "keystone"
     title = "Keystone"
@@ -33,11 +32,11 @@ class Keystone(Provider):
         return bool(settings.KEYSTONE_IDENTITY and settings.KEYSTONE_URL)
 
     def has_the_form_of(self, token: str) -> bool:
-        """Say whether it looks like a Fernet token, which no other provider's does."""
+        """Say whether it looks like a Fernet token, which no other provider issues."""
         return token.startswith(FERNET)
 
     def configuration(self) -> str:
-        """Return where it is, and what its roles are here."""
+        """Return its URL and the mappings of its roles."""
         return "\n".join(
             [settings.KEYSTONE_URL, *settings.KEYSTONE_MANAGERS, "operators", *settings.KEYSTONE_OPERATORS]
         )
@@ -47,15 +46,15 @@ class Keystone(Provider):
         return int(settings.KEYSTONE_CACHE_SECONDS)
 
     def identify(self, token: str) -> TokenUser:
-        """Return the user of the answer to `GET /v3/auth/tokens`, which the token itself may ask.
+        """Return the user whom the response to `GET /v3/auth/tokens` describes; the token itself is the credential.
 
         `OpenStack-Identity-Access-Rules` is not sent: it would promise to enforce the access rules of an application
-        credential. Without it Keystone does not know (404) a token of one that has any.
+        credential. Without it Keystone answers 404 to a token of a credential with access rules.
 
-        Raises: AuthenticationFailed for 400, 401, 403 and 404 in Keystone's own words, and for a token with access
-        rules; ServiceUnavailable for whatever is not Keystone's.
+        Raises: AuthenticationFailed for Keystone's own 400, 401, 403 and 404, and for a token with access rules;
+        ServiceUnavailable for a response that is not Keystone's.
         """
-        if not (token.isascii() and token.isprintable()):  # which no header could hold
+        if not (token.isascii() and token.isprintable()):  # no header can contain it
             raise refused()
         answer = self.fetch(
             f"{keystone_v3(settings.KEYSTONE_URL)}/auth/tokens?nocatalog",
@@ -65,9 +64,9 @@ class Keystone(Provider):
         return self._user(self._judge(answer))
 
     def _judge(self, answer: Answer) -> Document:
-        """Return what Keystone says of the token."""
+        """Return the token's description in Keystone's response."""
         document = answer.document or {}
-        # In its own words: a proxy, or a KEYSTONE_URL that leads elsewhere, does not know any token.
+        # Only Keystone's own error refuses a token: a proxy, or a wrong KEYSTONE_URL, would refuse every one.
         if answer.status in (400, 401, 403, 404) and "error" in document:
             raise refused(f"it was revoked, or {WITH_ACCESS_RULES}" if answer.status == 404 else "")
         token = part(document, "token")
@@ -101,7 +100,7 @@ class Keystone(Provider):
 
 
 def _moment(value: str) -> datetime | None:
-    """Return a time as Keystone writes it, such as 2026-11-29T16:30:00.000000Z; None for anything else."""
+    """Parse a time as Keystone writes it, such as 2026-11-29T16:30:00.000000Z; return None for anything else."""
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:

@@ -1,7 +1,7 @@
-"""A name and a password of the central Keystone, the tokens that they open, and the end of these.
+"""Signing in with a name and password of the central Keystone: issuing tokens and revoking them.
 
-A token has one scope, and a person's roles here may be in several: one is fetched for each project of theirs, and for
-the system, that KEYSTONE_MANAGERS or KEYSTONE_OPERATORS could mean. The password goes to Keystone and nowhere else.
+A token has one scope, and a user's roles may be in several: so a token is issued for each of their projects, and for
+the system, if KEYSTONE_MANAGERS or KEYSTONE_OPERATORS may match it. The password goes to Keystone and nowhere else.
 
 Source: Identity API v3, "Password authentication", "Get available project scopes", "Revoke token".
 """
@@ -27,10 +27,10 @@ _UNSCOPED = "unscoped"
 
 @sensitive_variables()
 def sign_in(*, username: str, domain: str, password: str, address: str) -> list[str]:
-    """Return the tokens that may mean something here, of whoever has this name and password in a domain.
+    """Sign in to Keystone, and return a token for each scope that the settings may match; else an unscoped one.
 
-    Raises: AuthenticationFailed when Keystone refuses them; ServiceUnavailable when it does not answer, or not as
-    Keystone does; Throttled, unasked, when the account or the address failed too often.
+    Raises: AuthenticationFailed when Keystone refuses the credentials; ServiceUnavailable when it does not answer, or
+    not as Keystone does; Throttled, without asking, when the account or the address failed too often.
 
     Cost: two upstream calls, three with an entry for the system, and one for each scope, at most `MOST_SCOPES`.
     """
@@ -55,9 +55,9 @@ def sign_in(*, username: str, domain: str, password: str, address: str) -> list[
 
 @sensitive_variables()
 def revoke(token: str, *, seconds: float) -> None:
-    """Have a token ended, if Keystone does so within so many seconds.
+    """Revoke a token, waiting at most *seconds* for Keystone.
 
-    Raises: ServiceUnavailable when it does not; AuthenticationFailed when the token has ended already.
+    Raises: ServiceUnavailable when Keystone does not revoke it in time; AuthenticationFailed when it has already ended.
     """
     answer = _ask("/auth/tokens", method="DELETE", headers=_of(token) | {"X-Subject-Token": token}, seconds=seconds)
     if answer.status != 204:
@@ -76,7 +76,7 @@ def _issue(identity: Mapping[str, Any], scope: Mapping[str, Any] | str) -> str:
 
 
 def _scopes(token: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the scopes of theirs that a setting could mean."""
+    """Yield the user's scopes that a setting may match."""
     entries = [*mappings.managers(settings.KEYSTONE_MANAGERS), *mappings.operators(settings.KEYSTONE_OPERATORS)]
     for project in objects(_list("/auth/projects", token), "projects"):
         name, id = text(project, "name"), text(project, "id")

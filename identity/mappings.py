@@ -1,8 +1,8 @@
-"""Which Keystone role in which scope is which role here: the entries of KEYSTONE_MANAGERS and KEYSTONE_OPERATORS.
+"""The mapping of Keystone's roles to ours: the entries of KEYSTONE_MANAGERS and KEYSTONE_OPERATORS.
 
-An entry is `ROLE@system`, `ROLE@project:NAME/DOMAIN` or `ROLE@project:ID`, where DOMAIN is a name or an id. In those of
-the operators `{node}` stands for the name of the node that whoever has the role operates. A role alone means nothing:
-whoever owns a cloud may give themselves any role in a project of their own.
+An entry is `ROLE@system`, `ROLE@project:NAME/DOMAIN` or `ROLE@project:ID`, where DOMAIN is a name or an id. In an
+operators' entry `{node}` stands for the name of the node that the role's holder operates. A role without a scope maps
+to nothing: the owner of a cloud can give themselves any role in a project of their own.
 """
 
 import re
@@ -18,7 +18,7 @@ _ENTRY = re.compile(r"([^@]+)@(?:(system)|project:(?:(.+)/([^/]+)|([^/]+)))")
 
 @dataclass(frozen=True)
 class Scope:
-    """What a Keystone token is for: the system, a project, or nothing that means anything here."""
+    """The scope of a Keystone token: the system, a project, or none that matters here."""
 
     is_system: bool = False
     project_id: str = ""
@@ -28,7 +28,7 @@ class Scope:
 
     @classmethod
     def of(cls, token: Document) -> "Scope":
-        """Return the scope of a token, as Keystone shows it."""
+        """Return the scope in Keystone's description of a token."""
         project = part(token, "project")
         domain = part(project, "domain")
         return cls(
@@ -47,7 +47,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Entry:
-    """A role in a scope: the parts of one entry, "" for those that it does not have."""
+    """A role in a scope: the parts of one entry, "" for each that is missing."""
 
     role: str
     is_system: bool = False
@@ -57,9 +57,9 @@ class Entry:
 
     @classmethod
     def read(cls, entry: str) -> "Entry":
-        """Return what an entry says.
+        """Parse an entry.
 
-        Raises: ValueError, with what is wrong with it.
+        Raises: ValueError, saying what is wrong with it.
         """
         parts = _ENTRY.fullmatch(entry)
         if not parts:
@@ -70,7 +70,7 @@ class Entry:
         return cls(role, bool(system), project, domain, project_id)
 
     def match(self, role: str, scope: Scope) -> str | None:
-        """Return the node that `{node}` stands for where the role in the scope is this one, "" without; else None."""
+        """Match a role in a scope: return what `{node}` stands for, "" if the entry has none, None for no match."""
         if self.is_system or scope.is_system:
             found = [_match(self.role, role)] if self.is_system and scope.is_system else [None]
         elif self.project_id:
@@ -85,16 +85,16 @@ class Entry:
         return None if None in found else "".join(node for node in found if node)
 
     def may_mean(self, project: str, project_id: str) -> bool:
-        """Say whether a project of this name and id could be the one, whatever its domain."""
+        """Say whether the entry may match a project with this name and id, whatever its domain."""
         if self.project_id:
             return _match(self.project_id, project_id) is not None
         return bool(self.project) and _match(self.project, project) is not None
 
 
 def read_manager(entry: str) -> Entry:
-    """Return what an entry of KEYSTONE_MANAGERS says.
+    """Parse an entry of KEYSTONE_MANAGERS.
 
-    Raises: ValueError, with what is wrong with it.
+    Raises: ValueError, saying what is wrong with it.
     """
     if NODE in entry:
         raise ValueError(f"{NODE} has no meaning there: a manager manages all nodes")
@@ -102,9 +102,9 @@ def read_manager(entry: str) -> Entry:
 
 
 def read_operator(entry: str) -> Entry:
-    """Return what an entry of KEYSTONE_OPERATORS says.
+    """Parse an entry of KEYSTONE_OPERATORS.
 
-    Raises: ValueError, with what is wrong with it.
+    Raises: ValueError, saying what is wrong with it.
     """
     if entry.count(NODE) != 1:
         raise ValueError(f"it must name the role's node exactly once, as {NODE}")
@@ -112,31 +112,31 @@ def read_operator(entry: str) -> Entry:
 
 
 def is_manager(entries: Iterable[str], roles: Iterable[str], scope: Scope) -> bool:
-    """Say whether one of the roles in the scope makes a manager."""
+    """Say whether one of the roles in the scope maps to a manager."""
     roles = list(roles)
     return any(entry.match(role, scope) is not None for entry in managers(entries) for role in roles)
 
 
 def owned_nodes(entries: Iterable[str], roles: Iterable[str], scope: Scope) -> frozenset[str]:
-    """Return the nodes that one of the roles in the scope makes an operator of."""
+    """Return the nodes whose operator one of the roles in the scope maps to."""
     roles = list(roles)
     found = {entry.match(role, scope) for entry in operators(entries) for role in roles}
     return frozenset(node for node in found if node and is_unicode(node))
 
 
 def managers(entries: Iterable[str]) -> list[Entry]:
-    """Return what the entries of KEYSTONE_MANAGERS say, those that are malformed left out: they grant nothing."""
+    """Parse the entries of KEYSTONE_MANAGERS, leaving out malformed ones: they grant nothing."""
     return [read for entry in entries for read in _right(read_manager, entry)]
 
 
 def operators(entries: Iterable[str]) -> list[Entry]:
-    """Return what the entries of KEYSTONE_OPERATORS say, those that are malformed left out: they grant nothing."""
+    """Parse the entries of KEYSTONE_OPERATORS, leaving out malformed ones: they grant nothing."""
     return [read for entry in entries for read in _right(read_operator, entry)]
 
 
 @lru_cache
 def _right(read: Callable[[str], Entry], entry: str) -> tuple[Entry, ...]:
-    """Return the entry, unless it is malformed, which the check of the settings says."""
+    """Return the entry, or nothing if it is malformed, which a system check reports."""
     try:
         return (read(entry),)
     except ValueError:
@@ -144,7 +144,7 @@ def _right(read: Callable[[str], Entry], entry: str) -> tuple[Entry, ...]:
 
 
 def _match(pattern: str, value: str) -> str | None:
-    """Return what `{node}` stands for where the value is as the pattern says, "" where it has none; else None."""
+    """Match a value: return what `{node}` stands for, "" if the pattern has none, None for no match."""
     before, placeholder, after = pattern.partition(NODE)
     if not placeholder:
         return "" if value == pattern else None

@@ -1,4 +1,4 @@
-"""What is counted of the identity providers, for Prometheus."""
+"""Prometheus metrics of the identity providers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,12 +21,12 @@ IDM_SECONDS = Histogram(
     buckets=BUCKETS,
 )
 for _provider in ("keyrock", "keystone"):
-    IDM_SECONDS.labels(_provider)  # at 0 until it is asked: Prometheus takes no rate of what begins at 1
+    IDM_SECONDS.labels(_provider)  # start at 0: Prometheus computes no rate for a series that begins at 1
 
 
 @contextmanager
 def counted(provider: str) -> Iterator[None]:
-    """Count what a provider says inside: valid, refused or unavailable."""
+    """Count the outcome of the block's request to a provider: valid, refused or unavailable."""
     outcome = "valid"
     try:
         yield

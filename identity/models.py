@@ -1,6 +1,6 @@
-"""Local accounts, and whom the history names of those whom an identity provider knows.
+"""Local accounts, and a row for each user who signs in to the pages with an identity provider.
 
-Users of the API by token are not stored: see `identity.principals`.
+Users who call the API with a token are not stored: see `identity.principals`.
 """
 
 from collections.abc import Iterable
@@ -19,8 +19,8 @@ RIGHTS_ARE_ELSEWHERE = "Whoever an identity provider knows has the rights that i
 class User(AbstractUser):
     """A local account: an operator with a name and a password, or a member of the staff.
 
-    Or the row of somebody who has signed in to the pages with an identity provider: without a password and without
-    rights of its own, found again by `external_id`, which is the provider's name and its id for them.
+    Or the row of a user who has signed in to the pages with an identity provider: without a password or rights of its
+    own, and identified by `external_id`, which is the provider's name and the user's id there.
     """
 
     external_id = models.CharField(max_length=255, null=True, blank=True, unique=True, editable=False)
@@ -36,17 +36,17 @@ class User(AbstractUser):
         )
 
     def clean(self) -> None:
-        """Refuse rights to a person of a provider's, also in forms, which leave out what they do not show."""
+        """Refuse rights to a provider's user. Forms need this: they skip constraints on fields they do not show."""
         super().clean()
         if self.external_id is not None and (self.is_staff or self.is_superuser):
             raise ValidationError(RIGHTS_ARE_ELSEWHERE)
 
 
 class SignedIn(User):
-    """Somebody whom an identity provider knows, at work in the pages.
+    """A user of an identity provider, signed in to the pages.
 
-    They have the roles, nodes and permissions of their tokens, as over the API, and no others, whatever their row in
-    the database says; without a bearer none at all.
+    They have exactly the roles, nodes and permissions of their tokens, as over the API, whatever their row in the
+    database says; without a bearer they have none.
     """
 
     bearer: TokenUser | None = None
@@ -57,34 +57,34 @@ class SignedIn(User):
 
     @property
     def provider(self) -> str:
-        """The name of the provider that knows them."""
+        """The name of the user's provider."""
         return (self.external_id or "").partition(":")[0]
 
     @property
     def owned_nodes(self) -> frozenset[str]:
-        """The names of the nodes that they are an owner of."""
+        """The names of the nodes that the user owns."""
         return self.bearer.owned_nodes if self.bearer else frozenset()
 
     def get_all_permissions(self, obj: Any = None) -> set[str]:
-        """Return all their permissions, `app.codename`. One query the first time."""
+        """Return all the user's permissions, `app.codename`. One query the first time."""
         return set(self.bearer.permissions) if self.bearer and self.is_active and obj is None else set()
 
     def get_group_permissions(self, obj: Any = None) -> set[str]:
-        """Return all their permissions: they have them by their roles."""
+        """Return all the user's permissions: all come from roles."""
         return self.get_all_permissions(obj)
 
     def get_user_permissions(self, obj: Any = None) -> set[str]:
-        """Return nothing: none are their own."""
+        """Return an empty set: no permission is the user's own."""
         return set()
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
-        """Say whether one of their roles has the permission `app.codename`."""
+        """Say whether one of the user's roles has the permission `app.codename`."""
         return perm in self.get_all_permissions(obj)
 
     def has_perms(self, perm_list: Iterable[str], obj: Any = None) -> bool:
-        """Say whether they have all of these."""
+        """Say whether the user has all of these permissions."""
         return set(perm_list) <= self.get_all_permissions(obj)
 
     def has_module_perms(self, app_label: str) -> bool:
-        """Say whether they have any permission of an app."""
+        """Say whether the user has any permission of an app."""
         return any(perm.startswith(f"{app_label}.") for perm in self.get_all_permissions())

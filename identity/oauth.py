@@ -1,7 +1,7 @@
-"""Signing in with the FIWARE IdM: OAuth2's authorization code, with PKCE and state; OpenID Connect where it offers it.
+"""Signing in with the FIWARE IdM: OAuth2's authorization code, with PKCE and state, and OpenID Connect if offered.
 
-The protocol is Authlib's (docs/decisions/0007-authlib.md). What comes of it is an access token, which is asked about as
-those of the API are: that it is for our application, and whose it is, is not for the protocol to say.
+Authlib implements the protocol (docs/decisions/0007-authlib.md). It yields an access token, which is validated like the
+API's tokens: the protocol does not establish that it is for our application, nor whose it is.
 
 Source: RFC 6749, RFC 7009, RFC 7636, OpenID Connect Discovery 1.0; Keyrock's "OAuth 2.0" and "OpenID Connect" pages.
 """
@@ -24,17 +24,17 @@ from identity.keyrock import Keyrock
 
 logger = logging.getLogger(__name__)
 
-# The clocks of two machines that nobody has set may differ so much. Authlib has 120 seconds unless it is told.
+# How far two unsynchronised clocks may differ. Authlib's default is 120 seconds.
 SECONDS_OF_SKEW = 300
 CLIENT_AUTHENTICATION = "client_secret_basic"
 HINT = {"token_type_hint": "access_token"}
-# What comes of silence and of documents of another shape: requests' own errors are OSErrors, and Authlib looks into
-# what it is answered without asking first.
+# What no response, or one of another shape, raises: requests' own errors are OSErrors, and Authlib reads responses
+# without checking their shape.
 STRANGE = (OSError, ValueError, AttributeError, LookupError, TypeError, RuntimeError)
 
 
 class _Session(BoundedSession, OAuth2Session):  # type: ignore[misc]  # it has no types
-    """Authlib's session, bounded as ours are."""
+    """Authlib's session, with the bounds of our own."""
 
 
 class _App(DjangoOAuth2App):  # type: ignore[misc]  # it has no types
@@ -42,19 +42,19 @@ class _App(DjangoOAuth2App):  # type: ignore[misc]  # it has no types
 
 
 def is_configured() -> bool:
-    """Say whether people may sign in with the IdM: it is known, and so are our application's id and secret there."""
+    """Say whether people may sign in with the IdM: whether its URL and our application's id and secret are set."""
     return bool(settings.KEYROCK_URL and settings.KEYROCK_APP_IDS and settings.KEYROCK_CLIENT_SECRET)
 
 
 def redirect_to_idm(request: HttpRequest, *, back: str) -> HttpResponse:
-    """Return what sends the visitor to the IdM, and from there to *back*; the session remembers the state.
+    """Redirect the visitor to the IdM, which redirects them to *back*; the session remembers the state.
 
-    Raises: ServiceUnavailable when the IdM is to tell where it is, and does not.
+    Raises: ServiceUnavailable when OpenID Connect discovery fails.
 
     Cost: none; with OpenID Connect one upstream call.
     """
     try:
-        note_secret(verifier := generate_token(48))  # Authlib would log it, for debugging
+        note_secret(verifier := generate_token(48))  # Authlib logs it at level DEBUG
         answer: HttpResponse = _client().authorize_redirect(request, back, code_verifier=verifier)
     except STRANGE as error:
         reason = type(error).__name__
@@ -64,10 +64,10 @@ def redirect_to_idm(request: HttpRequest, *, back: str) -> HttpResponse:
 
 
 def token_of(request: HttpRequest) -> str:
-    """Return the access token of whom the IdM sends back with a code.
+    """Exchange the code in the IdM's redirect for an access token.
 
-    Raises: AuthenticationFailed for a wrong or missing state, a code that is none any more, and an id token that is not
-    for us; ServiceUnavailable when the IdM does not answer, or not as it should.
+    Raises: AuthenticationFailed for a wrong or missing state, an invalid code, and an id token that is not for us;
+    ServiceUnavailable when the IdM does not answer, or not as it should.
 
     Cost: one upstream call; with OpenID Connect up to three.
     """
@@ -76,7 +76,7 @@ def token_of(request: HttpRequest) -> str:
         token = document.get("access_token")
         is_whole = "id_token" in document or not settings.KEYROCK_OIDC_DISCOVERY_URL
     except (OAuthError, JoseError) as error:
-        # The words may be the visitor's: they are in the query of the page.
+        # Log no message: it may be text that the visitor put into the URL's query.
         logger.info("The sign-in with the IdM was refused: %s", type(error).__name__)
         raise AuthenticationFailed("The sign-in with the IdM did not succeed. Try again.") from None
     except STRANGE as error:
@@ -90,15 +90,15 @@ def token_of(request: HttpRequest) -> str:
 
 
 def revoke(token: str, *, seconds: float) -> None:
-    """Have an access token ended, where the IdM says how (RFC 7009) and answers within so many seconds.
+    """Revoke an access token (RFC 7009) if the IdM names an endpoint for it, waiting at most *seconds*.
 
     Raises: ServiceUnavailable when it does not answer, or not as it should.
 
-    Cost: two upstream calls with OpenID Connect; none without, since plain OAuth2 does not say where to ask.
+    Cost: two upstream calls with OpenID Connect; none without, since plain OAuth2 does not name the endpoint.
     """
     if not (settings.KEYROCK_OIDC_DISCOVERY_URL and is_configured()):
         return
-    quarter = seconds / 4  # two requests, each of which connects and then waits
+    quarter = seconds / 4  # two requests, each of which waits to connect and then to read
     try:
         if where := _client(quarter).load_server_metadata().get("revocation_endpoint"):
             _session(quarter).revoke_token(where, token=token, **HINT).raise_for_status()
@@ -119,7 +119,7 @@ def _session(seconds: float) -> Any:
 
 
 def _client(seconds: float | None = None) -> Any:
-    """Return Authlib's client of the IdM, as the settings of this moment have it."""
+    """Return Authlib's client of the IdM, from the current settings."""
     url = settings.KEYROCK_URL.rstrip("/")
     discovery = settings.KEYROCK_OIDC_DISCOVERY_URL
     where = (

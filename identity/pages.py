@@ -1,4 +1,4 @@
-"""The pages on which people sign in as who they are elsewhere, with Keystone and with the FIWARE IdM; and out again."""
+"""The pages to sign in with Keystone or the FIWARE IdM, and to sign out."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -30,7 +30,7 @@ REFUSALS = (AuthenticationFailed, PermissionDenied, Throttled)
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "POST"])
 def with_keystone(request: HttpRequest) -> HttpResponse:
-    """Ask for a name, a domain and a password of Keystone's, and let in whoever has a role here."""
+    """Ask for a Keystone name, domain and password, and sign in a user who has a role here."""
     if not Keystone().is_configured():
         raise Http404
     form = KeystoneForm(request.POST or None)
@@ -47,7 +47,7 @@ def with_keystone(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def with_keyrock(request: HttpRequest) -> HttpResponse:
-    """Send the visitor to the IdM, which sends them back to `from_keyrock`."""
+    """Redirect the visitor to the IdM, which redirects them to `from_keyrock`."""
     if not oauth.is_configured():
         raise Http404
     request.session[NEXT] = _next(request)
@@ -57,7 +57,7 @@ def with_keyrock(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def from_keyrock(request: HttpRequest) -> HttpResponse:
-    """Let in whom the IdM sends back, if they have a role here."""
+    """Sign in the user whom the IdM redirects here, if they have a role."""
     if not oauth.is_configured():
         raise Http404
     where = request.session.pop(NEXT, "")
@@ -70,7 +70,7 @@ def from_keyrock(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """Sign out, and show the admin site's page that says so."""
+    """Sign out, and show the admin site's confirmation."""
     signed_in.end(request)
     return admin.site.logout(request)
 
@@ -82,7 +82,7 @@ def _let_in(request: HttpRequest, presented: Sequence[str], *, where: str | None
 
 
 def _next(request: HttpRequest) -> str:
-    """Return the page of ours that the visitor wants to go to; "" where they name none of ours."""
+    """Return the page that the visitor wants to go to; "" if it is not on this site."""
     where = request.POST.get(NEXT, request.GET.get(NEXT, ""))
     ours = url_has_allowed_host_and_scheme(where, {request.get_host()}, require_https=request.is_secure())
     return where if ours else ""

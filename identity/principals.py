@@ -1,4 +1,4 @@
-"""Who is at work: what a token of an identity provider proves about its bearer, and a member of the staff."""
+"""The callers besides local accounts: the bearer of an identity provider's token, and a member of the staff."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TokenUser:
-    """A user of an identity provider, as far as their token proved; nothing of it is in the database.
+    """A user of an identity provider, as their token proves; not stored in the database.
 
     It has the attributes and the `has_perm` of a Django user, so that one permission rule serves
-    both kinds. `owned_nodes` are the names of the nodes that they are an owner of; `grants` is what the provider says
-    that they have, for people.
+    both kinds. `owned_nodes` are the names of the nodes that the user owns; `grants` are the roles that the provider
+    reports, for display.
     """
 
     id: str
@@ -27,10 +27,10 @@ class TokenUser:
     owned_nodes: frozenset[str]
     provider: str = ""
     expires_at: datetime | None = None
-    """Until when the token is valid, where the provider tells."""
+    """When the token expires, if the provider says so."""
     grants: tuple[str, ...] = ()
     project_id: str = ""
-    """Of the project that the token is for, where the provider has any."""
+    """The project that the token is scoped to, if the provider has projects."""
 
     pk: ClassVar[None] = None
     is_authenticated: ClassVar[bool] = True
@@ -43,16 +43,16 @@ class TokenUser:
         return self.username
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
-        """Say whether a group named like one of the roles has the permission `app.codename`.
+        """Say whether the group of one of the roles has the permission `app.codename`.
 
-        As with Django's own groups, no permission is had on a particular object only. One query the
+        As with Django's own groups, there are no permissions on single objects. One query the
         first time, none without a role.
         """
         return obj is None and perm in self.permissions
 
     @cached_property
     def permissions(self) -> frozenset[str]:
-        """All permissions, `app.codename`, of the groups named like the roles. One query the first time."""
+        """All permissions, `app.codename`, of the roles' groups. One query the first time."""
         permissions = Permission.objects.filter(group__name__in=self.roles).order_by()
         names = permissions.values_list("content_type__app_label", "codename")
         return frozenset(f"{app_label}.{codename}" for app_label, codename in names)
@@ -60,9 +60,9 @@ class TokenUser:
 
 @dataclass(frozen=True)
 class StaffMember:
-    """A member of the staff at work in the admin site, and the nodes that they may change things in there.
+    """A member of the staff at work in the admin site, with the nodes that they may change.
 
-    It has what a `TokenUser` has, so that the same rules serve here, too.
+    It has a `TokenUser`'s attributes, so that the same rules apply.
     """
 
     account: "User"
@@ -74,5 +74,5 @@ class StaffMember:
         return str(self.account)
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
-        """Say whether their account has the permission `app.codename`."""
+        """Say whether the account has the permission `app.codename`."""
         return self.account.has_perm(perm, obj)

@@ -1,4 +1,4 @@
-"""What an identity provider is to us: somebody who says whose token this is."""
+"""The interface of an identity provider: it says whose token this is."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -17,31 +17,31 @@ logger = logging.getLogger(__name__)
 
 
 class Provider(ABC):
-    """An identity provider, as the settings of this moment have it.
+    """An identity provider, as the current settings configure it.
 
-    What is remembered of tokens, and how many wrong ones are too many, is the same for all: see `identity.tokens`.
+    `identity.tokens` remembers tokens and throttles invalid ones for all providers alike.
     """
 
     name: ClassVar[str]
-    """As `TokenUser.provider` and the metrics have it."""
+    """The name in `TokenUser.provider` and in the metrics."""
     title: ClassVar[str]
-    """For people."""
+    """The name shown to people."""
 
     @abstractmethod
     def is_configured(self) -> bool:
-        """Say whether the settings name one."""
+        """Say whether the settings configure it."""
 
     @abstractmethod
     def has_the_form_of(self, token: str) -> bool:
-        """Say whether a token looks like one of its own and of nobody else's."""
+        """Say whether only this provider issues tokens that look like this one."""
 
     @abstractmethod
     def configuration(self) -> str:
-        """Return what of the settings the outcome depends on."""
+        """Return the settings that the outcome depends on."""
 
     @abstractmethod
     def seconds_to_remember(self) -> int:
-        """Return for how long a valid token may be remembered, if it lives as long."""
+        """Return how long to remember a valid token that does not expire earlier."""
 
     @abstractmethod
     def identify(self, token: str) -> TokenUser:
@@ -54,9 +54,9 @@ class Provider(ABC):
         """
 
     def fetch(self, url: str, **options: Any) -> Answer:
-        """Return what the provider answers, whatever it is. Options as `exchange.fetch`.
+        """Return the provider's response, whatever its status. Options as `exchange.fetch`.
 
-        Raises: ServiceUnavailable when there is no whole answer in time.
+        Raises: ServiceUnavailable when there is no complete response in time.
         """
         try:
             with IDM_SECONDS.labels(self.name).time():
@@ -67,7 +67,7 @@ class Provider(ABC):
         raise self.unavailable(reason)
 
     def unavailable(self, reason: str) -> ServiceUnavailable:
-        """Return the error of a provider that is silent or strange, whose reason only the log is told."""
+        """Return the error for a provider without a usable response; log the reason, which callers are not told."""
         logger.warning("The identity provider (%s) gave no usable answer: %s", self.title, reason)
         return ServiceUnavailable(
             f"The identity provider ({self.title}) does not answer as it should. Try again later."
@@ -75,5 +75,5 @@ class Provider(ABC):
 
 
 def refused(reason: str = "") -> AuthenticationFailed:
-    """Return the error of a token that is not valid, with what can be said of it."""
+    """Return the error for an invalid token, with the reason if known."""
     return AuthenticationFailed(f"The token is not valid{': ' if reason else ''}{reason}.")

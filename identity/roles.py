@@ -1,6 +1,6 @@
-"""The roles that the FIWARE IdM gives, each a Django group of the same name.
+"""The roles that identity providers grant, each a Django group of the same name.
 
-An administrator sees and changes in the admin site what a role may do.
+An administrator sees and changes a role's permissions in the admin site.
 """
 
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Role(models.TextChoices):
     """The only role names that are ever taken from a token.
 
-    No other group can be had through an IdM role that happens to be called like it.
+    So an IdM role that happens to share another group's name does not grant that group.
     """
 
     INFRASTRUCTURE_MANAGER = "InfrastructureManager", "Infrastructure manager"
@@ -34,8 +34,8 @@ def grant(
 ) -> None:
     """Give the group of *role* a permission, from a migration that depends on identity's 0002.
 
-    Django makes permissions after all migrations have run, which is too late for one of them; so
-    this makes the permission as Django would, and Django leaves it alone. Running it again changes
+    Django creates permissions after all migrations have run, which is too late for a migration; so
+    this creates the permission as Django would, and Django leaves it alone. Running it again changes
     nothing. Up to eight queries.
     """
     database = schema_editor.connection.alias

@@ -1,4 +1,4 @@
-"""How the API documentation describes the credentials."""
+"""The security schemes in the API's description."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ _SCHEMES: dict[str, dict[str, str]] = {
 
 
 class FlavorSyncScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # its __init_subclass__
-    """Describe `FlavorSyncAuthentication`: any one of five ways."""
+    """The description of `FlavorSyncAuthentication`: any one of five ways."""
 
     target_class = "identity.authentication.FlavorSyncAuthentication"
     name = list(_SCHEMES)
@@ -41,6 +41,6 @@ class FlavorSyncScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyp
         return list(_SCHEMES.values())
 
     def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[Any]]]:
-        """Return the alternatives; the two literal headers are one."""
+        """Return the alternatives; the headers `user` and `password` together are one."""
         singles = ("idmToken", "idmBearer", "idmQuery", "localAccount")
         return [*({name: []} for name in singles), {"userHeader": [], "passwordHeader": []}]

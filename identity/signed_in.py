@@ -1,7 +1,7 @@
-"""Signing in to the pages as who one is elsewhere: a session is as good as the tokens in it, and no better.
+"""Sessions of users who sign in to the pages with an identity provider: valid only while the tokens in them are.
 
-They are asked about as those of the API are: whoever is no longer who they were is out after `KEYROCK_CACHE_SECONDS` or
-`KEYSTONE_CACHE_SECONDS` of use. In the session they are encrypted, as the clouds' passwords are.
+The tokens are validated like the API's: a user who loses their rights is signed out after `KEYROCK_CACHE_SECONDS` or
+`KEYSTONE_CACHE_SECONDS` of use. The session holds the tokens encrypted, as the clouds' passwords are.
 """
 
 import json
@@ -36,14 +36,14 @@ KEY = "identity.tokens"
 MAX_USERNAME_LENGTH = 150
 SECONDS_TO_REVOKE = 3
 REVOKE: dict[str, Callable[..., None]] = {Keyrock.name: oauth.revoke, Keystone.name: keystone_sign_in.revoke}
-"""What ends a token, by the provider."""
+"""What revokes a token, by provider."""
 
 
 def begin(request: HttpRequest, *, presented: Sequence[str]) -> SignedIn:
-    """Begin a session of whoever bears these tokens, which are of one person; any other one ends.
+    """Begin a session for the bearer of these tokens, all of one person; end any other session.
 
-    Raises: AuthenticationFailed, Throttled, ServiceUnavailable as `tokens.validate`; PermissionDenied when they have no
-    role here, or their row is closed.
+    Raises: AuthenticationFailed, Throttled, ServiceUnavailable as `tokens.validate`; PermissionDenied when the bearer
+    has no role here, or their row is inactive.
 
     Cost: as `tokens.validate` for each token, and some six queries.
     """
@@ -53,7 +53,7 @@ def begin(request: HttpRequest, *, presented: Sequence[str]) -> SignedIn:
     user = _row_of(bearer)
     if not user.is_active:
         raise PermissionDenied(f"{bearer} may not sign in here.")
-    login(request, user, backend=BACKEND)  # it gives the session another key
+    login(request, user, backend=BACKEND)  # also gives the session a new key
     request.session[KEY] = _sealed(presented)
     if bearer.expires_at:
         left = int((bearer.expires_at - timezone.now()).total_seconds())
@@ -62,12 +62,12 @@ def begin(request: HttpRequest, *, presented: Sequence[str]) -> SignedIn:
 
 
 def end(request: HttpRequest) -> None:
-    """End the session; and the tokens in it, as far as their provider ends them soon: it may be away.
+    """End the session, and revoke its tokens as far as their provider answers in time.
 
-    Cost: as `revoke` of the provider for each token, `SECONDS_TO_REVOKE` for all of them together.
+    Cost: as the provider's `revoke` for each token, at most `SECONDS_TO_REVOKE` for all of them together.
     """
     user, presented = get_user(request), _unsealed(request.session.get(KEY, ""))
-    request.user = user  # whoever it is: what they may now is not asked
+    request.user = user  # without validating their tokens
     logout(request)
     if isinstance(user, SignedIn):
         _revoke(presented, REVOKE[user.provider])
@@ -79,16 +79,16 @@ def _revoke(presented: Sequence[str], revoke: Callable[..., None]) -> None:
         tokens.forget(token)
         note_secret(token)
         if (left := ends_at - time.monotonic()) > 0:
-            with suppress(APIException):  # which the log tells of
+            with suppress(APIException):  # it has been logged
                 revoke(token, seconds=left)
 
 
 def whoever(request: HttpRequest) -> User | AnonymousUser:
-    """Return whose session it is, with the rights that they have now; nobody where these have ended.
+    """Return the session's user with their current rights; an anonymous user if their tokens are no longer valid.
 
-    Raises: ServiceUnavailable when the provider does not say.
+    Raises: ServiceUnavailable when the provider does not answer.
 
-    Cost: as Django's own; and as `tokens.validate`, which is nothing while it is remembered.
+    Cost: as Django's `get_user`, and as `tokens.validate`, which costs nothing while the tokens are remembered.
     """
     user = get_user(request)
     if not isinstance(user, SignedIn):
@@ -99,7 +99,7 @@ def whoever(request: HttpRequest) -> User | AnonymousUser:
         bearer = None
     if bearer is None or external_id(bearer) != user.external_id:
         request.session.flush()
-        request._cached_user = AnonymousUser()  # type: ignore[attr-defined]  # Django's own, which the access line reads
+        request._cached_user = AnonymousUser()  # type: ignore[attr-defined]  # Django's own; the access log reads it
         return AnonymousUser()
     user.bearer = bearer
     user.is_staff = bool(bearer.roles)
@@ -107,7 +107,7 @@ def whoever(request: HttpRequest) -> User | AnonymousUser:
 
 
 def external_id(bearer: TokenUser) -> str:
-    """Return what their row is found again by."""
+    """Return the key of the bearer's row."""
     return f"{bearer.provider}:{bearer.id}"
 
 
@@ -129,11 +129,11 @@ def _bearer(presented: Sequence[str], address: str) -> TokenUser:
 
 
 def _row_of(bearer: TokenUser) -> SignedIn:
-    """Return the row by which the history names them: found by provider and id, never by a name."""
+    """Return the bearer's row, to which the history refers: identified by provider and id, never by name."""
     key = external_id(bearer)
     if not is_unicode(key) or len(key) > 255:
         raise AuthenticationFailed("The provider's id of this person cannot be stored.")
-    nobodys = sha256(key.encode()).hexdigest()  # until they are called by a name
+    nobodys = sha256(key.encode()).hexdigest()  # until `_name` gives them a name
     values = {"username": nobodys, "password": make_password(None)}
     user, _ = SignedIn.objects.get_or_create(external_id=key, defaults=values)
     _name(user, bearer)
@@ -141,9 +141,9 @@ def _row_of(bearer: TokenUser) -> SignedIn:
 
 
 def _name(user: SignedIn, bearer: TokenUser) -> None:
-    """Call them as the provider does; with its id where somebody else here is called so.
+    """Give the row the provider's name for the user, with the id added if the name is taken here.
 
-    The database says whether somebody is: whoever signs in at the same moment may be called so, too.
+    The database decides whether it is taken: somebody of the same name may sign in at the same moment.
     """
     for name in _names(bearer):
         user.username = name
@@ -154,7 +154,7 @@ def _name(user: SignedIn, bearer: TokenUser) -> None:
 
 
 def _names(bearer: TokenUser) -> Iterator[str]:
-    """Yield what they could be called here, the best first."""
+    """Yield possible user names, the best first."""
     if name := str(bearer)[:MAX_USERNAME_LENGTH]:
         yield name
     suffix = f" ({bearer.provider} {bearer.id[:40]})"

@@ -1,9 +1,9 @@
-"""How many wrong passwords and tokens, and how many requests of strangers, are too many.
+"""Throttles of wrong passwords, of invalid tokens and of anonymous requests.
 
-What is wrong is counted by Django REST Framework's rate throttle, which then counts failures only.
+Failures are counted with Django REST Framework's rate throttle, made to count failures only.
 
-The counts are in the default cache and each is read and written in two steps: processes without a
-shared cache count for themselves, and failures at the same instant may count as one.
+The counts are in the default cache, and are read and written in two steps: processes without a
+shared cache count for themselves, and simultaneous failures may count as one.
 """
 
 from typing import Any
@@ -16,15 +16,15 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle, SimpleRateThrottle
 
-# The base class asks for a request and a view, which these throttles are not about.
+# The base class requires a request and a view, which these throttles do not use.
 _NOTHING: Any = None
 
 
 def client_address(request: HttpRequest | Request) -> str:
-    """Return the client's address: the connection's, unless NUM_PROXIES says whose word to take for it.
+    """Return the client's address: the connection's, or with NUM_PROXIES the one that those proxies report.
 
-    Without that setting Django REST Framework believes the whole `X-Forwarded-For`, which anybody can
-    write. It is empty behind a local socket that no proxy speaks for.
+    Without that setting Django REST Framework trusts the whole `X-Forwarded-For`, which anybody can
+    forge. The address is empty for a local socket without such a proxy.
     """
     if api_settings.NUM_PROXIES is None:
         return str(request.META.get("REMOTE_ADDR", ""))
@@ -36,9 +36,9 @@ def _digest(scope: str | None, ident: str) -> str:
 
 
 class FailureThrottle(SimpleRateThrottle):
-    """Refuse further tries after too many failures of one account or one address.
+    """A throttle that refuses further attempts after too many failures of one account or one address.
 
-    An empty address is that of nobody in particular, and is not counted.
+    Failures from an empty, that is unknown, address are not counted.
     """
 
     message = "Too many failed sign-ins."
@@ -48,33 +48,33 @@ class FailureThrottle(SimpleRateThrottle):
         self.ident = _digest(self.scope, ident) if ident else ""
 
     def check(self) -> None:
-        """Do nothing while another try is allowed. One read of the cache.
+        """Refuse the attempt after too many failures. One read of the cache.
 
-        Raises: Throttled with the seconds until the next try is allowed.
+        Raises: Throttled, with the seconds until the next attempt is allowed.
         """
         if not self.allow_request(_NOTHING, _NOTHING):
             raise Throttled(self.wait(), self.message)
 
     def record_failure(self) -> None:
-        """Count the failure of a try that `check` allowed. One read and one write of the cache."""
+        """Count the failure of an attempt that `check` allowed. One read and one write of the cache."""
         if self.rate is not None and self.ident:
-            # Read again: others may have failed while this password was hashed, or the IdM asked.
+            # Read again: others may have failed during the hashing or the request to the IdM.
             self.history = self.cache.get(self.key, [])
             super().throttle_success()
 
     def throttle_success(self) -> bool:
-        """Let it pass uncounted, since it is not known yet whether it fails."""
+        """Allow the attempt without counting it: whether it fails is not known yet."""
         return True
 
     def get_cache_key(self, request: object, view: object) -> str | None:
-        """Return where the failures are counted; None for nowhere."""
+        """Return the cache key of the failures; None to count nothing."""
         if not self.ident:
             return None
         return self.cache_format % {"scope": self.scope, "ident": self.ident}
 
 
 class AccountFailureThrottle(FailureThrottle):
-    """Slow down who tries many passwords on one account, from wherever."""
+    """The throttle of wrong passwords for one account, from any address."""
 
     scope = "identity_account"
 
@@ -84,7 +84,7 @@ class AccountFailureThrottle(FailureThrottle):
 
 
 class AddressFailureThrottle(FailureThrottle):
-    """Slow down who tries many accounts from one address."""
+    """The throttle of wrong passwords from one address, for any account."""
 
     scope = "identity_address"
 
@@ -94,7 +94,7 @@ class AddressFailureThrottle(FailureThrottle):
 
 
 class TokenFailureThrottle(FailureThrottle):
-    """Slow down who has the IdM asked about many tokens that it refuses, from one address."""
+    """The throttle of tokens from one address that the identity providers refuse."""
 
     scope = "identity_token"
     message = "Too many invalid tokens."
@@ -105,9 +105,9 @@ class TokenFailureThrottle(FailureThrottle):
 
 
 class AnonymousThrottle(SimpleRateThrottle):
-    """Slow down an address that asks too often without any credential.
+    """The throttle of requests from one address without credentials.
 
-    Requests that authentication or permission refuses are not counted: they cost next to nothing.
+    Requests that authentication or permissions refuse are not counted: they cost next to nothing.
     """
 
     scope = "identity_anonymous"
@@ -117,7 +117,7 @@ class AnonymousThrottle(SimpleRateThrottle):
         return settings.ANONYMOUS_RATE or None
 
     def get_cache_key(self, request: Request, view: object) -> str | None:
-        """Return where the requests of the address are counted; None for who is known, or has no address."""
+        """Return the cache key of the address's requests; None for an authenticated caller or an unknown address."""
         address = client_address(request)
         if request.user.is_authenticated or not address:
             return None

@@ -1,6 +1,6 @@
-"""Whose token is this? The identity providers are asked, and what they say is remembered for a while.
+"""Validation of tokens by the identity providers, whose answers are remembered for a while.
 
-No token is ever logged or kept: what is remembered is found by a digest.
+No token is ever logged or stored: remembered answers are found by a digest.
 """
 
 import logging
@@ -24,7 +24,7 @@ from identity.throttling import TokenFailureThrottle
 
 logger = logging.getLogger(__name__)
 
-# Keyrock's tokens have 40 characters and Keystone's some 200; a JSON Web Token some thousand.
+# Keyrock's tokens have 40 characters and Keystone's some 200; a JSON Web Token has some thousand.
 MAX_TOKEN_CHARACTERS = 8_000
 
 LOGGERS_OF_SECRETS = (
@@ -38,13 +38,14 @@ PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (Keyro
 
 
 def validate(token: str, *, address: str = "") -> TokenUser:
-    """Return the user who bears the token, and who calls from this address, if it is known.
+    """Return the bearer of a token that was sent from *address*, "" if unknown.
 
-    None for a token found valid a while ago (`Provider.seconds_to_remember`, and never longer than it lives); else as
-    `ask`. Refusals are not remembered, since with its database down Keyrock refuses valid tokens, too; they are
-    counted for the address.
+    Refusals are counted for the address, but not remembered: while its database is down, Keyrock refuses valid tokens.
 
-    Raises: as `ask`; Throttled, unasked, after too many refusals. A remembered token gets in all the same.
+    Raises: as `ask`; Throttled, without asking, after too many refusals. A remembered token is accepted even then.
+
+    Cost: no upstream call for a remembered token (`Provider.seconds_to_remember`, at most until it expires); else as
+    `ask`.
     """
     _require_form(token)
     key = _cache_key(token)
@@ -58,12 +59,12 @@ def validate(token: str, *, address: str = "") -> TokenUser:
 
 
 def ask(token: str) -> TokenUser:
-    """Return the user who bears the token, whatever is remembered of it.
+    """Ask the providers who bears the token, ignoring what is remembered.
 
-    With several providers the one that the token's form points to is asked first, then the others until one knows it.
+    The provider that the token's form suggests is asked first, then the others until one accepts it.
 
-    Raises: AuthenticationFailed when the token is not valid here; ServiceUnavailable when it could be that of a
-    provider that did not answer, or not as it should.
+    Raises: AuthenticationFailed when no provider accepts the token; ServiceUnavailable when none does, and one did not
+    answer, or not as it should.
 
     Cost: one upstream call for each provider asked, two when a reused connection turns out to be broken.
     """
@@ -80,12 +81,12 @@ def ask(token: str) -> TokenUser:
 
 
 def forget(token: str) -> None:
-    """Ask anew about a token when it comes next."""
+    """Forget a token, so that its next use asks the providers."""
     cache.delete(_cache_key(token))
 
 
 def hide_tokens_in_logs() -> None:
-    """Cut secrets out of the URLs that urllib3 logs and what Authlib does, whatever handlers a deployment may have."""
+    """Redact what urllib3 and Authlib log, whatever handlers a deployment may have."""
     for name in LOGGERS_OF_SECRETS:
         logging.getLogger(name).addFilter(RedactTokensFilter())
 
@@ -109,7 +110,7 @@ def _require_form(token: str) -> None:
 
 
 def _in_order(token: str) -> Sequence[Provider]:
-    """Return the providers that are configured, first the one that the token's form points to."""
+    """Return the configured providers, first the one that the token's form suggests."""
     configured = [provider for provider in PROVIDERS.values() if provider.is_configured()]
     if not configured:
         logger.error("Neither KEYROCK_URL nor KEYSTONE_IDENTITY is set: no token can be checked")
@@ -127,7 +128,7 @@ def _seconds_to_remember(user: TokenUser) -> float:
 
 
 def _cache_key(token: str) -> str:
-    """Return a digest of the token and of what else the outcome depends on; another release has a form of its own."""
+    """Return a digest of the token, the configuration, and the fields of `TokenUser`, which releases may change."""
     configuration = "\n\n".join(provider.configuration() for provider in PROVIDERS.values() if provider.is_configured())
     form = ",".join(field.name for field in fields(TokenUser))
     digest = salted_hmac(f"identity.tokens\n{form}\n{configuration}", token, algorithm="sha256").hexdigest()

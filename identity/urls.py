@@ -1,4 +1,4 @@
-"""Where people sign in as who they are elsewhere."""
+"""The paths to sign in with an identity provider."""
 
 from django.urls import path
 

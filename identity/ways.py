@@ -1,4 +1,4 @@
-"""How people may sign in to the pages, other than with an account of this service."""
+"""The ways to sign in to the pages other than with a local account."""
 
 from django.urls import reverse
 
@@ -7,7 +7,7 @@ from identity.keystone import Keystone
 
 
 def ways() -> dict[str, str]:
-    """Return how people may sign in elsewhere: what to call it, and the page."""
+    """Return the URL of each configured provider's sign-in page, by the provider's name."""
     found = {}
     if oauth.is_configured():
         found["the FIWARE IdM"] = reverse("with_keyrock")

@@ -1,4 +1,4 @@
-"""`manage.py check_identity`: what somebody with this token may be here, and why not more."""
+"""`manage.py check_identity`: a token's user, roles and nodes, and why it has no more."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -33,11 +33,11 @@ class Command(commands.Command):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare where the token is."""
+        """Declare the source of the token."""
         parser.add_argument("--token-file", metavar="FILE", help="read the token from this file, not standard input")
 
     def handle(self, *args: Any, token_file: str | None, **options: Any) -> None:
-        """Ask, and print a line for each thing that is known."""
+        """Ask about the token, and print one line for each fact."""
         try:
             user = tokens.ask(read_token(token_file))
         except (AuthenticationFailed, ServiceUnavailable) as error:
