@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class ComputeConfig(AppConfig):
-    """Registers the app under its own name."""
+    """The OpenStack face."""
 
     name = "compute"

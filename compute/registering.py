@@ -1,4 +1,4 @@
-"""The federation's face in the catalogue of the central Keystone, where clients look for a Nova."""
+"""The federation's OpenStack face in the catalogue of the central Keystone, where clients look for a Nova."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,22 +14,22 @@ from infrastructures.openstack.catalogue import KeystoneCatalogue
 COMPUTE, IDENTITY = "compute", "identity"
 
 Step = tuple[str, Callable[[], object]]
-"""What is to be done in the catalogue, in words, and what does it."""
+"""The description of a change to the catalogue, and the function that makes it."""
 
 
 def endpoint_url(public_url: str) -> str:
-    """Return the endpoint of a `/compute` that is at this URL."""
+    """Return the endpoint's URL for the public URL of `/compute`."""
     return f"{public_url.rstrip('/')}/{VERSION}"
 
 
 def steps_to_register(*, catalogue: KeystoneCatalogue, region: str, url: str) -> Iterator[Step]:
-    """Yield what is missing for clients to find the federation's face in a region; nothing when all is there.
+    """Yield the changes still needed for clients to find the federation's OpenStack face in a region.
 
-    Keystone is put there, too: openstackclient looks for it in the same region.
+    They include an endpoint for Keystone: openstackclient looks for it in the same region.
 
     Raises:
-        Conflict: the region is that of a node, whose own Nova would be hidden.
-        CloudError: Keystone does not let the token read this, or did not answer.
+        Conflict: the region is a node's, and the endpoint would hide the node's own Nova.
+        CloudError: Keystone does not let the token read its catalogue, or did not answer.
 
     Cost: one query, and some eight upstream calls.
     """
@@ -54,7 +54,7 @@ def _steps_for(catalogue: KeystoneCatalogue, region: str, kind: str, url: str) -
 
 
 def steps_to_remove(*, catalogue: KeystoneCatalogue, region: str) -> Iterator[Step]:
-    """Yield what is to be taken out again; a region in which there is something else stays.
+    """Yield the changes that remove the endpoints, and the region unless it has other endpoints.
 
     Raises and cost: as `steps_to_register`.
     """

@@ -1,4 +1,4 @@
-"""The routes of Nova's API below `/compute/`; what is not among them is answered as Nova does."""
+"""The routes of Nova's API below `/compute/`; any other path gets Nova's 404."""
 
 from django.urls import include, path, re_path
 
@@ -28,9 +28,9 @@ _besides = [
     path("os-availability-zone/detail", surroundings.ZonesDetailView.as_view()),
 ]
 
-# A part of a path, but none that leads up from it: HTTP clients, ours too, take `.` and `..` out before they send it.
+# A segment of a path, except `.` and `..`, which HTTP clients, ours too, resolve before they send it.
 _PART = r"/(?!\.{1,2}(?:/|$))[^/]+"
-# What Nova has a route for, and the methods of each.
+# Nova's routes, and the methods of each.
 _CARRIED = {
     "": ("get", "post"),
     "/detail": ("get",),
@@ -48,7 +48,7 @@ _carried = [
 urlpatterns = [
     re_path(rf"^{VERSION}/?$", VersionView.as_view()),
     path(f"{VERSION}/", include([*_flavors, *_besides])),
-    # The list of versions is what a client looks for that takes the first `v2.1` of a path for the version.
+    # For clients that take everything before the first `v2.1` of a path for the URL of the list of versions.
     re_path(r"^nodes/(?P<node>[^/]+)/?$", VersionsView.as_view()),
     re_path(rf"^nodes/(?P<node>[^/]+)/{VERSION}/?$", VersionView.as_view()),
     path(f"nodes/<str:node>/{VERSION}/", include(_carried)),

@@ -1,4 +1,4 @@
-"""Which versions there are, and what else clients of Nova ask for."""
+"""The versions of the API."""
 
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -14,9 +14,9 @@ from infrastructures.openstack.errors import CloudError
 
 
 def highest_of(node: str | None) -> Microversion:
-    """Return the highest microversion of a node's own Nova; where that cannot be asked, and of the federation, ours.
+    """Return the highest microversion of a node's Nova; for the federation, or if Nova cannot be asked, ours.
 
-    Cost: none for the federation; of a node one query, and the upstream calls of `open_nova` when it is not open yet.
+    Cost: none for the federation; for a node one query, and the upstream calls of `open_nova` if it is not open yet.
     """
     infrastructure = Infrastructure.objects.filter(name=node).first() if node else None
     if infrastructure is None:
@@ -28,13 +28,13 @@ def highest_of(node: str | None) -> Microversion:
 
 
 class _ForEverybody(ComputeView):
-    """What is answered without a credential; one that is sent is not looked at, as Nova does not."""
+    """A view that needs no credentials, and like Nova ignores those that are sent."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
 
     def head(self, request: Request, **where: str) -> Response:
-        """Answer as to GET, without the body."""
+        """Answer as for GET, without the body."""
         return self.get(request, **where)  # type: ignore[attr-defined,no-any-return]
 
 
@@ -44,7 +44,7 @@ class VersionsView(_ForEverybody):
     has_microversions = False
 
     def get(self, request: Request, node: str | None = None) -> Response:
-        """List the one that there is."""
+        """List the only version."""
         return Response(versions.all_versions(root_of(request, node), highest_of(node)))
 
 
@@ -52,5 +52,5 @@ class VersionView(_ForEverybody):
     """The one version of the API."""
 
     def get(self, request: Request, node: str | None = None) -> Response:
-        """Describe it."""
+        """Describe the version."""
         return Response(versions.the_version(root_of(request, node), highest_of(node)))

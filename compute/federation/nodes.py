@@ -1,4 +1,4 @@
-"""The nodes of the federation, as clients see compute services and availability zones."""
+"""The nodes of the federation, which clients see as compute services and availability zones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from synchronisation.summary import known_flavors, summaries
 
 @dataclass(frozen=True, kw_only=True)
 class NodeState:
-    """What was last seen of the promoted flavors in a node; `is_up` is whether it could be asked."""
+    """The last known state of the promoted flavors in a node; `is_up` is whether the node could be asked."""
 
     key: int
     name: str
@@ -19,11 +19,11 @@ class NodeState:
     compared_at: datetime | None
     flavors: int
     amiss: int
-    """How many of the flavors are not in it as they should be."""
+    """The number of flavors that are missing from the node or differ there."""
 
     @property
     def remark(self) -> str | None:
-        """Return in a few words what there is to say of it, None when all is well."""
+        """Return a short description of the node's problem; None if there is none."""
         if not self.is_up:
             return "It could not be asked."
         if self.compared_at is None:
@@ -32,7 +32,7 @@ class NodeState:
 
 
 def node_states() -> Iterator[NodeState]:
-    """Yield the state of each node, by name, as it was last seen. Cost: four queries."""
+    """Yield the last known state of each node, by name. Cost: four queries."""
     flavors = known_flavors(Flavor.objects.wanted_in_nodes())
     for node in summaries(Infrastructure.objects.all(), flavors):
         yield NodeState(

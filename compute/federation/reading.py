@@ -1,4 +1,4 @@
-"""The flavors of the federation's face: those that are promoted, read out of the catalogue."""
+"""The flavors of the federation's OpenStack face: the promoted flavors, read from the catalogue."""
 
 from django.db.models import Q
 from rest_framework.exceptions import NotFound, ParseError
@@ -12,26 +12,26 @@ from identity.principals import TokenUser
 
 
 def sees_all(user: Caller) -> bool:
-    """Say whether *user* is here what an administrator is in Nova: sees all flavors, and may change them."""
+    """Say whether *user* may see and change all flavors, as an administrator may in Nova."""
     return bool(user.has_perm(PROMOTE))
 
 
 def view_of(user: Caller) -> object:
-    """Return what tells those who see the same flavors from all others."""
+    """Return a key that is the same for all users who see the same flavors."""
     return sees_all(user), _project_of(user)
 
 
 def visible_flavors(user: Caller) -> FlavorQuerySet:
-    """Return all to a manager, else those that are open to every project or to the caller's own."""
+    """Return all promoted flavors for a manager, else those open to every project or to the caller's."""
     promoted = Flavor.objects.promoted()
     return promoted if sees_all(user) else promoted.filter(_open_to(user))
 
 
 def list_flavors(*, user: Caller, parameters: ListParameters) -> list[Flavor]:
-    """Return the page of the visible flavors that is asked for.
+    """Return the requested page of the visible flavors.
 
     Raises:
-        ParseError: there is no flavor that the marker could be.
+        ParseError: the marker is not the id of a visible flavor.
 
     Cost: one query, two with a marker.
     """
@@ -44,12 +44,12 @@ def list_flavors(*, user: Caller, parameters: ListParameters) -> list[Flavor]:
     if parameters.is_public is not None:
         page = page.filter(_open_to(user) if parameters.is_public else Q(is_public=False))
     sign = "-" if parameters.descending else ""
-    # Ties are broken by the row, as Nova does.
+    # The primary key breaks ties, as in Nova.
     return list(page.order_by(f"{sign}{parameters.sort_by}", f"{sign}pk")[: parameters.limit])
 
 
 def find_flavor(*, user: Caller, flavorid: str) -> Flavor:
-    """Return the visible flavor of this id. Cost: one query.
+    """Return the visible flavor with this id. Cost: one query.
 
     Raises:
         NotFound: there is none.
@@ -64,7 +64,7 @@ def extra_spec_of(flavor: Flavor, key: str) -> str:
     """Return the value of an extra spec.
 
     Raises:
-        NotFound: the flavor has none of this key.
+        NotFound: the flavor has no extra spec with this key.
     """
     value: str | None = flavor.extra_specs.get(key)
     if value is None:
@@ -76,7 +76,7 @@ def access_list_of(flavor: Flavor) -> list[str]:
     """Return the projects on a flavor's access list. Cost: one query.
 
     Raises:
-        NotFound: it is open to every project, and so has none.
+        NotFound: it is open to every project, and so has no access list.
     """
     if flavor.is_public:
         raise NotFound("Access list not available for public flavors.")
@@ -84,12 +84,12 @@ def access_list_of(flavor: Flavor) -> list[str]:
 
 
 def granted_projects(flavor: Flavor) -> list[str]:
-    """Return the projects that a flavor is open to by its grants. Cost: one query."""
+    """Return the projects to which a flavor's grants give access. Cost: one query."""
     return list(flavor.grants.filter(revoked=False).values_list("project", flat=True))
 
 
 def _open_to(user: Caller) -> Q:
-    """Return the filter of what anybody may use, and of what the project may that a caller's token is for."""
+    """Return a filter for the flavors open to every project or to the project of the caller's token."""
     project = _project_of(user)
     if not project:
         return Q(is_public=True)
@@ -97,7 +97,7 @@ def _open_to(user: Caller) -> Q:
 
 
 def _project_of(user: Caller) -> str:
-    """Return the project that a caller's token is for, "" without any."""
+    """Return the project that the caller's token is scoped to, "" if none."""
     return user.project_id if isinstance(user, TokenUser) else ""
 
 

@@ -12,11 +12,11 @@ _bodies: Memory[bytes] = Memory(max_bytes=16 * 1024 * 1024)
 
 
 def remembered(told_by: tuple[object, ...], read: Callable[[], Any]) -> bytes:
-    """Return the body that *read* makes of the catalogue, of which *told_by* tells it from all others.
+    """Return the body that *read* makes of the catalogue; *told_by* distinguishes it from all other bodies.
 
-    It is kept when nobody wrote while it was read, so that it is wholly of one revision.
+    It is kept only if nobody wrote to the catalogue meanwhile, so that it belongs to a single revision.
 
-    Cost: one query where it is remembered; else two, and those of *read*.
+    Cost: one query if it is remembered; else two, and those of *read*.
     """
     revision = current_revision()
     digest = hashlib.blake2b(repr(told_by).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

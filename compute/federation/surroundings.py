@@ -1,4 +1,4 @@
-"""What clients ask of a Nova besides flavors: that there are no servers, and which nodes there are."""
+"""What clients ask a Nova for besides flavors: servers, of which there are none, and the nodes."""
 
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from flavors.permissions import PROMOTE
 BINARY = "nova-compute"
 FORCED_DOWN_IS_TOLD, IDS_ARE_UUIDS = Microversion(2, 11), Microversion(2, 53)
 
-# Those of Nova's that are about what is here; the others are about servers.
+# Nova's extensions that apply here; the others concern servers.
 EXTENSIONS = {
     "OS-FLV-DISABLED": ("FlavorDisabled", "Support to show the disabled status of a flavor."),
     "OS-FLV-EXT-DATA": ("FlavorExtraData", "Provide additional data for flavors."),
@@ -26,7 +26,7 @@ EXTENSIONS = {
     "os-flavor-rxtx": ("FlavorRxtx", "Support to show the rxtx status of a flavor."),
     "os-services": ("Services", "Services support."),
 }
-# There are no servers here, so that nobody has any of what Nova allows them.
+# Nova's limits and usage, all 0 here: there are no servers.
 LIMITS = (
     "maxTotalCores",
     "maxTotalInstances",
@@ -46,23 +46,23 @@ class ExtensionsView(ComputeView):
     """The extensions of the API."""
 
     def get(self, request: Request) -> Response:
-        """List those that are about flavors."""
+        """List the extensions that apply here."""
         return Response({"extensions": [_extension(alias) for alias in EXTENSIONS]})
 
 
 class ServersView(ComputeView):
-    """The servers, of which there are none: they are in the nodes."""
+    """The servers, always an empty list: they are in the nodes."""
 
     def get(self, request: Request) -> Response:
-        """List none."""
+        """Return an empty list."""
         return Response({"servers": []})
 
 
 class LimitsView(ComputeView):
-    """How much of everything a project may have."""
+    """The limits of a project."""
 
     def get(self, request: Request) -> Response:
-        """Tell that it is nothing."""
+        """Show that all limits are 0."""
         return Response({"limits": {"rate": [], "absolute": dict.fromkeys(LIMITS, 0)}})
 
 
@@ -70,7 +70,7 @@ class ServicesView(ComputeView):
     """The nodes, each as a compute service."""
 
     def get(self, request: Request) -> Response:
-        """List them, with what there is to say of the promoted flavors in each."""
+        """List the nodes with the state of the promoted flavors in each."""
         self.require(PROMOTE, "os_compute_api:os-services:list")
         host, binary = (request.query_params.get(name) for name in ("host", "binary"))
         nodes = node_states() if binary in (None, BINARY) else ()
@@ -94,15 +94,15 @@ class ZonesView(ComputeView):
     """The nodes, each as an availability zone."""
 
     def get(self, request: Request) -> Response:
-        """List them."""
+        """List the zones."""
         return _zones([_zone(node) for node in node_states()])
 
 
 class ZonesDetailView(ComputeView):
-    """The same, each with its services."""
+    """The availability zones, each with its services."""
 
     def get(self, request: Request) -> Response:
-        """List them."""
+        """List the zones with their services."""
         self.require(PROMOTE, "os_compute_api:os-availability-zone:detail")
         return _zones([{**_zone(node), "hosts": _hosts(node)} for node in node_states()])
 
@@ -133,5 +133,5 @@ def _hosts(node: NodeState) -> dict[str, Any] | None:
 
 
 def _written(moment: datetime | None) -> str | None:
-    """Return a time as Nova writes it: in UTC, without saying so."""
+    """Format a time as Nova does: in UTC, without a time zone."""
     return f"{moment:%Y-%m-%dT%H:%M:%S.%f}" if moment else None

@@ -1,4 +1,4 @@
-"""The face of the federation: a Nova whose flavors are the promoted ones."""
+"""The OpenStack face of the federation: a Nova whose flavors are the promoted ones."""
 
 from typing import Any
 
@@ -25,10 +25,10 @@ from flavors.permissions import PROMOTE
 
 
 class _FlavorsView(ComputeView):
-    """What is about whole flavors."""
+    """A view that shows flavors with all their members."""
 
     def shown(self, flavor: Flavor) -> Response:
-        """Return a flavor, whole."""
+        """Return a response with all members of a flavor."""
         return Response({"flavor": wire.whole(flavor.as_nova(), self.microversion, root_of(self.request))})
 
 
@@ -36,17 +36,17 @@ class FlavorsView(_FlavorsView):
     """The flavors, each in brief."""
 
     def get(self, request: Request) -> HttpResponse:
-        """List them by id and name."""
+        """List the ids and names of the flavors."""
         return self.page(request, wire.COLLECTION, wire.brief)
 
     def post(self, request: Request) -> Response:
-        """Create one."""
+        """Create a flavor."""
         values = bodies.creation_of(request, self.microversion)
         self.require(PROMOTE, "os_compute_api:os-flavor-manage:create")
         return self.shown(writing.create_flavor(values=values, written_by=str(request.user)))
 
     def page(self, request: Request, collection: str, show: Any) -> HttpResponse:
-        """Return the page of flavors that is asked for, each as *show* has it, and where the next one is."""
+        """Return the requested page of flavors, each rendered by *show*, and the link to the next page."""
         parameters = parameters_of(request.query_params, self.microversion, sees_all=reading.sees_all(request.user))
         root, viewed = root_of(request), reading.view_of(request.user)
 
@@ -65,12 +65,12 @@ class FlavorsView(_FlavorsView):
 
 
 class FlavorsDetailView(FlavorsView):
-    """The flavors, each whole."""
+    """The flavors, each with all members."""
 
     http_method_names = ["get", "head", "options"]
 
     def get(self, request: Request) -> HttpResponse:
-        """List them with all their members."""
+        """List the flavors with all their members."""
         return self.page(request, f"{wire.COLLECTION}/detail", wire.whole)
 
 
@@ -78,11 +78,11 @@ class FlavorView(_FlavorsView):
     """One flavor."""
 
     def get(self, request: Request, id: str) -> Response:
-        """Show it."""
+        """Show the flavor."""
         return self.shown(reading.find_flavor(user=request.user, flavorid=id))
 
     def put(self, request: Request, id: str) -> HttpResponse:
-        """Change its description, which is all that can be; before microversion 2.55 there is no such method."""
+        """Change the flavor's description, the only member that can change; before microversion 2.55, answer 404."""
         if self.microversion < DESCRIPTIONS:
             raise NotFound("The resource could not be found.")
         values = bodies.update_of(request)
@@ -92,17 +92,17 @@ class FlavorView(_FlavorsView):
         )
 
     def delete(self, request: Request, id: str) -> Response:
-        """Delete it."""
+        """Delete the flavor."""
         self.require(PROMOTE, "os_compute_api:os-flavor-manage:delete")
         writing.delete_flavor(flavorid=id, written_by=str(request.user))
         return Response(status=202)
 
 
 class ActionView(ComputeView):
-    """What is done with the access to a flavor."""
+    """The actions of a flavor, which change its access list."""
 
     def post(self, request: Request, id: str) -> Response:
-        """Grant it to a project, or revoke it."""
+        """Grant a project access to the flavor, or revoke it."""
         action, project = bodies.action_of(request)
         grants = action == "addTenantAccess"
         rule = "add_tenant_access" if grants else "remove_tenant_access"
@@ -120,14 +120,14 @@ class ExtraSpecsView(ComputeView):
     """The extra specs of a flavor."""
 
     def post(self, request: Request, id: str) -> Response:
-        """Set some, and leave the others alone."""
+        """Set some extra specs, and keep the others."""
         specs = bodies.extra_specs_of(request)
         self.require(PROMOTE, "os_compute_api:os-flavor-extra-specs:create")
         _set_extra_specs(self, id, specs)
         return Response(request.data)
 
     def get(self, request: Request, id: str) -> Response:
-        """List them."""
+        """List the extra specs."""
         return Response({"extra_specs": reading.find_flavor(user=request.user, flavorid=id).extra_specs})
 
 
@@ -135,29 +135,29 @@ class ExtraSpecView(ComputeView):
     """One extra spec of a flavor."""
 
     def put(self, request: Request, id: str, key: str) -> Response:
-        """Set it."""
+        """Set the extra spec."""
         specs = bodies.extra_spec_of(request, key)
         self.require(PROMOTE, "os_compute_api:os-flavor-extra-specs:update")
         _set_extra_specs(self, id, specs)
         return Response(request.data)
 
     def delete(self, request: Request, id: str, key: str) -> Response:
-        """Take it away."""
+        """Remove the extra spec."""
         self.require(PROMOTE, "os_compute_api:os-flavor-extra-specs:delete")
         writing.unset_extra_spec(flavorid=id, key=key, written_by=str(request.user))
         return Response()
 
     def get(self, request: Request, id: str, key: str) -> Response:
-        """Show it."""
+        """Show the extra spec."""
         flavor = reading.find_flavor(user=request.user, flavorid=id)
         return Response({key: reading.extra_spec_of(flavor, key)})
 
 
 class AccessView(ComputeView):
-    """The projects that may use a flavor which is not open to every one."""
+    """The access list of a flavor that is not open to every project."""
 
     def get(self, request: Request, id: str) -> Response:
-        """List them."""
+        """List the projects that have access."""
         self.require(PROMOTE, "os_compute_api:os-flavor-access")
         flavor = reading.find_flavor(user=request.user, flavorid=id)
         return Response(wire.access(id, reading.access_list_of(flavor)))
@@ -175,7 +175,7 @@ def _set_extra_specs(view: ComputeView, flavorid: str, specs: dict[str, str]) ->
 def _links_onward(
     request: Request, root: str, collection: str, flavors: list[Flavor], parameters: ListParameters
 ) -> list[dict[str, str]]:
-    """Return the link to the next page of a full one."""
+    """Return the link to the next page, if this page is full."""
     if not flavors or len(flavors) < parameters.limit:
         return []
     given = {name: str(value) for name, value in request.query_params.items() if name != "access_token"}

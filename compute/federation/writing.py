@@ -1,6 +1,6 @@
-"""Changing the promoted flavors as administrators change those of a Nova.
+"""Changing the promoted flavors as administrators change a Nova's flavors.
 
-All is done in the catalogue, at once; the nodes follow by a run some seconds after the last change.
+Every change is made in the catalogue at once; a run brings it to the nodes some seconds after the last change.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,11 +26,11 @@ REFUSE = "refuse"
 
 
 def create_flavor(*, values: Mapping[str, Any], written_by: str) -> Flavor:
-    """Put a promoted flavor into the catalogue; without `flavorid`, or with None, it gets a UUID.
+    """Add a promoted flavor to the catalogue; without `flavorid`, or with None, it gets a UUID.
 
     Raises:
-        Conflict: the name, in any case, or the id is in the catalogue already.
-        ValidationError: a value is not as Nova accepts it.
+        Conflict: the catalogue already has the name, ignoring case, or the id.
+        ValidationError: Nova would not accept a value.
 
     Cost: some five queries, in one transaction.
     """
@@ -51,7 +51,7 @@ def create_flavor(*, values: Mapping[str, Any], written_by: str) -> Flavor:
 
 
 def describe_flavor(*, flavorid: str, description: str | None, written_by: str) -> Flavor:
-    """Give a flavor another description, None for none.
+    """Change a flavor's description; None removes it.
 
     Raises:
         NotFound: there is no such flavor.
@@ -66,10 +66,10 @@ def describe_flavor(*, flavorid: str, description: str | None, written_by: str) 
 
 
 def set_extra_specs(*, flavorid: str, extra_specs: Mapping[str, str], validated: bool, written_by: str) -> None:
-    """Set some of a flavor's extra specs, and leave its others alone.
+    """Set some of a flavor's extra specs, and keep the others.
 
     Args:
-        validated: whether Nova's own rules are asked, too.
+        validated: whether to check them against Nova's own rules, too.
 
     Raises:
         ValidationError: Nova does not accept them.
@@ -89,7 +89,7 @@ def set_extra_specs(*, flavorid: str, extra_specs: Mapping[str, str], validated:
 
 
 def unset_extra_spec(*, flavorid: str, key: str, written_by: str) -> None:
-    """Take an extra spec of a flavor away.
+    """Remove an extra spec from a flavor.
 
     Raises:
         NotFound: there is no such flavor, or it has no such extra spec.
@@ -106,14 +106,14 @@ def unset_extra_spec(*, flavorid: str, key: str, written_by: str) -> None:
 
 
 def grant_access(*, flavorid: str, project: str, refuses_public: bool, written_by: str) -> list[str]:
-    """Open a flavor to a project, and return its access list.
+    """Grant a project access to a flavor, and return the flavor's access list.
 
     Args:
-        refuses_public: whether a flavor that is open to every project is refused.
+        refuses_public: whether to refuse a flavor that is open to every project.
 
     Raises:
         NotFound: there is no such flavor.
-        Conflict: it is open to the project already, or with *refuses_public* to every one.
+        Conflict: the project has access already, or with *refuses_public* every project has.
 
     Cost: some seven queries, in one transaction.
     """
@@ -130,10 +130,10 @@ def grant_access(*, flavorid: str, project: str, refuses_public: bool, written_b
 
 
 def revoke_access(*, flavorid: str, project: str, written_by: str) -> list[str]:
-    """Close a flavor to a project, and return its access list.
+    """Revoke a project's access to a flavor, and return the flavor's access list.
 
     Raises:
-        NotFound: there is no such flavor, or it is not open to the project.
+        NotFound: there is no such flavor, or the project is not on its access list.
 
     Cost: some six queries, in one transaction.
     """
@@ -146,16 +146,16 @@ def revoke_access(*, flavorid: str, project: str, written_by: str) -> list[str]:
 
 
 def delete_flavor(*, flavorid: str, written_by: str) -> None:
-    """Take a flavor out of the catalogue; it goes from the nodes where a synchronisation has made it.
+    """Delete a flavor from the catalogue, and have it removed from the nodes where a synchronisation created it.
 
-    Where servers use it, it stays in their node until they are gone; with `COMPUTE_DELETE` "refuse" it is not deleted.
+    A node keeps it while servers use it; with `COMPUTE_DELETE` "refuse", a flavor in use is not deleted at all.
 
     Raises:
         NotFound: there is no such flavor.
-        Conflict: servers use it, and that is refused.
-        CloudError: the same, and a node does not say whether any do.
+        Conflict: servers use it, and `COMPUTE_DELETE` is "refuse".
+        CloudError: `COMPUTE_DELETE` is "refuse", and a node does not say whether servers use it.
 
-    Cost: some twelve queries, in one transaction; when that is refused, before it what `require_unused` costs.
+    Cost: some twelve queries, in one transaction; with "refuse", before it, as `require_unused`.
     """
     flavor = _find(flavorid)
     if settings.COMPUTE_DELETE == REFUSE:
@@ -175,7 +175,7 @@ def delete_flavor(*, flavorid: str, written_by: str) -> None:
 
 
 def _change(flavorid: str, change: Callable[[Flavor], None], *, written_by: str) -> Flavor:
-    """Have *change* change a flavor that nobody else changes meanwhile, and write down that it was written."""
+    """Lock a flavor, apply *change* to it, and record that it was written."""
     changed: list[Flavor] = []
 
     def write() -> None:

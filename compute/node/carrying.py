@@ -1,8 +1,8 @@
-"""Requests about flavors, carried to the Nova of a node and back.
+"""Requests about flavors, passed to a node's Nova.
 
-They are somebody's who does not know of Flavor Sync, and Nova answers them. What is written down here is what keeps the
-flavors of the node whole: replacements that were cut short are settled first, nobody else changes the flavor
-meanwhile, and what the node has afterwards is known to the catalogue.
+Their senders need not know of Flavor Sync, and Nova itself answers them. This module keeps the node's flavors
+consistent: it settles replacements that were cut short first, locks the flavor during a change, and records the result
+in the catalogue.
 """
 
 import json
@@ -24,14 +24,14 @@ from infrastructures.openstack.records import Carried
 from infrastructures.replacements import changes
 from infrastructures.replacements.replacing import settle_replacements
 
-# What a client says that Nova is to hear; of the answer, what it is to hear of Nova.
+# The request headers that are passed to Nova
 REQUEST_HEADERS = ("Content-Type", "OpenStack-API-Version", "X-OpenStack-Nova-API-Version")
 SUCCESS = range(200, 300)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Errand:
-    """A request to be carried: `path` is below `/flavors` and begins with a slash, or is empty."""
+    """A request to pass to Nova; `path` is relative to `/flavors`, and begins with a slash or is empty."""
 
     method: str
     path: str
@@ -41,26 +41,26 @@ class Errand:
 
     @property
     def flavorid(self) -> str:
-        """Return the id of the flavor that it is about, "" where that is none yet, or several."""
+        """Return the id of the request's flavor, "" for a new flavor or a list."""
         first = self.path.lstrip("/").partition("/")[0]
         return "" if first == "detail" else first
 
     @property
     def deletes(self) -> bool:
-        """Say whether it deletes a flavor."""
+        """Say whether the request deletes a flavor."""
         return self.method == "DELETE" and self.path == f"/{self.flavorid}"
 
     @property
     def url(self) -> str:
-        """Return the path and the query as Nova is to be sent them."""
+        """Return the path and query to send to Nova."""
         return f"/flavors{quote(self.path)}{'?' if self.query else ''}{self.query}"
 
 
 def carry(errand: Errand, *, infrastructure: Infrastructure, nova: Nova) -> Carried:
-    """Have the node's Nova answer, and return what it says.
+    """Pass a request to the node's Nova, and return its response.
 
     Raises:
-        Conflict: somebody else is changing the flavor right now, or its id or name is that of one being replaced.
+        Conflict: somebody else is changing the flavor right now, or a flavor with its id or name is being replaced.
         CloudError: Nova does not accept the token, or did not answer.
 
     Cost: one upstream call and one query; for a change two more calls and some seven queries.
@@ -78,7 +78,7 @@ def _carried(errand: Errand, nova: Nova) -> Carried:
 
 
 def _delete(errand: Errand, infrastructure: Infrastructure, nova: Nova) -> Carried:
-    """Delete the flavor as everybody here does, so that nobody makes it again who watches it."""
+    """Delete the flavor as all our code does, so that nobody who watches it creates it again."""
     headers = _headers_of_an_answer(errand, nova)
     changes.delete_flavor(infrastructure=infrastructure, nova=nova, flavorid=errand.flavorid)
     record_change(infrastructure=infrastructure, nova=nova, flavorid=errand.flavorid, has=None)
@@ -86,10 +86,10 @@ def _delete(errand: Errand, infrastructure: Infrastructure, nova: Nova) -> Carri
 
 
 def _headers_of_an_answer(errand: Errand, nova: Nova) -> dict[str, str]:
-    """Return what Nova tells in an answer's headers of the microversion that was asked for.
+    """Return the headers in which Nova would confirm the requested microversion.
 
     Raises:
-        ParseError, VersionNotSupported: as Nova refuses it.
+        ParseError, VersionNotSupported: Nova would refuse the microversion.
     """
     asked = microversions.asked_for(errand.headers, highest=Microversion.read(nova.highest_microversion))
     names = (microversions.HEADER, microversions.OLD_HEADER)
@@ -110,13 +110,13 @@ def _change(errand: Errand, infrastructure: Infrastructure, nova: Nova) -> Carri
 
 @contextmanager
 def _alone(errand: Errand, infrastructure: Infrastructure) -> Iterator[None]:
-    """Be alone with the flavor that is changed, or with the name and id of the one that is made."""
+    """Lock the flavor to change, or the name and id of the one to create."""
     if errand.flavorid:
         with changes.alone_with(infrastructure, errand.flavorid):
             yield
         return
     name, flavorid = name_and_id_of(errand.body)
-    # Without an id Nova makes one up, which nobody else can know.
+    # Without an id Nova generates one, which nobody else can know yet.
     with changes.alone_with(infrastructure, flavorid or str(uuid4()), name=name):
         yield
 

@@ -1,4 +1,4 @@
-"""The links in a Nova's answer, made to lead where the client has found it."""
+"""The links in Nova's responses, rewritten to lead to Flavor Sync."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from compute.wire.links import VERSION
 
 
 def with_links_to(root: str, body: bytes) -> bytes:
-    """Return a body of Nova's with its links below *root*; one that is no JSON, or has none, as it is."""
+    """Rewrite the links in a body of Nova's to begin with *root*; leave a body without links or JSON as it is."""
     if b'"links"' not in body and b'"flavors_links"' not in body:
         return body
     try:
@@ -22,7 +22,7 @@ def with_links_to(root: str, body: bytes) -> bytes:
 
 
 def _things(document: Any) -> list[dict[str, Any]]:
-    """Return the document, and the flavors in it."""
+    """Return the document and the flavors in it."""
     flavors = [*document.get("flavors", ()), *([document["flavor"]] if "flavor" in document else ())]
     return [document, *flavors]
 

@@ -1,4 +1,4 @@
-"""The face of a node: its own Nova, for clients that find it here."""
+"""The OpenStack face of a node, which passes requests to the node's own Nova."""
 
 from typing import Any
 
@@ -18,17 +18,17 @@ from infrastructures.openstack.entering import CallersNova
 from infrastructures.openstack.nova import Nova
 
 RULE = "flavor_sync:node"
-# Of what Nova says besides the body
+# The response headers that are passed on from Nova
 ANSWER_HEADERS = (HEADER, OLD_HEADER, "Vary")
 
 
 class CarriedView(ComputeView):
-    """Whatever is about flavors, carried to the node's Nova and back; in which microversion is between those two."""
+    """Requests about flavors, passed to the node's Nova; client and Nova negotiate the microversion themselves."""
 
     has_microversions = False
 
     def carry(self, request: Request, node: str, path: str) -> HttpResponse:
-        """Return what the node's Nova answers, with its links made to lead here."""
+        """Return the response of the node's Nova, with its links rewritten to lead here."""
         infrastructure = Infrastructure.objects.filter(name=node).first()
         if infrastructure is None:
             raise NotFound(f"The node {node} does not exist.")
@@ -44,7 +44,7 @@ class CarriedView(ComputeView):
 
 
 def _errand(request: Request, path: str) -> Errand:
-    """Return what is to be carried; not who asks for it, which is nobody's business there."""
+    """Return the request to pass on, without whatever identifies the caller."""
     query = request._request.GET.copy()
     query.pop("access_token", None)
     return Errand(
@@ -57,11 +57,11 @@ def _errand(request: Request, path: str) -> Errand:
 
 
 def _open(request: Request, infrastructure: Infrastructure) -> Nova:
-    """Enter the node with the caller's own Keystone token, or for its operators with what is stored.
+    """Open the node's Nova with the caller's own Keystone token, or for its operators with the stored credentials.
 
     Raises:
         PolicyForbids: the caller has no token for this node, and does not operate it.
-        CloudError: the node does not let them in, or did not answer.
+        CloudError: the node refused the credentials, or did not answer.
     """
     region = region_of(infrastructure)
     token: Any = request.auth

@@ -1,4 +1,4 @@
-"""How Nova's API is spoken: what its answers, errors, parameters and microversions are like, whatever they are about.
+"""The wire format of Nova's API: responses, errors, parameters and microversions.
 
-It knows no model and no cloud. The contract is the Compute API reference; where that is silent, Nova 34's answer is.
+It knows no model and no cloud. The contract is the Compute API reference; where that is silent, Nova 34's behaviour.
 """

@@ -1,4 +1,4 @@
-"""What Nova takes in the bodies of requests: laxer in values than `/v1`, and as strict in members.
+"""The request bodies that Nova accepts: laxer than `/v1` about values, and as strict about members.
 
 Source: `nova.api.openstack.compute.schemas.flavors`, `flavors_extraspecs` and `flavor_access`.
 """
@@ -21,7 +21,7 @@ LONGEST_DESCRIPTION = 65535
 
 
 class IdField(FlavorIdField):
-    """An id, also written as a JSON number."""
+    """An id, as a JSON string or number."""
 
     def to_internal_value(self, data: Any) -> str:
         """Return the id as text."""
@@ -30,14 +30,14 @@ class IdField(FlavorIdField):
 
 
 class IntegerField(serializers.IntegerField):
-    """A whole number, also written as text; no boolean."""
+    """A whole number, as a JSON number or string; not a boolean."""
 
     def __init__(self, *, min_value: int, **options: Any) -> None:
         super().__init__(min_value=min_value, max_value=MAX_INTEGER, **options)
 
 
 class FactorField(serializers.FloatField):
-    """A positive number, also written as text."""
+    """A positive number, as a JSON number or string."""
 
     def to_internal_value(self, data: Any) -> float:
         """Return the number."""
@@ -48,7 +48,7 @@ class FactorField(serializers.FloatField):
 
 
 class DescriptionField(StrictCharField):
-    """A description of one line, or none."""
+    """A description of one line, or null."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=LONGEST_DESCRIPTION, allow_blank=True, allow_null=True, **options)
@@ -62,7 +62,7 @@ class DescriptionField(StrictCharField):
 
 
 class FlavorCreation(serializers.Serializer[Any]):
-    """A flavor to be made; what is validated is by member of the catalogue's flavors."""
+    """A flavor to create; the validated data are named like the fields of our model."""
 
     name = NameField()
     id = IdField(source="flavorid", required=False, allow_null=True)
@@ -73,7 +73,7 @@ class FlavorCreation(serializers.Serializer[Any]):
     rxtx_factor = FactorField(required=False)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Return the fields, those too whose names are no names in Python."""
+        """Return the fields, including those whose names are not Python identifiers."""
         fields = super().get_fields()
         fields["OS-FLV-EXT-DATA:ephemeral"] = IntegerField(min_value=0, source="ephemeral", required=False)
         fields["os-flavor-access:is_public"] = serializers.BooleanField(source="is_public", required=False)
@@ -81,13 +81,13 @@ class FlavorCreation(serializers.Serializer[Any]):
 
 
 class DescribedFlavorCreation(FlavorCreation):
-    """The same, which may have a description."""
+    """A flavor to create, with an optional description."""
 
     description = DescriptionField(required=False)
 
 
 class FlavorUpdate(serializers.Serializer[Any]):
-    """What can be changed of a flavor that there is: its description."""
+    """The changeable member of an existing flavor: its description."""
 
     description = DescriptionField()
 
@@ -99,29 +99,29 @@ class Grant(serializers.Serializer[Any]):
 
 
 def creation_of(request: Request, version: Microversion) -> dict[str, Any]:
-    """Return the values of the flavor that a request wants to be made.
+    """Return the values of the flavor that a request asks to create.
 
     Raises:
-        ParseError, ValidationError: it is no such request.
+        ParseError, ValidationError: the body is not valid.
     """
     kind = DescribedFlavorCreation if version >= DESCRIPTIONS else FlavorCreation
     return _validated(kind, _only_member(request, "flavor"))
 
 
 def update_of(request: Request) -> dict[str, Any]:
-    """Return the new description of a flavor, in an object.
+    """Return the new description of a flavor, in a dictionary.
 
     Raises:
-        ParseError, ValidationError: it is no such request.
+        ParseError, ValidationError: the body is not valid.
     """
     return _validated(FlavorUpdate, _only_member(request, "flavor"))
 
 
 def action_of(request: Request) -> tuple[str, str]:
-    """Return which action a request asks for, and the project that it is about.
+    """Return the requested action and its project.
 
     Raises:
-        ParseError, ValidationError: it is no action of flavors.
+        ParseError, ValidationError: the body is not an action of flavors.
     """
     body = _object(request.data)
     name = next(iter(body), "")
@@ -131,19 +131,19 @@ def action_of(request: Request) -> tuple[str, str]:
 
 
 def extra_specs_of(request: Request) -> dict[str, str]:
-    """Return the extra specs that a request wants to be set; numbers among them become text.
+    """Return the extra specs that a request asks to set, with numbers converted to text.
 
     Raises:
-        ParseError: it is no such request. What the keys and values must be like is for the catalogue to say.
+        ParseError: the body is not valid. The catalogue validates keys and values.
     """
     return _texts(_only_member(request, "extra_specs"))
 
 
 def extra_spec_of(request: Request, key: str) -> dict[str, str]:
-    """Return the one extra spec of this key that a request wants to be set.
+    """Return the single extra spec, with this key, that a request asks to set.
 
     Raises:
-        ParseError: it is another one, or not one alone.
+        ParseError: the body has another key, or not exactly one.
     """
     body = _object(request.data)
     if len(body) != 1 or key not in body:
@@ -152,9 +152,9 @@ def extra_spec_of(request: Request, key: str) -> dict[str, str]:
 
 
 def name_and_id_of(body: bytes) -> tuple[str, str]:
-    """Return the name and the id of the flavor that a body wants to be made, "" for what it does not say.
+    """Return the name and id of the flavor that a body asks to create, "" for each that it lacks.
 
-    Whether it is well-formed is for Nova to say.
+    Nova validates the body.
     """
     try:
         flavor = json.loads(body)["flavor"]
@@ -165,7 +165,7 @@ def name_and_id_of(body: bytes) -> tuple[str, str]:
 
 
 def _texts(specs: Mapping[str, Any]) -> dict[str, str]:
-    """Return extra specs with numbers as Nova writes them."""
+    """Convert numbers among the extra specs to text, as Nova does."""
     return {
         key: str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
         for key, value in specs.items()

@@ -1,6 +1,6 @@
 """Nova's error bodies: `{"itemNotFound": {"code": 404, "message": "…"}}`.
 
-Source: `nova.api.openstack.wsgi.Fault`; of 401, `keystonemiddleware.auth_token`.
+Source: `nova.api.openstack.wsgi.Fault`; for 401, `keystonemiddleware.auth_token`.
 """
 
 import logging
@@ -32,7 +32,7 @@ OTHER = "computeFault"
 
 NOT_AUTHENTICATED = "The request you have made requires authentication."
 UNEXPECTED = "Unexpected API Error. The log of Flavor Sync says why."
-# What Nova answers where no route leads: it comes of WebOb, and is no JSON.
+# Nova's response to a path without a route: it is WebOb's, not JSON.
 NO_ROUTE = (
     "<html>\n <head>\n  <title>404 Not Found</title>\n </head>\n <body>\n  <h1>404 Not Found</h1>\n"
     "  The resource could not be found.<br /><br />\n\n\n\n </body>\n</html>"
@@ -40,24 +40,24 @@ NO_ROUTE = (
 
 
 class PolicyForbids(exceptions.PermissionDenied):
-    """403: the caller's roles do not allow it; *rule* is what Nova calls that."""
+    """403: the caller's roles do not allow it; *rule* is the name of Nova's policy rule."""
 
     def __init__(self, rule: str) -> None:
         super().__init__(f"Policy doesn't allow {rule} to be performed.")
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
-    """Return the answer to whatever a view has raised; what nobody expects is logged, and told without saying what."""
+    """Turn an exception of a view into a response; log an unexpected one, and do not disclose it to the caller."""
     known = as_api_exception(error)
     if known is not None and known.status_code == HTTPStatus.UNAUTHORIZED:
         return _unauthorized(known)
     status, message = (500, UNEXPECTED) if known is None else (known.status_code, message_of(known.detail))
-    if status == HTTPStatus.BAD_GATEWAY:  # a cloud's failure, which is no fault of ours
+    if status == HTTPStatus.BAD_GATEWAY:  # a cloud's failure, not a fault of ours
         logger.warning("%d %s", status, message)
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%d %s", status, message, exc_info=error)
     response = Response(fault(status, message), status, headers=headers_of(known) if known else None, exception=True)
-    # Or Django would write it down besides.
+    # So that Django does not log it again.
     response._has_been_logged = status >= HTTPStatus.INTERNAL_SERVER_ERROR  # type: ignore[attr-defined]
     return response
 
@@ -68,12 +68,12 @@ def fault(status: int, message: str) -> dict[str, Any]:
 
 
 def no_route() -> HttpResponse:
-    """Return the answer to a path, or to a method of one, that Nova does not have."""
+    """Return the response to a path or method that Nova does not have."""
     return HttpResponse(NO_ROUTE, status=404, content_type="text/html; charset=UTF-8")
 
 
 def _unauthorized(error: exceptions.APIException) -> Response:
-    """Return the answer as Keystone's middleware gives it, which says why only where a credential was refused."""
+    """Return the response of Keystone's middleware; only if a credential was refused, it says why."""
     is_anonymous = isinstance(error, exceptions.NotAuthenticated)
     message = NOT_AUTHENTICATED if is_anonymous else message_of(error.detail)
     body = {"error": {"code": 401, "title": "Unauthorized", "message": message}}

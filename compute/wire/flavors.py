@@ -1,6 +1,6 @@
-"""Flavors as Nova shows them, at each microversion.
+"""Flavors as Nova shows them at each microversion.
 
-No member is here that Nova does not have: clients delete, or report as a difference, what they do not know.
+They have no members that Nova lacks: clients delete an unknown member, or report it as a difference.
 Source: Compute API reference, "Flavors"; `nova.api.openstack.compute.views.flavors`.
 """
 
@@ -26,7 +26,7 @@ def brief(flavor: NovaFlavor, version: Microversion, root: str) -> dict[str, Any
 
 
 def whole(flavor: NovaFlavor, version: Microversion, root: str) -> dict[str, Any]:
-    """Return a flavor as it is shown by itself, and in `GET /flavors/detail`."""
+    """Return a flavor as `GET /flavors/{id}` and `GET /flavors/detail` show it."""
     members = {
         **brief(flavor, version, root),
         "ram": flavor.ram,

@@ -1,4 +1,4 @@
-"""JSON alone, whatever `Content-Type` and `Accept` say."""
+"""JSON only, whatever `Content-Type` and `Accept` say."""
 
 from collections.abc import Iterable
 
@@ -10,22 +10,22 @@ from rest_framework.request import Request
 
 
 class JSONRenderer(StockJSONRenderer):
-    """Renders JSON, in ASCII as Nova does."""
+    """A renderer of JSON in ASCII, as Nova sends it."""
 
     ensure_ascii = True
 
 
 class OneFormat(BaseContentNegotiation):
-    """Take the only parser and the only renderer that there is."""
+    """Content negotiation that always takes a view's only parser and only renderer."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
-        """Return the parser."""
+        """Return the only parser."""
         (parser,) = parsers
         return parser
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        """Return the renderer, and what it makes."""
+        """Return the only renderer and its media type."""
         (renderer,) = renderers
         return renderer, renderer.media_type

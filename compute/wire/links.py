@@ -1,4 +1,4 @@
-"""Where things are, as answers tell it: Nova's links lead to where a client has found it, or to COMPUTE_PUBLIC_URL."""
+"""The links in responses: they begin with COMPUTE_PUBLIC_URL, or with the URL at which the client found us."""
 
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
@@ -13,13 +13,13 @@ Link = dict[str, str]
 
 
 def root_of(request: Request, node: str | None = None) -> str:
-    """Return the URL of the versions of the federation's face, or of a node's, without a slash at its end."""
+    """Return the root URL of the federation's OpenStack face, or of a node's, without a trailing slash."""
     root = settings.COMPUTE_PUBLIC_URL.rstrip("/") or request.build_absolute_uri(reverse("compute")).rstrip("/")
     return root if node is None else f"{root}/nodes/{quote(node, safe='')}"
 
 
 def links_of(root: str, collection: str, id: str) -> list[Link]:
-    """Return the two links of a thing: its URL, and one without the version."""
+    """Return a resource's two links: its URL, and its bookmark, which lacks the version."""
     path = f"{collection}/{quote(id)}"
     return [{"rel": "self", "href": f"{root}/{VERSION}/{path}"}, {"rel": "bookmark", "href": f"{root}/{path}"}]
 

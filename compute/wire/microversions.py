@@ -1,4 +1,4 @@
-"""Which microversion a request asks for, and in which headers that is told.
+"""Microversions in the headers of requests and responses.
 
 Source: Compute API guide, "Microversions"; `nova.api.openstack.wsgi.Request.set_api_version_request`.
 """
@@ -25,10 +25,10 @@ class Microversion(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Return the microversion that is written like this.
+        """Parse a microversion.
 
         Raises:
-            ParseError: none is.
+            ParseError: it is malformed.
         """
         match = _VERSION.fullmatch(text)
         if not match:
@@ -38,7 +38,7 @@ class Microversion(NamedTuple):
 
 LOWEST, HIGHEST = Microversion(2, 1), Microversion(2, 96)
 
-# What changes flavors (Compute API guide, "REST API Version History")
+# The microversions that change flavors (Compute API guide, "REST API Version History")
 ACCESS_OF_PUBLIC_FLAVORS_REFUSED = Microversion(2, 7)
 DESCRIPTIONS = Microversion(2, 55)
 EXTRA_SPECS_IN_FLAVORS = Microversion(2, 61)
@@ -47,18 +47,18 @@ EXTRA_SPECS_ARE_VALIDATED = Microversion(2, 86)
 
 
 class VersionNotSupported(APIException):
-    """406: the microversion is none that is spoken here."""
+    """406: the microversion is not supported."""
 
     status_code = 406
     default_code = "version_not_supported"
 
 
 def asked_for(headers: Mapping[str, str], *, highest: Microversion = HIGHEST) -> Microversion:
-    """Return the microversion, up to *highest*, that a request's headers ask for, the lowest when they ask for none.
+    """Return the microversion that a request's headers ask for, the lowest if they ask for none.
 
     Raises:
         ParseError: it is malformed.
-        VersionNotSupported: it is not spoken here.
+        VersionNotSupported: it is not between the lowest and *highest*.
     """
     text = _in_header(headers.get(HEADER, "")) or headers.get(OLD_HEADER, "").strip()
     if not text:
@@ -74,12 +74,12 @@ def asked_for(headers: Mapping[str, str], *, highest: Microversion = HIGHEST) ->
 
 
 def headers_of(version: Microversion) -> dict[str, str]:
-    """Return the headers that tell which microversion an answer is in, but for `Vary`."""
+    """Return the headers that name a response's microversion, without `Vary`."""
     return {HEADER: f"{SERVICE} {version}", OLD_HEADER: str(version)}
 
 
 def _in_header(header: str) -> str:
-    """Return what the header asks of the compute service, the last where it does so twice."""
+    """Return the version that the header asks of the compute service; if there are several, the last."""
     asked = ""
     for part in header.lower().split(","):
         service, _, version = part.strip().partition(" ")

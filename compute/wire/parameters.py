@@ -1,4 +1,4 @@
-"""What may be asked of a list of flavors.
+"""The query parameters of a list of flavors.
 
 Source: Compute API reference, "List Flavors With Details"; `nova.api.openstack.compute.schemas.flavors.index_query`.
 """
@@ -32,12 +32,12 @@ SORT_KEYS: Mapping[str, str] = {
     "vcpu_weight": "pk",
     "vcpus": "vcpus",
 }
-"""Nova's sort keys, and the members of the catalogue's flavors that they stand for; no flavor here is disabled."""
+"""The field of our model for each of Nova's sort keys; `disabled` is the same for every flavor here."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListParameters:
-    """Which flavors of a list, in which order, and how many; `is_public` None is all of them."""
+    """The filters, order and size of a list of flavors; with `is_public` None it has public and other ones."""
 
     limit: int
     marker: str | None
@@ -49,7 +49,7 @@ class ListParameters:
 
 
 class _Number(serializers.IntegerField):
-    """A whole number, of so many digits that a database can compare it."""
+    """A whole number that fits a database's integer, so that it can be compared."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(required=False, max_value=2**63 - 1, **options)
@@ -66,12 +66,12 @@ class _Parameters(serializers.Serializer[Any]):
 
 
 def parameters_of(query: QueryDict, version: Microversion, *, sees_all: bool) -> ListParameters:
-    """Return what is asked of a list; without *sees_all* `is_public` has no meaning, and it is of the public ones.
+    """Return the parameters of a list; without *sees_all*, `is_public` is ignored and counts as true.
 
     Raises:
-        ParseError, ValidationError: a value is none; from 2.75 on, also where a parameter is unknown.
+        ParseError, ValidationError: a value is invalid, or, from 2.75 on, a parameter is unknown.
     """
-    # A credential may be in the query.
+    # The query may contain a credential.
     given = {name: value for name, value in query.items() if name != "access_token"}
     fields = _Parameters(data=given)
     if version >= STRICT_PARAMETERS and (unknown := given.keys() - fields.fields.keys()):

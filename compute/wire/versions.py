@@ -1,4 +1,4 @@
-"""The documents that tell which versions of the API there are.
+"""The documents that describe the versions of the API.
 
 Source: Compute API reference, "API Versions".
 """
@@ -13,12 +13,12 @@ _MEDIA_TYPES = [{"base": "application/json", "type": f"application/vnd.openstack
 
 
 def all_versions(root: str, highest: Microversion) -> dict[str, Any]:
-    """Return the list of the one version that there is."""
+    """Return the list of versions, which has just one."""
     return {"versions": [{**_version(highest), "links": [_self(root)]}]}
 
 
 def the_version(root: str, highest: Microversion) -> dict[str, Any]:
-    """Return the description of the one version that there is."""
+    """Return the description of the only version."""
     return {"version": {**_version(highest), "links": [_self(root), _DOCUMENTATION], "media-types": _MEDIA_TYPES}}
 
 

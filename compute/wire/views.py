@@ -1,4 +1,4 @@
-"""What all views of Nova's API have in common."""
+"""The base of all views of Nova's API."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,27 +20,27 @@ REQUEST_ID = "X-Compute-Request-Id"
 
 
 class ComputeView(APIView):
-    """A view of Nova's API. First it is asked who calls, then in which microversion, then whether they may.
+    """A view of Nova's API. It checks authentication first, then the microversion, then permissions.
 
-    The contract of `/v1` does not hold here: it is JSON alone, with Nova's bodies and headers.
+    The contract of `/v1` does not apply: this is JSON only, with Nova's bodies and headers.
     """
 
     parser_classes = [JSONParser]
     renderer_classes = [JSONRenderer]
     content_negotiation_class = OneFormat
     metadata_class = NoMetadata
-    schema = None  # it is described by the Compute API reference
+    schema = None  # the Compute API reference describes it
     has_microversions = True
 
     microversion: Microversion = LOWEST
-    """The one that is spoken: the request's, once that was looked at."""
+    """The request's microversion, once `initial` has read it."""
     _is_negotiated = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Find out who calls, and in which microversion.
+        """Authenticate the caller, and read the microversion.
 
         Raises:
-            APIException: the caller is not known, or the microversion not spoken here.
+            APIException: the caller is unknown, or the microversion is not supported.
         """
         super().initial(request, *args, **kwargs)
         if self.has_microversions:
@@ -48,32 +48,32 @@ class ComputeView(APIView):
             self._is_negotiated = True
 
     def require(self, permission: str, rule: str) -> None:
-        """Have whoever calls have a permission; *rule* is Nova's, to which it corresponds.
+        """Require that the caller has a permission; *rule* is the corresponding policy rule of Nova.
 
         Raises:
-            PolicyForbids: they have not.
+            PolicyForbids: the caller does not have it.
         """
         if not self.request.user.has_perm(permission):
             raise PolicyForbids(rule)
 
     def get_exception_handler(self) -> Callable[..., HttpResponseBase | None]:
-        """Return what makes Nova's errors."""
+        """Return the handler that produces Nova's errors."""
         return exception_handler
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
-        """Answer that there is no such path, as Nova does where the method has no route."""
+        """Answer 404, as Nova does for a method without a route."""
         return no_route()
 
     def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
-        """Answer as to any method that Nova has no route for."""
+        """Answer 404: Nova has no route for the method."""
         return no_route()
 
     def head(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Answer as to any method that Nova has no route for."""
+        """Answer 404: Nova has no route for the method."""
         return no_route()
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Tell the microversion, and the request's id in the header in which clients of Nova look for it."""
+        """Add the headers for the microversion, and the request id in the header that Nova's clients read."""
         response = super().finalize_response(request, response, *args, **kwargs)
         if self._is_negotiated:
             for name, value in microversions.headers_of(self.microversion).items():
@@ -84,11 +84,11 @@ class ComputeView(APIView):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        """Return none of rest framework's own."""
+        """Return none of Django REST Framework's own headers."""
         return {}
 
 
 class NoRouteView(ComputeView):
-    """What Nova has and Flavor Sync has not, or neither has: there is nothing, for those who may ask at all."""
+    """Any other path, whether or not Nova has it: 404 for authenticated callers."""
 
     has_microversions = False

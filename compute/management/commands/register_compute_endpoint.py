@@ -1,4 +1,4 @@
-"""`manage.py register_compute_endpoint`: the federation's face in the catalogue of the central Keystone."""
+"""`manage.py register_compute_endpoint`: the federation's OpenStack face in the central Keystone's catalogue."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -16,7 +16,7 @@ REGION = "Federation"
 
 
 class Command(commands.Command):
-    """Put the endpoint there, or take it out."""
+    """Add the endpoint to the catalogue, or remove it."""
 
     help = (
         "Put the OpenStack face (COMPUTE_PUBLIC_URL) into the catalogue of the central Keystone (KEYSTONE_URL), as the "
@@ -31,7 +31,7 @@ class Command(commands.Command):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare where the token is, and what is to be done."""
+        """Declare the source of the token, and what to do."""
         parser.add_argument("--token-file", metavar="FILE", help="read the token from this file, not standard input")
         parser.add_argument("--url", help="where clients find /compute; by default COMPUTE_PUBLIC_URL")
         parser.add_argument("--region", default=REGION, help="the region's name (%(default)s)")
@@ -48,7 +48,7 @@ class Command(commands.Command):
         dry_run: bool,
         **options: Any,
     ) -> None:
-        """Do what is left to be done, and print a line for each thing, and how many there were."""
+        """Make the missing changes, and print a line for each and their number."""
         url = url or settings.COMPUTE_PUBLIC_URL
         if not settings.KEYSTONE_URL:
             raise CommandError("KEYSTONE_URL is not set: there is no Keystone to put it into.")
