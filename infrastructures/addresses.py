@@ -1,6 +1,6 @@
-"""Which addresses lead to this machine or its link.
+"""Addresses that lead to this machine or its link.
 
-No cloud is there, but services that trust their neighbours are: databases, or a host's metadata service,
+There is no cloud there, but services that trust their neighbours: databases, or a host's metadata service,
 169.254.169.254.
 """
 
@@ -14,15 +14,15 @@ from django.http.request import validate_host
 NEAR = "this machine or its link (INFRASTRUCTURE_URL_ALLOWLIST can name exceptions)"
 
 _THIS_HOST = ip_address("0.0.0.0")  # noqa: S104 — to be refused
-# Ways to write an IPv4 address as an IPv6 one besides the mapped form: the deprecated one, and NAT64.
+# IPv6 forms of an IPv4 address besides the mapped one: the deprecated compatible form, and NAT64.
 _HOLD_IPV4 = (IPv6Network("::/96"), IPv6Network("64:ff9b::/96"))
 
 
 def is_near(address: str) -> bool:
     """Say whether an IP address leads to this machine or its link, however it is written; False for names.
 
-    Asks nobody. The old forms of IPv4 (`127.1`, `0x7f000001`, `2130706433`) are read as the C library reads them,
-    since that is what connects.
+    Does not resolve names. The old forms of IPv4 (`127.1`, `0x7f000001`, `2130706433`) are read as the C library reads
+    them, since it makes the connections.
     """
     ip = _parsed(address)
     if isinstance(ip, IPv6Address):

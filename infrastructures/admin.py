@@ -54,7 +54,7 @@ def origin(request: HttpRequest) -> str:
 
 
 class InfrastructureForm(forms.ModelForm):
-    """A cloud, whose password can be set and is never shown."""
+    """A cloud; its password can be set, but is never shown."""
 
     password = forms.CharField(
         required=False,
@@ -85,7 +85,7 @@ class InfrastructureForm(forms.ModelForm):
         ]
 
     def clean(self) -> dict[str, Any]:
-        """Give the password to the model, whose constraint then says what else credentials need."""
+        """Set the model's password; its constraint then checks that the credentials are complete."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
         password, cleared = values.pop("password", ""), values.get("clear_password")
         if password and cleared:
@@ -101,7 +101,7 @@ class InfrastructureForm(forms.ModelForm):
         return values
 
     def _leads_elsewhere(self, values: dict[str, Any]) -> bool:
-        """Say whether a URL has changed: nobody should learn the password by changing where it is sent."""
+        """Say whether a URL has changed, which must not reveal the stored password to another address."""
         return any(member in self.changed_data and values.get(member) for member in ("keystone_url", "nova_url"))
 
 
@@ -141,21 +141,21 @@ class InfrastructureAdmin(OwnNodePages, KeptByInstallations, OffersActions):
         return [*self.own_node_urls(), *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list; operators are led to registering."""
+        """Show the list, with a link to registration for operators."""
         may_register = request.user.has_perm(REGISTER)
         return super().changelist_view(request, {"may_register": may_register, **(extra_context or {})})
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show a cloud; whoever operates it is led to unregistering it."""
+        """Show a cloud, with a link for its operators to unregister it."""
         context = {"may_unregister": operates(request, object_id), **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Infrastructure]:
-        """Count the flavors of each in the same query, and fetch the operators of all in one more.
+        """Count each cloud's flavors in the same query, and fetch all operators in one more.
 
-        Operators see their own.
+        Operators see only their own clouds.
         """
         infrastructures: Any = super().get_queryset(request)
         if not super().has_view_permission(request):
@@ -164,24 +164,24 @@ class InfrastructureAdmin(OwnNodePages, KeptByInstallations, OffersActions):
         return counted.prefetch_related("operators")
 
     def has_view_permission(self, request: HttpRequest, obj: Infrastructure | None = None) -> bool:
-        """Let operators look at their own, which alone are in `get_queryset`."""
+        """Let operators view their own clouds; `get_queryset` returns no others to them."""
         return super().has_view_permission(request, obj) or request.user.has_perm(REGISTER)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Show the nodes on the first page to whoever may look at some."""
+        """Show the clouds on the index page to users who may view some."""
         return super().has_module_permission(request) or request.user.has_perm(REGISTER)
 
     def save_model(
         self, request: HttpRequest, obj: Infrastructure, form: forms.ModelForm[Infrastructure], change: bool
     ) -> None:
-        """Make whoever registers it an operator."""
+        """Record who registers the cloud."""
         if not change:
             obj.registered_by = str(request.user)
         super().save_model(request, obj, form, change)
 
     @admin.action(description="Check connection", permissions=["change"])
     def check_connections(self, request: HttpRequest, queryset: QuerySet[Infrastructure]) -> HttpResponse | None:
-        """Try to enter the clouds; keep and show the outcome. Changes nothing there."""
+        """Try to enter the clouds, and store and show the outcome. Changes nothing there."""
         for check in check_and_keep(queryset):
             if check.problem:
                 messages.error(request, check.problem)
@@ -191,7 +191,7 @@ class InfrastructureAdmin(OwnNodePages, KeptByInstallations, OffersActions):
 
     @admin.display(description="connection", ordering="check_result__problem")
     def connection(self, infrastructure: Infrastructure) -> str:
-        """Say how its last check ended, and when."""
+        """Show the outcome and time of the last check."""
         check = _last_check(infrastructure)
         if check is None:
             return format_html('<span class="badge unknown">{}</span>', "never checked")
@@ -219,7 +219,7 @@ class InfrastructureAdmin(OwnNodePages, KeptByInstallations, OffersActions):
 
     @admin.display(description="flavors", ordering="flavor_count")
     def flavors(self, infrastructure: Any) -> str:
-        """Return how many flavors of the catalogue are installed there, with a link to them."""
+        """Return the number of the catalogue's flavors that are installed there, with a link to them."""
         url = reverse("admin:flavors_flavor_changelist")
         return format_html(
             '<a href="{}?installations__infrastructure__id__exact={}">{}</a>',
@@ -269,7 +269,7 @@ class ReplacementAdmin(admin.ModelAdmin):
     search_fields = ["flavorid", "infrastructure__name"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: only the service makes them."""
+        """Refuse: only the service creates them."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Replacement | None = None) -> bool:

@@ -4,13 +4,13 @@ from django.apps import AppConfig
 
 
 class InfrastructuresConfig(AppConfig):
-    """Registers the app under its own name."""
+    """The registered clouds, and the changes of flavors in them."""
 
     name = "infrastructures"
 
     def ready(self) -> None:
-        """Register the checks, the documents, and what is encrypted."""
-        # These need the models.
+        """Register the system checks, the XML vocabulary, and the encrypted field."""
+        # These imports need the models.
         from flavorsync_project.encryption import keep_encrypted  # noqa: PLC0415
         from infrastructures import checks, vocabulary  # noqa: F401, PLC0415
         from infrastructures.models import Infrastructure  # noqa: PLC0415

@@ -25,7 +25,7 @@ def check_keystone_url(app_configs: Sequence[AppConfig] | None, **kwargs: object
 
 @register(Tags.security, deploy=True)
 def check_certificates(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
-    """Warn when anybody could pose as a cloud."""
+    """Warn when certificates are not verified, so that anybody could pose as a cloud."""
     if settings.OPENSTACK_VERIFY is not False:
         return []
     return [

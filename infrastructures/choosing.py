@@ -1,4 +1,4 @@
-"""Which nodes a caller means, and whether they may use them."""
+"""Finding the nodes that a caller names, if they may use them."""
 
 from collections.abc import Callable, Collection
 
@@ -22,7 +22,7 @@ def find_nodes(
 
     Args:
         among: the nodes to choose from; by default any.
-        absent: makes the error for names, as in `a, b`, that no node has.
+        absent: makes the error for the names that no node has, joined as in `a, b`.
 
     Raises:
         NotFound, or what *absent* makes: there is no node with one of the names.

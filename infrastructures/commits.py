@@ -1,4 +1,4 @@
-"""Writing to the database over a connection that may be lost: written, not written, or unknown.
+"""Writing to the database over a connection that may be lost: find out whether a change was written.
 
 A COMMIT whose answer is lost may have been carried out. We undo what we did in a cloud only if the database certainly
 has no record of it, so after a loss we ask it first, over another connection.
@@ -36,7 +36,7 @@ class NotWritten(OperationalError):
 
 
 class MayBeWritten(OperationalError):
-    """The connection was lost, and the database did not come back in time to say whether it was written."""
+    """The connection was lost, and the database did not come back in time to say whether the change was written."""
 
 
 def is_lost(error: Exception) -> bool:
@@ -50,7 +50,7 @@ def is_lost(error: Exception) -> bool:
 def in_transaction(write: Callable[[], None]) -> None:
     """Run *write* in a transaction, and again when MariaDB has rolled it back to end a deadlock.
 
-    It is enough that several connections insert one unique value at once.
+    Several connections that insert one unique value at once are enough for a deadlock.
     Source: MariaDB, "InnoDB Lock Modes", and MySQL, "How to Minimize and Handle Deadlocks".
     """
     for attempt in range(MAX_ATTEMPTS):
@@ -99,7 +99,7 @@ def write_once(write: Callable[[], None], *, is_written: Callable[[], bool]) -> 
 
 
 def write_certainly(write: Callable[[], None], *, is_written: Callable[[], bool]) -> None:
-    """Run *write*, which needs no lock, until it is written, over as many connections as that takes.
+    """Run *write*, which needs no lock, repeating it over new connections until it is written.
 
     Args and Raises: as `write_once`.
 
@@ -111,10 +111,10 @@ def write_certainly(write: Callable[[], None], *, is_written: Callable[[], bool]
 def again_when_not_written(work: Callable[[], T]) -> T:
     """Return what *work* returns; repeat it while the connection is lost and nothing was written.
 
-    *work* takes its own locks each time, and looks at the state as it is then.
+    *work* takes its own locks, and reads the current state, each time.
 
     Raises:
-        NotWritten: this went on for `SECONDS_TO_WAIT_FOR_DATABASE`.
+        NotWritten: connections were still lost after `SECONDS_TO_WAIT_FOR_DATABASE`.
     """
     deadline = time.monotonic() + SECONDS_TO_WAIT_FOR_DATABASE
     while True:

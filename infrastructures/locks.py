@@ -77,7 +77,7 @@ def _held_in_database(names: Sequence[str], wait: float) -> Iterator[None]:
 
 
 def _release_in_database(names: Sequence[str]) -> None:
-    """Release the locks. If the connection is lost, they are gone already, and what was done still stands."""
+    """Release the locks. If the connection is lost, so are they; what was done under them still stands."""
     if not names:
         return
     try:
@@ -97,12 +97,12 @@ def _held_in_file(path: Path, wait: float) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink()  # still locked: whoever waits for it will see that the name has another file now
+        path.unlink()  # still locked: whoever waits for it will see that the path has no or another file now
         os.close(descriptor)
 
 
 def _locked_file(path: Path, deadline: float) -> int:
-    """Return a descriptor that holds the lock on *path*, which exists again from now on."""
+    """Return a descriptor that holds the lock on the file now at *path*, created if missing."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if _try_to_lock(descriptor) and _is_still_at(path, descriptor):

@@ -15,7 +15,7 @@ from infrastructures.openstack.records import NovaFlavor
 from infrastructures.querysets import InfrastructureQuerySet, ReplacementQuerySet
 from infrastructures.validators import validate_cloud_url
 
-# Beyond this, the oldest are dropped: their requests are the first that can no longer be carried out.
+# Of more earlier flavors the oldest are dropped: their requests are the first that can no longer be carried out.
 MOST_EARLIER = 20
 
 
@@ -37,7 +37,7 @@ class Infrastructure(models.Model):
             ),
         ],
     )
-    # Spain2 and spain2 would be the same to people, and to clients that write it either way
+    # Spain2 and spain2 are the same to people, and to clients that write either
     name_key = models.GeneratedField(
         expression=Lower("name"), output_field=models.CharField(max_length=255), db_persist=False
     )
@@ -109,9 +109,9 @@ class Infrastructure(models.Model):
         return self.name
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
-        """Also check names in any case, and that credentials are complete, where name and user name are checked.
+        """Check the unique name, ignoring case, and complete credentials whenever name and user name are checked.
 
-        Forms leave out generated fields and the stored password.
+        Forms would exclude both constraints, since they exclude generated fields and the stored password.
         """
         excluded = set(exclude or ())
         if "name" not in excluded:
@@ -171,18 +171,19 @@ class Check(models.Model):
 
 
 class Replacement(models.Model):
-    """A change of a flavor in a cloud's Nova: written down first, deleted when nothing more can come of it.
+    """A change of a flavor in a cloud's Nova, recorded before it is made and deleted when it can have no more effect.
 
-    Nova cannot change a flavor's numbers: it is deleted and made again under the same id. The row then holds both
-    whole flavors (as `NovaFlavor.as_json` gives them), and `goal` names the one that Nova should have. A single
-    creation has its flavor in `new`, a single deletion has none. Neither has a goal: if it fails, it is not repeated.
+    Nova cannot change a flavor's numbers, so the flavor is deleted and created again under the same id. The row then
+    holds both whole flavors, as returned by `NovaFlavor.as_json`, and `goal` names the one that Nova should have. A
+    single creation has its flavor in `new`, a single deletion has none. Neither has a goal: a failed one is not
+    repeated.
 
-    A change whose answer is lost may still be carried out, long after we gave it up. Until `unsure_until` the row
-    stays, and its flavor is watched: once we have seen in Nova what is wanted (`is_met`), it must stay so.
+    A change whose response is lost may still be carried out, long after we gave up on it. Until `unsure_until` the row
+    stays, and its flavor is watched: once Nova has been seen to have the wanted flavor (`is_met`), it must keep it.
     """
 
     class Goal(models.TextChoices):
-        """Which of the two flavors Nova should have in the end."""
+        """The flavor that Nova should have in the end."""
 
         NEW = "new", "finish the replacement"
         OLD = "old", "put the old flavor back"
@@ -192,7 +193,7 @@ class Replacement(models.Model):
     flavorid = models.CharField("flavor id", max_length=255)
     old = models.JSONField(null=True, blank=True)
     new = models.JSONField(null=True, blank=True)
-    # Null means none: the version before, which may still run during the migration, does not know this column.
+    # Null means none: the previous version, which may still run during the migration, does not know this column.
     earlier = models.JSONField(
         null=True, blank=True, help_text="Flavors that were wanted before, and may still be made by a late request."
     )
@@ -245,19 +246,19 @@ class Replacement(models.Model):
 
     @property
     def other(self) -> NovaFlavor | None:
-        """Return the flavor that Nova may have but should not: of two, or what a failed creation may still make."""
+        """Return the flavor that Nova may have but should not: the other of two, or a failed creation's."""
         stored = self.old if self.goal == self.Goal.NEW else self.new
         return None if stored is None else NovaFlavor.from_json(stored)
 
     @property
     def others(self) -> list[NovaFlavor]:
-        """Return all flavors that Nova may have but should not: `other`, and what earlier requests may still make."""
+        """Return all flavors that Nova may have but should not: `other`, and those of earlier requests."""
         other = self.other
         return [*([other] if other else []), *map(NovaFlavor.from_json, self.earlier or ())]
 
     @property
     def versions(self) -> list[dict[str, Any]]:
-        """Return all flavors of this row, as they are stored."""
+        """Return all flavors of this row, as stored."""
         return [stored for stored in (self.new, self.old, *(self.earlier or ())) if stored]
 
     @property
@@ -267,7 +268,7 @@ class Replacement(models.Model):
 
     @property
     def is_over(self) -> bool:
-        """Say whether no request that was sent can still be carried out."""
+        """Say whether no request that was sent can be carried out any more."""
         return self.unsure_until is None or self.unsure_until <= timezone.now()
 
     @property
@@ -278,19 +279,19 @@ class Replacement(models.Model):
 
     @property
     def names(self) -> set[str]:
-        """Return the names, in lower case, that nobody else may take for now."""
+        """Return the names, in lower case, that no other flavor may take for now."""
         flavors = [self.wanted, self.other if self.is_half_way else None] if self.goal != self.Goal.NONE else []
         return {flavor.name.lower() for flavor in flavors if flavor}
 
     @property
     def state(self) -> str:
-        """Return in words what will be done about it."""
+        """Describe what will happen to it."""
         if self.is_half_way:
             return str(self.get_goal_display())
         return "watched" if self.is_met else "nothing is wanted"
 
     def want(self, flavor: NovaFlavor) -> None:
-        """Replace the flavor that is wanted by another one. The caller saves."""
+        """Make another flavor the wanted one. The caller saves."""
         wanted = self.wanted
         if wanted and wanted.row != flavor.row:
             self.earlier = [wanted.as_json(), *(self.earlier or ())][:MOST_EARLIER]

@@ -1,4 +1,4 @@
-"""What operators do about their own nodes in the pages: register them, and unregister them, as over the API."""
+"""The pages on which operators register and unregister their own nodes, as over the API."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ REQUIRED = ("keystone_url", "tenant", "username")
 
 
 class RegistrationForm(forms.ModelForm[Infrastructure]):
-    """A cloud to register, with the credentials to enter it, which the API asks for, too."""
+    """A cloud to register, with the credentials to enter it; the API requires the same."""
 
     password = forms.CharField(
         strip=False,
@@ -36,7 +36,7 @@ class RegistrationForm(forms.ModelForm[Infrastructure]):
         fields = MEMBERS
 
     def __init__(self, *args: Any, names: list[str] | None, **kwargs: Any) -> None:
-        """Make the form; with *names* only these may be registered."""
+        """Make the form; with *names*, only these can be chosen."""
         super().__init__(*args, **kwargs)
         for member in REQUIRED:
             self.fields[member].required = True
@@ -47,14 +47,14 @@ class RegistrationForm(forms.ModelForm[Infrastructure]):
             )
 
     def clean(self) -> dict[str, Any]:
-        """Give the password to the model, whose constraint says what else credentials need."""
+        """Set the model's password; its constraint then checks that the credentials are complete."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
         self.instance.set_password(values.get("password", ""))
         return values
 
 
 class OwnNodePages:
-    """The pages for operators, for the admin of the clouds."""
+    """The operators' pages, as a mixin for the admin of the clouds."""
 
     admin_site: admin.AdminSite
     opts: Any
@@ -74,7 +74,7 @@ class OwnNodePages:
     @method_decorator(sensitive_post_parameters("password"))
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def register_view(self, request: HttpRequest) -> HttpResponse:
-        """Show the form, or register a node and go to its page. Cost: two queries; and as `register_infrastructure`."""
+        """Show the form, or register a node and go to its page. Cost: two queries, and as `register_infrastructure`."""
         if not request.user.has_perm(REGISTER):
             raise PermissionDenied
         names = free_names(caller_of(request))
@@ -82,7 +82,7 @@ class OwnNodePages:
         if form.is_valid():
             try:
                 node = register_infrastructure(values=form.cleaned_data, registrant=caller_of(request))
-            except APIException as error:  # somebody else was faster
+            except APIException as error:  # somebody else has just registered it
                 form.add_error(None, str(error.detail))
             else:
                 self.log_addition(request, node, "registered")  # type: ignore[attr-defined]
@@ -93,7 +93,7 @@ class OwnNodePages:
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def unregister_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """Ask first; then forget a node. Cost: three queries; and as `unregister_infrastructure`."""
+        """Ask for confirmation, then unregister a node. Cost: three queries, and as `unregister_infrastructure`."""
         node = Infrastructure.objects.filter(pk=object_id).first()
         if node is None:
             raise Http404
@@ -117,20 +117,20 @@ class OwnNodePages:
 
 
 def caller_of(request: HttpRequest) -> Caller:
-    """Return who is at work as the API would know them: by their token, or by their local account."""
+    """Return the user as the API would see them: the bearer of a token, or a local account."""
     user: Any = request.user
     caller: Caller = getattr(user, "bearer", None) or user
     return caller
 
 
 def operates(request: HttpRequest, key: str | int) -> bool:
-    """Say whether whoever is at work operates the node of this key, or of a text that is none. Cost: one query."""
+    """Say whether the user operates the node with this key, which may be malformed. Cost: one query."""
     operated = Infrastructure.objects.operated_by(caller_of(request))
     return str(key).isdecimal() and operated.filter(pk=int(key)).exists()
 
 
 def free_names(user: Caller) -> list[str] | None:
-    """Return the nodes that *user* is an owner of and that are not registered; None if any name will do.
+    """Return the names that *user* owns and that are not registered yet; None if any name is allowed.
 
     Cost: one query, or none.
     """

@@ -1,4 +1,4 @@
-"""Filters of the clouds, named as people say them."""
+"""Filters of the clouds and of the journal."""
 
 from typing import TYPE_CHECKING, Self
 
@@ -16,8 +16,8 @@ class InfrastructureQuerySet(models.QuerySet["Infrastructure"]):
     def operated_by(self, user: Caller) -> Self:
         """Return those that *user* operates.
 
-        A user of the IdM operates the nodes of the organizations that made them an owner, a local account
-        those that name it among their operators. Everybody else operates none.
+        A user of an identity provider operates the nodes that they own, a local account those that name it
+        among their operators. Everybody else operates none.
         """
         if not user.is_authenticated:
             return self.none()

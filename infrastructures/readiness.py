@@ -1,4 +1,4 @@
-"""Whether we can do our work in a cloud: enter it, find its Nova, and manage flavors there."""
+"""Checking whether we can enter a cloud, find its Nova, and manage flavors there."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
@@ -17,8 +17,8 @@ from infrastructures.openstack.keystone import authenticate, compute_endpoint
 class Readiness:
     """What our stored credentials let us do in a cloud.
 
-    `compute_endpoint` and `microversion` are empty, and what we may do is None, if the check did not get
-    that far, or the cloud has no flavor to try it with. `problem` says what stopped us, if anything did.
+    `compute_endpoint` and `microversion` are empty if the check did not get that far. What we may do is None in
+    that case, or if the cloud has no flavor to try it with. `problem` says what stopped us, if anything did.
     """
 
     infrastructure: Infrastructure
@@ -31,7 +31,7 @@ class Readiness:
 
     @property
     def is_ready(self) -> bool:
-        """Say whether nothing stands in our way."""
+        """Say whether the check found no problem."""
         return not self.problem
 
 
@@ -45,7 +45,7 @@ def check_infrastructures(infrastructures: Iterable[Infrastructure]) -> list[Rea
 
 
 def check_and_keep(infrastructures: Iterable[Infrastructure]) -> list[Check]:
-    """Check these clouds, and keep the outcome in place of the previous one.
+    """Check these clouds, and store the outcome in place of the previous one.
 
     Cost: as `check_infrastructures`, and one query.
     """
@@ -58,7 +58,7 @@ def check_and_keep(infrastructures: Iterable[Infrastructure]) -> list[Check]:
         ],
         update_conflicts=True,
         update_fields=["checked_at", *(member for member in members if member != "infrastructure")],
-        # MySQL's form of it names no columns.
+        # MySQL's upsert names no columns.
         unique_fields=["infrastructure"] if connection.features.supports_update_conflicts_with_target else None,
     )
 

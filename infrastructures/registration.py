@@ -1,4 +1,4 @@
-"""Registering clouds, and their operators."""
+"""Registering clouds and their operators."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -21,13 +21,13 @@ REGISTER = "infrastructures.register_infrastructure"
 
 
 def register_infrastructure(*, values: Mapping[str, Any], registrant: Caller) -> Infrastructure:
-    """Register a cloud with the credentials to enter it; whoever registers it becomes its operator.
+    """Register a cloud with the credentials to enter it; the registrant becomes its operator.
 
     The cloud is not contacted.
 
     Args:
-        values: by the contract's members, `password` in clear.
-        registrant: a local account, or a user of the IdM who owns the node of this name.
+        values: by the contract's members, `password` in plain text.
+        registrant: a local account, or a user of the IdM who owns the node with this name.
 
     Raises:
         PermissionDenied: the registrant may not register it.
@@ -47,12 +47,12 @@ def register_infrastructure(*, values: Mapping[str, Any], registrant: Caller) ->
 def ensure_infrastructure(
     *, values: Mapping[str, Any], operators: Collection[User] = ()
 ) -> tuple[Infrastructure, bool]:
-    """Register a cloud, with or without credentials, unless it is already so; return it and whether it is new.
+    """Register a cloud, with or without credentials, if it is not registered yet; return it and whether it is new.
 
     The cloud is not contacted. The caller checks permissions.
 
     Args:
-        values: by member, `password` in clear; without credentials its users reach it with their own tokens.
+        values: by member, `password` in plain text; without credentials its users reach it with their own tokens.
         operators: local accounts.
 
     Raises:
@@ -74,17 +74,17 @@ def ensure_infrastructure(
 def ensure_operator(
     *, username: str, password: str | None, infrastructures: Collection[Infrastructure], is_manager: bool
 ) -> tuple[User, bool]:
-    """Create a local account that operates these clouds, or let an existing one; return it and whether it is new.
+    """Create a local account that operates these clouds, or extend an existing one; return it and whether it is new.
 
-    It may also register clouds of its own, promote flavors if it is a manager, and sign in to the pages, which show
-    what its roles may do. Nothing is ever taken from it.
+    It may also register clouds of its own, promote flavors if it is a manager, and sign in to the pages. An existing
+    account keeps everything that it has.
 
     Args:
         password: None if the account is known to exist.
 
     Raises:
-        Conflict: the account has another password, or belongs to an identity provider's user; or the group of a role
-            is gone.
+        Conflict: the account has another password, or belongs to an identity provider's user; or a role's group does
+            not exist.
         ValidationError: the name is malformed, or AUTH_PASSWORD_VALIDATORS refuse the password.
 
     Cost: some ten queries, in one transaction.
@@ -130,7 +130,7 @@ def _save_new(infrastructure: Infrastructure, *, operators: Collection[User]) ->
 
 
 def _is_registered(infrastructure: Infrastructure) -> bool:
-    """Say whether the row for *infrastructure* is there; nothing else has its key."""
+    """Say whether the row for *infrastructure* exists; no other row has its key."""
     known = Infrastructure.objects.select_for_update().filter(pk=infrastructure.pk, name=infrastructure.name)
     return known.exists()
 
@@ -158,7 +158,7 @@ def _known_value(known: Infrastructure, member: str) -> Any:
 def unregister_infrastructure(*, infrastructure: Infrastructure) -> None:
     """Forget a cloud and our credentials for it. The cloud is not contacted.
 
-    The records of deletions there go with it: they have no goal any more.
+    The records of deletions there are deleted, too: they serve no purpose any more.
 
     Raises:
         Conflict: a flavor of the catalogue is installed there, or a flavor is being replaced or watched.
@@ -168,19 +168,19 @@ def unregister_infrastructure(*, infrastructure: Infrastructure) -> None:
     key = infrastructure.pk
 
     def write() -> None:
-        Infrastructure.objects.select_for_update().filter(pk=key).first()  # so that no run comes in between
+        Infrastructure.objects.select_for_update().filter(pk=key).first()  # keeps runs out meanwhile
         Replacement.objects.wanting_nothing().filter(infrastructure=key).delete()
         Infrastructure.objects.filter(pk=key).delete()
 
     try:
         write_certainly(write, is_written=lambda: not _is_registered(infrastructure))
-    except (ProtectedError, IntegrityError) as error:  # the latter if the flavor comes at this moment
+    except (ProtectedError, IntegrityError) as error:  # the latter if a flavor is installed at this moment
         raise Conflict(f"{infrastructure} cannot be unregistered: {_why_it_stays(key)}") from error
     forget_session(infrastructure.name)
 
 
 def _why_it_stays(key: int) -> str:
-    """Return as a sentence which flavors keep a cloud registered. Cost: one query."""
+    """Return a sentence about the flavors that keep a cloud registered. Cost: one query."""
     watched = Replacement.objects.filter(infrastructure=key, is_met=True, unsure_until__isnull=False)
     until = watched.aggregate(last=Max("unsure_until"))["last"]
     if until is None:

@@ -1,4 +1,4 @@
-"""Infrastructures on the wire. Credentials come in, and never go out."""
+"""Infrastructures on the wire. Requests contain credentials, responses never do."""
 
 from typing import Any
 

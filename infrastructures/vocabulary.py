@@ -1,4 +1,4 @@
-"""The clouds in XML."""
+"""The XML vocabulary of the clouds."""
 
 from types import MappingProxyType
 

@@ -17,17 +17,17 @@ class RegionSerializer(serializers.Serializer[Infrastructure]):
 
 
 class RegionFlavorCreationSerializer(FlavorSizesSerializer):
-    """A flavor to create in a region; without an `id` it gets a UUID."""
+    """A flavor to create in a region; without `id` it gets a UUID."""
 
     id = FlavorIdField(required=False, allow_null=True)
 
 
 class RegionFlavorChangesSerializer(FlavorChangesSerializer):
-    """Changes of a region's flavor, whose id stays."""
+    """Changes to a region's flavor; its id cannot change."""
 
 
 def region_flavor(flavor: NovaFlavor, region: str) -> dict[str, object]:
-    """Return a region's own flavor as `FlavorSerializer` describes one: private, and only there."""
+    """Return a region's own flavor in the form of `FlavorSerializer`: private, and only in this region."""
     return {
         "id": flavor.id,
         "name": flavor.name,

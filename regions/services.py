@@ -1,6 +1,6 @@
-"""A region's own flavors, in its Nova, through the caller's Keystone token.
+"""A region's own flavors, read and changed in its Nova with the caller's Keystone token.
 
-Every contact with a region first settles the replacements that were cut short there.
+Every function first settles the replacements that were cut short in the region.
 """
 
 import uuid
@@ -52,7 +52,7 @@ def get_flavor(*, infrastructure: Infrastructure, token: str, flavorid: str) -> 
     try:
         return nova.get_flavor(flavorid)
     except FlavorNotFound:
-        # A replacement that began meanwhile may have made it missing; wait here until that is over.
+        # It may be missing because a replacement has begun meanwhile: wait until that is over.
         replacing.settle_replacements(infrastructure=infrastructure, nova=nova)
     try:
         return nova.get_flavor(flavorid)
@@ -64,7 +64,7 @@ def get_flavor(*, infrastructure: Infrastructure, token: str, flavorid: str) -> 
 def create_flavor(*, infrastructure: Infrastructure, token: str, values: Mapping[str, Any]) -> NovaFlavor:
     """Create a flavor in the region from *values*, by member of `NovaFlavor`; without `id` it gets a UUID.
 
-    We make that UUID, so that we can read the flavor back if the answer is lost.
+    We generate that UUID ourselves, to be able to read the flavor back if the response is lost.
 
     Raises:
         FlavorConflict: the name or the id is taken there.
@@ -99,7 +99,7 @@ def delete_flavor(*, infrastructure: Infrastructure, token: str, flavorid: str) 
     """Delete a flavor from the region.
 
     Raises:
-        FlavorNotFound: the region has none of this id that the token may see.
+        FlavorNotFound: the region has none with this id that the token may see.
         Forbidden: Nova does not let the token delete it.
         TokenRefused, CloudUnavailable: as `list_flavors`.
 

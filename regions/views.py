@@ -149,8 +149,8 @@ def _where(request: Request, region: str) -> dict[str, Any]:
     infrastructure = Infrastructure.objects.filter(name=region).first()
     if infrastructure is None:
         raise NotFound(f"The region {region} does not exist")
-    # A caller with a token of the central Keystone needs no other for its regions. That token is never sent to a cloud
-    # with a Keystone of its own.
+    # The caller's own token of the central Keystone also opens its regions. It is never sent to a cloud with a Keystone
+    # of its own.
     if not token and not region_of(infrastructure).is_central:
         raise _missing(" This region has a Keystone of its own, which your token is not for.")
     return {"infrastructure": infrastructure, "token": token or request.auth}
@@ -158,7 +158,7 @@ def _where(request: Request, region: str) -> dict[str, Any]:
 
 def _keystone_token(request: Request) -> str:
     """Return the Keystone token for the region, or ""."""
-    # Servers join a header that was sent twice with a comma, which no token has.
+    # Servers join repeated headers with commas, and no token contains one.
     tokens = {token.strip() for token in request.headers.get("X-Auth-Token-KeyStone", "").split(",")}
     if len(tokens) > 1:
         raise ParseError("The request carries two different Keystone tokens. Send one.")

@@ -1,4 +1,4 @@
-"""`manage.py check_infrastructures`: whether we can do our work in the clouds."""
+"""`manage.py check_infrastructures`: check whether our credentials work in the clouds."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -13,7 +13,7 @@ from infrastructures.readiness import check_and_keep
 
 
 class Command(commands.Command):
-    """Ask each cloud whether our credentials let us do our work there."""
+    """Ask each cloud whether our credentials let us manage flavors there."""
 
     help = (
         "Ask each cloud, side by side, whether it accepts our credentials, where its Nova is, which microversion we "
@@ -24,7 +24,7 @@ class Command(commands.Command):
     examples = ("./manage.py check_infrastructures Spain2 Mordor",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare which clouds, and the format."""
+        """Declare the clouds and the format."""
         parser.add_argument("nodes", nargs="*", metavar="NODE", help="by default all that we hold credentials for")
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")
 

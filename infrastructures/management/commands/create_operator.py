@@ -39,7 +39,7 @@ class Command(commands.Command):
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON object")
 
     def handle(self, *args: Any, username: str, nodes: list[str], manager: bool, **options: Any) -> None:
-        """Create it, and say which roles it has and what it operates."""
+        """Create the account, and print its roles and nodes."""
         is_new = not User.objects.filter(username=username).exists()
         with refusals_in_one_line():
             infrastructures = find_nodes(nodes)

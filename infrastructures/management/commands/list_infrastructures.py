@@ -20,7 +20,7 @@ class Command(commands.Command):
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")
 
     def handle(self, *args: Any, as_json: bool, **options: Any) -> None:
-        """Print them by name; two queries."""
+        """Print the clouds by name. Two queries."""
         rows = [_row(infrastructure) for infrastructure in Infrastructure.objects.prefetch_related("operators")]
         if as_json:
             print_json(self.stdout, rows)

@@ -17,7 +17,7 @@ CREDENTIALS = ("username", "tenant")
 
 
 class Command(commands.Command):
-    """Register a cloud, with the credentials to enter it or without."""
+    """Register a cloud, with or without the credentials to enter it."""
 
     help = (
         "Register a cloud. With --username and --tenant, Flavor Sync can enter it; without them, only its users reach "
@@ -33,7 +33,7 @@ class Command(commands.Command):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the cloud's name, where it is, and how we enter it."""
+        """Declare the cloud's name, its location and its credentials."""
         parser.add_argument("name", help="the cloud's name in the API")
         parser.add_argument("--keystone-url", default="", help="the cloud's own Keystone; by default KEYSTONE_URL")
         parser.add_argument("--region", default="", help="its name in the Keystone catalogue, if that differs")
@@ -50,7 +50,7 @@ class Command(commands.Command):
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON object")
 
     def handle(self, *args: Any, operators: list[str], as_json: bool, **options: Any) -> None:
-        """Register it, or say that it is already registered with these values."""
+        """Register the cloud, or say that it is already registered with these values."""
         with refusals_in_one_line():
             accounts = find_accounts(operators)
             infrastructure, created = ensure_infrastructure(values=_values(options), operators=accounts)

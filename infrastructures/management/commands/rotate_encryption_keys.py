@@ -16,7 +16,7 @@ class Command(commands.Command):
     examples = ("FIELD_ENCRYPTION_KEYS=NEW,OLD ./manage.py rotate_encryption_keys",)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it in one transaction, and say how many there were."""
+        """Encrypt them in one transaction, and print their number."""
         try:
             count = rotate_all()
         except Undecryptable as error:

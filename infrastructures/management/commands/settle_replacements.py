@@ -22,7 +22,7 @@ TOKEN_VARIABLE = "OS_TOKEN"  # noqa: S105 — the name of a variable, as the ope
 
 
 class Command(commands.Command):
-    """List the open replacements and the watched flavors, and settle a region's with a token."""
+    """List the open replacements and the watched flavors; with a token, settle a region's."""
 
     help = (
         "List the flavor replacements that were cut short, and the flavors that are watched because the answer to a "
@@ -32,7 +32,7 @@ class Command(commands.Command):
     examples = ("OS_TOKEN=$(openstack token issue -f value -c id) ./manage.py settle_replacements --node Spain2",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare which region, whether to write at all, and the format."""
+        """Declare the region, whether to change anything, and the format."""
         parser.add_argument("--node", help="settle the replacements of this region")
         parser.add_argument("--dry-run", action="store_true", help="only list, even with --node")
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list of the open ones")

@@ -24,7 +24,7 @@ class Command(commands.Command):
         parser.add_argument("--json", dest="as_json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, name: str, as_json: bool, **options: Any) -> None:
-        """Forget it, and say so."""
+        """Unregister the cloud, and say so."""
         with refusals_in_one_line():
             (infrastructure,) = find_nodes([name])
             unregister_infrastructure(infrastructure=infrastructure)
