@@ -252,6 +252,7 @@ def test_the_admin_site_never_gives_it_away(logs: tuple[io.StringIO, Said], admi
 
 WITH_CREDENTIALS = ["--username", "us", "--tenant", "ours", "--keystone-url", "https://keystone.example.org"]
 COMMANDS: dict[str, list[list[str]]] = {
+    "check_catalogue": [["--scs"], ["--scs", "--json"]],
     "check_infrastructures": [[], ["--json"], ["Mordor"], ["x"]],
     "create_operator": [["a"], ["a", "--json"], ["operator"], ["a b"], ["b", "--infrastructure", "x"]],
     "dump_catalogue": [[]],

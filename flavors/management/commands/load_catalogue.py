@@ -1,5 +1,6 @@
 """`manage.py load_catalogue`: load a YAML document into the catalogue."""
 
+import json
 import sys
 from argparse import ArgumentParser
 from collections import Counter
@@ -11,6 +12,7 @@ from django.core.management.base import CommandError
 from flavors.catalogue.documents import UnreadableDocument, read_document
 from flavors.catalogue.loading import Change, load_catalogue
 from flavors.catalogue.outcomes import Came
+from flavors.scs import standard
 from flavorsync_project.console import commands
 from flavorsync_project.console.printing import print_json
 
@@ -25,19 +27,24 @@ class Command(commands.Command):
         "Sovereign Cloud Stack (mandatory flavors become promoted, recommended ones public). If one flavor is wrong, "
         "none is loaded. One node is asked whether Nova accepts new extra specs; no cloud is changed."
     )
-    examples = ("./manage.py load_catalogue --dry-run catalogue.yaml",)
+    examples = ("./manage.py load_catalogue --dry-run catalogue.yaml", "./manage.py load_catalogue --scs")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the document, whether to write at all, and the format."""
-        parser.add_argument("file", help="the document, - for standard input")
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument("file", nargs="?", help="the document, - for standard input")
+        source.add_argument(
+            "--scs", action="store_true", help="the standard flavors of scs-0103 v1.1 instead of a file"
+        )
         parser.add_argument("--promote-recommended", action="store_true", help="promote the recommended ones, too")
         parser.add_argument("--dry-run", action="store_true", help="only say what would change")
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")
 
-    def handle(self, *args: Any, file: str, as_json: bool, dry_run: bool, **options: Any) -> None:
+    def handle(self, *args: Any, file: str | None, as_json: bool, dry_run: bool, **options: Any) -> None:
         """Load it, and print what changed."""
         try:
-            entries = read_document(_read(file), promote_recommended=options["promote_recommended"])
+            text = _read(file) if file else json.dumps(standard.document())
+            entries = read_document(text, promote_recommended=options["promote_recommended"])
             changes = load_catalogue(entries=entries, dry_run=dry_run)
         except UnreadableDocument as error:
             raise CommandError(str(error)) from error
