@@ -277,6 +277,7 @@ SETTINGS: Mapping[str, Setting] = {
     "KEYSTONE_CACHE_SECONDS": Setting(whole(0, 86_400), "60"),
     "NOVA_API_VERSION": Setting(Kind(f"2.{MICROVERSIONS[0]} to 2.{MICROVERSIONS[-1]}", _microversion), "2.96"),
     "OPENSTACK_TIMEOUT": Setting(number(0.1, 300), "15"),
+    "OPENSTACK_CONNECT_TIMEOUT": Setting(number(0.1, 300), "5"),
     "LOST_ANSWER_SECONDS": Setting(number(0, 86_400), "1200"),
     "CLOUD_CONCURRENCY": Setting(whole(0, 1000), "4"),
     "CLOUD_BREAKER_FAILURES": Setting(whole(0, 1000), "5"),

@@ -18,7 +18,9 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 ANSWER_BYTES = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
-POOL_SIZE = 32
+# The hosts that connections are kept to, each of which takes one of the 1,024 files that a process may have open
+POOL_HOSTS = 256
+POOL_SIZE = 128
 MOST_HOSTS = 1000
 
 
@@ -99,7 +101,7 @@ class BoundedAdapter(HTTPAdapter):
     """What connects directly, by the scheme; to a proxy connect these here."""
 
     def __init__(self) -> None:
-        super().__init__(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE)
+        super().__init__(pool_connections=POOL_HOSTS, pool_maxsize=POOL_SIZE)
 
     def bytes_allowed(self, url: str) -> int:
         """Return how long an answer from *url* may be."""
@@ -123,7 +125,8 @@ class BoundedAdapter(HTTPAdapter):
             requests.RequestException: as ever; `ReadTimeout` also when the whole answer takes longer
                 than the time-out, `BrokenOff`, and `AnswerTooLarge`.
         """
-        response = super().send(request, *args, **options | {"stream": True})
+        options |= {"stream": True, "timeout": _apart(options.get("timeout"))}
+        response = super().send(request, *args, **options)
         try:
             response._content = _read(response.raw, self.bytes_allowed(request.url or ""))
         except (ReadTimeoutError, TimeoutError) as error:
@@ -134,6 +137,12 @@ class BoundedAdapter(HTTPAdapter):
             # Reading to the end has given the connection back to the pool; otherwise it is of no more use.
             response.raw.close()
         return response
+
+
+def _apart(timeout: Any) -> Any:
+    """Return how long a connection may take to be made, and how long its answer."""
+    to_connect = settings.OPENSTACK_CONNECT_TIMEOUT
+    return timeout if isinstance(timeout, tuple) else (min(to_connect, timeout or to_connect), timeout)
 
 
 def _read(raw: Any, most: int) -> bytes:

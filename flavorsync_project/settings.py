@@ -205,6 +205,8 @@ KEYSTONE_URL: str = ENVIRONMENT["KEYSTONE_URL"]
 NOVA_API_VERSION: str = ENVIRONMENT["NOVA_API_VERSION"]
 # In seconds, for one request to a cloud or to the IdM
 OPENSTACK_TIMEOUT: float = ENVIRONMENT["OPENSTACK_TIMEOUT"]
+# Of which so much may pass until a cloud has taken the connection
+OPENSTACK_CONNECT_TIMEOUT: float = ENVIRONMENT["OPENSTACK_CONNECT_TIMEOUT"]
 # How long a cloud may still carry out a change whose answer was lost; docs/reliability.md says why so long
 LOST_ANSWER_SECONDS: float = ENVIRONMENT["LOST_ANSWER_SECONDS"]
 # true, false, or the path of a file with the certificate authorities to trust

@@ -15,6 +15,7 @@ from infrastructures.models import Infrastructure
 from infrastructures.openstack.entering import OperatorsNova
 from infrastructures.openstack.errors import (
     CloudError,
+    CloudTimedOut,
     CloudUnavailable,
     CredentialsMissing,
 )
@@ -114,12 +115,13 @@ def side_by_side(infrastructures: Iterable[Infrastructure], work: Callable[[Infr
 def with_one_retry(work: Callable[[], T]) -> T:
     """Return what *work* returns; after a failure that may pass, wait a moment and try once more.
 
-    The wait is random, so that a cloud that comes back does not get all retries at once.
+    The wait is random, so that a cloud that comes back does not get all retries at once. A cloud that has not answered
+    in time is not asked again: that would only take as long once more.
     """
     try:
         return work()
     except CloudUnavailable as error:
-        if not error.retryable:
+        if not error.retryable or isinstance(error, CloudTimedOut):
             raise
     time.sleep(random.uniform(*SECONDS_BEFORE_RETRY))  # noqa: S311 — no secret
     return work()

@@ -17,7 +17,7 @@ BOOLEANS = {"COMPUTE_API", "DEBUG", "HTTPS", "KEYSTONE_IDENTITY", "LOCAL_SIGN_IN
 RATES = {name for name in SETTINGS if name.endswith("_RATE")}
 HOSTS = {"ALLOWED_HOSTS", "INFRASTRUCTURE_URL_ALLOWLIST"}
 NUMBERS = {name for name, setting in SETTINGS.items() if "number from" in setting.kind.allowed}
-MAY_BE_ZERO = NUMBERS - {"OPENSTACK_TIMEOUT"}
+MAY_BE_ZERO = NUMBERS - {"OPENSTACK_TIMEOUT", "OPENSTACK_CONNECT_TIMEOUT"}
 URLS = {
     "KEYROCK_URL",
     "KEYSTONE_URL",
@@ -30,6 +30,7 @@ URLS = {
 # Of the numbers those that need not be whole, and reach beyond 2.97
 FRACTIONS = {
     "OPENSTACK_TIMEOUT",
+    "OPENSTACK_CONNECT_TIMEOUT",
     "LOST_ANSWER_SECONDS",
     "COMPUTE_SETTLE_SECONDS",
     "CLOUD_BREAKER_SECONDS",

@@ -60,6 +60,12 @@ class CloudTimedOut(CloudUnavailable):
     """502: there was no answer in time; the request may or may not have been carried out."""
 
 
+class CloudNotConnectedInTime(CloudTimedOut):
+    """502: nobody took the connection in time, so nothing was sent and nothing has changed."""
+
+    may_be_done = False
+
+
 class CloudNotAsked(CloudUnavailable):
     """502: nothing was sent, since the cloud is known to be dead or is too slow; so nothing has changed."""
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import requests
 from keystoneauth1 import exceptions as keystone_errors
 from novaclient import exceptions as nova_errors
 from urllib3.exceptions import NewConnectionError
@@ -76,7 +77,9 @@ def _from_status(
 def _from_failure(error: keystone_errors.ClientException, cloud: str, service: str) -> errors.CloudError:
     """Return what failed, without the URLs that fill the libraries' own messages."""
     match error:
-        case keystone_errors.ConnectTimeout():
+        case keystone_errors.ConnectTimeout() if isinstance(error.__context__, requests.exceptions.ConnectTimeout):
+            return errors.CloudNotConnectedInTime(cloud, f"its {service} did not take a connection in time.")
+        case keystone_errors.ConnectTimeout():  # which it raises for the other kind, too
             return errors.CloudTimedOut(cloud, f"its {service} did not answer in time.")
         case keystone_errors.SSLError():
             return errors.CloudUnavailable(cloud, f"its {service} shows no TLS certificate that can be trusted.")

@@ -201,7 +201,7 @@ FAILURES: list[tuple[dict[str, Any], str]] = [
     ({"content": b'{"token": "\xff"}'}, NOT_OPENSTACK),
     ({"exc": requests.exceptions.ConnectionError("http://10.0.0.1:5000")}, "its Keystone could not be reached."),
     ({"exc": requests.exceptions.ChunkedEncodingError}, "its Keystone could not be reached."),
-    ({"exc": requests.exceptions.ConnectTimeout}, "its Keystone did not answer in time."),
+    ({"exc": requests.exceptions.ConnectTimeout}, "its Keystone did not take a connection in time."),
     ({"exc": requests.exceptions.ReadTimeout}, "its Keystone did not answer in time."),
     (
         {"exc": requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED")},

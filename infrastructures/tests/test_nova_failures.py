@@ -111,7 +111,11 @@ def test_a_refusal_says_what_nova_says(cloud: Cloud, status: int, kind: type[Clo
     ("exception", "kind", "message"),
     [
         (requests.exceptions.ConnectionError("http://10.0.0.1"), CloudUnreachable, "its Nova could not be reached."),
-        (requests.exceptions.ConnectTimeout("10.0.0.1"), CloudUnavailable, "its Nova did not answer in time."),
+        (
+            requests.exceptions.ConnectTimeout("10.0.0.1"),
+            CloudUnavailable,
+            "its Nova did not take a connection in time.",
+        ),
         (requests.exceptions.ReadTimeout("10.0.0.1"), CloudUnavailable, "its Nova did not answer in time."),
         (
             requests.exceptions.SSLError("10.0.0.1"),

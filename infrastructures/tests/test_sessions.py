@@ -3,6 +3,7 @@
 import gzip
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,12 @@ from pytest_django import Settings
 
 from flavorsync_project import http_client
 from infrastructures.openstack import bounds, sessions
-from infrastructures.openstack.errors import CloudAnswersTooMuch, CloudUnavailable, CloudUnreachable
+from infrastructures.openstack.errors import (
+    CloudAnswersTooMuch,
+    CloudNotConnectedInTime,
+    CloudUnavailable,
+    CloudUnreachable,
+)
 from infrastructures.openstack.sessions import open_session
 from infrastructures.openstack.translation import translated
 from infrastructures.tests.server import Behaviour, Server, answers, drips, floods, head, is_silent, sends
@@ -109,6 +115,28 @@ def test_a_broken_answer_is_a_broken_connection(behaviour: Behaviour) -> None:
             ask(server.url)
         assert ask(server.url) == b"next"
         assert server.connections == 2
+
+
+def test_who_takes_no_connection_is_not_waited_for_as_long_as_for_an_answer(settings: Settings) -> None:
+    settings.OPENSTACK_TIMEOUT, settings.OPENSTACK_CONNECT_TIMEOUT = 60.0, 0.2
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as waiting:
+        waiting.connect(full.getsockname())  # nobody takes it, and there is no room for another
+        start = time.monotonic()
+        with pytest.raises(CloudNotConnectedInTime, match="did not take a connection in time") as caught:
+            ask(f"http://127.0.0.1:{full.getsockname()[1]}")
+    assert time.monotonic() - start < AT_LAST
+    assert not caught.value.may_be_done
+
+
+def test_an_answer_may_take_longer_than_a_connection(settings: Settings) -> None:
+    settings.OPENSTACK_CONNECT_TIMEOUT = 0.1
+
+    def is_late(connection: socket.socket, stopped: threading.Event) -> bool:
+        stopped.wait(0.5)
+        return answers()(connection, stopped)
+
+    with Server(is_late) as server:
+        assert ask(server.url) == b"{}"
 
 
 def test_nobody_there_is_a_broken_connection() -> None:

@@ -210,7 +210,7 @@ FAILURES: list[tuple[dict[str, Any], type[CloudError], str]] = [
     (MOVED, CloudUnavailable, "its Keystone did not answer as OpenStack does."),
     ({"text": "<html>"}, CloudUnavailable, "its Keystone did not answer as OpenStack does."),
     ({"json": {"token": {}}}, CloudUnavailable, "its Keystone did not answer as OpenStack does."),
-    ({"exc": requests.exceptions.ConnectTimeout}, CloudUnavailable, "its Keystone did not answer in time."),
+    ({"exc": requests.exceptions.ConnectTimeout}, CloudUnavailable, "its Keystone did not take a connection in time."),
     ({"exc": requests.exceptions.ConnectionError}, CloudUnavailable, "its Keystone could not be reached."),
 ]
 
