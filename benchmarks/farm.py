@@ -25,6 +25,8 @@ from aiohttp import web
 TOKEN = "farm-token"  # noqa: S105 — of no real cloud
 EXPIRES = "2999-01-01T00:00:00.000000Z"
 MICROVERSION = "2.96"
+# Whether a dead cloud has come back
+SECONDS_BETWEEN_LOOKS = 0.25
 
 Flavor = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -82,9 +84,9 @@ class Farm:
             cloud.put({**next(iter(cloud.flavors.values())), "description": "changed by its operator"})
 
     async def wait(self, cloud: int) -> None:
-        """Wait as long as this cloud takes: for ever if it is dead."""
-        if cloud in self.dead:
-            await asyncio.Event().wait()
+        """Wait as long as this cloud takes: for ever while it is dead."""
+        while cloud in self.dead:
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
         await asyncio.sleep(self.slow.get(cloud, self.latency))
 
 
@@ -258,6 +260,7 @@ def main() -> None:
         backlog=4096,
         print=None,
         keepalive_timeout=3600,
+        handler_cancellation=True,
     )
 
 

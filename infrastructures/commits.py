@@ -43,6 +43,8 @@ def is_lost(error: Exception) -> bool:
     """Say whether a database error means that the connection is lost, or could not be made."""
     if isinstance(error, (InterfaceError, NotWritten, MayBeWritten)):
         return True
+    if getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_CANTOPEN":
+        return True
     number = error.args[0] if isinstance(error, OperationalError) and error.args else None
     return isinstance(number, int) and (number in ENDED_BY_SERVER or number in ERRORS_OF_CLIENT)
 

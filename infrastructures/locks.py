@@ -8,9 +8,10 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
@@ -42,15 +43,70 @@ def exclusive(*names: str, wait: float = 0) -> Iterator[None]:
     Cost: two queries on MariaDB and MySQL, however many locks.
     """
     if connection.vendor == "mysql":
-        # Locks' names belong to the whole server, which may hold other databases of ours.
-        database = connection.settings_dict["NAME"]
-        with _held_in_database([f"flavorsync:{_digest(f'{database}:{name}')}" for name in names], wait):
+        with _held_in_database([_in_database(name) for name in names], wait):
             yield
     else:
         with ExitStack() as files:
             for name in names:
-                files.enter_context(_held_in_file(Path(settings.DATA_FOLDER) / ".locks" / _digest(name), wait))
+                files.enter_context(_held_in_file(_file_of(name), wait))
             yield
+
+
+class Keeper:
+    """Locks as `exclusive` holds them, which one thread takes and lets go of one by one, in any order.
+
+    They are those of one connection. Leaving the block lets go of all.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[str, ExitStack] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.let_go(list(self._held))
+
+    def take(self, names: Collection[str]) -> set[str]:
+        """Take those of these locks that nobody else holds, and return them; nobody is waited for.
+
+        Cost: one query on MariaDB and MySQL.
+        """
+        taken = _taken_in_database(names) if connection.vendor == "mysql" else _taken_in_files(names)
+        self._held |= taken
+        return set(taken)
+
+    def let_go(self, names: Collection[str]) -> None:
+        """Let go of those of these locks that it holds. Cost: one query on MariaDB and MySQL."""
+        held = {name: self._held.pop(name) for name in names if name in self._held}
+        if connection.vendor == "mysql":
+            _release_in_database([_in_database(name) for name in held])
+        for each in held.values():
+            each.close()
+
+
+def _taken_in_database(names: Collection[str]) -> dict[str, ExitStack]:
+    got = _got_in_database([_in_database(name) for name in names], wait=0) if names else {}
+    return {name: ExitStack() for name in names if got[_in_database(name)]}
+
+
+def _taken_in_files(names: Collection[str]) -> dict[str, ExitStack]:
+    taken = {}
+    for name in names:
+        with ExitStack() as lock, suppress(Locked):
+            lock.enter_context(_held_in_file(_file_of(name), wait=0))
+            taken[name] = lock.pop_all()
+    return taken
+
+
+def _in_database(name: str) -> str:
+    # Locks' names belong to the whole server, which may hold other databases of ours.
+    database = connection.settings_dict["NAME"]
+    return f"flavorsync:{_digest(f'{database}:{name}')}"
+
+
+def _file_of(name: str) -> Path:
+    return Path(settings.DATA_FOLDER) / ".locks" / _digest(name)
 
 
 def _digest(name: str) -> str:
@@ -59,6 +115,17 @@ def _digest(name: str) -> str:
 
 @contextmanager
 def _held_in_database(names: Sequence[str], wait: float) -> Iterator[None]:
+    held = [name for name, is_ours in _got_in_database(names, wait).items() if is_ours]
+    try:
+        if len(held) < len(names):
+            raise Locked(names)
+        yield
+    finally:
+        _release_in_database(held)
+
+
+def _got_in_database(names: Sequence[str], wait: float) -> dict[str, bool]:
+    """Take locks, and return which are ours."""
     with connection.cursor() as cursor:
         columns = ", ".join(["GET_LOCK(%s, %s)"] * len(names))
         cursor.execute(f"SELECT {columns}", [parameter for name in names for parameter in (name, wait)])
@@ -67,13 +134,7 @@ def _held_in_database(names: Sequence[str], wait: float) -> Iterator[None]:
         # Source: MariaDB, "GET_LOCK": NULL if the thread was killed while it waited. Nobody else has the lock.
         connection.close()
         raise OperationalError(CONNECTION_KILLED, "The connection was ended while it waited for a lock.")
-    held = [name for name, got in answers.items() if got == 1]
-    try:
-        if len(held) < len(names):
-            raise Locked(names)
-        yield
-    finally:
-        _release_in_database(held)
+    return {name: got == 1 for name, got in answers.items()}
 
 
 def _release_in_database(names: Sequence[str]) -> None:

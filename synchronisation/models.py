@@ -282,6 +282,9 @@ class LastComparison(models.Model):
     parts = models.JSONField(default=dict, blank=True)
     unreachable_at = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True)
+    # How often in a row it has not answered in time, and until when periodic runs leave it alone for that
+    silences = models.PositiveSmallIntegerField(default=0, db_default=0)
+    ask_again_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["infrastructure"]

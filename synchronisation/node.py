@@ -1,98 +1,127 @@
-"""One node's part of a run: compared, planned and, when asked for, repaired, in a thread of its own."""
+"""One node's part of a run, in its steps: what is open there is settled, it is asked and compared, and repaired.
 
-import logging
-from collections.abc import Collection
+Asking uses no database, so that many clouds can be waited for at once; the others need a connection.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from threading import Event
 
-from django.db import connections
 from django.utils import timezone
 
-from flavors.catalogue import sightings
+from flavors.catalogue.comparison import Finding
 from flavors.models import Flavor
 from infrastructures.clouds import open_nova, with_one_retry
-from infrastructures.commits import is_lost
-from infrastructures.locks import Locked, exclusive
-from infrastructures.models import Infrastructure
-from infrastructures.openstack.errors import CloudError, CredentialsRefused
+from infrastructures.models import Infrastructure, Replacement
+from infrastructures.openstack.errors import CredentialsRefused
 from infrastructures.openstack.nova import Nova
 from infrastructures.replacements.replacing import settle_replacements
 from synchronisation import removing
 from synchronisation.access import bring_access
-from synchronisation.comparing import expected_by_node, findings_of, read_node, seen_besides
-from synchronisation.models import SyncNode, SyncOutcome, SyncRun
+from synchronisation.comparing import Expected, findings_of, read_node, seen_besides
+from synchronisation.models import Removal, SyncNode, SyncOutcome, SyncRun
 from synchronisation.planning import DESTROYS, Step, fingerprint, plan
-from synchronisation.recording import record_end, record_plan, record_start, record_unreachable
-from synchronisation.repairing import STOPPED, UNCONFIRMED, Action, Listener, Planned, Repair, Result, take_steps
-
-logger = logging.getLogger(__name__)
-
-SECONDS_TO_WAIT_FOR_A_NODE = 60
-UNREGISTERED = "The node is no longer registered."
+from synchronisation.repairing import UNCONFIRMED, Action, Listener, Planned, Repair, Result, take_steps
 
 
-def work_on(run: SyncRun, node: SyncNode, *, listen: Listener, stopped: Event) -> None:
-    """Do the run's work in one node; whatever fails there is written down and touches no other node.
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A node's part of a run, and what the node shall have."""
+
+    run: SyncRun
+    node: SyncNode
+    infrastructure: Infrastructure
+    flavors: Sequence[Flavor]
+    expected: Expected
+    is_settled: bool
+    """Whether nothing is open there that the run settles first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a node has, as it was asked at *as_of*, and what is planned there."""
+
+    nova: Nova
+    as_of: datetime
+    findings: Sequence[Finding]
+    planned: Sequence[Planned]
+
+    @property
+    def outcomes(self) -> list[SyncOutcome]:
+        """Return what is written down of the plan."""
+        return [outcome for _, outcome in self.planned]
+
+
+def to_be_settled(run: SyncRun, infrastructures: Collection[Infrastructure]) -> set[int]:
+    """Return the keys of the nodes in which something is open that a run settles first. At most two queries."""
+    if not run.repairs:
+        return set()
+    open_there = set(
+        Replacement.objects.filter(infrastructure__in=infrastructures).values_list("infrastructure", flat=True)
+    )
+    if _does_all(run):
+        open_there |= set(
+            Removal.objects.filter(infrastructure__in=infrastructures).values_list("infrastructure", flat=True)
+        )
+    return open_there
+
+
+def settle(part: Part) -> None:
+    """Finish or undo what was cut short in a node, and take out what was deleted from the catalogue.
 
     Raises:
-        OperationalError, InterfaceError: the connection to the database is lost. The run stays open, to be taken up.
+        CloudError: the node could not be asked.
+
+    Cost: as `settle_replacements` and `remove_deleted`.
     """
-    try:
-        record_start(node)
-        try:
-            error = STOPPED if stopped.is_set() else _synchronise(run, node, listen, stopped)
-        except Exception as failure:
-            if is_lost(failure):
-                raise  # not the node's failure: it stays unfinished
-            # The others go on, and the run comes to its end.
-            logger.exception("Run %s failed in %s", run.pk, node.name)
-            error = "Flavor Sync itself failed here; its log says why."
-            connections.close_all()  # it may be what failed: the end is written down over a new one
-        record_end(node, error=error)
-        listen(node, None)
-    finally:
-        connections.close_all()
+    nova = with_one_retry(lambda: open_nova(part.infrastructure))
+    settle_replacements(infrastructure=part.infrastructure, nova=nova)
+    if _does_all(part.run):
+        removing.remove_deleted(infrastructure=part.infrastructure, nova=nova)
 
 
-def _synchronise(run: SyncRun, node: SyncNode, listen: Listener, stopped: Event) -> str:
-    """Compare, plan and repair; return what kept the node as a whole from it, or "".
+def survey(part: Part) -> Found:
+    """Ask a node what it has, compare, and plan; it is tried once more when it fails in a way that may pass.
 
-    What the node shall have is read when nobody else is at work in it any more.
+    Raises:
+        CloudError: the node could not be asked.
+
+    Cost: no query; what `read_node` costs, and one upstream call for each flavor that is to be replaced.
     """
-    if node.infrastructure_id is None:
-        return UNREGISTERED
-    try:
-        with exclusive(f"synchronisation:{node.infrastructure_id}", wait=SECONDS_TO_WAIT_FOR_A_NODE):
-            infrastructure = Infrastructure.objects.filter(pk=node.infrastructure_id).first()
-            if infrastructure is None:
-                return UNREGISTERED
-            flavors = list(Flavor.objects.wanted_in_nodes().chosen(run.flavorids))
-            expected = expected_by_node([infrastructure], flavors)[infrastructure.pk]
-            # What was confirmed is done and nothing else: neither deletions nor access lists were shown.
-            does_all = run.repairs and run.confirmed is None
-            try:
-                nova = with_one_retry(lambda: open_nova(infrastructure))
-                if run.repairs:
-                    settle_replacements(infrastructure=infrastructure, nova=nova)
-                if does_all:
-                    removing.remove_deleted(infrastructure=infrastructure, nova=nova)
-                as_of = timezone.now()
-                has = with_one_retry(lambda: read_node(nova, flavors))
-                findings = findings_of(expected.wanted, has, exact=run.exact)
-                steps = [plan(finding, replaces=run.replaces) for finding in findings]
-                planned = [(step, _planned(run, node, step, nova)) for step in steps]
-            except CloudError as error:
-                record_unreachable(run=run, node=node, flavors=flavors, error=str(error.detail))
-                return str(error.detail)
-            sightings.record_findings({infrastructure: [*findings, *seen_besides(expected, has)]}, as_of=as_of)
-            outcomes = _write_plan(run, node, flavors, planned, listen)
-            if not run.repairs:
-                return ""
-            gone = take_steps(outcomes, Repair(run, infrastructure, nova), node, listen, stopped)
-            if gone or not does_all:
-                return gone
-            return bring_access(infrastructure=infrastructure, nova=nova, flavors=flavors)
-    except Locked:
-        return "Another run is at work in this node."
+    nova = with_one_retry(lambda: open_nova(part.infrastructure))
+    as_of = timezone.now()
+    has = with_one_retry(lambda: read_node(nova, part.flavors))
+    findings = findings_of(part.expected.wanted, has, exact=part.run.exact)
+    steps = [plan(finding, replaces=part.run.replaces) for finding in findings]
+    planned = [(step, _planned(part.run, part.node, step, nova)) for step in steps]
+    return Found(nova=nova, as_of=as_of, findings=[*findings, *seen_besides(part.expected, has)], planned=planned)
+
+
+def is_to_be_repaired(part: Part, new: Collection[SyncOutcome]) -> bool:
+    """Say whether there may be something to do in a node of which a run has found this that is *new*."""
+    if not part.run.repairs:
+        return False
+    has_access_lists = _does_all(part.run) and not all(flavor.is_public for flavor in part.flavors)
+    return has_access_lists or any(outcome.result == Result.PLANNED for outcome in new)
+
+
+def repair(part: Part, found: Found, new: Collection[SyncOutcome], listen: Listener, stopped: Event) -> str:
+    """Do what is *new* of the plan, and bring access lists; return what kept the node from it, or "".
+
+    Cost: as `take_steps` and `bring_access`.
+    """
+    ids = {outcome.flavorid for outcome in new}
+    planned = [(step, outcome) for step, outcome in found.planned if outcome.flavorid in ids]
+    gone = take_steps(planned, Repair(part.run, part.infrastructure, found.nova), part.node, listen, stopped)
+    if gone or not _does_all(part.run):
+        return gone
+    return bring_access(infrastructure=part.infrastructure, nova=found.nova, flavors=part.flavors)
+
+
+def _does_all(run: SyncRun) -> bool:
+    """Say whether a run does more than was shown: neither deletions nor access lists were."""
+    return run.repairs and run.confirmed is None
 
 
 def _planned(run: SyncRun, node: SyncNode, step: Step, nova: Nova) -> SyncOutcome:
@@ -117,15 +146,3 @@ def _is_confirmed(run: SyncRun, node: SyncNode, step: Step, servers: int | None)
     if run.confirmed is None or step.action not in DESTROYS:
         return True
     return fingerprint(step, node=node.infrastructure_id or 0, servers=servers) in run.confirmed
-
-
-def _write_plan(
-    run: SyncRun, node: SyncNode, flavors: Collection[Flavor], planned: list[Planned], listen: Listener
-) -> list[Planned]:
-    """Write the plan down, and return what of it is new."""
-    recorded = record_plan(run=run, node=node, flavors=flavors, outcomes=[outcome for _, outcome in planned])
-    for outcome in recorded:
-        if not (run.repairs and outcome.result == Result.PLANNED):
-            listen(node, outcome)
-    new = {outcome.flavorid for outcome in recorded}
-    return [(step, outcome) for step, outcome in planned if outcome.flavorid in new]

@@ -3,7 +3,10 @@
 With each of these the run's own counters are moved on, in the same transaction: they are the sums of its nodes'.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from django.db import connection
 from django.db.models import F
@@ -13,115 +16,180 @@ from flavors.catalogue import sightings
 from flavors.models import Flavor
 from infrastructures.commits import in_transaction, write_certainly
 from infrastructures.models import Infrastructure
+from infrastructures.openstack.errors import CloudError, CloudTimedOut
+from synchronisation.backing_off import back_off
 from synchronisation.lists import flavor_list
-from synchronisation.models import LastComparison, SyncNode, SyncOutcome, SyncRun
+from synchronisation.models import FlavorList, LastComparison, SyncNode, SyncOutcome, SyncRun
+
+# What is written down of a node when it was asked
+COMPARED = ("compared_at", "unreachable", "error", "compared_with", "flavor_count", "flavors_done")
 
 Action = SyncOutcome.Action
 Result = SyncOutcome.Result
 
 
-def record_start(node: SyncNode) -> None:
-    """Write down that the run begins in a node. One query."""
-    node.state, node.started_at = SyncNode.State.RUNNING, timezone.now()
-    node.save(update_fields=["state", "started_at"])
+def record_starts(nodes: Collection[SyncNode]) -> None:
+    """Write down that the run begins in nodes. One query."""
+    now = timezone.now()
+    for node in nodes:
+        node.state, node.started_at = SyncNode.State.RUNNING, now
+    SyncNode.objects.filter(pk__in=[node.pk for node in nodes]).update(state=SyncNode.State.RUNNING, started_at=now)
 
 
-def record_plan(
-    *, run: SyncRun, node: SyncNode, flavors: Collection[Flavor], outcomes: Sequence[SyncOutcome]
-) -> list[SyncOutcome]:
-    """Write down what was found in a node and is planned there, and return what of it is new.
+def record_plans(
+    run: SyncRun, plans: Mapping[SyncNode, tuple[Collection[Flavor], Sequence[SyncOutcome]]]
+) -> dict[SyncNode, list[SyncOutcome]]:
+    """Write down what was found in nodes and is planned there, and return what of it is new.
 
-    What is in sync, and stays as it is, takes no row: it is in the list of *flavors* that were compared. What an
+    What is in sync, and stays as it is, takes no row: it is in the list of flavors that were compared. What an
     earlier attempt has done stays written down as done, unless it is to be done again.
 
     Args:
-        outcomes: of each of the flavors, not stored yet.
+        plans: the flavors that a node was compared with, and an outcome of each, not stored yet.
 
     Raises:
         MayBeWritten: the database is away.
 
-    Cost: some seven queries, in one transaction.
+    Cost: some seven queries, in one transaction, however many nodes; two more for each in a run that was cut short.
     """
-    node.compared_at, node.unreachable, node.error = timezone.now(), False, ""
-    new: list[SyncOutcome] = []
+    now = timezone.now()
+    new: dict[SyncNode, list[SyncOutcome]] = {}
 
     def write() -> None:
-        new[:] = _not_settled(run, node, outcomes)
-        SyncOutcome.objects.bulk_create(outcome for outcome in new if outcome.action != Action.NOTHING)
-        to_do = sum(run.repairs and outcome.result == Result.PLANNED for outcome in new)
-        _record_comparison(run, node, flavors, flavors_done=len(flavors) - to_do)
+        new.update({node: list(_not_settled(run, node, outcomes)) for node, (_, outcomes) in plans.items()})
+        to_store = [outcome for outcomes in new.values() for outcome in outcomes if outcome.action != Action.NOTHING]
+        if to_store:
+            SyncOutcome.objects.bulk_create(to_store)
+        lists = _lists_of(flavors for flavors, _ in plans.values())
+        with _counted(run, plans, *COMPARED):
+            for node, (flavors, _) in plans.items():
+                to_do = sum(run.repairs and outcome.result == Result.PLANNED for outcome in new[node])
+                node.compared_at, node.unreachable, node.error = now, False, ""
+                node.compared_with, node.flavor_count = lists[id(flavors)], len(flavors)
+                node.flavors_done = len(flavors) - to_do
+        record_last_comparisons(run, {node: flavors for node, (flavors, _) in plans.items()})
 
-    same = SyncNode.objects.select_for_update().filter(pk=node.pk, compared_at=node.compared_at)
+    first = next(iter(plans))
+    same = SyncNode.objects.select_for_update().filter(pk=first.pk, compared_at=now)
     write_certainly(write, is_written=same.exists)
     return new
 
 
-def record_unreachable(*, run: SyncRun, node: SyncNode, flavors: Collection[Flavor], error: str) -> None:
+def record_unreachable(run: SyncRun, node: SyncNode, flavors: Collection[Flavor], error: CloudError) -> None:
     """Write down that a node could not be asked for these flavors: one line, whatever their number.
 
     Cost: some seven queries, in one transaction.
     """
-    node.compared_at, node.unreachable, node.error = timezone.now(), True, error
 
     def write() -> None:
         node.outcomes.all().delete()
-        _record_comparison(run, node, flavors, flavors_done=len(flavors))
+        with _counted(run, [node], *COMPARED):
+            node.compared_at, node.unreachable, node.error = timezone.now(), True, str(error.detail)
+            node.compared_with, node.flavor_count, node.flavors_done = flavor_list(flavors), len(flavors), len(flavors)
+        record_last_comparisons(run, {node: flavors}, is_silent=isinstance(error, CloudTimedOut))
 
     in_transaction(write)
 
 
-def record_end(node: SyncNode, *, error: str) -> None:
-    """Write down that the run has ended in a node. Four queries, in one transaction."""
-    node.error, node.state = error, SyncNode.State.FAILED if error else SyncNode.State.DONE
-    node.finished_at = timezone.now()
+def record_ends(errors: Mapping[SyncNode, str]) -> None:
+    """Write down that a run has ended in nodes, each with what kept it from its part, or "".
+
+    Some four queries, in one transaction.
+    """
+    run = next(iter(errors)).run
 
     def write() -> None:
-        before = SyncNode.objects.select_for_update().get(pk=node.pk)
-        node.flavors_done = node.flavor_count = before.flavor_count
-        node.save(update_fields=["state", "error", "finished_at", "flavors_done"])
-        _move_on(before, node)
+        with _counted(run, errors, "state", "error", "finished_at", "flavor_count", "flavors_done") as before:
+            now = timezone.now()
+            for node, error in errors.items():
+                node.error, node.state = error, SyncNode.State.FAILED if error else SyncNode.State.DONE
+                node.finished_at = now
+                node.flavors_done = node.flavor_count = before[node.pk].flavor_count
 
     in_transaction(write)
 
 
-def _record_comparison(run: SyncRun, node: SyncNode, flavors: Collection[Flavor], *, flavors_done: int) -> None:
-    before = SyncNode.objects.select_for_update().get(pk=node.pk)
-    node.infrastructure_id = before.infrastructure_id  # none if it has been unregistered since
-    node.compared_with, node.flavor_count, node.flavors_done = flavor_list(flavors), len(flavors), flavors_done
-    node.save(update_fields=["compared_at", "unreachable", "error", "compared_with", "flavor_count", "flavors_done"])
-    _move_on(before, node)
-    record_last_comparison(run=run, node=node, flavorids=[flavor.flavorid for flavor in flavors])
+@contextmanager
+def _counted(run: SyncRun, nodes: Collection[SyncNode], *fields: str) -> Iterator[dict[int, SyncNode]]:
+    """Store how far nodes have come meanwhile, and move their run's counters on by as much; give what they were.
 
-
-def _move_on(before: SyncNode, node: SyncNode) -> None:
-    """Move the counters of a node's run on by as much as the node has come further."""
-    counters = SyncRun.objects.filter(pk=node.run_id)
-    counters.update(
-        nodes_compared=F("nodes_compared") + int(_is_compared(node)) - int(_is_compared(before)),
-        nodes_ended=F("nodes_ended") + int(node.finished_at is not None) - int(before.finished_at is not None),
-        flavor_count=F("flavor_count") + node.flavor_count - before.flavor_count,
-        flavors_done=F("flavors_done") + node.flavors_done - before.flavors_done,
-    )
+    Cost: three queries where they have come equally far; one more for each that has not.
+    """
+    before = SyncNode.objects.select_for_update().in_bulk([node.pk for node in nodes])
+    yield before
+    alike: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for node in nodes:
+        alike[tuple(getattr(node, field) for field in fields)].append(node.pk)
+    for values, keys in alike.items():
+        SyncNode.objects.filter(pk__in=keys).update(**dict(zip(fields, values, strict=True)))
+    moved = {name: sum(count(node) - count(before[node.pk]) for node in nodes) for name, count in _COUNTERS.items()}
+    SyncRun.objects.filter(pk=run.pk).update(**{name: F(name) + by for name, by in moved.items()})
 
 
 def _is_compared(node: SyncNode) -> bool:
     return node.compared_at is not None or node.finished_at is not None
 
 
-def record_last_comparison(*, run: SyncRun, node: SyncNode, flavorids: Collection[str]) -> None:
-    """Write down when a node was last compared with these flavors; to be called in a transaction. Two queries."""
-    if node.infrastructure_id is None or node.compared_at is None:
-        return
-    last = LastComparison.objects.filter(infrastructure=node.infrastructure_id).first()
-    last = last or LastComparison(infrastructure_id=node.infrastructure_id)
-    if any(at and at > node.compared_at for at in (last.whole_at, last.unreachable_at)):
-        return  # by a clock that is ahead
+_COUNTERS: Mapping[str, Callable[[SyncNode], int]] = {
+    "nodes_compared": _is_compared,
+    "nodes_ended": lambda node: node.finished_at is not None,
+    "flavor_count": lambda node: node.flavor_count,
+    "flavors_done": lambda node: node.flavors_done,
+}
+
+
+def _lists_of(compared: Iterable[Collection[Flavor]]) -> dict[int, FlavorList]:
+    """Return the stored lists, each by the id of the object: most nodes of a run share theirs. One query for each."""
+    return {key: flavor_list(flavors) for key, flavors in {id(flavors): flavors for flavors in compared}.items()}
+
+
+def record_last_comparisons(
+    run: SyncRun, compared: Mapping[SyncNode, Collection[Flavor]], *, is_silent: bool = False
+) -> None:
+    """Write down when nodes were last compared with these flavors; to be called in a transaction. Three queries.
+
+    Args:
+        is_silent: whether they did not answer in time: periodic runs leave them alone for a while.
+    """
+    there = set(
+        Infrastructure.objects.filter(pk__in=[node.infrastructure_id for node in compared]).values_list("pk", flat=True)
+    )
+    nodes = {node.infrastructure_id: node for node in compared if node.infrastructure_id in there}
+    known = {last.infrastructure_id: last for last in LastComparison.objects.filter(infrastructure__in=nodes)}
+    rows = [known.get(key) or LastComparison(infrastructure_id=key) for key in nodes]
+    new = [
+        row
+        for row in rows
+        if _has_news(row, run, node := nodes[row.infrastructure_id], compared[node], is_silent=is_silent)
+    ]
+    LastComparison.objects.bulk_create(
+        new,
+        update_conflicts=True,
+        update_fields=["whole_at", "parts", "unreachable_at", "error", "silences", "ask_again_at"],
+        # MySQL's own form of it names no columns.
+        unique_fields=["infrastructure"] if connection.features.supports_update_conflicts_with_target else None,
+    )
+
+
+def _has_news(
+    last: LastComparison, run: SyncRun, node: SyncNode, flavors: Collection[Flavor], *, is_silent: bool
+) -> bool:
+    """Bring *last* up to date; False where it is already, by a clock that is ahead."""
+    if node.compared_at is None or any(at and at > node.compared_at for at in (last.whole_at, last.unreachable_at)):
+        return False
     last.error, last.unreachable_at = node.error, node.compared_at if node.unreachable else None
+    if is_silent:
+        last.silences += 1
+        last.ask_again_at = node.compared_at + back_off(last.silences)
+        if last.ask_again_at > node.compared_at:
+            last.error += f" Periodic runs ask it again after {last.ask_again_at:%H:%M} UTC."
+    elif not node.unreachable:
+        last.silences, last.ask_again_at = 0, None
     if not node.unreachable and run.flavorids:
-        last.parts |= dict.fromkeys(flavorids, node.compared_at.isoformat())
+        last.parts |= {flavor.flavorid: node.compared_at.isoformat() for flavor in flavors}
     elif not node.unreachable:
         last.whole_at, last.parts = node.compared_at, {}
-    last.save()
+    return True
 
 
 def _not_settled(run: SyncRun, node: SyncNode, outcomes: Sequence[SyncOutcome]) -> Sequence[SyncOutcome]:

@@ -6,26 +6,21 @@ node has at that moment, so a run can be cut short anywhere and done again.
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from contextvars import copy_context
-from functools import partial
-from threading import Event
 from typing import TypedDict, Unpack
 
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from infrastructures.clouds import CLOUDS_AT_ONCE
 from infrastructures.commits import write_certainly
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
 from synchronisation.comparing import promoted_flavors
+from synchronisation.crew import Crew
 from synchronisation.ending import end_run
 from synchronisation.lists import node_list
 from synchronisation.models import SyncNode, SyncRun
-from synchronisation.node import work_on
 from synchronisation.repairing import Listener
 
 logger = logging.getLogger(__name__)
@@ -101,11 +96,11 @@ def _write_down(run: SyncRun, infrastructures: Collection[Infrastructure]) -> No
 def carry_out(run_id: int, *, listen: Listener = lambda node, outcome: None) -> SyncRun:
     """Carry a run out, or go on with one that was cut short, and return it as it is then.
 
-    All nodes are worked on side by side, each in a thread and over a database connection of its
-    own; none waits for another. A run that has ended, or that somebody else is at, is left alone.
-    Ctrl-C (in the main thread) ends it as failed or partly done, each node after the step that it is at.
+    All nodes are worked on side by side (`Crew`); none waits for another. A run that has ended, or that somebody else
+    is at, is left alone. Ctrl-C (in the main thread) ends it as failed or partly done, each node after the step that
+    it is at.
 
-    Cost: some ten queries, and per node some eight and one upstream call; more for what is to be done.
+    Cost: some ten queries, and those of `Crew.work_on`.
     """
     try:
         with exclusive(_lock_of(run_id), wait=SECONDS_TO_WAIT_FOR_A_LOOK):
@@ -140,14 +135,5 @@ def _carry_out(run_id: int, listen: Listener) -> None:
     ):
         return
     run = SyncRun.objects.get(pk=run_id)
-    stopped = Event()
-    work = partial(work_on, run, listen=listen, stopped=stopped)
-    with ThreadPoolExecutor(CLOUDS_AT_ONCE) as pool:
-        futures = [pool.submit(copy_context().run, work, node) for node in run.nodes.unfinished()]
-        try:
-            wait(futures)
-        except KeyboardInterrupt:
-            stopped.set()
-        for future in futures:
-            future.result()
+    Crew(run, listen).work_on(run.nodes.unfinished())
     end_run(run.pk)

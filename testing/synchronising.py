@@ -11,7 +11,7 @@ from identity.roles import Role
 from infrastructures.models import Infrastructure
 from synchronisation.lists import node_list
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
-from synchronisation.recording import record_end, record_plan, record_start
+from synchronisation.recording import record_ends, record_plans, record_starts
 from testing.accounts import make_answer, make_organization, make_role
 from testing.federation import PROMOTE, REGISTER, by_account
 from testing.flavors import document_of, make_flavor
@@ -91,13 +91,13 @@ def make_run(*nodes: str, **overrides: Any) -> SyncRun:
 def compared(run: SyncRun, node: str, *outcomes: SyncOutcome, ended: bool = False) -> None:
     """Have a run found this in a node; *ended*: and have done with it."""
     part = run.nodes.get(name=node)
-    record_start(part)
+    record_starts([part])
     flavors = [Flavor(flavorid=outcome.flavorid, name=outcome.name) for outcome in outcomes]
     for outcome in outcomes:
         outcome.node = part
-    record_plan(run=run, node=part, flavors=flavors, outcomes=outcomes)
+    record_plans(run, {part: (flavors, outcomes)})
     if ended:
-        record_end(part, error="")
+        record_ends({part: ""})
 
 
 def an_outcome(id: str, **overrides: Any) -> SyncOutcome:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import Error, IntegrityError, connection
 from django.db.models import Q
@@ -38,6 +38,20 @@ Key = tuple[int, int]
 """A flavor's key, and an infrastructure's."""
 
 
+class Told(NamedTuple):
+    """What a `Sighting` says: a run reads it of each flavor in each node, and a model of each would cost it most."""
+
+    flavor_id: int
+    infrastructure_id: int
+    state: str
+    differences: list[dict[str, object]]
+    digest: str
+    flavorid: str
+    applied: dict[str, object] | None
+    since: datetime
+    seen_at: datetime
+
+
 @dataclass(frozen=True, kw_only=True)
 class Seen:
     """What was seen of a flavor in a node.
@@ -63,9 +77,9 @@ class Seen:
         """Return the key of its row."""
         return self.flavor.pk, self.infrastructure.pk
 
-    def tells_something_new(self, row: Sighting | None) -> bool:
-        """Say whether it differs from what *row* says."""
-        told = (self.state, self.flavor.digest, list(self.differences))
+    def tells_something_new(self, row: Told | None, digest: str) -> bool:
+        """Say whether it differs from what *row* says, by the flavor's *digest* as it is now."""
+        told = (self.state, digest, list(self.differences))
         return row is None or self.flavorid is not None or told != (row.state, row.digest, row.differences)
 
 
@@ -198,8 +212,8 @@ def write(seen: Collection[Seen], *, as_of: datetime | None = None) -> None:
     Cost: one query; if there is something new two more, and up to three that write; one more for each flavor whose
     id there has changed.
     """
-    rows = {(row.flavor_id, row.infrastructure_id): row for row in _of(Sighting, seen)}
-    new = [each for each in seen if each.tells_something_new(rows.get(each.key))]
+    rows = _told(seen)
+    new = _new(seen, rows)
     if as_of is not None:
         new = [each for each in new if each.key not in rows or rows[each.key].seen_at < as_of]
         new = _not_being_replaced(new)
@@ -237,9 +251,18 @@ def _of(model: Any, seen: Iterable[Seen]) -> Any:
     return model.objects.select_for_update().filter(flavor__in=flavors, infrastructure__in=infrastructures)
 
 
+def _told(seen: Collection[Seen]) -> dict[Key, Told]:
+    rows = map(Told._make, _of(Sighting, seen).order_by().values_list(*Told._fields))
+    return {(row.flavor_id, row.infrastructure_id): row for row in rows}
+
+
+def _new(seen: Collection[Seen], rows: Mapping[Key, Told]) -> list[Seen]:
+    digests = {flavor: flavor.digest for flavor in {each.flavor for each in seen}}
+    return [each for each in seen if each.tells_something_new(rows.get(each.key), digests[each.flavor])]
+
+
 def _is_told(seen: Collection[Seen]) -> bool:
-    rows = {(row.flavor_id, row.infrastructure_id): row for row in _of(Sighting, seen)}
-    return not any(each.tells_something_new(rows.get(each.key)) for each in seen)
+    return not _new(seen, _told(seen))
 
 
 def _not_being_replaced(seen: Sequence[Seen]) -> list[Seen]:
@@ -253,7 +276,7 @@ def _not_being_replaced(seen: Sequence[Seen]) -> list[Seen]:
     ]
 
 
-def _not_of_others(seen: Sequence[Seen], rows: Mapping[Key, Sighting], known: Mapping[Key, Installation]) -> list[Seen]:
+def _not_of_others(seen: Sequence[Seen], rows: Mapping[Key, Told], known: Mapping[Key, Installation]) -> list[Seen]:
     """Let no flavor come back under an id that another one has there by now. Cost: one query if one comes back."""
     back = [each for each in seen if each.id_there and each.key not in known and each.key in rows]
     if not back:
@@ -266,7 +289,7 @@ def _not_of_others(seen: Sequence[Seen], rows: Mapping[Key, Sighting], known: Ma
     ]
 
 
-def _row(seen: Seen, row: Sighting | None, known: Installation | None, now: datetime) -> Sighting:
+def _row(seen: Seen, row: Told | None, known: Installation | None, now: datetime) -> Sighting:
     flavorid = _known_by(seen, row, known)
     return Sighting(
         flavor=seen.flavor,
@@ -281,14 +304,14 @@ def _row(seen: Seen, row: Sighting | None, known: Installation | None, now: date
     )
 
 
-def _applied(seen: Seen, row: Sighting | None, flavorid: str) -> dict[str, object]:
+def _applied(seen: Seen, row: Told | None, flavorid: str) -> dict[str, object]:
     """Return what we have given it there by now; None stands for an extra spec that was taken away."""
     is_same = row is not None and row.state in BY_ID and seen.state in BY_ID and row.flavorid == flavorid
     before = (row.applied or {}) if row and is_same and not seen.made else {}
     return {member: value for member, value in {**before, **seen.applied}.items() if value is not None}
 
 
-def _known_by(seen: Seen, row: Sighting | None, known: Installation | None) -> str:
+def _known_by(seen: Seen, row: Told | None, known: Installation | None) -> str:
     if seen.flavorid is not None:
         return seen.flavorid
     if known:

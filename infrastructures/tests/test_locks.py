@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from infrastructures.locks import Locked, exclusive
+from infrastructures.locks import Keeper, Locked, exclusive
 from testing.holder import held_by_a_thread
 from testing.source import ROOT
 
@@ -167,3 +167,16 @@ def test_two_queries_hold_any_number_of_names() -> None:
     with CaptureQueriesContext(connection) as captured, exclusive("a", "b", "c"):
         pass
     assert len(captured) == 2
+
+
+# Taken and let go of one by one
+
+
+def test_a_keeper_takes_what_is_free_and_waits_for_nobody() -> None:
+    with held_by_a_thread("theirs"), Keeper() as keeper:
+        assert keeper.take(["a", "theirs", "b"]) == {"a", "b"}
+        assert not is_free_for_others("a")
+        keeper.let_go(["a"])
+        assert is_free_for_others("a")
+        assert not is_free_for_others("b")
+    assert is_free_for_others("b")

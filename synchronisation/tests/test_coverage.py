@@ -15,7 +15,7 @@ from flavors.models import Flavor
 from infrastructures.models import Infrastructure
 from synchronisation.coverage import State, cell, coverage
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
-from synchronisation.recording import record_last_comparison
+from synchronisation.recording import record_last_comparisons
 from testing.flavors import make_flavor, make_infrastructure, make_installation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -68,7 +68,7 @@ def make_run(
         )
         for flavorid, state in states.items()
     )
-    record_last_comparison(run=run, node=part, flavorids=states)
+    record_last_comparisons(run, {part: [Flavor(flavorid=flavorid) for flavorid in states]})
     if compared and not part.unreachable:
         see(infrastructure, at, {id: State.IN_SYNC if result else state for id, state in states.items()}, differences)
     return run

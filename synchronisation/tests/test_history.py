@@ -10,10 +10,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from flavors.models import Flavor, Sighting
 from infrastructures.models import Infrastructure
+from infrastructures.openstack.errors import CloudUnavailable
 from synchronisation.ending import end_run
 from synchronisation.history import Choice, names_of_nodes, nodes_in_full, outcomes_of
 from synchronisation.models import FlavorList, LastComparison, ListedNode, NodeList, SyncNode, SyncOutcome, SyncRun
-from synchronisation.recording import record_end, record_plan, record_start, record_unreachable
+from synchronisation.recording import record_ends, record_plans, record_starts, record_unreachable
 from synchronisation.running import carry_out, create_run
 from synchronisation.tasks import delete_old_runs
 from testing.cloud import Federation
@@ -131,8 +132,8 @@ def test_a_node_that_is_unregistered_while_it_is_compared_is_recorded_all_the_sa
     run = make_run("Mordor")
     part = run.nodes.get()
     node.delete()
-    record_plan(run=run, node=part, flavors=[Flavor(flavorid="a", name="a")], outcomes=[an_outcome("a")])
-    record_end(part, error="")
+    record_plans(run, {part: ([Flavor(flavorid="a", name="a")], [an_outcome("a")])})
+    record_ends({part: ""})
     assert told(end(run)) == {"Mordor": [("a", "in_sync")]}
     assert not LastComparison.objects.exists()
 
@@ -154,11 +155,11 @@ def test_the_progress_is_one_row(django_assert_num_queries: DjangoAssertNumQueri
     assert figures(run) == (3, 0, 12, 1)
     compared(run, "Rohan", an_outcome("0"), ended=True)
     assert figures(run) == (3, 1, 8, 2)
-    record_unreachable(run=run, node=run.nodes.get(name="Spain2"), flavors=flavors, error="no")
+    record_unreachable(run, run.nodes.get(name="Spain2"), flavors, CloudUnavailable("Spain2", "no"))
     with django_assert_num_queries(1):
         assert figures(run) == (3, 1, 8, 7)
     for name in ("Mordor", "Spain2"):
-        record_end(run.nodes.get(name=name), error="")
+        record_ends({run.nodes.get(name=name): ""})
     assert figures(run) == (3, 3, 8, 8)
 
 
@@ -170,7 +171,7 @@ def test_what_is_recorded_again_after_a_crash_counts_once() -> None:
         compared(run, "Mordor", an_outcome("a"), an_outcome("b", **MISSING, result="planned"))
         assert figures(run) == (1, 0, 2, 1)
     for _ in range(2):
-        record_end(run.nodes.get(), error="")
+        record_ends({run.nodes.get(): ""})
         assert figures(run) == (1, 1, 2, 2)
 
 
@@ -191,8 +192,8 @@ def test_of_a_node_in_which_nothing_happened_all_is_told_that_was() -> None:
     run = make_run("Mordor", "Rohan", "Spain2")
     compared(run, "Mordor", an_outcome("a"), an_outcome("b"), ended=True)
     compared(run, "Rohan", an_outcome("a"), an_outcome("b", **MISSING, result="done"), ended=True)
-    record_start(run.nodes.get(name="Spain2"))
-    record_end(run.nodes.get(name="Spain2"), error="Another run is at work in this node.")
+    record_starts([run.nodes.get(name="Spain2")])
+    record_ends({run.nodes.get(name="Spain2"): "Another run is at work in this node."})
     before = told(run)
     ended = end(run)
     assert [node.name for node in SyncNode.objects.all()] == ["Rohan", "Spain2"]
@@ -248,8 +249,8 @@ def test_nodes_are_chosen_by_name_and_by_what_was_found(
     compared(run, "Mordor", an_outcome("a"), an_outcome("b"), ended=True)
     compared(run, "Rohan", an_outcome("a"), an_outcome("b", **MISSING, result="planned"), ended=True)
     spain2, flavors = run.nodes.get(name="Spain2"), [Flavor(flavorid=id, name=id) for id in "ab"]
-    record_unreachable(run=run, node=spain2, flavors=flavors, error="Spain2: no")
-    record_end(spain2, error="Spain2: no")
+    record_unreachable(run, spain2, flavors, CloudUnavailable("Spain2", "no"))
+    record_ends({spain2: "Spain2: no"})
     if has_ended:
         run = end(run)
     chosen = Choice(**choice)

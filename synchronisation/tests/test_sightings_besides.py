@@ -17,7 +17,7 @@ from synchronisation.running import carry_out, create_run
 from testing.cloud import Federation, RegisteredCloud
 from testing.flavors import document_of, make_flavor, make_installation
 from testing.infrastructures import make_registered
-from testing.queries import counting_in_new_connections
+from testing.queries import counting_in_all_connections
 from testing.shell import shell
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -168,7 +168,7 @@ def test_the_map_of_all_public_flavors_tells_it(mordor: RegisteredCloud, admin_c
 @pytest.mark.usefixtures("mordor")
 def test_what_is_known_of_many_flavors_costs_one_query_more() -> None:
     def queries() -> int:
-        with counting_in_new_connections() as counted:
+        with counting_in_all_connections() as counted:
             run()
         return len(counted)
 

@@ -15,7 +15,7 @@ from flavors.catalogue.retiring import retire
 from flavors.models import Installation
 from infrastructures.models import Infrastructure
 from synchronisation.models import SyncOutcome, SyncRun
-from synchronisation.recording import record_end
+from synchronisation.recording import record_ends
 from synchronisation.tasks import carry_out_run
 from testing.cloud import Federation
 from testing.flavors import make_flavor, make_installation
@@ -381,7 +381,7 @@ def test_what_a_dry_run_plans_is_done_with(manager: Api) -> None:
 def test_a_node_that_failed_before_it_was_compared_has_no_flavors_to_come(manager: Api) -> None:
     run = make_run("Mordor")
     promote("a")
-    record_end(run.nodes.get(), error="Another run is at work.")
+    record_ends({run.nodes.get(): "Another run is at work."})
     document = manager.get(f"{RUNS}/{run.pk}").body["run"]
     assert document["progress"] == {"nodes": 1, "nodes_done": 1, "flavors": 0, "flavors_done": 0}
     assert document["nodes"][0]["error"] == "Another run is at work."

@@ -167,7 +167,7 @@ def test_a_run_that_somebody_else_carries_out_is_left_to_them(
 def test_a_node_that_another_run_does_not_let_go_of_fails_and_the_others_are_repaired(
     federation: Federation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("synchronisation.node.SECONDS_TO_WAIT_FOR_A_NODE", 0.1)
+    monkeypatch.setattr("synchronisation.crew.SECONDS_TO_WAIT_FOR_A_NODE", 0.1)
     first = Infrastructure.objects.get(name="Node00")
     with held_by_a_thread(f"synchronisation:{first.pk}"):
         ended = carry_out(repairing_run().pk)

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from flavors.models import Flavor, Sighting
 from infrastructures.models import Infrastructure
 from synchronisation.comparing import compare_nodes
-from synchronisation.models import SyncNode, SyncOutcome, SyncRun
+from synchronisation.models import SyncOutcome, SyncRun
 from synchronisation.planning import fingerprint, plan
 from synchronisation.removing import note_removals
 from synchronisation.repairing import UNCONFIRMED
@@ -90,7 +90,7 @@ def test_a_run_that_has_waited_for_a_node_brings_what_is_wanted_then(mordor: Reg
 
     def is_at_work() -> bool:
         with suppress(OperationalError):  # SQLite's in memory does not wait
-            return SyncNode.objects.filter(state=SyncNode.State.RUNNING).exists()
+            return SyncRun.objects.filter(state=SyncRun.State.RUNNING).exists()
         return False
 
     with held_by_a_thread(f"synchronisation:{Infrastructure.objects.get().pk}") as let_go, ThreadPoolExecutor() as pool:

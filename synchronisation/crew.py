@@ -1,0 +1,249 @@
+"""A run's work in many nodes side by side: each is begun, asked, and repaired where there is something to do.
+
+The clouds are asked by threads that use no database, many at once: they wait, and nothing else. What they answer is
+written down by the thread that carries the run out, for many nodes at once and over one connection, which also keeps
+the nodes from other runs. Only a repair takes a thread with a connection of its own. So a cloud that does not answer
+holds up none of the others, and a process has a bounded number of connections.
+"""
+
+import logging
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from threading import Event
+from typing import Any, TypeVar
+
+from flavors.catalogue import sightings
+from flavors.models import Flavor
+from infrastructures.clouds import CLOUDS_AT_ONCE
+from infrastructures.commits import is_lost
+from infrastructures.locks import Keeper
+from infrastructures.models import Infrastructure
+from infrastructures.openstack.errors import CloudError
+from infrastructures.threads import ConnectedThreads, Threads, until_interrupted
+from synchronisation.backing_off import left_alone
+from synchronisation.comparing import expected_by_node
+from synchronisation.models import SyncNode, SyncOutcome, SyncRun
+from synchronisation.node import Found, Part, is_to_be_repaired, repair, settle, survey, to_be_settled
+from synchronisation.recording import record_ends, record_plans, record_starts, record_unreachable
+from synchronisation.repairing import STOPPED, Listener, Result
+
+logger = logging.getLogger(__name__)
+
+NODES_AT_ONCE = 128
+# To begin with one node costs as many queries as with many.
+FEWEST_TO_BEGIN = 16
+SECONDS_TO_WAIT_FOR_A_NODE = 60
+SECONDS_BETWEEN_TRIES = 0.2
+
+UNREGISTERED = "The node is no longer registered."
+TAKEN = "Another run is at work in this node."
+OUR_FAULT = "Flavor Sync itself failed here; its log says why."
+
+T = TypeVar("T")
+
+Results = list[tuple[Part, Any]]
+Step = Callable[[Results], None]
+"""What is done about nodes when threads are done with them, with what those have returned."""
+
+
+class Crew:
+    """Works on the nodes of one run."""
+
+    def __init__(self, run: SyncRun, listen: Listener) -> None:
+        self._run = run
+        self._listen = listen
+        self._stopped = Event()
+        self._locks = Keeper()
+        self._asking = Threads(NODES_AT_ONCE)
+        self._repairing = ConnectedThreads(CLOUDS_AT_ONCE)
+        self._under_way: dict[Future[Any], tuple[Part, Step]] = {}
+        self._done: SimpleQueue[Future[Any]] = SimpleQueue()
+        self._refused_since: dict[int, float] = {}
+        self._lost: BaseException | None = None
+
+    def work_on(self, nodes: Iterable[SyncNode]) -> None:
+        """Do the run's work in these nodes; whatever fails in one is written down and touches no other.
+
+        Raises:
+            OperationalError, InterfaceError: a connection to the database is lost. The run stays open, to be taken up.
+
+        Cost: some thirty queries for each `FEWEST_TO_BEGIN` nodes or more, and in each node one upstream call; more
+        for what is to be done.
+        """
+        waiting = deque(nodes)
+        with until_interrupted(self._stopped), self._locks, self._asking, self._repairing:
+            try:
+                while waiting or self._under_way:
+                    self._begin(waiting)
+                    self._go_on()
+            except BaseException:
+                self._stopped.set()
+                for future in self._under_way:
+                    future.cancel()
+                raise
+        if self._lost:
+            raise self._lost
+
+    # Beginning
+
+    def _begin(self, waiting: deque[SyncNode]) -> None:
+        """Begin with as many nodes as there is room for; those that another run is at go to the end."""
+        room = min(NODES_AT_ONCE - len(self._under_way), len(waiting))
+        if self._under_way and room < min(FEWEST_TO_BEGIN, len(waiting)):
+            return
+        chosen = [waiting.popleft() for _ in range(room)]
+        if self._stopped.is_set():
+            self._end(dict.fromkeys(chosen, STOPPED))
+            return
+        taken = self._locks.take([_lock_of(node) for node in chosen])
+        refused = [node for node in chosen if _lock_of(node) not in taken]
+        given_up = [node for node in refused if self._has_waited(node)]
+        waiting.extend(node for node in refused if node not in given_up)
+        self._end(dict.fromkeys(given_up, TAKEN))
+        self._start([node for node in chosen if node not in refused])
+
+    def _has_waited(self, node: SyncNode) -> bool:
+        since = self._refused_since.setdefault(node.pk, time.monotonic())
+        return time.monotonic() - since > SECONDS_TO_WAIT_FOR_A_NODE
+
+    def _start(self, nodes: Sequence[SyncNode]) -> None:
+        begun = self._written(nodes, self._begun)
+        self._end({node: part for node, part in begun.items() if isinstance(part, str)})
+        for part in begun.values():
+            if isinstance(part, Part):
+                self._ask(part) if part.is_settled else self._submit(self._repairing, part, self._ask_all, settle)
+
+    def _begun(self, nodes: Sequence[SyncNode]) -> dict[SyncNode, Part | str]:
+        """Return what nodes shall have, read when nobody else is at work in them any more, or why one is not asked."""
+        record_starts(nodes)
+        silent = left_alone(nodes) if self._run.periodic else {}
+        there = Infrastructure.objects.in_bulk([node.infrastructure_id for node in nodes if node.infrastructure_id])
+        flavors = list(Flavor.objects.wanted_in_nodes().chosen(self._run.flavorids))
+        expected = expected_by_node(there.values(), flavors)
+        unsettled = to_be_settled(self._run, there.values())
+        parts = {
+            node: Part(
+                run=self._run,
+                node=node,
+                infrastructure=infrastructure,
+                flavors=flavors,
+                expected=expected[infrastructure.pk],
+                is_settled=infrastructure.pk not in unsettled,
+            )
+            for node in nodes
+            if (infrastructure := there.get(node.infrastructure_id or 0))
+        }
+        return {**dict.fromkeys(nodes, UNREGISTERED), **parts, **silent}
+
+    def _ask_all(self, settled: Results) -> None:
+        for part, _ in settled:
+            self._ask(part)
+
+    def _ask(self, part: Part) -> None:
+        self._submit(self._asking, part, self._compare, survey)
+
+    def _submit(self, threads: Threads, part: Part, step: Step, work: Callable[..., Any], *arguments: Any) -> None:
+        future = threads.submit(work, part, *arguments)
+        self._under_way[future] = part, step
+        future.add_done_callback(self._done.put)
+
+    # Going on
+
+    def _go_on(self) -> None:
+        """Wait until a thread is done with a node, and go on with all that are done."""
+        try:
+            done = [self._done.get(timeout=SECONDS_BETWEEN_TRIES)]
+        except Empty:
+            return
+        while not self._done.empty():
+            done.append(self._done.get())
+        by_step: defaultdict[Step, Results] = defaultdict(list)
+        for future in done:
+            part, step = self._under_way.pop(future)
+            match future.exception():
+                case None:
+                    by_step[step].append((part, future.result()))
+                case CloudError() as error:
+                    by_step[self._give_up].append((part, error))
+                case error:
+                    self._fail(part.node, error)
+        for step, results in by_step.items():
+            step(results)
+
+    def _compare(self, surveyed: Results) -> None:
+        """Write down what was found in nodes, and go on with what is to be done there."""
+        new = self._written(surveyed, self._compared)
+        ended = {}
+        for part, found in surveyed:
+            if part.node not in new:
+                continue
+            self._tell(part.node, new[part.node])
+            if is_to_be_repaired(part, new[part.node]):
+                arguments = found, new[part.node], self._listen, self._stopped
+                self._submit(self._repairing, part, self._finish, repair, *arguments)
+            else:
+                ended[part.node] = ""
+        self._end(ended)
+
+    def _compared(self, surveyed: Sequence[tuple[Part, Found]]) -> dict[SyncNode, list[SyncOutcome]]:
+        seen = {part.infrastructure: found.findings for part, found in surveyed}
+        sightings.record_findings(seen, as_of=min(found.as_of for _, found in surveyed))
+        return record_plans(self._run, {part.node: (part.flavors, found.outcomes) for part, found in surveyed})
+
+    def _tell(self, node: SyncNode, outcomes: Iterable[SyncOutcome]) -> None:
+        for outcome in outcomes:
+            if not (self._run.repairs and outcome.result == Result.PLANNED):
+                self._listen(node, outcome)
+
+    def _finish(self, repaired: Results) -> None:
+        self._end({part.node: gone for part, gone in repaired})
+
+    def _give_up(self, failed: Results) -> None:
+        self._end(self._written(failed, self._not_reached))
+
+    def _not_reached(self, failed: Sequence[tuple[Part, CloudError]]) -> dict[SyncNode, str]:
+        for part, error in failed:
+            record_unreachable(self._run, part.node, part.flavors, error)
+        return {part.node: str(error.detail) for part, error in failed}
+
+    # Ending
+
+    def _written(self, parts: Sequence[Any], write: Callable[[Any], dict[SyncNode, T]]) -> dict[SyncNode, T]:
+        """Return what *write* does for all of these at once, or for each alone where one fails it, which ends it."""
+        if not parts:
+            return {}
+        try:
+            return write(parts)
+        except Exception as error:
+            if is_lost(error):
+                raise
+            if len(parts) == 1:
+                self._fail(parts[0] if isinstance(parts[0], SyncNode) else parts[0][0].node, error)
+                return {}
+        return {node: result for part in parts for node, result in self._written([part], write).items()}
+
+    def _fail(self, node: SyncNode, error: BaseException | None) -> None:
+        if isinstance(error, Exception) and is_lost(error):  # not the node's failure: it stays unfinished
+            self._lost = error
+            self._locks.let_go([_lock_of(node)])
+            return
+        # The others go on, and the run comes to its end.
+        logger.error("Run %s failed in %s", self._run.pk, node.name, exc_info=error)
+        self._end({node: OUR_FAULT})
+
+    def _end(self, errors: Mapping[SyncNode, str]) -> None:
+        """Have done with nodes, each with what kept it from its part, or ""."""
+        if not errors:
+            return
+        record_ends(errors)
+        self._locks.let_go([_lock_of(node) for node in errors])
+        for node in errors:
+            self._listen(node, None)
+
+
+def _lock_of(node: SyncNode) -> str:
+    # One that is no longer registered is nobody else's.
+    return f"synchronisation:{node.infrastructure_id or f'of part {node.pk}'}"
