@@ -140,9 +140,10 @@ class BoundedAdapter(HTTPAdapter):
 
 
 def _apart(timeout: Any) -> Any:
-    """Return how long a connection may take to be made, and how long its answer."""
-    to_connect = settings.OPENSTACK_CONNECT_TIMEOUT
-    return timeout if isinstance(timeout, tuple) else (min(to_connect, timeout or to_connect), timeout)
+    """Return how long a connection may take to be made, and how long its answer; what says so already stays."""
+    if not isinstance(timeout, int | float):
+        return timeout
+    return min(settings.OPENSTACK_CONNECT_TIMEOUT, timeout), timeout
 
 
 def _read(raw: Any, most: int) -> bytes:
