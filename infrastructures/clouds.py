@@ -35,7 +35,7 @@ SECONDS_BEFORE_RETRY = (0.1, 0.6)
 
 
 def region_of(infrastructure: Infrastructure) -> Region:
-    """Return where the infrastructure's Nova is, in the OpenStack boundary's terms."""
+    """Return the infrastructure's location in the OpenStack boundary's terms."""
     return Region(
         name=infrastructure.name,
         keystone_url=infrastructure.effective_keystone_url,
@@ -45,10 +45,10 @@ def region_of(infrastructure: Infrastructure) -> Region:
 
 
 def credentials_of(infrastructure: Infrastructure) -> Credentials:
-    """Return the credentials with which we enter the infrastructure.
+    """Return our stored credentials for the infrastructure.
 
     Raises:
-        CredentialsMissing: we hold none for it, or cannot read them.
+        CredentialsMissing: there are none, or they cannot be decrypted.
     """
     if not infrastructure.has_credentials:
         raise CredentialsMissing(infrastructure.name, "no credentials are stored for it.")
@@ -82,7 +82,7 @@ class Outcome(Generic[T]):
 def in_each_cloud(
     infrastructures: Iterable[Infrastructure], work: Callable[[Nova], T], *, retries: bool = False
 ) -> list[Outcome[T]]:
-    """Do *work* in several clouds side by side, with our own credentials, and return the outcome in each.
+    """Run *work* in several clouds side by side, with our own credentials, and return the outcome in each.
 
     One cloud's failure does not affect the others. *work* runs in its own thread, so it must not use the
     database, and no transaction may be open.
@@ -91,7 +91,7 @@ def in_each_cloud(
         retries: whether to try once more when the cloud fails, as `with_one_retry` does; only for work
             that changes nothing.
 
-    Cost: the slowest cloud's time, with up to `CLOUDS_AT_ONCE` of them; no query.
+    Cost: the time of the slowest cloud, for up to `CLOUDS_AT_ONCE` of them; no query.
     """
     return side_by_side(infrastructures, lambda infrastructure: _work_in(infrastructure, work, retries))
 
@@ -101,7 +101,7 @@ def side_by_side(infrastructures: Iterable[Infrastructure], work: Callable[[Infr
 
     *work* must not use the database, and no transaction may be open.
 
-    Cost: the slowest cloud's time, with up to `CLOUDS_AT_ONCE` of them; no query.
+    Cost: the time of the slowest cloud, for up to `CLOUDS_AT_ONCE` of them; no query.
     """
     infrastructures = list(infrastructures)
     if not infrastructures:
@@ -113,10 +113,10 @@ def side_by_side(infrastructures: Iterable[Infrastructure], work: Callable[[Infr
 
 
 def with_one_retry(work: Callable[[], T]) -> T:
-    """Return what *work* returns; after a failure that may pass, wait a moment and try once more.
+    """Return what *work* returns; after a transient failure, wait a moment and try once more.
 
-    The wait is random, so that a cloud that comes back does not get all retries at once. A cloud that has not answered
-    in time is not asked again: that would only take as long once more.
+    The wait is random, so that a cloud that recovers does not get all retries at once. A time-out is not retried: the
+    retry would most likely take as long again.
     """
     try:
         return work()

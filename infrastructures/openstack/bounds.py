@@ -1,4 +1,4 @@
-"""How much of a cloud's answers we accept, so that no cloud can fill our memory or hold us up for minutes.
+"""The bounds on a cloud's responses, so that no cloud can fill our memory or hold us up for minutes.
 
 A flavor takes some 600 bytes of JSON and 25 values, with ten extra specs 1,000 bytes and 35. By default a Nova puts
 1,000 on a page, and few clouds have that many. `infrastructures/tests/test_bounds.py` measures how much memory 16 MiB
@@ -14,31 +14,31 @@ from infrastructures.openstack.errors import CloudAnswersTooMuch, CloudTimedOut
 KEYSTONE, NOVA = "Keystone", "Nova"
 _KEYSTONES = re.compile(r"/auth/(tokens|projects)\Z|/v3/(regions|services|endpoints|projects|domains)(/|\Z)")
 
-# One answer, and all the pages of a list together
+# For one response, and for all the pages of a list together
 ANSWER_BYTES = 16 * 1024 * 1024
 # `[[],[],…` takes 24 times its size in memory, so the number of values matters.
 ANSWER_VALUES = 500_000
 LIST_FLAVORS = 10_000
-# Time-outs for all the pages together: after a slow first page there is as long for the others.
+# The number of time-outs for all the pages together: a slow first page leaves as much time for the others.
 LIST_TIMEOUTS = 2
 
 # A catalogue of 30 regions with 15 services each takes some 350 kB.
 KEYSTONE_BYTES = 2 * 1024 * 1024
-# What we remember of one: the number of compute endpoints, and the characters of each.
+# The bounds on what we remember of a catalogue: the number of compute endpoints, and the characters of each.
 ENDPOINTS = 1000
 ENDPOINT_LENGTH = 255
 
-# Characters of a cloud's refusal
+# Characters of an error message from a cloud
 MESSAGE_LENGTH = 1000
 
 
 def bytes_allowed(url: str) -> int:
-    """Return how many bytes an answer from *url* may have."""
+    """Return the maximum size in bytes of a response from *url*."""
     return KEYSTONE_BYTES if service_at(url) == KEYSTONE else ANSWER_BYTES
 
 
 def service_at(url: str) -> str:
-    """Return which service is at *url*, in words for people."""
+    """Return the name of the service at *url*, for people."""
     return KEYSTONE if _KEYSTONES.search(urlsplit(url).path) else NOVA
 
 
@@ -48,7 +48,7 @@ def count_values(json: bytes) -> int:
 
 
 class Allowance:
-    """How much a cloud may send for one list, in however many pages."""
+    """What a cloud may still send for one list, in any number of pages."""
 
     def __init__(self, cloud: str, *, timeout: float) -> None:
         self._cloud = cloud
@@ -71,7 +71,7 @@ class Allowance:
         """Count a page, and the flavors in its *body*.
 
         Raises:
-            CloudAnswersTooMuch: they are too many.
+            CloudAnswersTooMuch: the list is too large.
         """
         listed = body.get("flavors") if isinstance(body, dict) else None
         self._flavors -= len(listed) if isinstance(listed, list) else 0

@@ -1,8 +1,8 @@
-"""A cloud that is known to be dead is not asked for a while, so that its callers need not wait for the time-out.
+"""A circuit breaker: a cloud that is known to be dead is not asked for a while, so that callers need not wait for it.
 
-The pattern is Michael Nygard's ("Release It!", Circuit Breaker). Of the maintained libraries, pybreaker lets
-only one call through at a time, since it holds its lock meanwhile; circuitbreaker and purgatory have no lock,
-and let everybody through at once when they try again.
+The pattern is Michael Nygard's ("Release It!", Circuit Breaker). Of the maintained libraries, pybreaker holds its
+lock during a call, and so lets only one through at a time; circuitbreaker and purgatory have no lock, and let all
+calls through at once when they try again.
 """
 
 import logging
@@ -25,7 +25,7 @@ MOST_HOSTS = 10_000
 
 
 class _Breaker:
-    """What is known of one host of a cloud."""
+    """The circuit breaker of one host of a cloud."""
 
     def __init__(self, cloud: str) -> None:
         self._cloud = cloud
@@ -36,11 +36,11 @@ class _Breaker:
 
     @property
     def is_dead(self) -> bool:
-        """Say whether the host is left alone, or is just being tried again."""
+        """Say whether the host counts as dead, even if a call is trying it again right now."""
         return self._dead_until is not None
 
     def admit(self) -> bool:
-        """Let a call through, and say whether it is the one that tries a dead host."""
+        """Let a call through, or raise `CloudNotAsked`; return whether it is the one that tries a dead host again."""
         with self._lock:
             if self._dead_until is None:
                 return False
@@ -54,7 +54,7 @@ class _Breaker:
             return True
 
     def answered(self) -> None:
-        """Take the host for alive, whatever it answered."""
+        """Consider the host alive, whatever it answered."""
         with self._lock:
             if self._dead_until is not None:
                 DEAD_HOSTS.labels(self._cloud).dec()
@@ -62,7 +62,7 @@ class _Breaker:
             self._failures, self._dead_until = 0, None
 
     def failed(self) -> None:
-        """Count a failure, and after `CLOUD_BREAKER_FAILURES` in a row take the host for dead."""
+        """Count a failure; after `CLOUD_BREAKER_FAILURES` in a row, consider the host dead."""
         with self._lock:
             self._failures += 1
             if not 0 < settings.CLOUD_BREAKER_FAILURES <= self._failures:
@@ -79,27 +79,27 @@ class _Breaker:
             self._dead_until = time.monotonic() + settings.CLOUD_BREAKER_SECONDS
 
     def probed(self) -> None:
-        """Let the next call try the host, unless this one's outcome has decided."""
+        """End the trial of a dead host, so that another call may try it when it is due."""
         with self._lock:
             self._probed = False
 
 
-# By cloud and host: a Keystone that answers must not hide a dead Nova beside it, and nobody's cloud can make us
-# take another's for dead.
+# By cloud and host: a Keystone that answers must not hide a dead Nova beside it, and no cloud may make us consider
+# another one dead.
 _breakers: dict[tuple[str, str], _Breaker] = {}
 _lock = Lock()
 
 
 @contextmanager
 def guarded(cloud: str, url: str) -> Iterator[None]:
-    """Do one HTTP call to a cloud, unless its host is known to be dead.
+    """Guard the one HTTP call to a cloud that the block makes: refuse it if the host is known to be dead.
 
     After `CLOUD_BREAKER_FAILURES` connections in a row that failed, broke or timed out, no call gets
-    through for `CLOUD_BREAKER_SECONDS`; then one does, and its outcome decides. Any status is an answer,
-    and so is a TLS certificate that we cannot trust.
+    through for `CLOUD_BREAKER_SECONDS`; then one does, and its outcome decides. A response of any status
+    counts as success; an untrusted TLS certificate does not count as a failure.
 
     Raises:
-        CloudNotAsked: the host is taken for dead.
+        CloudNotAsked: the host is considered dead.
     """
     with _lock:
         if len(_breakers) >= MOST_HOSTS:
@@ -121,12 +121,12 @@ def guarded(cloud: str, url: str) -> Iterator[None]:
 
 
 def _forget_the_living() -> None:
-    """Make room: a catalogue may name a different host each time."""
+    """Drop the breakers of hosts that are alive: a catalogue may name a different host each time."""
     for key in [key for key, breaker in _breakers.items() if not breaker.is_dead]:
         del _breakers[key]
 
 
 def forget_failures() -> None:
-    """Take every cloud for alive."""
+    """Consider every cloud alive."""
     with _lock:
         _breakers.clear()

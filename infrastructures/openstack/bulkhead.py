@@ -1,4 +1,4 @@
-"""Limits how many of the process's threads work in one cloud, so that a slow one cannot hold them all.
+"""A limit on the number of the process's threads that work in one cloud, so that a slow cloud cannot hold them all.
 
 The pattern is Michael Nygard's ("Release It!", Bulkheads).
 """
@@ -13,8 +13,8 @@ from django.conf import settings
 from infrastructures.openstack.errors import CloudNotAsked
 
 # How long a thread waits while all places are taken and none is freed. A healthy cloud frees one every few
-# hundredths of a second, so a burst of requests gets through. If none is freed for this long, everybody else
-# is turned away at once.
+# hundredths of a second, so a burst of requests gets through. If none is freed for this long, all others are
+# refused at once.
 PATIENCE_SECONDS = 1.0
 
 
@@ -55,8 +55,8 @@ _here = local()
 def place_in(cloud: str) -> Iterator[None]:
     """Hold one of the `CLOUD_CONCURRENCY` places that the process has in a cloud.
 
-    A thread that already has one keeps it: work of several calls that first takes a place is never turned
-    away half-way.
+    A thread that already has one keeps it: work of several calls that takes a place first is never refused
+    half-way.
 
     Raises:
         CloudNotAsked: all are taken, and none has been freed for `PATIENCE_SECONDS`.

@@ -1,4 +1,4 @@
-"""Every HTTP call to a cloud: it carries our request's id, is counted, and is made only if an answer is likely."""
+"""HTTP calls to the clouds, each with our request's id, counted, and guarded by the breaker and the bulkhead."""
 
 import re
 from typing import Any
@@ -19,33 +19,33 @@ _OPENSTACKS_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def upstream_id(text: str | None) -> str:
-    """Return a cloud's own id of a request, or "" unless it looks like OpenStack's.
+    """Return a cloud's own id of a request, or "" if it does not look like OpenStack's.
 
-    Whoever answers there could say anything, even our own password, and this goes to the log.
+    It goes to the log, and an impostor could send anything there, even our own password.
     """
     return text if text and _OPENSTACKS_ID.fullmatch(text) else ""
 
 
 class LeadsHere(Exception):
-    """The host of a URL leads to this machine or its link, which nobody has allowed."""
+    """The host of a URL leads to this machine or its link, and is not allowed to."""
 
 
 class Calls:
-    """The HTTP calls to one cloud, with the interface that keystoneauth expects of a session of `requests`."""
+    """The HTTP calls to one cloud, with the interface that keystoneauth expects of a `requests` session."""
 
     def __init__(self, cloud: str, http: requests.Session) -> None:
         self._cloud = cloud
         self._http = http
 
     def request(self, method: str, url: str, *, headers: dict[str, str], **options: Any) -> requests.Response:
-        """Send a request with our own request's id, and note the cloud's id of it.
+        """Send a request with our own request's id, and note the cloud's id for it.
 
         Nova and Keystone log ours as the global request id (API reference, "Request IDs").
 
         Raises:
             CloudNotAsked: the cloud is known to be dead, or too many requests wait for it.
-            CloudAnswersTooMuch: the answer is larger than any of OpenStack's.
-            CloudUnavailable: it is a refusal, but not in OpenStack's form.
+            CloudAnswersTooMuch: the response is larger than any of OpenStack's.
+            CloudUnavailable: it is an error response, but not in OpenStack's form.
             requests.RequestException: as `requests.Session.request`.
         """
         kind = kind_of(method, url)
@@ -58,7 +58,7 @@ class Calls:
             ):
                 response = self._answer(method, url, headers, options)
             call.status = response.status_code
-        response.encoding = "utf-8"  # or it would be guessed, which takes seconds for some megabytes
+        response.encoding = "utf-8"  # otherwise requests would guess it, which takes seconds for some megabytes
         reduce_refusal(response, cloud=self._cloud, url=url)
         return response
 

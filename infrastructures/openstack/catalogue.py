@@ -1,4 +1,4 @@
-"""Services and endpoints in a Keystone's catalogue.
+"""Regions, services and endpoints in a Keystone's catalogue.
 
 Source: Identity API reference, "Regions" and "Service catalog and endpoints".
 """
@@ -22,7 +22,7 @@ URL_LENGTH = 255
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """Where a service is in a region."""
+    """The endpoint of a service in a region."""
 
     id: str
     url: str
@@ -31,10 +31,10 @@ class Endpoint:
 class KeystoneCatalogue:
     """The catalogue of a Keystone, read and changed with an administrator's token.
 
-    Every method costs one upstream call or two.
-
     Raises:
         CloudError: Keystone does not let the token do this, or did not answer. Every method raises it.
+
+    Cost: one or two upstream calls for every method.
     """
 
     def __init__(self, keystone_url: str, token: str) -> None:
@@ -47,21 +47,21 @@ class KeystoneCatalogue:
         return any(each["id"] == region for each in self._list("regions"))
 
     def create_region(self, region: str) -> None:
-        """Make a region."""
+        """Create a region."""
         self._send("POST", "regions", {"region": {"id": region, "description": "The federation (Flavor Sync)"}})
 
     def service_of(self, kind: str) -> str:
-        """Return the id of the first service of a type, or ""."""
+        """Return the id of the first service of this type, or ""."""
         services = self._list("services", type=kind)
         return shapes.line(services[0]["id"], "a service's id") if services else ""
 
     def create_service(self, kind: str) -> str:
-        """Make a service of a type, and return its id."""
+        """Create a service of this type, and return its id."""
         body = {"service": {"type": kind, "name": "flavor-sync"}}
         return shapes.line(self._send("POST", "services", body)["service"]["id"], "a service's id")
 
     def endpoint(self, region: str, kind: str) -> Endpoint | None:
-        """Return the public endpoint of a type of service in a region, or None."""
+        """Return the public endpoint of a service of this type in a region, or None."""
         for service in self._list("services", type=kind):
             for each in self._list("endpoints", region_id=region, interface=INTERFACE, service_id=service["id"]):
                 url = shapes.line(each["url"], "an endpoint", longest=URL_LENGTH)
@@ -69,12 +69,12 @@ class KeystoneCatalogue:
         return None
 
     def create_endpoint(self, region: str, service: str, url: str) -> None:
-        """Make the public endpoint of a service in a region."""
+        """Create the public endpoint of a service in a region."""
         members = {"service_id": service, "region_id": region, "interface": INTERFACE, "url": url}
         self._send("POST", "endpoints", {"endpoint": members})
 
     def move_endpoint(self, endpoint: Endpoint, url: str) -> None:
-        """Point an endpoint to another URL."""
+        """Change an endpoint's URL."""
         self._send("PATCH", f"endpoints/{quote(endpoint.id, safe='')}", {"endpoint": {"url": url}})
 
     def delete_endpoint(self, endpoint: Endpoint) -> None:
@@ -82,7 +82,7 @@ class KeystoneCatalogue:
         self._send("DELETE", f"endpoints/{quote(endpoint.id, safe='')}")
 
     def has_no_other(self, region: str, endpoints: Collection[Endpoint]) -> bool:
-        """Say whether a region has no endpoints other than those."""
+        """Say whether a region has no endpoints other than these."""
         there = {each["id"] for each in self._list("endpoints", region_id=region)}
         return there <= {endpoint.id for endpoint in endpoints}
 

@@ -1,4 +1,4 @@
-"""HTTP to one region's Nova: which microversion we use, how long we wait, and which changes are in doubt."""
+"""HTTP to one region's Nova: its microversion, the time-outs, and the changes in doubt."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -29,25 +29,26 @@ T = TypeVar("T")
 
 SERVICE = "Nova"
 MICROVERSION_SECONDS = 3600
-# A share of the time-out: up to two looks at what became of a change may follow, and the caller waits no longer than
-# the time-out in all.
+# A change gets a share of the time-out: up to two looks at its outcome may follow, and the caller should wait no longer
+# than the time-out in all.
 WRITING_SHARE = 1 / 2
 UNAUTHORIZED = 401
 READING = ("GET", "HEAD")
 DESCRIPTION_VERSION = APIVersion("2.55")
-# From the next one on, Nova validates known extra specs whenever some are set, which takes five times as long. So we
-# set them at this one, and validate them once for all nodes (`Nova.check_extra_specs`).
+# Later versions validate known extra specs whenever some are set, which takes five times as long. So we set them at
+# this version, and validate them once for all nodes (`Nova.check_extra_specs`).
 LAST_UNVALIDATED_VERSION = APIVersion("2.85")
 
 
 class Connection:
     """A connection to a region's Nova, over a session with its cloud.
 
-    `doubt` says how certain the changes are since the caller last set it to `Doubt.NONE`.
-    Making one costs an upstream call the first time that an endpoint is used, later none.
+    `doubt` says how certain we are of the changes made since the caller last set it to `Doubt.NONE`.
 
     Raises:
         CloudUnavailable: Nova did not answer, or not as OpenStack does. Every method raises it, too.
+
+    Cost: one upstream call for the first connection to an endpoint, later none.
     """
 
     def __init__(self, region: Region, session: Session, endpoint: str) -> None:
@@ -69,12 +70,12 @@ class Connection:
 
     @property
     def highest_microversion(self) -> str:
-        """Return the highest compute microversion that this Nova knows, whether we speak it or not."""
+        """Return the highest compute microversion that this Nova supports, even if we do not."""
         return str(self._highest.get_string())
 
     @property
     def keeps_descriptions(self) -> bool:
-        """Say whether this Nova is new enough to have descriptions of flavors."""
+        """Say whether this Nova is new enough for descriptions of flavors."""
         return bool(self._version >= DESCRIPTION_VERSION)
 
     @property
@@ -83,15 +84,15 @@ class Connection:
         return bool(self._version > LAST_UNVALIDATED_VERSION)
 
     def place(self) -> AbstractContextManager[None]:
-        """Hold a place in the cloud, so that work of several calls is not turned away half-way. See `place_in`."""
+        """Hold a place in the cloud, so that work of several calls is not refused half-way. See `place_in`."""
         return place_in(self.region.name)
 
     def carry(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes) -> Carried:
-        """Pass somebody else's request about flavors on to Nova, and return its answer, whatever it is.
+        """Pass a client's request about flavors on to Nova, and return the response, whatever its status.
 
         Args:
-            path: below the endpoint, with its query, as it is sent.
-            headers: in addition to the token's and our own.
+            path: relative to the endpoint, with the query, quoted.
+            headers: in addition to the token and our own.
 
         Raises:
             TokenRefused: Nova does not accept the token.
@@ -113,7 +114,7 @@ class Connection:
         return Carried(status=answer.status_code, headers=answer.headers, body=answer.content)
 
     def _get(self, path: str, read: Callable[[Any], T], allowance: Allowance | None = None) -> T:
-        """Return what *read* makes of the answer's body; try once more if the connection breaks."""
+        """Return what *read* makes of the response's body; try once more if the connection breaks."""
         try:
             return self._get_once(path, read, allowance)
         except CloudUnreachable:
@@ -138,7 +139,7 @@ class Connection:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Send a change; if its answer is lost, note that it may still be carried out."""
+        """Note, if the response to the change sent in the block is lost, that it may still be carried out."""
         try:
             with self._answering():
                 yield
@@ -154,7 +155,7 @@ class Connection:
 
     @contextmanager
     def _about_no_flavor(self) -> Iterator[None]:
-        """Treat 400, 404 and 409 as the cloud's failure: the caller named no flavor that they could be about."""
+        """Treat 400, 404 and 409 as the cloud's failure: the request named no flavor that they could concern."""
         try:
             yield
         except (FlavorRefused, FlavorNotFound, FlavorConflict) as error:
@@ -164,7 +165,7 @@ class Connection:
 
 
 def highest_version(nova: Session, endpoint: str) -> APIVersion:
-    """Return the highest microversion that this Nova knows, the lowest where it knows of none.
+    """Return the highest microversion that this Nova supports; the lowest if it has no microversions.
 
     Cost: one upstream call, remembered by endpoint for `MICROVERSION_SECONDS`.
     Source: Compute API guide, "Microversions".
@@ -172,7 +173,7 @@ def highest_version(nova: Session, endpoint: str) -> APIVersion:
     key = f"highest-microversion:{endpoint}"
     known: APIVersion | None = caches["keystone"].get(key)
     if known is None:
-        # The endpoint may end in the project's id, where Nova describes no version.
+        # The endpoint may end in a project id; Nova does not describe its version there.
         root = re.sub(r"(/v2(\.\d+)?)/.*\Z", r"\1", endpoint.rstrip("/") + "/")
         version = nova.get(f"{root}/", headers={"Accept": "application/json"}).json()["version"]
         known = APIVersion(version.get("version") or API_MIN_VERSION.get_string())  # "" without microversions

@@ -1,4 +1,4 @@
-"""Entering a region's Nova, with a caller's token or with the credentials that we hold."""
+"""Entering a region's Nova with a caller's token or with our stored credentials."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +13,13 @@ from infrastructures.openstack.sessions import open_session
 
 
 class CallersNova(Nova):
-    """The flavors of a region, seen and changed with a caller's token.
-
-    Making one costs an extra upstream call the first time that a token is used.
+    """The flavors of a region, read and changed with a caller's token.
 
     Raises:
         TokenRefused: the token is not accepted. Every method raises it, too.
         CloudUnavailable: Keystone did not answer, or the region has no compute endpoint.
+
+    Cost: as `Nova` and `open_token`.
     """
 
     def __init__(self, region: Region, token: str) -> None:
@@ -39,13 +39,13 @@ class CallersNova(Nova):
 
 
 class OperatorsNova(Nova):
-    """The flavors of a registered cloud, seen and changed with the credentials that we hold for it.
-
-    Making one costs an extra Keystone call when we are not authenticated there, or no longer.
+    """The flavors of a registered cloud, read and changed with our stored credentials for it.
 
     Raises:
-        CredentialsRefused: the cloud refuses our credentials, or this to them. Every method raises it, too.
+        CredentialsRefused: the cloud refuses our credentials, or does not let them do this. Every method raises it.
         CloudUnavailable: Keystone did not answer, or the region has no compute endpoint.
+
+    Cost: as `Nova`, and one Keystone call if we are not, or no longer, authenticated there.
     """
 
     def __init__(self, credentials: Credentials) -> None:

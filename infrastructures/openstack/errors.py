@@ -1,7 +1,7 @@
-"""What can go wrong with a cloud, in a few words that anybody may read.
+"""Errors of the clouds, with messages that anybody may read.
 
-None of these errors ever holds a URL, a token or a password. They are not REST framework's NotFound and
-the like: those are about this service, these about a cloud behind it.
+None of these errors ever contains a URL, a token or a password. They are separate from REST framework's NotFound
+and the like: those concern this service, these a cloud behind it.
 """
 
 from copy import copy
@@ -27,11 +27,11 @@ class CloudError(APIException):
         self._said_first = self.detail
 
     def add(self, sentence: str) -> None:
-        """Add a sentence about what this means for the flavor that was being changed."""
+        """Add a sentence about the consequence for the flavor that was being changed."""
         self.detail = ErrorDetail(f"{self._said_first} {sentence}", code=self.default_code)
 
     def plain(self) -> Self:
-        """Return the error without what was added, for the cloud's other flavors."""
+        """Return the error without the added sentence, for the cloud's other flavors."""
         plain = copy(self)
         plain.detail = self._said_first
         return plain
@@ -43,7 +43,7 @@ class CloudUnavailable(CloudError):
     status_code = 502
     retryable = True
     may_be_done = True
-    """Whether a change that was asked for may have been carried out, or may still be."""
+    """Whether a requested change may have been carried out, or may still be."""
 
 
 class CloudUnreachable(CloudUnavailable):
@@ -67,19 +67,19 @@ class CloudNotConnectedInTime(CloudTimedOut):
 
 
 class CloudNotAsked(CloudUnavailable):
-    """502: nothing was sent, since the cloud is known to be dead or is too slow; so nothing has changed."""
+    """502: nothing was sent, since the cloud is known to be dead or is too slow, so nothing has changed."""
 
     may_be_done = False
 
 
 class CloudAnswersTooMuch(CloudUnavailable):
-    """502: the answer is larger than we accept; asking again would bring the same."""
+    """502: the response is larger than we accept; retrying would not help."""
 
     retryable = False
 
 
 class CredentialsRefused(CloudUnavailable):
-    """502: the cloud refuses *our* stored credentials, or does not let them do this; it is not the caller's fault."""
+    """502: the cloud refuses *our* stored credentials or what they try to do, which is not the caller's fault."""
 
     retryable = False
     may_be_done = False

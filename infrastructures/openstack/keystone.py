@@ -1,4 +1,4 @@
-"""What opens a cloud: a caller's Keystone token, or the credentials that we hold for it."""
+"""Authentication with the clouds' Keystones, by a caller's token or by our stored credentials."""
 
 import logging
 import re
@@ -35,20 +35,20 @@ from infrastructures.validators import validate_cloud_url
 MAX_TOKEN_LENGTH = 8000
 SERVICE = "Keystone"
 
-# It logs Keystone's whole answer to our password, and whoever answers there may repeat the password.
+# It logs the whole response to our password at level DEBUG, and an impostor's may repeat the password.
 logging.getLogger("keystoneauth.identity.v3.base").addFilter(lambda record: record.levelno > logging.DEBUG)
 
 
 def open_token(token: str, region: Region) -> TokenAccess:
-    """Return what *token* opens; a token without a project is first rescoped to its user's project.
+    """Return the access that *token* gives; a token without a project is first rescoped to its user's project.
 
     Raises:
         TokenRefused: the region's Keystone does not accept the token, or its user has no project.
         CloudUnavailable: the Keystone could not be asked.
 
     Cost: none while it is remembered, which is until the token expires. Else one Keystone call for a
-    scoped token, two for an unscoped one whose user has a default project, else four; and one to
-    the central Keystone if the region has another.
+    scoped token, two for an unscoped one whose user has a default project, four for other unscoped ones;
+    and one to the central Keystone if the region has another.
     Source: Identity API v3, "Validate and show information for token".
     """
     if len(token) > MAX_TOKEN_LENGTH:
@@ -68,15 +68,15 @@ def open_token(token: str, region: Region) -> TokenAccess:
 
 
 def forget_token(token: str, region: Region) -> None:
-    """Forget what is remembered of *token*: the cloud no longer accepts it."""
+    """Forget what is remembered about *token*, which the cloud no longer accepts."""
     caches["keystone"].delete(_cache_key(token, region))
 
 
 class _PasswordPlugin(v3.Password):
-    """Authenticates with the credentials that we hold for a cloud, if need be in the middle of a call to its Nova.
+    """Authentication with our stored credentials for a cloud, if need be in the middle of a call to its Nova.
 
-    Keystone's answer to them is about no flavor, and not the caller's fault: its 404 must not look like
-    Nova's. A token that is refused in several threads at once is renewed once.
+    Keystone's errors concern no flavor, and are not the caller's fault: its 404 must not look like Nova's. A
+    token that is refused in several threads at once is renewed only once.
     """
 
     def __init__(self, credentials: Credentials) -> None:
@@ -92,14 +92,14 @@ class _PasswordPlugin(v3.Password):
         )
 
     def get_headers(self, session: Session) -> dict[str, str] | None:
-        """Return the header with the token, and remember which token this thread was given."""
+        """Return the header with the token, and remember which token this thread got."""
         headers = super().get_headers(session)
         note_secret((headers or {}).get("X-Auth-Token", ""))
         self._given.headers = headers
         return headers
 
     def invalidate(self) -> bool:
-        """Drop the token that this thread was given, unless another thread has; return True, for "try again"."""
+        """Drop the token that this thread got, unless another thread has done so; return True, meaning "try again"."""
         given = getattr(self._given, "headers", None) or {}
         with self._lock:
             if self.auth_ref and self.auth_ref.auth_token == given.get("X-Auth-Token"):
@@ -107,7 +107,7 @@ class _PasswordPlugin(v3.Password):
         return True
 
     def get_auth_ref(self, session: Session) -> AccessInfoV3:
-        """Return a new token and what Keystone says about it.
+        """Return a new token and its description by Keystone.
 
         Raises:
             CredentialsRefused: Keystone does not accept the credentials.
@@ -133,12 +133,12 @@ _sessions_lock = Lock()
 
 
 def session_of(credentials: Credentials) -> tuple[_PasswordPlugin, Session]:
-    """Return how the process authenticates with a registered cloud, and its one session there.
+    """Return the process's authentication plugin for a registered cloud, and its one session there.
 
-    Both are made anew when the cloud's record has changed.
+    Both are created anew when the cloud's record has changed.
 
-    The first request authenticates, and so does, once, a request that gets a 401. All threads share the
-    token until it expires. Cost: none.
+    The first request authenticates, and a request that gets a 401 does so once more. All threads share
+    the token until it expires. Cost: none.
     """
     name = credentials.region.name
     note_secret(credentials.password)
@@ -191,12 +191,12 @@ def compute_endpoint(credentials: Credentials) -> str:
 
 
 def checked(endpoint: str | None, region: Region) -> str:
-    """Return the compute endpoint that a catalogue names, if we may go there.
+    """Return the compute endpoint that a catalogue names, if we may connect to it.
 
-    We trust the federation's own Keystone; another one could send us wherever its owner likes.
+    We trust the federation's own Keystone; any other could send us wherever its owner likes.
 
     Raises:
-        CloudUnavailable: there is none, or it is not an HTTP URL with a host that we may go to.
+        CloudUnavailable: there is none, or it is not an HTTP URL with an allowed host.
     """
     if endpoint is None:
         raise CloudUnavailable(region.name, "the Keystone catalogue has no compute endpoint for the region.")
@@ -212,7 +212,7 @@ def checked(endpoint: str | None, region: Region) -> str:
 
 
 def _cache_key(token: str, region: Region) -> str:
-    # For a Keystone other than the central one, only the region's own endpoint is remembered.
+    # For a region with a Keystone of its own, only its own endpoint is remembered, so the key includes the region.
     keystone = region.keystone_url if region.is_central else f"{region.keystone_url} {region.region_name}"
     return salted_hmac("keystone-token", f"{keystone} {token}", algorithm="sha256").hexdigest()
 
@@ -237,7 +237,7 @@ def _ask(token: str, region: Region) -> TokenAccess:
 
 def _access_of(info: AccessInfo, region: Region) -> TokenAccess:
     endpoints = dict(_compute_endpoints(info))
-    if not region.is_central:  # its owner could name any number of them
+    if not region.is_central:  # its owner could name any number of regions
         endpoints = {name: url for name, url in endpoints.items() if name == region.region_name}
     return TokenAccess(
         token=shapes.line(info.auth_token, "the token", longest=MAX_TOKEN_LENGTH),
@@ -248,9 +248,9 @@ def _access_of(info: AccessInfo, region: Region) -> TokenAccess:
 
 
 def _reduced(info: AccessInfoV3, region: Region) -> AccessInfoV3:
-    """Return what we use of Keystone's answer: our token, when it expires, and where Nova is.
+    """Return the part of Keystone's response that we use: our token, its expiry, and Nova's endpoint.
 
-    If the catalogue has no region of the cloud's name, its only region is taken, unless the record names another.
+    If the catalogue has no region with the cloud's name, its only region is taken, unless the record names another.
     """
     endpoints = dict(_compute_endpoints(info))
     endpoint = endpoints.get(region.region_name)
@@ -264,10 +264,10 @@ def _reduced(info: AccessInfoV3, region: Region) -> AccessInfoV3:
 
 
 def _keep_from_others(token: str, region: Region) -> None:
-    """Raise `TokenRefused` instead of sending a token of the central Keystone to a cloud's own.
+    """Refuse to send a token of the central Keystone to a cloud's own Keystone.
 
-    Whoever runs that Keystone could use the token everywhere else in the federation. So it sees only tokens that the
-    central one has refused (401, or 404 for one that it does not know); any other answer settles nothing.
+    The owner of that Keystone could use the token everywhere else in the federation. So it sees only tokens that the
+    central one has refused (401, or 404 for an unknown one); any other response proves nothing.
 
     Raises:
         TokenRefused: the token is the federation's.

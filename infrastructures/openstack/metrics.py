@@ -10,11 +10,11 @@ from prometheus_client import Counter, Gauge, Histogram, Summary
 
 from infrastructures.openstack.errors import CloudNotAsked
 
-# In seconds: a list takes some hundredths; nothing takes longer than OPENSTACK_TIMEOUT.
+# In seconds: a list takes some hundredths, and nothing takes longer than OPENSTACK_TIMEOUT.
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0)
 
 CALLS = Counter("flavorsync_upstream_calls", "Calls to the clouds.", ["cloud", "kind", "outcome"])
-# Of each cloud only how many and how long in all: with a thousand clouds buckets would be tens of thousands of series.
+# No buckets for single clouds, only count and sum: a thousand clouds would make tens of thousands of series.
 CALL_SECONDS = Summary("flavorsync_upstream_call_seconds", "Time until a cloud answered or failed.", ["cloud", "kind"])
 KIND_SECONDS = Histogram(
     "flavorsync_upstream_kind_seconds", "The same, of all clouds together.", ["kind"], buckets=BUCKETS
@@ -47,13 +47,13 @@ _KINDS = tuple(
 
 
 def kind_of(method: str, url: str) -> str:
-    """Return what kind of call this is, whatever the flavor."""
+    """Return the kind of a call, the same for every flavor."""
     call = f"{method} {urlsplit(url).path}"
     return next((kind for pattern, kind in _KINDS if pattern.fullmatch(call)), "other")
 
 
 class Call:
-    """A call that is under way; `status` is set once there is an answer."""
+    """A call in progress; `status` is set once there is a response."""
 
     status = 0
 

@@ -29,27 +29,27 @@ from infrastructures.openstack.rules import can_be_said
 
 logger = logging.getLogger(__name__)
 
-# A Nova that always names a next page must not hold us up for ever.
+# A Nova that always names a next page must not hold us up forever.
 MAX_PAGES = 100
 # The share of the time-out for each of the two looks at what became of a change.
 LOOKING_SHARE = 1 / 4
 ACCEPTED = 202
-# How often a flavor is made again when an earlier deletion takes it away.
+# The number of times that a flavor is created if earlier deletions keep removing it.
 MAX_CREATIONS = 3
 
 
 class Nova(Connection):
-    """The flavors of a region, seen and changed over a session with its cloud.
+    """The flavors of a region, read and changed over a session with its cloud.
 
-    Making one costs as much as a `Connection`, and every method raises the same errors.
+    Raises and cost: as `Connection`; every method raises the same errors, too.
     """
 
     def may_create_flavors(self) -> bool | None:
         """Say whether the token may create flavors, without creating any; None if we cannot find out.
 
         Nova checks a body's form, then its policy, then the existing flavors: a flavor with the name of
-        one and the id of another gets 403 if the token may not create flavors, and 409 if it may. In a
-        Nova without any flavor we cannot ask this way.
+        one and the id of another gets 403 if the token may not create flavors, and 409 if it may. This
+        does not work in a Nova without flavors.
 
         Cost: two upstream calls, `GET /flavors/detail?limit=2` and `POST /flavors`.
         """
@@ -87,7 +87,7 @@ class Nova(Connection):
     def list_flavors(self) -> list[NovaFlavor]:
         """Return all flavors that the token may see, public or not, by name, then id.
 
-        Cost: one upstream call per page of Nova's, which holds 1,000 flavors by default.
+        Cost: one upstream call per page of Nova's, which has 1,000 flavors by default.
 
         Raises:
             CloudAnswersTooMuch: there are more than `bounds.LIST_FLAVORS`, or they are larger than any real ones.
@@ -101,7 +101,7 @@ class Nova(Connection):
         """Return one flavor, without its access list. Cost: one upstream call.
 
         Raises:
-            FlavorNotFound: there is none of this id that the token may see.
+            FlavorNotFound: there is none with this id that the token may see.
         """
         return self._get(f"/flavors/{self._quoted(flavorid)}", lambda body: NovaFlavor.from_nova(body["flavor"]))
 
@@ -124,7 +124,7 @@ class Nova(Connection):
         Cost: one upstream call if they are None, else none.
 
         Raises:
-            FlavorNotFound: the flavor is gone by now.
+            FlavorNotFound: the flavor no longer exists.
             Forbidden: the token may not see them.
         """
         if flavor.extra_specs is not None:
@@ -151,7 +151,7 @@ class Nova(Connection):
     def create_flavor(self, flavor: NovaFlavor) -> NovaFlavor:
         """Create *flavor* with its extra specs and grants, and return it as Nova has it.
 
-        If the answer to a creation is lost, the flavor is read back.
+        If the response to the creation is lost, the flavor is read back.
 
         Cost: one upstream call, one more with extra specs, and one per project of the access list.
 
@@ -167,7 +167,7 @@ class Nova(Connection):
         for _ in range(MAX_CREATIONS - 1):
             try:
                 return self._create_once(flavor)
-            except FlavorNotFound:  # a deletion whose answer was lost has only now been carried out, between our calls
+            except FlavorNotFound:  # a deletion whose response was lost has been carried out between our calls
                 logger.warning("%s: flavor %s was gone again at once; making it again", self.region.name, flavor.id)
         return self._create_once(flavor)
 
@@ -189,7 +189,7 @@ class Nova(Connection):
         return replace(created, extra_specs=flavor.extra_specs, projects=flavor.projects)
 
     def complete_flavor(self, flavor: NovaFlavor, *, has: NovaFlavor) -> None:
-        """Give the flavor that Nova *has* the extra specs and grants of *flavor* that it lacks.
+        """Add to the flavor that Nova *has* the extra specs and grants of *flavor* that it lacks.
 
         Cost: at most one upstream call for the extra specs, and one per project.
         """
@@ -200,7 +200,7 @@ class Nova(Connection):
             self.grant_access(flavor.id, project)
 
     def describe_flavor(self, flavorid: str, description: str) -> None:
-        """Change a flavor's description, "" for none; only this and extra specs can be changed in place.
+        """Change a flavor's description, "" for none; only it and the extra specs can be changed in place.
 
         Cost: one upstream call. Source: Compute API reference, "Update Flavor Description".
 
@@ -215,9 +215,9 @@ class Nova(Connection):
             )
 
     def set_extra_specs(self, flavorid: str, extra_specs: Mapping[str, str]) -> None:
-        """Set these extra specs of a flavor, and leave its others alone. Cost: one upstream call.
+        """Set these extra specs of a flavor, and keep its others. Cost: one upstream call.
 
-        Nova does not validate them by its own rules here; use `check_extra_specs` for that.
+        Nova does not validate them against its own rules here; use `check_extra_specs` for that.
 
         Raises:
             FlavorNotFound, FlavorRefused, Forbidden: Nova's refusal.
@@ -230,10 +230,10 @@ class Nova(Connection):
         )
 
     def check_extra_specs(self, extra_specs: Mapping[str, str]) -> None:
-        """Have Nova validate extra specs by its own rules, without setting any.
+        """Have Nova validate extra specs against its own rules, without setting any.
 
         They are sent for a flavor with a random id: Nova checks them before it looks for the flavor. Without
-        `validates_extra_specs` this finds nothing wrong.
+        `validates_extra_specs` it finds no errors.
 
         Cost: one upstream call. Source: Compute API microversion history, 2.86.
 
@@ -245,7 +245,7 @@ class Nova(Connection):
             self._client.client.post(f"/flavors/{uuid.uuid4()}/os-extra_specs", body=body, timeout=self._timeout)
 
     def unset_extra_spec(self, flavorid: str, key: str) -> None:
-        """Remove an extra spec from a flavor; a missing one is no error.
+        """Remove an extra spec from a flavor; it is not an error if it is missing.
 
         Cost: one upstream call.
 
@@ -263,13 +263,13 @@ class Nova(Connection):
         """Return the projects on the access list of a flavor that is not public. Cost: one upstream call.
 
         Raises:
-            FlavorNotFound: there is none of this id, or it is public.
+            FlavorNotFound: there is none with this id, or it is public.
             Forbidden: the token may not see the list.
         """
         return self._get(f"/flavors/{self._quoted(flavorid)}/os-flavor-access", pages.read_projects)
 
     def grant_access(self, flavorid: str, project: str) -> None:
-        """Open a flavor that is not public to a project; it is no error if it is open already.
+        """Grant a project access to a flavor that is not public; it is not an error if it has access.
 
         Cost: one upstream call.
 
@@ -280,10 +280,10 @@ class Nova(Connection):
             self._act_on_access(flavorid, "addTenantAccess", project)
 
     def revoke_access(self, flavorid: str, project: str) -> None:
-        """Close a flavor to a project. Cost: one upstream call.
+        """Revoke a project's access to a flavor. Cost: one upstream call.
 
         Raises:
-            FlavorNotFound: it is not open to the project, or there is none of this id.
+            FlavorNotFound: the project has no access, or there is no flavor with this id.
             FlavorRefused, Forbidden: Nova's refusal.
         """
         self._act_on_access(flavorid, "removeTenantAccess", project)
@@ -293,9 +293,9 @@ class Nova(Connection):
         self._post(f"/flavors/{self._quoted(flavorid)}/action", body, itemgetter("flavor_access"))
 
     def count_servers(self, flavorid: str) -> int:
-        """Return how many servers, of all projects, were made from a flavor.
+        """Return the number of servers, of all projects, that use a flavor.
 
-        Cost: one upstream call per page of Nova's, which holds 1,000 servers by default.
+        Cost: one upstream call per page of Nova's, which has 1,000 servers by default.
         Source: Compute API reference, "List Servers".
         """
         query: Mapping[str, str] = {"all_tenants": "1", "flavor": flavorid}
@@ -312,12 +312,12 @@ class Nova(Connection):
     def delete_flavor(self, flavorid: str) -> None:
         """Delete a flavor. Servers that use it keep their own copy.
 
-        If the answer is lost, look whether the flavor is still there.
+        If the response is lost, check whether the flavor still exists.
 
         Cost: one upstream call.
 
         Raises:
-            FlavorNotFound: there is none of this id that the token may see.
+            FlavorNotFound: there is none with this id that the token may see.
             Forbidden: the token may not delete flavors.
         """
         with self.place():
@@ -338,7 +338,7 @@ class Nova(Connection):
             self.doubt = max(before, Doubt.SEEN)
 
     def _create_row(self, flavor: NovaFlavor) -> NovaFlavor:
-        # Not with novaclient's own method: to it, the id "auto" means no id.
+        # Not with novaclient's own method, which takes the id "auto" for no id.
         values = {
             "name": flavor.name,
             "ram": flavor.ram,
@@ -355,9 +355,9 @@ class Nova(Connection):
         return self._post("/flavors", {"flavor": values}, lambda body: NovaFlavor.from_nova(body["flavor"]))
 
     def _read_back(self, flavorid: str, lost: CloudUnavailable) -> NovaFlavor | None:
-        """Return what Nova has after an answer was *lost*; raise that error again if Nova does not say.
+        """Return what Nova has after a response was *lost*; raise that error again if Nova does not answer.
 
-        Not knowing must not look like a refusal, which would mean that nothing has changed.
+        An unknown outcome must not look like a refusal, which would mean that nothing has changed.
         """
         try:
             return self.look(flavorid)
@@ -365,7 +365,7 @@ class Nova(Connection):
             raise lost from error
 
     def _take_back(self, flavorid: str) -> None:
-        """Delete a flavor that could not be completed, as far as Nova lets us."""
+        """Delete a flavor that could not be completed, if Nova lets us."""
         try:
             self.delete_flavor(flavorid)
         except FlavorNotFound:

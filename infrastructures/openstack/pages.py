@@ -1,4 +1,4 @@
-"""Reading a page of one of Nova's lists: what is on it, and where the next one begins.
+"""Reading a page of one of Nova's lists: its items, and the start of the next page.
 
 Source: Compute API guide, "Paginated Collections".
 """
@@ -10,14 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 from infrastructures.openstack import shapes
 from infrastructures.openstack.records import NovaFlavor
 
-# Of a link to the next page. Nova's repeats the query; anybody else who answers could send one of any length.
+# The longest link to a next page. Nova's repeats the query; an impostor could send one of any length.
 QUERY_LENGTH = 4096
 
 
 def read_flavors(body: Any) -> tuple[list[NovaFlavor], Mapping[str, str]]:
     """Return a page's flavors, and the query of the next page, empty if there is none.
 
-    The link's host and path are as Nova sees itself, which may not be where we reach it.
+    The link's host and path are ignored: Nova may know itself under another address than we do.
 
     Raises:
         KeyError, TypeError, ValueError: it is not a page of flavors.
@@ -31,7 +31,7 @@ def read_flavors(body: Any) -> tuple[list[NovaFlavor], Mapping[str, str]]:
 
 
 def read_servers(body: Any) -> tuple[int, str]:
-    """Return how many servers a page has, and the marker of the next page, or "".
+    """Return the number of servers on a page, and the marker of the next page, or "".
 
     Raises:
         KeyError, TypeError, ValueError: it is not a page of servers.
@@ -52,6 +52,6 @@ def read_projects(body: Any) -> tuple[str, ...]:
 
 
 def _next(links: object) -> str:
-    """Return where the next page is, or ""."""
+    """Return the link to the next page, or ""."""
     hrefs = [link["href"] for link in shapes.items(links, "the links") if link["rel"] == "next"]
     return shapes.line(hrefs[0], "the link to the next page", longest=QUERY_LENGTH) if hrefs else ""

@@ -1,4 +1,4 @@
-"""The projects of a Keystone: what one is called, and which one is called so, as far as our account there may see."""
+"""Looking up a Keystone's projects by id and by name, as far as our account there may see them."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 @dataclass(frozen=True)
 class ProjectName:
-    """What a project is called, which is the same in several Keystones as its id is not."""
+    """A project's name and domain, which unlike its id are the same in several Keystones."""
 
     name: str
     domain: str
@@ -26,10 +26,10 @@ class ProjectName:
 
 
 def name_of_project(credentials: Credentials, project: str) -> ProjectName | None:
-    """Return what the project of this id is called, None if there is none. Cost: two upstream calls.
+    """Return the name of the project with this id, None if there is none. Cost: two upstream calls.
 
     Raises:
-        CloudError: Keystone did not say, or our account may not know.
+        CloudError: Keystone did not answer, or our account may not see projects.
     """
     if not _ID.fullmatch(project):
         return None
@@ -48,7 +48,7 @@ def name_of_project(credentials: Credentials, project: str) -> ProjectName | Non
 
 
 def find_project(credentials: Credentials, called: ProjectName) -> str | None:
-    """Return the id of the project that is called so, None if there is none. Cost: two upstream calls, or one.
+    """Return the id of the project with this name, None if there is none. Cost: two upstream calls, or one.
 
     Raises:
         CloudError: as `name_of_project`.
@@ -58,7 +58,7 @@ def find_project(credentials: Credentials, called: ProjectName) -> str | None:
 
 
 def _only(credentials: Credentials, kind: str, *, name: str, **query: str) -> str | None:
-    """Return the id of the one thing of this name; a Keystone that knows no filter answers with others, too."""
+    """Return the id of the item with this name, checked here too: a Keystone may ignore the filter."""
     found = _get(credentials, kind, name=name, **query)
     with translated(credentials.region.name, SERVICE):
         return next((shapes.line(each["id"], "an id") for each in found[kind] if each["name"] == name), None)

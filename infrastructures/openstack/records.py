@@ -1,4 +1,4 @@
-"""What crosses the OpenStack boundary."""
+"""The dataclasses that cross the OpenStack boundary."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,9 +23,9 @@ class Doubt(IntEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
-    """Where a cloud is: its name for people, its Keystone, and its region's name in that Keystone's catalogue.
+    """The location of a cloud: its name for people, its Keystone, and its region's name in that Keystone's catalogue.
 
-    `central_keystone_url` is the federation's Keystone, whose tokens no other Keystone may ever see.
+    `central_keystone_url` is the federation's Keystone; no other Keystone may ever see its tokens.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Region:
 class Credentials:
     """Our credentials for a cloud.
 
-    Without `nova_url`, the Keystone catalogue says where its Nova is.
+    Without `nova_url`, the endpoint in the Keystone catalogue is used.
     """
 
     region: Region
@@ -70,11 +70,11 @@ class TokenAccess:
 
 @dataclass(frozen=True, kw_only=True)
 class NovaFlavor:
-    """A flavor with everything that Nova keeps of it.
+    """A flavor with all its values in Nova.
 
     `ram` and `swap` are in MiB, `disk` and `ephemeral` in GiB. `extra_specs` is None if Nova does not
     show them to the caller, which is not the same as no extra specs. `projects` are the sorted ids of
-    those that may use a flavor that is not public; None if they were not asked for.
+    the projects that may use a flavor that is not public; None if they were not requested.
     Source: Compute API reference, "Flavors".
     """
 
@@ -96,7 +96,7 @@ class NovaFlavor:
         """Return the flavor that Nova describes, in one form for all microversions.
 
         This is the only check of a cloud's flavors. Ids and names come from Nova's database, which may be older
-        than the rules of its API, so we accept whatever can be kept and shown.
+        than the rules of its API, so we accept whatever can be stored and shown.
 
         Raises:
             KeyError, ValueError: it is not a flavor as the Compute API describes one.
@@ -125,7 +125,7 @@ class NovaFlavor:
         return cls(**{**stored, "projects": None if projects is None else tuple(projects)})
 
     def as_json(self) -> dict[str, Any]:
-        """Return the whole flavor, ready for JSON."""
+        """Return the whole flavor in a form that JSON can represent."""
         return {
             **self.__dict__,
             "extra_specs": None if self.extra_specs is None else dict(self.extra_specs),
@@ -133,7 +133,7 @@ class NovaFlavor:
         }
 
     def equals(self, other: Self) -> bool:
-        """Say whether both have the same values and extra specs; access lists are each cloud's own."""
+        """Say whether both have the same values and extra specs; access lists differ from cloud to cloud."""
         return self.row == other.row and (self.extra_specs or {}) == (other.extra_specs or {})
 
     @property
@@ -155,7 +155,7 @@ class NovaFlavor:
 
 @dataclass(frozen=True, kw_only=True)
 class Carried:
-    """A Nova's answer to a request that we passed on: status, headers and body."""
+    """Nova's response to a request that we passed on: status, headers and body."""
 
     status: int
     headers: Mapping[str, str]
@@ -163,5 +163,5 @@ class Carried:
 
 
 def _unless_hidden(value: object, default: float) -> object:
-    """Return *default* for a value that Nova's policy or age hides: it is absent, null or ""."""
+    """Return *default* for a value that is absent, null or "", which Nova's policy or age may have hidden."""
     return default if value is None or value == "" else value

@@ -1,6 +1,6 @@
-"""Reducing a cloud's refusals to what OpenStack's own say, before anybody else reads them.
+"""Reducing a cloud's error responses to OpenStack's code and message, before any other code reads them.
 
-A proxy before a Nova, or something in its place, may refuse in words that are not meant for our callers; and a cloud's
+A proxy before a Nova, or something in its place, may send messages that are not meant for our callers; and a cloud's
 owner could put anything into them.
 """
 
@@ -14,7 +14,7 @@ from flavorsync_project.telemetry.redaction import without_secrets
 from infrastructures.openstack.bounds import KEYSTONE, MESSAGE_LENGTH, NOVA, service_at
 from infrastructures.openstack.errors import CloudUnavailable
 
-# As `nova.api.openstack.wsgi.Fault` names them; Keystone has one name for all.
+# The names in `nova.api.openstack.wsgi.Fault`; Keystone has a single name for all errors.
 _NOVAS_NAMES = {
     "badMediaType",
     "badMethod",
@@ -29,12 +29,12 @@ _NOVAS_NAMES = {
     "unauthorized",
 }
 _NAMES = {KEYSTONE: {"error"}, NOVA: _NOVAS_NAMES}
-# Those about a flavor, or what may be done with it: only OpenStack can give these.
+# Statuses about a flavor or the rights to it: trusted only in OpenStack's form.
 _TELLING = {400, 403, 404, 409}
 
 
 def reduce_refusal(answer: requests.Response, *, cloud: str, url: str) -> None:
-    """Reduce a refusal to its code and message, in OpenStack's form, as one short line.
+    """Reduce an error response to its code and message, in OpenStack's form, as one short line.
 
     Raises:
         CloudUnavailable: its status is about a flavor, but it is not in OpenStack's form.
@@ -49,7 +49,7 @@ def reduce_refusal(answer: requests.Response, *, cloud: str, url: str) -> None:
 
 
 def _error(answer: requests.Response, names: Collection[str]) -> object | None:
-    """Return what the cloud says in OpenStack's form, or None."""
+    """Return the error in a response of OpenStack's form, or None."""
     try:
         ((name, error),) = answer.json().items()
         message = error.get("message", "")
@@ -61,6 +61,6 @@ def _error(answer: requests.Response, names: Collection[str]) -> object | None:
 
 
 def clipped(text: str) -> str:
-    """Return what a cloud says in a form that is safe to keep, log and show."""
+    """Shorten and clean a cloud's text, so that it is safe to store, log and show."""
     text = one_line(without_secrets(text))
     return text if len(text) <= MESSAGE_LENGTH else f"{text[: MESSAGE_LENGTH - 1]}…"

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-# Nova keeps the numbers of a flavor in signed columns of 32 bits.
+# Nova stores a flavor's numbers in signed 32-bit columns.
 MAX_INTEGER = 2**31 - 1
 MAX_NAME_LENGTH = 255
 FLAVOR_ID = re.compile(r"[a-zA-Z0-9. _-]+")

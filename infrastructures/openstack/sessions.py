@@ -1,4 +1,4 @@
-"""HTTP to the clouds: to their hosts and not to this machine, and within the `bounds` of what a cloud answers."""
+"""HTTP sessions with the clouds, which never lead to this machine and enforce the `bounds` on responses."""
 
 import functools
 import socket
@@ -25,14 +25,14 @@ from infrastructures.openstack import bounds
 from infrastructures.openstack.bounds import bytes_allowed, count_values
 from infrastructures.openstack.calls import Calls, LeadsHere
 
-# A name may lead to any number, which share the time-out.
+# A name may resolve to any number of addresses, which share the time-out.
 ADDRESSES_TO_TRY = 4
 
 
 class _HTTPConnection(BoundedHTTPConnection):
-    """A connection that leads anywhere but to this machine and its link, whatever its host's name resolves to.
+    """A connection that never leads to this machine or its link, whatever its host's name resolves to.
 
-    The name is resolved once: what is looked at is what is connected to.
+    The name is resolved once, so that the connection uses the very address that was checked.
     """
 
     def _new_conn(self) -> socket.socket:
@@ -44,7 +44,7 @@ class _HTTPConnection(BoundedHTTPConnection):
         try:
             for address in addresses[:-1]:
                 self.host = address
-                with suppress(ConnectTimeoutError):  # of which every other failure is a kind
+                with suppress(ConnectTimeoutError):  # the base class of the other failures, too
                     return super()._new_conn()
             self.host = addresses[-1]
             return super()._new_conn()
@@ -60,7 +60,7 @@ class _HTTPConnection(BoundedHTTPConnection):
 
 
 class _HTTPSConnection(_HTTPConnection, BoundedHTTPSConnection):
-    """The same with TLS."""
+    """The same connection with TLS."""
 
 
 class _HTTPPool(HTTPConnectionPool):
@@ -72,19 +72,19 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 
 class _Adapter(BoundedAdapter):
-    """Takes no more of an answer than the `bounds` say. What connects to a proxy lets that resolve names for itself."""
+    """An adapter that enforces the `bounds` on responses. Connections through a proxy leave resolving names to it."""
 
     pools: ClassVar[dict[str, Any]] = {"http": _HTTPPool, "https": _HTTPSPool}
 
     def bytes_allowed(self, url: str) -> int:
-        """Return how long an answer of the service at *url* may be."""
+        """Return the maximum size of a response from the service at *url*."""
         return bytes_allowed(url)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        """Send the request and read its answer.
+        """Send the request and read the response.
 
         Raises:
-            requests.RequestException: as `BoundedAdapter`; `AnswerTooLarge` also for one of too many values.
+            requests.RequestException: as `BoundedAdapter`; `AnswerTooLarge` also for too many values.
             LeadsHere: the host's name leads to this machine or its link.
         """
         response = super().send(request, *args, **options)
@@ -106,11 +106,11 @@ def _pool() -> requests.Session:
 def open_session(cloud: str, auth: BaseAuthPlugin | None = None) -> Session:
     """Return a keystoneauth session for one cloud, over the shared pool of connections.
 
-    It never follows a redirect: what another place answers is not the answer of the cloud that was asked.
+    It never follows redirects: another host's response is not the cloud's.
     """
     return Session(
         auth=auth,
-        session=Calls(cloud, _pool()),  # type: ignore[arg-type]  # of which it uses `request` alone
+        session=Calls(cloud, _pool()),  # type: ignore[arg-type]  # it only uses `request`
         verify=settings.OPENSTACK_VERIFY,
         timeout=settings.OPENSTACK_TIMEOUT,
         redirect=False,

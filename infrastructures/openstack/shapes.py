@@ -1,7 +1,7 @@
-"""Checks of the values in a cloud's answer: if Nova or Keystone would not send them, it is not their answer.
+"""Checks of the values in a cloud's response, which refuse what Nova and Keystone would not send.
 
-The values go to the database, JSON, XML and pages, and none of these can hold everything that JSON can. No error
-repeats a value: whoever answers there could say anything.
+The values go to the database, JSON, XML and pages, not all of which can hold everything that JSON can. No error repeats
+a value: an impostor could have sent anything.
 """
 
 import re
@@ -20,7 +20,7 @@ _ODD_IN_LINES, _ODD_IN_LINE = re.compile(f"[{_ODD}]"), re.compile(rf"[{_ODD}\t\n
 
 
 def line(value: object, what: str, *, longest: int = NAME_LENGTH, shortest: int = 1) -> str:
-    """Return *value* if it is one line of text with such a length.
+    """Return *value* if it is one line of text of *shortest* to *longest* characters.
 
     Raises:
         ValueError: it is not.
@@ -31,7 +31,7 @@ def line(value: object, what: str, *, longest: int = NAME_LENGTH, shortest: int 
 
 
 def lines(value: object, what: str, *, longest: int = DESCRIPTION_LENGTH) -> str:
-    """Return *value* if it is text with at most such a length, in one or more lines.
+    """Return *value* if it is text of at most *longest* characters, in one or more lines.
 
     Raises:
         ValueError: it is not.
@@ -42,11 +42,11 @@ def lines(value: object, what: str, *, longest: int = DESCRIPTION_LENGTH) -> str
 
 
 def _is_sound(text: str, odd: re.Pattern[str]) -> bool:
-    return text.isprintable() or not odd.search(text)  # the former is quicker, and enough for almost all
+    return text.isprintable() or not odd.search(text)  # the former is quicker, and enough for almost all texts
 
 
 def whole(value: object, what: str) -> int:
-    """Return *value* if it is an integer that Nova can keep.
+    """Return *value* if it is an integer that Nova can store.
 
     Raises:
         ValueError: it is not.
@@ -57,7 +57,7 @@ def whole(value: object, what: str) -> int:
 
 
 def factor(value: object, what: str) -> float:
-    """Return *value* if it is a positive number that Nova can keep.
+    """Return *value* if it is a positive number that Nova can store.
 
     Raises:
         ValueError: it is not.
@@ -101,7 +101,7 @@ def items(value: object, what: str) -> list[Any]:
 
 
 def extra_specs(value: object) -> dict[str, str]:
-    """Return *value* if it is a flavor's extra specs, which Nova keeps as text.
+    """Return *value* if it is a flavor's extra specs, which are text.
 
     Raises:
         ValueError: it is not.

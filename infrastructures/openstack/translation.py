@@ -1,4 +1,4 @@
-"""Translates what keystoneauth and novaclient raise into the few errors of `errors`."""
+"""Translation of the exceptions of keystoneauth and novaclient into the few errors of `errors`."""
 
 import logging
 import re
@@ -25,8 +25,8 @@ _REFUSALS: dict[int, type[errors.CloudError]] = {
     409: errors.FlavorConflict,
 }
 
-# What the libraries raise when an answer does not have OpenStack's shape, or is too deep for the parser;
-# keystoneauth asserts that there is one, and novaclient reads versions.
+# What the libraries raise for a response that does not have OpenStack's shape, or is too deep for the parser.
+# Such an AssertionError is keystoneauth's, UnsupportedVersion is novaclient's.
 _ODD_ANSWER = (
     TypeError,
     LookupError,
@@ -41,10 +41,10 @@ _ODD_ANSWER = (
 
 @contextmanager
 def translated(cloud: str, service: str) -> Iterator[None]:
-    """Raise a `CloudError` that names *cloud* for whatever the libraries raise inside.
+    """Turn whatever the libraries raise in the block into a `CloudError` that names *cloud*.
 
-    Wrap only the calls and the reading of their answers: an answer that does not have OpenStack's shape
-    shows there as a `TypeError`, `KeyError`, `AttributeError`, `ValueError` or the like.
+    Wrap only the calls and the reading of their responses: a response without OpenStack's shape raises
+    `TypeError`, `KeyError`, `AttributeError`, `ValueError` or the like there.
     """
     try:
         yield
@@ -69,13 +69,13 @@ def _from_status(
     if status == 401:
         return errors.TokenRefused(cloud, f"its {service} does not accept the token.", request_id=request_id)
     if refusal := _REFUSALS.get(status):
-        # Nova itself names no addresses, but a proxy before it may.
+        # Nova's messages contain no addresses, but those of a proxy before it may.
         return refusal(cloud, _URL.sub("…", clipped(str(error.message))), request_id=request_id)
     return errors.CloudUnavailable(cloud, f"its {service} answered {status}.", request_id=request_id)
 
 
 def _from_failure(error: keystone_errors.ClientException, cloud: str, service: str) -> errors.CloudError:
-    """Return what failed, without the URLs that fill the libraries' own messages."""
+    """Return our error for a failure, without the URLs that fill the libraries' own messages."""
     match error:
         case keystone_errors.ConnectTimeout() if isinstance(error.__context__, requests.exceptions.ConnectTimeout):
             return errors.CloudNotConnectedInTime(cloud, f"its {service} did not take a connection in time.")

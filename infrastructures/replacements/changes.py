@@ -1,4 +1,4 @@
-"""Single changes of a cloud's flavors. Each holds the flavor's lock, and is in the journal while it is under way."""
+"""Single changes of a cloud's flavors. Each holds the flavor's lock, and is in the journal while in progress."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ def create_flavor(*, infrastructure: Infrastructure, nova: Nova, flavor: NovaFla
 
     Raises:
         FlavorConflict, FlavorRefused, Forbidden, CloudUnavailable: as `Nova.create_flavor`.
-        Conflict: somebody else is changing the flavor with this id, or a different flavor must stay under it.
+        Conflict: somebody else is changing the flavor with this id, or the id must keep a different flavor.
 
     Cost: as `Nova.create_flavor` and `alone_with`; two queries.
     """
@@ -66,7 +66,7 @@ def delete_flavor(*, infrastructure: Infrastructure, nova: Nova, flavorid: str) 
 def keep_watching(*, infrastructure: Infrastructure, nova: Nova, flavorid: str) -> None:
     """Keep a watched flavor as it is now, after the holder of its lock has changed it in place.
 
-    Cost: one query; if the journal has something two more, and the cost of `Nova.find_flavor`.
+    Cost: one query; if the journal is not empty two more, and as `Nova.find_flavor`.
     """
     if journal.is_empty(infrastructure):
         return
@@ -84,7 +84,7 @@ def _failed(entry: Entry, error: CloudError, doubt: Doubt) -> None:
 
 
 def _made(nova: Nova, flavor: NovaFlavor, entry: Entry | None = None) -> NovaFlavor:
-    """Create the flavor, or complete it if an earlier request of ours has only now made it."""
+    """Create the flavor, or complete it if an earlier request of ours has only now created it."""
     try:
         return nova.create_flavor(flavor)
     except FlavorConflict:
@@ -95,7 +95,7 @@ def _made(nova: Nova, flavor: NovaFlavor, entry: Entry | None = None) -> NovaFla
         return flavor
 
 
-# In several clouds side by side, by whoever holds the flavor's lock in each
+# In several clouds side by side; the caller holds the flavor's lock in each
 
 
 def create_in_each_cloud(
@@ -104,7 +104,7 @@ def create_in_each_cloud(
     """Create a flavor in several clouds, and return for each whether it had to be created, or the error.
 
     Args:
-        adopts: whether to accept a flavor that is there with the same values.
+        adopts: whether to accept an existing flavor with the same values.
 
     Raises and cost: as `creating_in_each_cloud`.
     """
@@ -120,15 +120,15 @@ def creating_in_each_cloud(
     *,
     judge: Callable[[T], tuple[NovaFlavor | None, CloudError | None]] | None = None,
 ) -> list[Outcome[T]]:
-    """Do *work* that may create a flavor in several clouds, and return the outcome in each.
+    """Run *work*, which may create a flavor, in several clouds, and return the outcome in each.
 
     Args:
         work: takes each cloud's Nova, and a function that creates the flavor there.
-        judge: takes a result of *work*, and returns the flavor that the cloud has under the id and will keep, and the
+        judge: takes a result of *work*, and returns the flavor that the cloud has with this id and will keep, and the
             error in the result. Without it, each result means that the cloud has the flavor.
 
     Raises:
-        Conflict: a different flavor must stay under this id in one of them; nothing was done.
+        Conflict: in one of them the id must keep a different flavor; nothing was done.
 
     Cost: that of *work* in the slowest cloud; three queries.
     """
@@ -146,12 +146,12 @@ def creating_in_each_cloud(
         has = None if outcome.result is None else judged(outcome.result)[0]
         entry = entries[outcome.infrastructure.pk]
         if has and entry.record.goal == Replacement.Goal.NONE:
-            entry.record.new = has.as_json()  # a flavor that was already there may have more than ours
+            entry.record.new = has.as_json()  # an existing flavor may have more extra specs and grants than ours
     return _ended(entries, outcomes, lambda result: (judged(result)[0] is not None, judged(result)[1]))
 
 
 def delete_in_each_cloud(ids: Mapping[Infrastructure, str]) -> list[Outcome[bool]]:
-    """Delete flavors, each from its cloud; it is no error if one is already gone.
+    """Delete flavors, each from its cloud; it is not an error if one does not exist.
 
     Cost: one upstream call, in the slowest cloud; three queries.
     """
@@ -211,12 +211,12 @@ def name_lock_of(infrastructure: Infrastructure, name: str) -> str:
 
 @contextmanager
 def alone_with(infrastructure: Infrastructure, flavorid: str, *, name: str | None = None) -> Iterator[bool]:
-    """Keep everybody else from changing a flavor in a cloud meanwhile, and from taking its *name* there.
+    """Lock a flavor in a cloud, and with *name* also that name there.
 
-    With *name*, yields whether the journal has nothing about the cloud's flavors.
+    With *name*, yield whether the journal has nothing about the cloud's flavors.
 
     Raises:
-        Conflict: somebody else is changing it; or, with *name*, the name or the id belongs to a flavor whose
+        Conflict: somebody else is changing the flavor; or, with *name*, the name or id belongs to a flavor whose
             replacement is still open.
 
     Cost: as `exclusive`, and one query with *name*.
@@ -234,7 +234,7 @@ def _nothing_is_reserved(infrastructure: Infrastructure, flavorid: str, name: st
 
     Return whether the journal has nothing about the cloud.
 
-    The id of a watched flavor is checked when the change is written down.
+    The id of a watched flavor is checked when the change is recorded.
     """
     if journal.is_empty(infrastructure):
         return True

@@ -1,7 +1,7 @@
-"""The journal of changes that are under way in clouds, each kept until nothing more can come of it.
+"""The journal of changes in progress in clouds, each kept until it can have no more effect.
 
-A row is written before anything is sent, since our process may die meanwhile, and goes when the answer is clear. If an
-answer is lost, the row stays until the change can no longer be carried out, and its flavor is watched.
+A row is written before anything is sent, since our process may die meanwhile, and deleted when the outcome is clear. If
+a response is lost, the row stays until the change can no longer be carried out, and its flavor is watched.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -30,14 +30,14 @@ _SAME = {"sqlite": "IS", "mysql": "<=>"}
 
 @dataclass
 class Entry:
-    """The row of one flavor that is being changed, and the row as it was before, if there was one."""
+    """The row of a flavor that is being changed, and the row as it was before, if there was one."""
 
     record: Replacement
     before: Replacement | None = None
     makes: bool = False
     doubt_before: datetime | None = field(init=False)
-    """Until when an earlier request may still be carried out, or None: judged now, before we look at Nova, since more
-    may happen until the look is over."""
+    """Until when an earlier request may still be carried out, or None: computed now, before we read from Nova, since
+    more may happen until that is done."""
 
     def __post_init__(self) -> None:
         self.doubt_before = _in_doubt_until(self.before)
@@ -50,7 +50,7 @@ class Entry:
     def doubt_after(self, doubt: Doubt) -> datetime | None:
         """Return until when something may still be carried out, after changes that leave this *doubt*.
 
-        A change that we saw carried out leaves none; but if a similar one was sent before, we may have seen that one.
+        A change that we saw carried out leaves no doubt, unless one was sent before: we may have seen that one.
         """
         if doubt == Doubt.OPEN or (doubt == Doubt.SEEN and self.doubt_before):
             return end_of_doubt()
@@ -78,9 +78,9 @@ def find(ids: Mapping[Infrastructure, str]) -> dict[int, Replacement]:
 
 
 def begin_deletions(ids: Mapping[Infrastructure, str]) -> dict[int, Entry]:
-    """Write down that these flavors are about to be deleted, and return the entries by the clouds' keys.
+    """Record that these flavors are about to be deleted, and return the entries by the clouds' keys.
 
-    Cost: two queries, however many clouds; one more for each flavor that is watched.
+    Cost: two queries, however many clouds; one more for each watched flavor.
     """
     before = find(ids)
     return _write_down(ids, before, {cloud.pk: _of_deletion(before.get(cloud.pk)) for cloud in ids})
@@ -89,15 +89,15 @@ def begin_deletions(ids: Mapping[Infrastructure, str]) -> dict[int, Entry]:
 def begin_creations(
     infrastructures: Collection[Infrastructure], flavor: NovaFlavor, *, is_new: bool = False
 ) -> dict[int, Entry]:
-    """Write down that a flavor is about to be created in these clouds, and return the entries by the clouds' keys.
+    """Record that a flavor is about to be created in these clouds, and return the entries by the clouds' keys.
 
     Args:
         is_new: whether the flavor is known to have no row.
 
     Raises:
-        Conflict: a different flavor must stay there under this id.
+        Conflict: in one of them the id must keep a different flavor.
 
-    Cost: as `begin_deletions`; one query if it is known to be new.
+    Cost: as `begin_deletions`; one query with *is_new*.
     """
     ids = dict.fromkeys(infrastructures, flavor.id)
     before = {} if is_new else find(ids)
@@ -119,7 +119,7 @@ def begin_replacement(
     before: Replacement | None,
     requested_by: str,
 ) -> Entry:
-    """Write down that a flavor is about to be replaced; *before* is its row so far. Cost: one query."""
+    """Record that a flavor is about to be replaced; *before* is its row so far. Cost: one query."""
     values = {
         "old": old.as_json(),
         "new": new.as_json(),
@@ -133,12 +133,12 @@ def begin_replacement(
 
 
 def _of_deletion(before: Replacement | None) -> dict[str, Any]:
-    """Return a row without a goal; it keeps what an earlier creation may still make, to be deleted then."""
+    """Return a row without a goal; it keeps the flavors that earlier creations may still make, to delete them."""
     return {"old": None, "new": None, "earlier": _may_be_made(before), "goal": Goal.NONE, "is_met": False}
 
 
 def _of_creation(before: Replacement | None, flavor: NovaFlavor) -> dict[str, Any]:
-    """Return a row without a goal until the flavor is created; a row whose flavor must stay is left as it is."""
+    """Return a row without a goal until the flavor is created; leave a row whose flavor must stay as it is."""
     if before and before.is_met:
         return {}
     new = flavor.as_json()
@@ -146,7 +146,7 @@ def _of_creation(before: Replacement | None, flavor: NovaFlavor) -> dict[str, An
 
 
 def _may_be_made(before: Replacement | None) -> list[dict[str, Any]] | None:
-    """Return the flavors that earlier requests with lost answers may still make, the latest first."""
+    """Return the flavors that earlier requests with lost responses may still create, the latest first."""
     versions = before.versions if before and _in_doubt_until(before) else []
     return [version for number, version in enumerate(versions) if version not in versions[:number]][
         :MOST_EARLIER
@@ -207,7 +207,7 @@ def _are_there(records: Sequence[Replacement]) -> bool:
 
 
 def about_to_send(entry: Entry) -> None:
-    """Write down, before another request is sent, how long it may take to be carried out.
+    """Record, before another request is sent, until when it may be carried out.
 
     Raises:
         Locked: our lock was lost, and somebody else has changed the row.
@@ -225,9 +225,9 @@ def about_to_send(entry: Entry) -> None:
 
 
 def end(results: Iterable[tuple[Entry, bool, Doubt]]) -> None:
-    """Write down the outcome of deletions or creations: for each, whether it was done, and what doubt is left.
+    """Record the outcome of deletions or creations: for each, whether it was done, and what doubt is left.
 
-    A row whose change was answered goes, or is restored as it was before.
+    A row whose change was answered is deleted, or restored as it was before.
 
     Raises:
         Locked: our lock was lost, and somebody else has settled one of them.
@@ -250,7 +250,7 @@ def end(results: Iterable[tuple[Entry, bool, Doubt]]) -> None:
 
 
 def restored(entry: Entry) -> list[Entry]:
-    """Restore the row as it was before this change; return it if it should go."""
+    """Restore the row as it was before this change; return it if there was none, for deletion."""
     if entry.before is None:
         return [entry]
     entry.before.save()
@@ -260,8 +260,8 @@ def restored(entry: Entry) -> list[Entry]:
 def close(entries: Collection[Entry]) -> None:
     """Delete rows, unless somebody else has changed them since they were written.
 
-    If the connection to the database is lost, wait for another one. Our locks are lost with it, but whoever has taken
-    them meanwhile would have changed the rows.
+    If the connection to the database is lost, wait for another one. Our locks are lost with it, but anybody who has
+    taken them since would have changed the rows.
 
     Raises:
         Locked: somebody has changed one.
@@ -282,7 +282,7 @@ def close(entries: Collection[Entry]) -> None:
 
 
 def _deleted_after_all(entries: Collection[Entry]) -> int:
-    """Delete them over another connection. What is gone by then, we deleted in a COMMIT whose answer was lost."""
+    """Delete them over another connection. A missing row was deleted by our COMMIT whose response was lost."""
 
     def delete() -> int:
         _delete(entries)
@@ -293,7 +293,7 @@ def _deleted_after_all(entries: Collection[Entry]) -> int:
 
 
 def _delete(entries: Collection[Entry]) -> int:
-    """Delete rows by hand: Django would use a transaction, three more round trips."""
+    """Delete rows in raw SQL: Django would use a transaction, three more round trips."""
     ours = f"(infrastructure_id = %s AND flavorid = %s AND unsure_until {_SAME[connection.vendor]} %s)"
     values: list[int | str | None] = []
     for record in (entry.record for entry in entries):
@@ -308,12 +308,12 @@ def _delete(entries: Collection[Entry]) -> int:
 
 
 def note_end(infrastructure: int) -> None:
-    """Make whoever read a list during a replacement read it again; call it before the row goes. Cost: one query."""
+    """Make callers who read a list during a replacement read again; call it before deleting the row. One query."""
     Infrastructure.objects.filter(pk=infrastructure).update(replaced=F("replaced") + 1)
 
 
 def want(infrastructures: Iterable[Infrastructure], flavors: Iterable[NovaFlavor]) -> None:
-    """Keep flavors that were found in clouds and are wanted there from now on, though deletions may still come.
+    """Watch flavors that were found in clouds and are wanted from now on, since earlier deletions may still hit them.
 
     Cost: one query; one more for each flavor whose row had no goal.
     """
@@ -339,7 +339,7 @@ def told(error: CloudError, record: Replacement) -> None:
 
 @dataclass(frozen=True)
 class Moment:
-    """The state of some clouds' journal at a moment: it shows whether a list that is read then may lack a flavor."""
+    """The state of some clouds' journal at a moment: it shows whether a list read then may lack a flavor."""
 
     ended: tuple[int, ...]
     half_way: int
@@ -349,7 +349,7 @@ class Moment:
 def moment(infrastructures: Iterable[Infrastructure]) -> Moment:
     """Return the state of these clouds' journal now.
 
-    Cost: one query, by hand: making a QuerySet takes longer than the answer.
+    Cost: one query, in raw SQL: building a QuerySet takes longer than the query.
     """
     keys = [infrastructure.pk for infrastructure in infrastructures]
     if not keys:
@@ -375,9 +375,9 @@ _MOMENT = """
 
 
 def is_empty(infrastructure: Infrastructure) -> bool:
-    """Say whether the journal has nothing about a cloud's flavors, which is nearly always so.
+    """Say whether the journal has nothing about a cloud's flavors, which is nearly always the case.
 
-    Cost: one query, by hand, as `moment`.
+    Cost: one query, in raw SQL, as `moment`.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM infrastructures_replacement WHERE infrastructure_id = %s", [infrastructure.pk])

@@ -1,4 +1,4 @@
-"""Reading what clouds have while others replace flavors there."""
+"""Reading the flavors of clouds while others replace flavors there."""
 
 from collections.abc import Callable, Collection
 from typing import TypeVar
@@ -9,19 +9,19 @@ from infrastructures.replacements import journal
 
 T = TypeVar("T")
 
-# How often at most a list is read while others replace flavors.
+# The maximum number of times that a list is read while others replace flavors.
 MAX_READS = 4
 
 
 def read_whole(
     infrastructures: Collection[Infrastructure], read: Callable[[], T], *, settle: Callable[[], object]
 ) -> list[T]:
-    """Return what *read* returns; read again as long as a replacement may have made a flavor missing meanwhile.
+    """Return what *read* returns, reading again while a replacement may have made a flavor missing.
 
-    If replacements do not stop, return all that was read: a flavor that is missing in one is in another.
+    If replacements do not stop, return all results: a flavor that is missing in one is in another.
 
     Args:
-        settle: waits for what is open, or settles it.
+        settle: waits for open replacements, or settles them.
 
     Cost: that of *read* and two queries, at most `MAX_READS` times.
     """
@@ -33,7 +33,7 @@ def read_whole(
         if before.wanting or after.wanting:
             settle()
             after = journal.moment(infrastructures)
-        # What is still half way after we have waited may be so for long.
+        # What is still half way after the wait may stay so for long.
         if before == after and (not after.half_way or len(read_so_far) > 1):
             return read_so_far[-1:]
     return read_so_far

@@ -1,4 +1,4 @@
-"""Replacing flavors in a cloud without losing any: whoever comes next settles what was cut short or is in doubt."""
+"""Replacing flavors in a cloud without losing any: the next caller settles what was cut short or is in doubt."""
 
 import logging
 import time
@@ -33,10 +33,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Goal = Replacement.Goal
 
-# A replacement takes a fraction of this.
+# A replacement takes a fraction of this time.
 SECONDS_TO_WAIT = 1
 SECONDS_BETWEEN_TRIES = 0.05
-# Up to so many watched flavors are read one by one.
+# The number of watched flavors up to which they are read one by one.
 FEW = 3
 
 
@@ -49,16 +49,15 @@ def replace_flavor(
     requested_by: str,
     check: Callable[[], None] = lambda: None,
 ) -> NovaFlavor:
-    """Give a flavor other values under the same id, and return it as Nova then has it.
+    """Change a flavor's values and keep its id; return the flavor as Nova then has it.
 
-    Nova cannot change a flavor's numbers, so the flavor is deleted and made again, with its extra
-    specs, access list, description, ephemeral disk, RX/TX factor and is_public. Both are written
-    down first: what is cut short between the two is settled by `settle_replacements`.
+    Nova cannot change a flavor's numbers, so the flavor is deleted and created again, with its extra
+    specs, access list, description, ephemeral disk, RX/TX factor and is_public. Both versions are recorded
+    first: if the replacement is cut short in between, `settle_replacements` settles it.
 
     Args:
-        changes: by member of `NovaFlavor`; or a function that makes them from the flavor, once nobody else can change
-            it.
-        check: called once nobody else can change the flavor; if it raises, nothing is replaced.
+        changes: by member of `NovaFlavor`; or a function that returns them for the flavor, called under its lock.
+        check: called under the flavor's lock; if it raises, nothing is replaced.
 
     Raises:
         FlavorNotFound, FlavorConflict, FlavorRefused, Forbidden: Nova's refusal; the old flavor stays.
@@ -91,7 +90,7 @@ def replace_flavor(
 
 
 def _refuse_taken_name(nova: Nova, *, old: NovaFlavor, new: NovaFlavor) -> None:
-    """Raise `FlavorConflict` now, while the old flavor is still there, rather than when it is gone."""
+    """Raise `FlavorConflict` now, while the old flavor still exists, rather than after its deletion."""
     name = new.name.lower()
     if name == old.name.lower():
         return
@@ -100,13 +99,13 @@ def _refuse_taken_name(nova: Nova, *, old: NovaFlavor, new: NovaFlavor) -> None:
 
 
 def _settled_before(infrastructure: Infrastructure, nova: Nova, flavorid: str) -> Replacement | None:
-    """Settle what the journal has about the flavor, so that it can be replaced; return its row, if one is left.
+    """Settle the flavor's row in the journal, so that the flavor can be replaced; return the row, if one is left.
 
     Raises:
         Conflict: an earlier replacement is half way, and cannot be settled.
-        CloudUnavailable: Nova failed; that is no conflict.
+        CloudUnavailable: Nova failed, which is not a conflict.
 
-    Cost: one query; if the journal has something, as `_settle`, and one more.
+    Cost: one query; if the journal has a row, as `_settle`, and one more.
     """
     earlier = journal.find({infrastructure: flavorid}).get(infrastructure.pk)
     if earlier is None:
@@ -121,14 +120,14 @@ def _settled_before(infrastructure: Infrastructure, nova: Nova, flavorid: str) -
 
 
 def _carry_out(entry: Entry, nova: Nova) -> NovaFlavor:
-    """Delete the old flavor and create the new one; on failure put the old one back."""
+    """Delete the old flavor and create the new one; on failure, restore the old one."""
     record = entry.record
     nova.doubt = Doubt.NONE
     try:
         _delete_old(entry, nova)
     except CloudError as error:
         journal.end([(entry, False, nova.doubt)])
-        if nova.doubt == Doubt.OPEN:  # it may be gone, now or later: the next look will show
+        if nova.doubt == Doubt.OPEN:  # it may vanish now or later: the next check will tell
             journal.told(error, record)
         raise
     try:
@@ -146,7 +145,7 @@ def _delete_old(entry: Entry, nova: Nova) -> None:
     except FlavorNotFound:
         if entry.doubt_before is None:
             raise
-        # an earlier, unanswered deletion of ours has only now been carried out
+        # an earlier deletion of ours, whose response was lost, has only now been carried out
 
 
 def _put_back(entry: Entry, nova: Nova, *, because: CloudError) -> None:
@@ -155,7 +154,7 @@ def _put_back(entry: Entry, nova: Nova, *, because: CloudError) -> None:
     _note(record, because)
     try:
         if isinstance(because, CloudTimedOut):
-            nova.look(record.flavorid)  # does it answer again? If not, the next caller settles it: this one waited long
+            nova.look(record.flavorid)  # if it fails again, leave it to the next caller: this one has waited long
         _bring_about(entry, nova, nova.find_flavor(record.flavorid))
     except CloudError as error:
         record.unsure_until = entry.doubt_after(nova.doubt)
@@ -167,7 +166,7 @@ def _put_back(entry: Entry, nova: Nova, *, because: CloudError) -> None:
 
 
 def _met(entry: Entry, nova: Nova) -> None:
-    """Delete the row, now that Nova has what is wanted; or watch the flavor while anything is in doubt."""
+    """Delete the row, since Nova has what is wanted; or watch the flavor while anything is in doubt."""
     record = entry.record
     until = entry.doubt_after(nova.doubt)
     journal.note_end(record.infrastructure_id)
@@ -182,19 +181,19 @@ def _met(entry: Entry, nova: Nova) -> None:
 
 
 def settle_replacements(*, infrastructure: Infrastructure, nova: Nova) -> list[Replacement]:
-    """Settle what was cut short in this cloud, and look at what is watched; return what could not be settled.
+    """Settle what was cut short in this cloud, and check watched flavors; return what could not be settled.
 
-    What a live request is working on is left to that request; we wait a little for a replacement, whose flavor may be
+    A change that a live request is working on is left to it; we wait a little for a replacement, whose flavor may be
     missing in Nova meanwhile. If Nova fails or refuses (say, the caller's token may not create flavors), the
     replacement stays open for the next caller, and nothing is lost: both flavors are in the database.
 
-    A flavor is watched while an earlier request may still be carried out. If it has vanished, it is made again. The
-    first look after that time that finds all well ends the watch.
+    A flavor is watched while an earlier request may still be carried out. If it has vanished, it is created again. The
+    first check after that time that finds all well ends the watch.
 
     Raises:
         TokenRefused: the cloud does not accept the token.
 
-    Cost: one query; if the journal has something, one more. Upstream one call for each watched flavor, or one for all
+    Cost: one query; if the journal is not empty, one more. Upstream, one call for each watched flavor, or one for all
     if they are many; some for each that is settled, until the cloud fails.
     """
     still_open: list[Replacement] = []
@@ -216,7 +215,7 @@ def settle_replacements(*, infrastructure: Infrastructure, nova: Nova) -> list[R
             Replacement.objects.filter(pk=record.pk).update(last_error=record.last_error)
             still_open.append(record)
             if isinstance(error, CloudUnavailable | Forbidden):
-                break  # it would fail for the next one, too; the caller may still be able to read there
+                break  # the next one would fail, too; the caller may still be able to read there
     return still_open
 
 
@@ -224,7 +223,7 @@ def settle_replacements(*, infrastructure: Infrastructure, nova: Nova) -> list[R
 def _alone_with(record: Replacement, infrastructure: Infrastructure) -> Iterator[None]:
     """Hold the lock on a record's flavor; if the flavor may be missing, wait a little for the lock's holder.
 
-    If we took the lock right after a replacement, we would disturb whoever has just replaced the flavor and goes on
+    Taking the lock right after a replacement would disturb a caller who has just replaced the flavor and continues
     with it. So we stop waiting once that replacement is over.
 
     Raises:
@@ -248,7 +247,7 @@ def _alone_with(record: Replacement, infrastructure: Infrastructure) -> Iterator
 
 
 def _looking(records: Sequence[Replacement], nova: Nova) -> Callable[[str], NovaFlavor | None]:
-    """Return a function that says what Nova has of a flavor: it reads a few one by one, many all in one list."""
+    """Return a function that returns Nova's version of a flavor: it reads a few one by one, many in one list."""
     if sum(_is_looked_at(record) for record in records) <= FEW:
         return nova.find_flavor
     listed = cache(lambda: {flavor.id: flavor for flavor in nova.list_flavors()})
@@ -256,12 +255,12 @@ def _looking(records: Sequence[Replacement], nova: Nova) -> Callable[[str], Nova
 
 
 def _is_looked_at(record: Replacement) -> bool:
-    """Say whether a look without the lock is enough: it is not if the record is half way, over, or just written."""
+    """Say whether a check without the lock is enough: not if the record is half way, over, or just written."""
     return not record.is_half_way and not record.is_over and not (record.goal == Goal.NONE and record.is_fresh)
 
 
 def _is_well(record: Replacement, look: Callable[[str], NovaFlavor | None]) -> bool:
-    """Say whether all is as it should be for now, as far as a look without the lock can tell."""
+    """Say whether all is well for now, as far as a check without the lock can tell."""
     if not _is_looked_at(record):
         return not record.is_over  # a row without a goal that was just written is nearly always under way
     has, wanted = look(record.flavorid), record.wanted
@@ -269,7 +268,7 @@ def _is_well(record: Replacement, look: Callable[[str], NovaFlavor | None]) -> b
 
 
 def _settle(record: Replacement, nova: Nova) -> None:
-    """Settle a record from whatever Nova has now, or leave its flavor watched.
+    """Settle a record, whatever Nova has now, or leave its flavor watched.
 
     Raises:
         FlavorConflict: somebody else has created a different flavor with this id or name meanwhile.
@@ -277,7 +276,7 @@ def _settle(record: Replacement, nova: Nova) -> None:
         Locked: our lock was lost, and somebody else is working on it.
     """
     try:
-        record.refresh_from_db()  # its goal, too, may have changed before we had the lock
+        record.refresh_from_db()  # even its goal may have changed before we had the lock
     except Replacement.DoesNotExist:
         return  # somebody else has settled it
     entry = Entry(record, copy(record))
@@ -301,7 +300,7 @@ def _settle(record: Replacement, nova: Nova) -> None:
 
 
 def _bring_about(entry: Entry, nova: Nova, has: NovaFlavor | None) -> None:
-    """Make Nova have all that is wanted, whether it has nothing, a part, the other version, or exactly that."""
+    """Bring Nova to the wanted flavor, whether it has nothing, a part, the other version, or exactly that."""
     record = entry.record
     if has and record.goal == Goal.NEW and not record.is_met and record.other and has.row == record.other.row:
         record.goal = Goal.OLD  # the deletion was not carried out, or not yet: the old flavor stays
@@ -334,10 +333,10 @@ def _make_goal(record: Replacement, nova: Nova) -> None:
 
 
 def _make(nova: Nova, wanted: NovaFlavor) -> None:
-    """Make Nova have all of *wanted*, whether it now has nothing, a part of it, or the other version."""
+    """Create or complete *wanted* in Nova, whether it has nothing, a part of it, or the other version."""
     has = nova.find_flavor(wanted.id)
     if has and has.row != wanted.row:
-        with suppress(FlavorNotFound):  # it went between our calls
+        with suppress(FlavorNotFound):  # it vanished between our calls
             nova.delete_flavor(wanted.id)
         has = None
     if has:
@@ -347,7 +346,7 @@ def _make(nova: Nova, wanted: NovaFlavor) -> None:
 
 
 def _take_away(entry: Entry, nova: Nova, has: NovaFlavor | None) -> None:
-    """Delete what a failed creation left half made, or has only now made."""
+    """Delete a flavor that a failed creation left incomplete, or has only now created."""
     if not _is_left_over(entry.record, has):
         return
     logger.warning("%s: a failed creation has left flavor %s", nova.region.name, entry.record.flavorid)
@@ -359,19 +358,19 @@ def _take_away(entry: Entry, nova: Nova, has: NovaFlavor | None) -> None:
 
 
 def _is_left_over(record: Replacement, has: NovaFlavor | None) -> bool:
-    """Say whether Nova has exactly what a late request of ours makes, or a part of it."""
+    """Say whether Nova has exactly the flavor that a late request of ours creates, or a part of it."""
     return has is not None and any(_has_all_of(made, has) for made in record.others)
 
 
 def _has_all_of(flavor: NovaFlavor, other: NovaFlavor) -> bool:
-    """Say whether a flavor has the other's extra specs and grants, as far as we know its own."""
+    """Say whether a flavor has the other's values, extra specs and grants, as far as we know its own."""
     specs = flavor.extra_specs is None or dict(other.extra_specs or {}).items() <= dict(flavor.extra_specs).items()
     projects = flavor.projects is None or set(other.projects or ()) <= set(flavor.projects)
     return specs and projects and flavor.row == other.row
 
 
 def _together(has: NovaFlavor, wanted: NovaFlavor) -> NovaFlavor:
-    """Return what is wanted together with what somebody else has added in the cloud."""
+    """Return the wanted flavor with the extra specs and grants that others have added in the cloud."""
     projects = sorted({*(has.projects or ()), *(wanted.projects or ())})
     return replace(
         wanted, extra_specs={**(has.extra_specs or {}), **(wanted.extra_specs or {})}, projects=tuple(projects)
@@ -380,7 +379,7 @@ def _together(has: NovaFlavor, wanted: NovaFlavor) -> NovaFlavor:
 
 def _wanted(record: Replacement) -> NovaFlavor:
     wanted = record.wanted
-    assert wanted is not None  # noqa: S101 — for the type checker; a constraint says so
+    assert wanted is not None  # noqa: S101 — for the type checker; a constraint ensures it
     return wanted
 
 

@@ -1,4 +1,4 @@
-"""Settling the journal's replacements when nobody contacts their clouds."""
+"""Settling the journal's replacements in clouds that nobody contacts."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +15,11 @@ logger = logging.getLogger(__name__)
 
 
 def settle_everywhere() -> int:
-    """Settle what was cut short in the clouds that we can enter, and look at what is watched; return how many clouds.
+    """Settle what was cut short in the clouds we can enter, and check watched flavors; return the number of clouds.
 
     Each cloud has its own thread and database connection, so a dead one does not hold up the others.
 
-    Cost: one query; if the journal has something, the cost of `settle_replacements` in the slowest cloud.
+    Cost: one query; if the journal is not empty, as `settle_replacements` in the slowest cloud.
     """
     infrastructures = list(Infrastructure.objects.with_credentials().filter(replacements__isnull=False).distinct())
     if infrastructures:
@@ -33,7 +33,7 @@ def settle_everywhere() -> int:
 def _settle_in(infrastructure: Infrastructure) -> None:
     try:
         settle_replacements(infrastructure=infrastructure, nova=open_nova(infrastructure))
-    except CloudError as error:  # we will soon look again
+    except CloudError as error:  # the next run tries again
         logger.warning("%s: its replacements could not be settled: %s", infrastructure, error)
     finally:
         connections.close_all()
