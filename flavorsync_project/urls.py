@@ -14,6 +14,7 @@ from flavors import pages
 from flavorsync_project import monitoring
 from flavorsync_project.api.views import DescriptionView, IndexView
 from identity.pages import sign_out
+from pages.views import public_flavor_page
 
 api: list[URLPattern | URLResolver] = [
     path("", include("infrastructures.urls")),
@@ -28,6 +29,7 @@ index = IndexView.as_view(collections=("flavors", "promotedflavors", "infrastruc
 
 urlpatterns = [
     path("", pages.catalogue, name="catalogue"),
+    path("flavors/<path:flavorid>", public_flavor_page, name="public_flavor"),
     # The runs' pages in the release before
     path("admin/flavors/syncrun/<path:rest>", RedirectView.as_view(url="/admin/synchronisation/syncrun/%(rest)s")),
     path("admin/flavors/syncrun/", RedirectView.as_view(pattern_name="admin:synchronisation_syncrun_changelist")),

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -105,6 +106,14 @@ class InfrastructureForm(forms.ModelForm):
         return any(member in self.changed_data and values.get(member) for member in ("keystone_url", "nova_url"))
 
 
+class NodeList(ChangeList):
+    """The list of the nodes, whose names lead to all that there is to know of each."""
+
+    def url_for_result(self, result: Any) -> str:
+        """Return the address of a node's page."""
+        return reverse("node", args=[result.pk])
+
+
 @admin.register(Infrastructure)
 class InfrastructureAdmin(OwnNodePages, KeptByInstallations, OffersActions):
     """The clouds, and the credentials with which we enter them. Operators register their own, the staff any."""
@@ -151,6 +160,10 @@ class InfrastructureAdmin(OwnNodePages, KeptByInstallations, OffersActions):
         """Show a cloud, with a link for its operators to unregister it."""
         context = {"may_unregister": operates(request, object_id), **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Have the names lead to the nodes' pages, which lead on to their forms."""
+        return NodeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Infrastructure]:
         """Count each cloud's flavors in the same query, and fetch all operators in one more.

@@ -67,5 +67,5 @@ def _points(points: Sequence[tuple[float, float]]) -> str:
 
 
 def _some(count: int) -> Sequence[int]:
-    """Return the numbers of up to five days, from the last one back."""
-    return range(count - 1, -1, -max(1, round(count / 5)))
+    """Return the numbers of some four days, from the last one back."""
+    return range(count - 1, -1, -max(1, round(count / 4)))

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from flavors.admin.staff import VIEW
+from flavors.admin.staff import VIEW, may_install
 
 IsAllowed = Callable[[HttpRequest], bool]
 
@@ -68,6 +68,10 @@ def _has_view(request: HttpRequest) -> bool:
     return request.user.has_perm(VIEW)
 
 
+def _has_own(request: HttpRequest) -> bool:
+    return _has_view(request) and may_install(request.user)
+
+
 def _listed(title: str, model: str, *routes: str) -> Item:
     name = model.replace(".", "_")
     return Item(title, f"{name}_changelist", (f"{name}_", *routes), _sees(model))
@@ -88,6 +92,12 @@ SECTIONS = (
             _listed("Nodes", "infrastructures.infrastructure", "node"),
             Item(
                 "Compare two", "flavors_flavor_compare", ("flavors_flavor_compare", "flavors_flavor_change_"), _has_view
+            ),
+            Item(
+                "Own flavors",
+                "flavors_flavor_own",
+                ("flavors_flavor_own", "flavors_flavor_make", "flavors_flavor_resize"),
+                _has_own,
             ),
             _listed("Changes under way", "infrastructures.replacement"),
         ),

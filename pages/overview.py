@@ -17,6 +17,7 @@ from identity.callers import Caller
 from infrastructures.models import Infrastructure, Replacement
 from pages.charts import Line, percentages
 from pages.nodes import Health, Look, NodeLook, looks
+from pages.remedies import Remedy, check, mend
 from synchronisation.models import Removal, SyncRun
 from synchronisation.runs import visible_runs
 from synchronisation.summary import known_flavors, summaries
@@ -34,15 +35,6 @@ RUN_LOOKS = {
     SyncRun.State.PARTLY_DONE: Look("◐", "missing", "partly done"),
     SyncRun.State.FAILED: Look("✕", "differs", "failed"),
 }
-
-
-@dataclass(frozen=True)
-class Remedy:
-    """What can be done about something: a link or, with *posts*, a button."""
-
-    label: str
-    url: str
-    posts: tuple[tuple[str, object], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -166,8 +158,6 @@ def _nothing(title: str, _: str, route: str, label: str) -> Concern:
 
 
 def _away(node: NodeLook, rights: Rights) -> Concern:
-    check = reverse("admin:infrastructures_infrastructure_changelist")
-    posts = (("action", "check_connections"), ("_selected_action", node.pk))
     words = "is unreachable" if node.health == Health.UNREACHABLE else "cannot be entered"
     return Concern(
         node.health.value.colour,
@@ -175,7 +165,7 @@ def _away(node: NodeLook, rights: Rights) -> Concern:
         page_of(node),
         node.reason if rights.sees_reasons else "",
         node.since,
-        (Remedy("Check connection", check, posts),) if node.pk in rights.may_check else (),
+        (check(node.pk),) if node.pk in rights.may_check else (),
     )
 
 
@@ -230,16 +220,10 @@ def _unsettled() -> Iterator[Concern]:
 
 def page_of(node: NodeLook) -> str:
     """Return the address of what there is to know of a node."""
-    return map_of(node=node.name)
+    return reverse("node", args=[node.pk])
 
 
 def map_of(**query: str) -> str:
     """Return the address of the coverage map, or of a part of it."""
     url = reverse("admin:flavors_flavor_coverage")
     return f"{url}?{urlencode(query)}" if query else url
-
-
-def mend(label: str, *, nodes: Collection[int] = (), flavors: Collection[int] = ()) -> Remedy:
-    """Return the button that shows what a repair of flavors in nodes would do; without any, of all."""
-    posts = [("nodes", pk) for pk in nodes] + [("flavors", pk) for pk in flavors]
-    return Remedy(label, reverse("admin:flavors_flavor_mend"), tuple(posts) or (("nodes", ""),))

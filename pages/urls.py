@@ -7,4 +7,6 @@ from pages import views
 
 urlpatterns = [
     path("", admin.site.admin_view(views.overview_page), name="overview"),
+    path("nodes/<int:node>/", admin.site.admin_view(views.node_page), name="node"),
+    path("flavors/<int:flavor>/", admin.site.admin_view(views.flavor_page), name="flavor"),
 ]

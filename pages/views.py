@@ -4,12 +4,21 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from flavors.admin.staff import MANAGE_NODES, PROMOTE, VIEW, nodes_of
+from flavors.models import Flavor
+from infrastructures.models import Infrastructure
+from pages.one_flavor import in_nodes, last_outcomes
+from pages.one_node import one_node
 from pages.overview import Rights, overview
+from pages.remedies import Remedy, check, mend
 from synchronisation.permissions import may_synchronise, nodes_to_synchronise
 
 # How many of the last changes the overview shows
@@ -25,6 +34,92 @@ def overview_page(request: HttpRequest) -> HttpResponse:
     if request.user.has_perm("admin.view_logentry"):
         context |= {"changes": LogEntry.objects.select_related("user", "content_type")[:CHANGES]}
     return TemplateResponse(request, "pages/overview.html", context)
+
+
+@require_safe
+def node_page(request: HttpRequest, node: int) -> HttpResponse:
+    """Show what there is to know of a node; what is of its cloud alone, to those who may see that.
+
+    Cost: as `one_node`, and some eight queries.
+    """
+    _require(request, VIEW)
+    where = get_object_or_404(Infrastructure, pk=node)
+    rights = _rights(request)
+    clouds = admin.site.get_model_admin(Infrastructure)
+    sees_cloud = clouds.has_view_permission(request) and clouds.get_queryset(request).filter(pk=node).exists()
+    found = one_node(where)
+    remedies = [check(node)] if node in rights.may_check else []
+    if node in rights.may_mend and found.amiss:
+        remedies.append(mend("Repair…", nodes=[node]))
+    context = {
+        **admin.site.each_context(request),
+        "title": where.name,
+        "node": where,
+        "found": found,
+        "sees_cloud": sees_cloud,
+        "sees_reasons": sees_cloud or rights.sees_reasons,
+        "check": getattr(where, "check_result", None) if sees_cloud else None,
+        "operators": list(where.operators.all()) if sees_cloud else [],
+        "remedies": [*remedies, *_links_of_node(where, sees_cloud=sees_cloud)],
+        "may_mend": node in rights.may_mend,
+    }
+    return TemplateResponse(request, "pages/node.html", context)
+
+
+def _links_of_node(node: Infrastructure, *, sees_cloud: bool) -> list[Remedy]:
+    edit = reverse("admin:infrastructures_infrastructure_change", args=[node.pk])
+    compare, coverage = reverse("admin:flavors_flavor_compare"), reverse("admin:flavors_flavor_coverage")
+    return [
+        *([Remedy("Edit", edit)] if sees_cloud else []),
+        Remedy("On the map", f"{coverage}?{urlencode({'node': node.name})}"),
+        Remedy("Compare with another", f"{compare}?{urlencode({'left': node.name})}"),
+    ]
+
+
+@require_safe
+def flavor_page(request: HttpRequest, flavor: int) -> HttpResponse:
+    """Show the staff what there is to know of a flavor, with what may be done with it. Cost: some fifteen queries."""
+    flavors = admin.site.get_model_admin(Flavor)
+    if not flavors.has_view_permission(request):
+        raise PermissionDenied
+    found = get_object_or_404(flavors.get_queryset(request), pk=flavor)
+    choices = flavors.get_action_choices(request, default_choices=[])
+    context = {
+        **admin.site.each_context(request),
+        "title": found.name,
+        "flavor": found,
+        "shares": in_nodes(found),
+        "outcomes": last_outcomes(found),
+        "offered": [(name, label) for name, label in choices if name not in _pointless(found)],
+        "may_change": flavors.has_change_permission(request, found),
+        "repair": mend("Repair everywhere…", flavors=[flavor])
+        if found.promoted and may_synchronise(request.user)
+        else None,
+    }
+    return TemplateResponse(request, "pages/flavor.html", context)
+
+
+def _pointless(flavor: Flavor) -> set[str]:
+    """Return the actions that change nothing about a flavor, and the one that its form has a link for."""
+    pointless = {"delete_selected"}
+    if flavor.public:
+        pointless.add("publish_flavors")
+    pointless |= {"promote_flavors"} if flavor.promoted else {"synchronise_flavors", "retire_flavors", "keep_flavors"}
+    return pointless if hasattr(flavor, "retirement") else pointless | {"keep_flavors"}
+
+
+@require_safe
+def public_flavor_page(request: HttpRequest, flavorid: str) -> HttpResponse:
+    """Show everybody what a public flavor is, and which nodes have it. Cost: six queries."""
+    found = get_object_or_404(Flavor.objects.published(), flavorid=flavorid)
+    return TemplateResponse(
+        request, "pages/public_flavor.html", {"here": "flavor", "flavor": found, "shares": in_nodes(found)}
+    )
+
+
+def _require(request: HttpRequest, permission: str) -> None:
+    if not request.user.has_perm(permission):
+        raise PermissionDenied
 
 
 def _rights(request: HttpRequest) -> Rights:

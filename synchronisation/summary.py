@@ -61,9 +61,17 @@ def known_flavors(flavors: QuerySet[Flavor]) -> list[Known]:
     return [Known(pk, name, promoted, values[0], digest_of(values)) for pk, name, promoted, *values in found]
 
 
-def summaries(nodes: QuerySet[Infrastructure], flavors: Sequence[Known]) -> list[NodeSummary]:
-    """Return the summaries of nodes, by name. Cost: three queries, whatever the number of nodes and flavors."""
-    seen, recorded = _seen(flavors), _recorded(flavors)
+def summaries(
+    nodes: QuerySet[Infrastructure], flavors: Sequence[Known], *, only: int | None = None
+) -> list[NodeSummary]:
+    """Return the summaries of nodes, by name. Cost: three queries, whatever the number of nodes and flavors.
+
+    Args:
+        only: the one of the nodes that is meant, so that nothing is counted that the others have.
+    """
+    if only is not None:
+        nodes = nodes.filter(pk=only)
+    seen, recorded = _seen(flavors, only), _recorded(flavors, only)
     promoted = {flavor.flavorid for flavor in flavors if flavor.promoted}
     columns = [f"last_comparison__{name}" for name in ("whole_at", "parts", "unreachable_at", "error")]
     found: Any = nodes.order_by("name").values_list("pk", "name", *columns)
@@ -114,16 +122,21 @@ def recorded_alone(flavors: Sequence[Known]) -> QuerySet[Installation]:
     return installations.filter(~Exists(same))
 
 
-def _seen(flavors: Sequence[Known]) -> dict[int, Counter[str]]:
-    counted = sightings_now(flavors).values_list("infrastructure", "now").annotate(count=Count("pk"))
+def _among(rows: Any, only: int | None) -> Any:
+    return rows if only is None else rows.filter(infrastructure=only)
+
+
+def _seen(flavors: Sequence[Known], only: int | None) -> dict[int, Counter[str]]:
+    seen_now = _among(sightings_now(flavors), only)
+    counted = seen_now.values_list("infrastructure", "now").annotate(count=Count("pk"))
     seen: dict[int, Counter[str]] = defaultdict(Counter)
     for node, state, count in counted:
         seen[node][state] = count
     return seen
 
 
-def _recorded(flavors: Sequence[Known]) -> Counter[int]:
-    counted: Any = recorded_alone(flavors).values_list("infrastructure").annotate(count=Count("pk"))
+def _recorded(flavors: Sequence[Known], only: int | None) -> Counter[int]:
+    counted: Any = _among(recorded_alone(flavors), only).values_list("infrastructure").annotate(count=Count("pk"))
     return Counter(dict(counted))
 
 

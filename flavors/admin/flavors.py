@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Count, F, Func, IntegerField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -90,6 +91,14 @@ class CoverageFilter(admin.SimpleListFilter):
         return queryset
 
 
+class Catalogue(ChangeList):
+    """The list of the flavors, whose names lead to all that there is to know of each."""
+
+    def url_for_result(self, result: Any) -> str:
+        """Return the address of a flavor's page."""
+        return reverse("flavor", args=[result.pk])
+
+
 @admin.register(Flavor)
 class FlavorAdmin(KeptByInstallations, OffersActions):
     """The flavors of the catalogue."""
@@ -112,6 +121,10 @@ class FlavorAdmin(KeptByInstallations, OffersActions):
         ("In the clouds", {"fields": ["description", "is_public", "extra_specs"]}),
         ("Record", {"fields": [("created_at", "updated_at")]}),
     ]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Have the names lead to the flavors' pages, which lead on to their forms."""
+        return Catalogue
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         """Show where a flavor is installed, if it is anywhere."""

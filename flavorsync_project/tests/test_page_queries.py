@@ -32,6 +32,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 # How many queries an administrator's pages take at most, two of them for who is asking: those that show rows, ...
 OF_ROWS = {
     "catalogue": 4,
+    "public_flavor": 6,
+    "node": 19,
+    "flavor": 15,
     "overview": 18,
     "index": 18,  # the same page
     "auth_group_changelist": 5,
@@ -238,6 +241,7 @@ def pages(made: dict[str, Model], user: User) -> Iterator[Page]:
     """Return every page that there could be: of all routes of the admin site, of all its actions, and some more."""
     for name in ("catalogue", "docs"):
         yield Page(name, reverse(name))
+    yield Page("public_flavor", reverse("public_flavor", args=["0"]))
     keys = {"app_label": "flavors", "content_type_id": 0, "id": made["identity_user"].pk}
     keys |= {"flavor": made["flavors_flavor"].pk, "node": made["infrastructures_infrastructure"].pk}
     keys["pk"] = made["synchronisation_syncrun"].pk

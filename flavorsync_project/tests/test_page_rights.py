@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied
 
 from flavors.models import Flavor
@@ -16,7 +17,7 @@ from flavorsync_project.tests.world import ACTORS, FOREIGN, OWN, PRIVATE, PUBLIC
 from identity import signed_in
 from identity.models import User
 from identity.roles import Role
-from infrastructures.models import Infrastructure
+from infrastructures.models import Check, Infrastructure
 from synchronisation.models import SyncNode, SyncRun
 from testing.federation import WIRES
 from testing.infrastructures import PASSWORD
@@ -40,7 +41,11 @@ ROLES = {
 TABLE = """
 /                                            | 200 200 200 200 200 200
 /v1/docs                                     | 200 200 200 200 200 200
+/flavors/public                              | 200 200 200 200 200 200
+/flavors/private                             | 404 404 404 404 404 404
 /admin/                                      | 302 302 200 200 200 200
+/admin/nodes/{OWN}/                          | 302 302 200 200 200 200
+/admin/flavors/{PUBLIC}/                     | 302 302 200 200 200 200
 /admin/flavors/flavor/                       | 302 302 200 200 200 200
 /admin/flavors/flavor/coverage/              | 302 302 200 200 200 200
 /admin/flavors/flavor/compare/               | 302 302 200 200 200 200
@@ -97,6 +102,7 @@ def _begin(client: Client, token: str) -> None:
 @pytest.mark.parametrize("line", TABLE.strip().splitlines(), ids=lambda line: line.partition(" ")[0])
 def test_who_sees_which_page(visitors: dict[str, Client], line: str) -> None:
     page, statuses = (part.strip() for part in line.split("|"))
+    page = page.format(OWN=key_of(OWN), PUBLIC=Flavor.objects.get(flavorid=PUBLIC).pk)
     expected = {
         actor: int(status)
         for actors, status in zip(COLUMNS.values(), statuses.split(), strict=True)
@@ -288,3 +294,15 @@ def state(world: World) -> object:
         for name, cloud in world.clouds.items()
     }
     return list(Infrastructure.objects.values_list("name", flat=True)), sorted(flavors, key=str), clouds
+
+
+def test_a_nodes_page_tells_of_its_cloud_to_its_operators_alone(visitors: dict[str, Client]) -> None:
+    """Managers see why a node cannot be reached, as they do in the runs; the check and the accounts they do not see."""
+    node = Infrastructure.objects.get(name=OWN)
+    Check.objects.create(infrastructure=node, checked_at=timezone.now(), compute_endpoint="https://nova.example.org")
+    seen = {
+        actor
+        for actor, client in visitors.items()
+        if "https://nova.example.org" in client.get(f"/admin/nodes/{node.pk}/").content.decode()
+    }
+    assert seen == {*COLUMNS["own"], *COLUMNS["root"]}

@@ -10,6 +10,7 @@ from django.utils.timesince import timesince
 from django.utils.timezone import localtime, now
 
 from pages import navigation as sections
+from pages.differences import Told, told
 
 register = template.Library()
 
@@ -18,6 +19,12 @@ register = template.Library()
 def navigation(context: Any) -> sections.Navigation:
     """Return the sections of the console, for whoever asks."""
     return sections.navigation(context["request"])
+
+
+@register.filter
+def differences(kept: Any) -> list[Told]:
+    """Return differences, those just found or as they are kept, as they are told: in units."""
+    return told(each if isinstance(each, dict) else each.as_json() for each in kept or ())
 
 
 @register.filter

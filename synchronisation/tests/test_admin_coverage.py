@@ -45,9 +45,9 @@ def test_the_map_marks_names_and_counts_each_state(admin_client: Client) -> None
     make_run("Crete", 9, {"0": State.MISSING, "1": State.IN_SYNC})
     make_run("Spain<i>", 9, {"0": State.IN_SYNC, "1": State.DIFFERENT})
     answer = admin_client.get(MAP)
-    for shown in ("a&lt;b&gt; ", "Spain&lt;i&gt;"):
+    for shown in ("a&lt;b&gt;</a> ", "Spain&lt;i&gt;"):
         assert shown in answer.text
-    for shown in ("+<i>missing</i>", "✓<i>in sync</i>", "≠<i>different</i>", "a<b> ★"):
+    for shown in ("+<i>missing</i>", "✓<i>in sync</i>", "≠<i>different</i>", "a<b></a> ★"):
         assert shown in unescape(answer.text)
     assert "2 flavors in 2 nodes" in " ".join(answer.text.split())
     assert "2026-11-23 09:00 UTC" in answer.text
@@ -74,7 +74,7 @@ def test_the_map_is_narrowed(admin_client: Client, query: dict[str, str], rows: 
     make_flavor(name="c", promoted=False)
     make_run("Crete", 9, {"a": State.IN_SYNC, "b": State.MISSING})
     text = admin_client.get(MAP, query).text
-    assert [name for name in ("a", "b", "c") if f'<th scope="row" title="{name}">{name}' in text] == rows
+    assert [name for name in ("a", "b", "c") if f'<th scope="row" title="{name}">' in text] == rows
 
 
 def test_a_node_that_cannot_be_asked_is_a_line_and_no_reason_to_show_every_flavor(admin_client: Client) -> None:
@@ -83,7 +83,7 @@ def test_a_node_that_cannot_be_asked_is_a_line_and_no_reason_to_show_every_flavo
     make_run("Crete", 9, {"a": State.IN_SYNC, "b": State.MISSING})
     make_run("Gent", 9, {"a": State.UNREACHABLE, "b": State.UNREACHABLE})
     text = admin_client.get(MAP, {"only": "trouble"}).text
-    assert [name for name in ("a", "b") if f'<th scope="row" title="{name}">{name}' in text] == ["b"]
+    assert [name for name in ("a", "b") if f'<th scope="row" title="{name}">' in text] == ["b"]
     for query in ({"only": "trouble"}, {}):
         assert admin_client.get(MAP, query).text.count("Gent could not be asked on 2026-11-23 09:00 UTC") == 1
     assert "could not be asked" not in admin_client.get(MAP, {"node": "Crete"}).text
@@ -113,7 +113,7 @@ def test_a_window_of_the_map_is_shown_and_leads_to_the_others(
     def shown(query: str) -> tuple[list[str], list[str], list[str]]:
         answer = admin_client.get(MAP + query)
         flavors = re.findall('<th scope="row" title="(.*?)">', answer.text)
-        nodes = re.findall('<span title="(.*?)">', answer.text)
+        nodes = re.findall('<th scope="col"[^>]*><a href="[^"]*" title="(.*?)">', answer.text)
         assert [count for _, count in answer.context["figures"]] == [12]
         return flavors, nodes, [unescape(link) for link in re.findall('rel="(?:prev|next)" href="(.*?)"', answer.text)]
 
@@ -147,7 +147,7 @@ def test_a_cell_says_what_differs_and_offers_the_repair(admin_client: Client) ->
     run = make_run("Spain2", 9, {"a": State.DIFFERENT}, differences=differences)
     SyncOutcome.objects.update(reason="Nova cannot.")
     text = admin_client.get(cell(flavor, "Spain2")).text
-    for shown in ("≠ different", "4096", "8192", "Nova cannot.", "Synchronise a in Spain2", page_of(run)):
+    for shown in ("≠ different", "4 GiB", "8 GiB", "Nova cannot.", "Synchronise a in Spain2", page_of(run)):
         assert shown in text
 
 

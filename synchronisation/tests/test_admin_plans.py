@@ -71,7 +71,11 @@ def test_a_cell_shows_first_what_replacing_does(admin_client: Client, flavor: Fl
     shown = admin_client.post(cell(flavor, "Spain2"), {"replaces": "on"})
     assert not SyncRun.objects.exists()
     assert changes(spain2) == []
-    for text in ("m1.tiny Spain2 delete and make again", "ram: 256 instead of 512", "2, which keep the old values"):
+    for text in (
+        "m1.tiny Spain2 delete and make again",
+        "RAM in the node 256 MiB → in the catalogue 512 MiB",
+        "2, which keep the old values",
+    ):
         assert text in words(shown)
     answer = admin_client.post(cell(flavor, "Spain2"), posted(shown))
     run = SyncRun.objects.get()
@@ -88,7 +92,7 @@ def test_servers_that_may_not_be_counted_are_said_to_be_so(
 ) -> None:
     spain2.failing["GET /servers"] = 403
     shown = admin_client.post(cell(flavor, "Spain2"), {"replaces": "on"})
-    assert "m1.tiny Spain2 nothing ram: 256 instead of 512" in words(shown)
+    assert "m1.tiny Spain2 nothing RAM in the node 256 MiB → in the catalogue 512 MiB" in words(shown)
     assert "We may not count them, so the flavor is left alone. Spain2: " in words(shown)
 
 
@@ -150,7 +154,7 @@ def test_what_is_taken_away_in_place_is_shown_too(
 ) -> None:
     spain2.flavors["tiny"] = document_of(flavor, extra_specs={"theirs": "1"})
     shown = admin_client.post(cell(flavor, "Spain2"), {"exact": "on"})
-    assert "change extra_specs.theirs: 1 instead of none" in words(shown)
+    assert "change theirs in the node 1 → in the catalogue not set" in words(shown)
     admin_client.post(cell(flavor, "Spain2"), posted(shown))
     spain2.flavors["tiny"]["extra_specs"] = {"theirs": "1", "new": "2"}
     assert carried_out().state == SyncRun.State.DRIFT

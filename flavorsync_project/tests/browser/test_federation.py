@@ -58,7 +58,7 @@ def test_a_missing_flavor_is_seen_on_the_map_and_repaired(visitor: Visitor, site
         page.get_by_role("link", name="To the coverage map").click()
         row = page.get_by_role("row", name="fiware.small")
         expect(row.get_by_role("cell")).to_have_text(["+missing", "+missing"])
-        row.get_by_role("link").first.click()
+        row.get_by_role("cell").get_by_role("link").first.click()
         dialog = page.get_by_role("dialog")
         expect(dialog.get_by_role("heading", name="fiware.small in Mordor")).to_be_visible()
         dialog.get_by_role("button", name="Synchronise fiware.small in Mordor").click()
@@ -79,11 +79,11 @@ def test_what_replacing_does_is_shown_before_it_is_done(visitor: Visitor, site: 
     )
     visitor.sign_in("administrator")
     page = visitor.go(MAP)
-    page.get_by_role("row", name="fiware.small").get_by_role("link").first.click()
+    page.get_by_role("row", name="fiware.small").get_by_role("cell").get_by_role("link").first.click()
     page.get_by_label("Replace it if its numbers differ").check()
     page.get_by_role("button", name="Synchronise fiware.small in Mordor").click()
     row = page.get_by_role("row", name="fiware.small")
-    for text in ("delete and make again", "ram: 1024 instead of 2048", "none"):
+    for text in ("delete and make again", "RAM", "1 GiB", "2 GiB", "none"):
         expect(row).to_contain_text(text)
     assert_everybody_can_use(page, "plan")
     assert {flavor["ram"] for flavor in clouds.flavors("Mordor") if flavor["id"] == "fiware"} == {1024}
@@ -129,9 +129,9 @@ def test_a_cell_is_opened_and_closed_by_keyboard(visitor: Visitor, site: Site) -
     )
     visitor.sign_in("administrator")
     page = visitor.go(MAP)
-    cell = page.get_by_role("row", name="only.Mordor").get_by_role("link").first
+    cell = page.get_by_role("row", name="only.Mordor").get_by_role("cell").get_by_role("link").first
     page.get_by_label("Node's name").focus()
-    for _stop in ("the box", "Show", "Compare now", "the map", "the cell"):
+    for _stop in ("the box", "Show", "Compare now", "the map", "Mordor", "Spain2", "the flavor", "the cell"):
         page.keyboard.press("Tab")
     expect(cell).to_be_focused()
     page.keyboard.press("Enter")
@@ -215,11 +215,21 @@ def test_everybody_can_use_these_pages(visitor: Visitor, site: Site, clouds: Lab
     page.get_by_role("row", name="m1.small").get_by_role("link", name="different").first.click()
     page.get_by_role("dialog").wait_for()
     assert_everybody_can_use(page, "map-dialog")
-    page.get_by_role("link", name="m1.small in the catalogue").wait_for()
+    page.get_by_role("link", name="All about m1.small").wait_for()
     page.get_by_role("button", name="Close").click()
     different = page.get_by_role("row", name="m1.small").get_by_role("link", name="different").first
     visitor.go(f"{MAP}{different.get_attribute('href')}")
     assert_everybody_can_use(page, "cell")
+    page.get_by_role("link", name="All about m1.small").click()
+    page.get_by_role("heading", name="What runs have found and done").wait_for()
+    assert_everybody_can_use(page, "flavor-page")
+    page.get_by_role("link", name="Public page").click()
+    page.get_by_role("heading", name="Properties").wait_for()
+    assert_everybody_can_use(page, "public-flavor")
+    visitor.go("/admin/")
+    page.get_by_role("link", name="Gent", exact=True).click()
+    page.get_by_role("heading", name="What differs").wait_for()
+    assert_everybody_can_use(page, "node-page")
     visitor.go("/admin/synchronisation/syncrun/")
     assert_everybody_can_use(page, "runs")
     page.locator("#result_list tbody th a").nth(1).click()

@@ -1,0 +1,50 @@
+"""A difference between the catalogue and a node, as people read it: in units, and by the names that pages use."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flavors.units import readable_gib, readable_mib
+
+EXTRA_SPEC = "extra_specs."
+LABELS = {
+    "vcpus": "vCPUs",
+    "ram": "RAM",
+    "swap": "swap",
+    "ephemeral": "ephemeral disk",
+    "rxtx_factor": "RX/TX factor",
+    "is_public": "open to every project",
+    "flavorid": "id",
+}
+UNITS = {"ram": readable_mib, "swap": readable_mib, "disk": readable_gib, "ephemeral": readable_gib}
+
+
+@dataclass(frozen=True)
+class Told:
+    """A value that differs: what it is, what the catalogue says, and what the node has."""
+
+    label: str
+    is_code: bool
+    catalogue: str
+    node: str
+
+
+def told(differences: Iterable[Mapping[str, Any]] | None) -> list[Told]:
+    """Return differences, as sightings and outcomes keep them, as they are told."""
+    return [_told(each["member"], each.get("catalogue"), each.get("node")) for each in differences or ()]
+
+
+def _told(member: str, catalogue: object, node: object) -> Told:
+    is_spec = member.startswith(EXTRA_SPEC)
+    label = member.removeprefix(EXTRA_SPEC) if is_spec else LABELS.get(member, member)
+    return Told(label, is_spec, _value(member, catalogue), _value(member, node))
+
+
+def _value(member: str, value: object) -> str:
+    if value is None or value == "":
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if member in UNITS and isinstance(value, int):
+        return UNITS[member](value)
+    return str(value)

@@ -1,0 +1,73 @@
+"""The page of a node: on two axes, with what differs in units, its trend and its health."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from flavors.models import Sighting
+from infrastructures.models import Infrastructure
+from pages.one_node import one_node
+from synchronisation.models import NodeDay
+from synchronisation.tests.test_coverage import make_run
+from testing.flavors import make_flavor
+from testing.infrastructures import make_registered
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+State = Sighting.State
+DIFFERENCES: list[dict[str, object]] = [
+    {"member": "ram", "node": 4096, "catalogue": 8192},
+    {"member": "extra_specs.hw:cpu_policy", "node": None, "catalogue": "dedicated"},
+    {"member": "is_public", "node": False, "catalogue": True},
+    {"member": "disk", "node": 0, "catalogue": 20},
+]
+
+
+@pytest.fixture
+def crete() -> Infrastructure:
+    """A node that has one of two flavors otherwise."""
+    node = make_registered("Crete")
+    for name in ("a", "b"):
+        make_flavor(name=name, flavorid=name)
+    make_run("Crete", 9, {"a": State.DIFFERENT, "b": State.IN_SYNC}, differences=DIFFERENCES)
+    return node
+
+
+def test_what_differs_is_told_in_units(crete: Infrastructure, admin_client: Client) -> None:
+    found = one_node(crete)
+    assert [(each.name, each.look.words) for each in found.amiss] == [("a", "different")]
+    assert [(each.label, each.node, each.catalogue) for each in found.amiss[0].differences] == [
+        ("RAM", "4 GiB", "8 GiB"),
+        ("hw:cpu_policy", "not set", "dedicated"),
+        ("open to every project", "no", "yes"),
+        ("disk", "0", "20 GiB"),
+    ]
+    text = admin_client.get(reverse("node", args=[crete.pk])).text
+    for shown in ("1 of 2 promoted flavors are in sync", "<del>4 GiB</del>", "<ins>8 GiB</ins>", "Repair…"):
+        assert shown in text
+
+
+def test_its_health_is_a_strip_of_days(crete: Infrastructure) -> None:
+    now = timezone.now()
+    for ago, away in ((3, 0), (2, 30), (1, 100)):
+        day = (now - timedelta(days=ago)).date()
+        NodeDay.objects.create(infrastructure=crete, day=day, looks=144, looks_away=144 * away // 100, noted_at=now)
+    found = one_node(crete)
+    assert [day.words for day in found.strip[-5:]] == [
+        "not known",
+        "reachable",
+        "away 30 % of the day",
+        "away 100 % of the day",
+        "not known",
+    ]
+    assert [day.colour for day in found.strip[-5:]] == ["blank", "good", "missing", "differs", "blank"]
+    assert found.chart is None
+
+
+def test_a_list_leads_to_the_pages_of_its_rows(crete: Infrastructure, admin_client: Client) -> None:
+    nodes = admin_client.get(reverse("admin:infrastructures_infrastructure_changelist")).text
+    assert f'<a href="{reverse("node", args=[crete.pk])}">Crete</a>' in nodes
+    assert 'href="/admin/flavors/' in admin_client.get(reverse("admin:flavors_flavor_changelist")).text
