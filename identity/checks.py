@@ -53,7 +53,7 @@ def check_encryption(app_configs: Sequence[AppConfig] | None, **kwargs: object) 
 
 @register(Tags.security)
 def check_keystone(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
-    """Require that Keystone's URL is set, and that the mappings of its roles can be read."""
+    """Require a Keystone URL if Keystone is an identity provider, and readable mappings of its roles."""
     return [
         *_no_keystone(),
         *_entries("KEYSTONE_MANAGERS", read_manager),

@@ -53,9 +53,9 @@ def exclusive(*names: str, wait: float = 0) -> Iterator[None]:
 
 
 class Keeper:
-    """Locks as `exclusive` holds them, which one thread takes and lets go of one by one, in any order.
+    """Locks like those of `exclusive`, which one thread takes and releases one by one, in any order.
 
-    They are those of one connection. Leaving the block lets go of all.
+    They belong to one database connection. Leaving the block releases all of them.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Keeper:
         self.let_go(list(self._held))
 
     def take(self, names: Collection[str]) -> set[str]:
-        """Take those of these locks that nobody else holds, and return them; nobody is waited for.
+        """Take those of the locks that nobody else holds, without waiting, and return them.
 
         Cost: one query on MariaDB and MySQL.
         """
@@ -77,7 +77,7 @@ class Keeper:
         return set(taken)
 
     def let_go(self, names: Collection[str]) -> None:
-        """Let go of those of these locks that it holds. Cost: one query on MariaDB and MySQL."""
+        """Release those of the locks that are held here. Cost: one query on MariaDB and MySQL."""
         held = {name: self._held.pop(name) for name in names if name in self._held}
         if connection.vendor == "mysql":
             _release_in_database([_in_database(name) for name in held])
@@ -100,7 +100,7 @@ def _taken_in_files(names: Collection[str]) -> dict[str, ExitStack]:
 
 
 def _in_database(name: str) -> str:
-    # Locks' names belong to the whole server, which may hold other databases of ours.
+    # Lock names are shared by the whole server, which may have other databases of ours.
     database = connection.settings_dict["NAME"]
     return f"flavorsync:{_digest(f'{database}:{name}')}"
 
@@ -125,7 +125,7 @@ def _held_in_database(names: Sequence[str], wait: float) -> Iterator[None]:
 
 
 def _got_in_database(names: Sequence[str], wait: float) -> dict[str, bool]:
-    """Take locks, and return which are ours."""
+    """Try to take locks, and return for each whether we hold it."""
     with connection.cursor() as cursor:
         columns = ", ".join(["GET_LOCK(%s, %s)"] * len(names))
         cursor.execute(f"SELECT {columns}", [parameter for name in names for parameter in (name, wait)])

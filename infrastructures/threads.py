@@ -1,4 +1,4 @@
-"""Pools of threads for work that waits for clouds, and the end of such work by Ctrl-C."""
+"""Pools of threads for work that waits for clouds, and stopping such work with Ctrl-C."""
 
 import signal
 import threading
@@ -15,17 +15,17 @@ T = TypeVar("T")
 
 
 class Threads(ThreadPoolExecutor):
-    """A pool whose threads work in a copy of the context of whoever submits: their log lines bear the request's id."""
+    """A pool whose threads work in a copy of the submitter's context, so that their log lines have the request's id."""
 
     def submit(self, work: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
-        """Have a thread do this."""
+        """Run *work* in one of the threads, in a copy of the current context."""
         return super().submit(copy_context().run, work, *args, **kwargs)
 
 
 class ConnectedThreads(Threads):
-    """Threads that use the database: each keeps its connection for all that it does, until the block is left.
+    """A pool of threads that use the database; each keeps its connection until the block is left.
 
-    After an exception a thread takes another one: its connection may be what failed.
+    After an exception a thread takes a new connection: the old one may have caused it.
     """
 
     def __init__(self, most: int) -> None:
@@ -39,15 +39,15 @@ class ConnectedThreads(Threads):
             super().__exit__(*error)
 
     def submit(self, work: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
-        """Have a thread do this."""
+        """Run *work* in one of the threads, over its connection."""
         return super().submit(_over_a_sound_connection, work, *args, **kwargs)
 
     def _close_connections(self) -> None:
-        begun = len(self._begun)  # one that begins only now has done nothing yet
+        begun = len(self._begun)  # a thread that starts only now has no connection yet
         together = Barrier(max(1, begun))
 
         def close() -> None:
-            together.wait()  # or one thread could do what is another's to do
+            together.wait()  # otherwise one thread could run another's `close`
             connections.close_all()
 
         for done in [self.submit(close) for _ in range(begun)]:
@@ -64,7 +64,7 @@ def _over_a_sound_connection(work: Callable[..., T], *args: Any, **kwargs: Any) 
 
 @contextmanager
 def until_interrupted(stopped: Event) -> Iterator[None]:
-    """Set the event on Ctrl-C, where it would raise KeyboardInterrupt in the middle of something."""
+    """Set the event on Ctrl-C, instead of raising KeyboardInterrupt at an arbitrary point."""
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield

@@ -61,7 +61,7 @@ class CloudTimedOut(CloudUnavailable):
 
 
 class CloudNotConnectedInTime(CloudTimedOut):
-    """502: nobody took the connection in time, so nothing was sent and nothing has changed."""
+    """502: the connection was not accepted in time, so nothing was sent and nothing has changed."""
 
     may_be_done = False
 

@@ -79,7 +79,7 @@ def _from_failure(error: keystone_errors.ClientException, cloud: str, service: s
     match error:
         case keystone_errors.ConnectTimeout() if isinstance(error.__context__, requests.exceptions.ConnectTimeout):
             return errors.CloudNotConnectedInTime(cloud, f"its {service} did not take a connection in time.")
-        case keystone_errors.ConnectTimeout():  # which it raises for the other kind, too
+        case keystone_errors.ConnectTimeout():  # keystoneauth raises it for a time-out of reading, too
             return errors.CloudTimedOut(cloud, f"its {service} did not answer in time.")
         case keystone_errors.SSLError():
             return errors.CloudUnavailable(cloud, f"its {service} shows no TLS certificate that can be trusted.")
