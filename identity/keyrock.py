@@ -67,7 +67,7 @@ class Keyrock(Provider):
 
 
 def user_of(document: Document) -> TokenUser:
-    """Return the user whom Keyrock's response to `GET /user`, which has an id, describes.
+    """Return the user whom Keyrock's response to `GET /user` describes; it must have an id.
 
     Roles and organizations without the documented shape grant nothing.
     """

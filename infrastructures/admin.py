@@ -49,7 +49,7 @@ class KeptByInstallations(admin.ModelAdmin):
 
 
 def origin(request: HttpRequest) -> str:
-    """Return the page of ours that a form names to go back to, or ""."""
+    """Return the page of this site to which a form asks to return, or ""."""
     url = request.POST.get("next", "")
     return url if url_has_allowed_host_and_scheme(url, None) else ""
 

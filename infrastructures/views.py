@@ -34,7 +34,7 @@ class InfrastructureViewSet(viewsets.ViewSet):
     def create(self, request: Request) -> Response:
         """Register a cloud with the credentials to enter it; the caller becomes its operator.
 
-        The cloud is not contacted. The credentials are never given back.
+        The cloud is not contacted. The credentials are never returned.
         """
         values = InfrastructureRegistrationSerializer(data=unwrap(request, "infrastructure"))
         values.is_valid(raise_exception=True)

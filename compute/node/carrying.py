@@ -78,7 +78,7 @@ def _carried(errand: Errand, nova: Nova) -> Carried:
 
 
 def _delete(errand: Errand, infrastructure: Infrastructure, nova: Nova) -> Carried:
-    """Delete the flavor as all our code does, so that nobody who watches it creates it again."""
+    """Delete the flavor through the journal, so that a watched one is not created again."""
     headers = _headers_of_an_answer(errand, nova)
     changes.delete_flavor(infrastructure=infrastructure, nova=nova, flavorid=errand.flavorid)
     record_change(infrastructure=infrastructure, nova=nova, flavorid=errand.flavorid, has=None)

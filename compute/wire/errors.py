@@ -73,7 +73,7 @@ def no_route() -> HttpResponse:
 
 
 def _unauthorized(error: exceptions.APIException) -> Response:
-    """Return the response of Keystone's middleware; only if a credential was refused, it says why."""
+    """Return the response of Keystone's middleware, with a reason only if a credential was refused."""
     is_anonymous = isinstance(error, exceptions.NotAuthenticated)
     message = NOT_AUTHENTICATED if is_anonymous else message_of(error.detail)
     body = {"error": {"code": 401, "title": "Unauthorized", "message": message}}

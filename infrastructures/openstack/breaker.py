@@ -1,4 +1,4 @@
-"""A circuit breaker: a cloud that is known to be dead is not asked for a while, so that callers need not wait for it.
+"""A circuit breaker: a cloud known to be dead is not asked for a while, so that callers need not wait for a time-out.
 
 The pattern is Michael Nygard's ("Release It!", Circuit Breaker). Of the maintained libraries, pybreaker holds its
 lock during a call, and so lets only one through at a time; circuitbreaker and purgatory have no lock, and let all
