@@ -107,10 +107,10 @@ class InfrastructureForm(forms.ModelForm):
 
 
 class NodeList(ChangeList):
-    """The list of the nodes, whose names lead to all that there is to know of each."""
+    """The list of the nodes, with each name linked to the node's page."""
 
     def url_for_result(self, result: Any) -> str:
-        """Return the address of a node's page."""
+        """Return the URL of a node's page."""
         return reverse("node", args=[result.pk])
 
 
@@ -162,7 +162,7 @@ class InfrastructureAdmin(OwnNodePages, KeptByInstallations, OffersActions):
         return super().change_view(request, object_id, form_url, context)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Have the names lead to the nodes' pages, which lead on to their forms."""
+        """Use the list that links to the nodes' pages, which link to the forms."""
         return NodeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Infrastructure]:
