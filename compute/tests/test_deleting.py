@@ -1,13 +1,15 @@
-"""A flavor that servers use, and that a client deletes: the setting COMPUTE_DELETE."""
+"""A flavor that servers use, and that a client deletes: the setting COMPUTE_DELETE, and what a node keeps."""
 
 from collections.abc import Iterator
 
 import pytest
 from pytest_django import Settings
 
-from compute.tests.client import Nova
+from compute.tests.client import Nova, a_manager, give_managers_their_group
 from flavors.models import Flavor
-from synchronisation.models import Removal
+from synchronisation.delivery import start_when_due
+from synchronisation.models import Removal, WrittenFlavor
+from synchronisation.running import carry_out
 from testing.cloud import Federation, registered_clouds
 from testing.flavors import make_flavor, make_infrastructure, make_installation
 
@@ -56,3 +58,34 @@ def test_it_is_refused_where_a_node_does_not_say(admin: Nova, federation: Federa
     federation.clouds["Mordor"].failing["GET /servers"] = 500
     assert admin.delete("/flavors/nano").fault == ("computeFault", 502)
     assert Flavor.objects.exists()
+
+
+def bring() -> None:
+    """Do what the scheduler and a worker do."""
+    started = start_when_due()
+    assert started
+    carry_out(started.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_node_keeps_it_while_servers_use_it_and_says_so(settings: Settings) -> None:
+    """The others follow at once, and this one when the servers are gone."""
+    give_managers_their_group()
+    settings.COMPUTE_SETTLE_SECONDS = 0
+    admin = a_manager()
+    with registered_clouds("Spain2", "Mordor") as federation:
+        made = {"id": "nano", "name": "nano", "vcpus": 1, "ram": 64, "disk": 1}
+        assert admin.post("/flavors", {"flavor": made}).status == 200
+        bring()
+        federation.clouds["Spain2"].servers["nano"] = 2
+        assert admin.delete("/flavors/nano").status == 202
+        assert admin.get("/flavors/nano").status == 404
+        bring()
+        assert [name for name, cloud in federation.clouds.items() if "nano" in cloud.flavors] == ["Spain2"]
+        (kept,) = Removal.objects.values_list("infrastructure__name", "reason")
+        assert kept == ("Spain2", "It is used by 2 servers there.")
+        federation.clouds["Spain2"].servers.clear()
+        WrittenFlavor.objects.update(run=None)  # half a minute later
+        bring()
+        assert not any("nano" in cloud.flavors for cloud in federation.clouds.values())
+        assert not Removal.objects.exists()
