@@ -116,7 +116,7 @@ def _environment(lab: Lab) -> dict[str, str]:
         **{
             name: value
             for name, value in lab.environment().items()
-            if name in {"KEYROCK_URL", "KEYROCK_APP_IDS", "KEYSTONE_URL"}
+            if name in {"KEYROCK_URL", "KEYROCK_APP_IDS", "KEYSTONE_URL", "INFRASTRUCTURE_URL_ALLOWLIST"}
         },
     }
 

@@ -72,7 +72,7 @@ def from_sql() -> bytes:
         for key, flavorid, name, vcpus, ram, disk, swap in cursor.fetchall()
     ]
     cursor.close()
-    return orjson.dumps({"flavors": flavors})
+    return orjson.dumps({"flavors": flavors}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _bodies() -> dict[str, bytes]:

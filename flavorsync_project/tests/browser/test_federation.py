@@ -242,6 +242,7 @@ def test_everybody_can_use_these_pages(visitor: Visitor, site: Site, clouds: Lab
     assert_everybody_can_use(page, "synchronise")
     site.start_over(federation(clouds))
     visitor.sign_in("administrator")
+    assert_everybody_can_use(visitor.go("/admin/flavors/flavor/own/?node=Spain2"), "flavors-of-a-node")
     visitor.go(f"{COMPARE}?left=Spain2&right=Mordor")
     assert_everybody_can_use(page, "compare")
     page.get_by_role("button", name="Publish: ").first.click()

@@ -97,6 +97,8 @@ PAGES = {
     "flavor-add": "/admin/flavors/flavor/add/",
     "infrastructures": "/admin/infrastructures/infrastructure/",
     "infrastructure": "/admin/infrastructures/infrastructure/{infrastructure}/change/",
+    "infrastructure-register": "/admin/infrastructures/infrastructure/register/",
+    "flavor-make": "/admin/flavors/flavor/own/new/",
     "flavor-delete": "/admin/flavors/flavor/{draft}/delete/",
     "flavor-history": "/admin/flavors/flavor/{flavor}/history/",
     "infrastructure-add": "/admin/infrastructures/infrastructure/add/",
