@@ -80,7 +80,7 @@ OF_ROWS = {
     "synchronisation_removal_history": 6,
     "synchronisation_syncrun_changelist": 7,
     "synchronisation_syncrun_history": 5,
-    "synchronisation_syncrun_change": 6,
+    "synchronisation_syncrun_change": 11,
     "synchronisation_syncrun_progress": 4,
     "telling_subscriber_changelist": 5,
     "telling_subscriber_history": 5,

@@ -1,5 +1,6 @@
 """The synchronisation runs, as they go."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -8,7 +9,10 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, URLResolver, path
+from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.timesince import timesince
+from django.utils.timezone import localtime
 from django.views.decorators.http import require_safe
 
 from flavors.admin.staff import PROMOTE
@@ -18,6 +22,7 @@ from synchronisation.history import Choice, progress_of
 from synchronisation.models import Progress, SyncNode, SyncOutcome, SyncRun
 from synchronisation.permissions import may_synchronise
 from synchronisation.runs import visible_runs
+from synchronisation.story import story_of
 
 VIEW = "synchronisation.view_syncrun"
 LOOKS = {
@@ -28,9 +33,8 @@ LOOKS = {
     SyncRun.State.PARTLY_DONE: ("missing", "◐ partly done"),
     SyncRun.State.FAILED: ("differs", "✕ failed"),
 }
-# How many nodes and findings a page shows at most
+# How many nodes a page shows at most
 NODES = 200
-FINDINGS = 500
 
 
 @admin.register(SyncRun)
@@ -38,8 +42,9 @@ class SyncRunAdmin(admin.ModelAdmin):
     """The synchronisation runs, to look at: they are started from the map, the flavors, the API and the commands."""
 
     change_form_template = "admin/synchronisation/syncrun/change_form.html"
-    list_display = ["created_at", "look", "what", "progress", "requested_by", "finished_at"]
-    list_display_links = ["created_at", "what"]
+    change_list_template = "admin/synchronisation/syncrun/change_list.html"
+    list_display = ["number", "look", "what", "progress", "requested_by", "asked", "lasted"]
+    list_display_links = ["number", "what"]
     list_filter = ["state", "repairs", "periodic"]
     search_fields = ["requested_by"]
     date_hierarchy = "created_at"
@@ -63,6 +68,27 @@ class SyncRunAdmin(admin.ModelAdmin):
         """Say how far it has come."""
         colour, text = LOOKS[SyncRun.State(run.state)]
         return format_html('<span class="badge {}">{}</span>', colour, text)
+
+    @admin.display(description="run", ordering="pk")
+    def number(self, run: SyncRun) -> str:
+        """Return what it is called."""
+        return f"Run {run.pk}"
+
+    @admin.display(description="asked for", ordering="created_at")
+    def asked(self, run: SyncRun) -> str:
+        """Say when it was asked for, with the exact time to be shown when it is pointed at."""
+        exact = date_format(localtime(run.created_at), "DATETIME_FORMAT")
+        return format_html(
+            '<time datetime="{}" title="{}">{} ago</time>',
+            run.created_at.isoformat(),
+            exact,
+            timesince(run.created_at, depth=1),
+        )
+
+    @admin.display(description="took")
+    def lasted(self, run: SyncRun) -> str:
+        """Say how long it took."""
+        return _lasted(run.finished_at - run.started_at if run.finished_at and run.started_at else None)
 
     @admin.display(description="nodes")
     def progress(self, run: SyncRun) -> str:
@@ -106,9 +132,8 @@ class SyncRunAdmin(admin.ModelAdmin):
             choice = Choice(among=_among(request))
             progress, nodes = _progress(run, choice), _nodes(run, choice)
             colour, text = LOOKS[SyncRun.State(run.state)]
-            findings = SyncOutcome.objects.filter(node__in=run.nodes.filter(choice.nodes)).exclude(
-                state=SyncOutcome.State.IN_SYNC
-            )
+            story = story_of(run, progress, choice)
+            retry, flavors = story.retry if run.finished_at else ((), ())
             context = {
                 "title": f"Synchronisation run {run.pk}",
                 "subtitle": None,
@@ -121,11 +146,17 @@ class SyncRunAdmin(admin.ModelAdmin):
                 "done": progress.flavors_done,
                 "total": progress.flavors,
                 "count": _count(progress),
-                "findings": findings.select_related("node").order_by("node__name", "name")[:FINDINGS],
-                "limit": FINDINGS,
+                "story": story,
+                "took": _lasted(story.took),
+                "retry": [*(("nodes", pk) for pk in retry), *(("flavors", pk) for pk in flavors)],
+                "may_retry": bool(retry) and may_synchronise(request.user),
                 "limit_of_nodes": NODES,
             }
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list, from where those who may start a run."""
+        return super().changelist_view(request, {"may_start": may_synchronise(request.user), **(extra_context or {})})
 
     def has_view_permission(self, request: HttpRequest, obj: SyncRun | None = None) -> bool:
         """Let those look, too, who may start runs."""
@@ -180,6 +211,16 @@ def _nodes(run: SyncRun, choice: Choice) -> list[Any]:
         failed=count(Q(outcomes__result=result.FAILED)),
     )
     return list(nodes[:NODES])
+
+
+def _lasted(took: timedelta | None) -> str:
+    """Return how long something took, as people say it."""
+    if took is None:
+        return ""
+    minutes, seconds = divmod(round(took.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = {"h": hours, "min": minutes, "s": 0 if hours else seconds}
+    return " ".join(f"{count} {unit}" for unit, count in parts.items() if count) or "less than 1 s"
 
 
 def _count(progress: Progress) -> str:
