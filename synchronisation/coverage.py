@@ -15,6 +15,7 @@ from synchronisation.summary import (
     Known,
     NodeSummary,
     known_flavors,
+    only_in_state,
     only_trouble,
     recorded_alone,
     sightings_now,
@@ -85,6 +86,7 @@ def coverage(
     flavor: str = "",
     node: str = "",
     trouble: bool = False,
+    state: str = "",
     rows: slice = ALL,
     columns: slice = ALL,
 ) -> Coverage:
@@ -95,9 +97,10 @@ def coverage(
         flavor: what the names of the flavors hold, in any case.
         node: what the names of the nodes hold, in any case.
         trouble: whether only flavors with which something is to be done in one of the nodes.
+        state: only flavors that were seen in this state in one of the nodes; "" is any.
         rows, columns: the window, in flavors and nodes.
 
-    Cost: seven queries, one more with *trouble*; two of them read the cells of the window, and no others.
+    Cost: seven queries, one more with *trouble* or *state*; two of them read the cells of the window, and no others.
     """
     flavors = Flavor.objects.promoted() if promoted else Flavor.objects.published()
     # Names are compared here: a collation by code point knows no case.
@@ -105,6 +108,8 @@ def coverage(
     all_nodes = [each for each in summaries(Infrastructure.objects.all(), chosen) if node.lower() in each.name.lower()]
     if trouble:
         chosen = only_trouble(chosen, {each.pk for each in all_nodes}, NO_TROUBLE)
+    if state:
+        chosen = only_in_state(chosen, {each.pk for each in all_nodes}, state)
     running = SyncRun.objects.open().order_by("-created_at", "-pk").values_list("pk", flat=True).first()
     nodes = all_nodes[columns]
     return Coverage(

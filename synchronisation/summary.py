@@ -158,8 +158,16 @@ def _oldest(whole_at: datetime | None, parts: Mapping[str, str], flavorids: Coll
 
 def only_trouble(flavors: Sequence[Known], nodes: Collection[int], fine: Collection[str]) -> list[Known]:
     """Return those of the flavors of which anything but these states was seen in one of the nodes. One query."""
-    troubled = sightings_now(flavors).exclude(now__in=fine).values_list("flavor", "infrastructure").distinct()
-    keys = {flavor for flavor, node in troubled if node in nodes}
+    return _only(flavors, nodes, sightings_now(flavors).exclude(now__in=fine))
+
+
+def only_in_state(flavors: Sequence[Known], nodes: Collection[int], state: str) -> list[Known]:
+    """Return those of the flavors that were seen in this state in one of the nodes. One query."""
+    return _only(flavors, nodes, sightings_now(flavors).filter(now=state))
+
+
+def _only(flavors: Sequence[Known], nodes: Collection[int], seen: Any) -> list[Known]:
+    keys = {flavor for flavor, node in seen.values_list("flavor", "infrastructure").distinct() if node in nodes}
     return [flavor for flavor in flavors if flavor.pk in keys]
 
 

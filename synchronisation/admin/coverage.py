@@ -31,6 +31,10 @@ from synchronisation.tasks import start_run
 
 # How many flavors and nodes a page of the map shows
 FLAVORS_SHOWN, NODES_SHOWN = 100, 50
+# Up to how many nodes their names stand upright
+ROOMY = 12
+# The states that flavors can be chosen by: those that something was seen in
+SEEN = (*(state for state in State.values if state != State.UNREACHABLE), CHANGED)
 
 
 class CoveragePages:
@@ -54,9 +58,11 @@ class CoveragePages:
         _require(request, VIEW)
         everything, trouble = request.GET.get("which") == "public", request.GET.get("only") == "trouble"
         asked = {name: request.GET.get(name, "").replace("\0", "").strip() for name in ("flavor", "node")}
+        state = request.GET.get("state", "")
         found = coverage(
             promoted=not everything,
             trouble=trouble,
+            state=state if state in SEEN else "",
             rows=_window(_number(request, "flavors"), FLAVORS_SHOWN),
             columns=_window(_number(request, "nodes"), NODES_SHOWN),
             **asked,
@@ -71,7 +77,8 @@ class CoveragePages:
             "asked": asked,
             "trouble": trouble,
             "coverage": found,
-            "figures": _figures(found),
+            "figures": _figures(request, found),
+            "is_roomy": len(found.nodes) <= ROOMY,
             "unreachable": [node for node in found.all_nodes if node.unreachable_at],
             "rows": [(row, _cells(row, found)) for row in found.rows],
             "legend": LOOKS.values(),
@@ -193,9 +200,35 @@ def _keys(request: HttpRequest, name: str) -> list[int]:
     return [int(key) for key in request.POST.getlist(name) if re.fullmatch("[0-9]{1,18}", key)]
 
 
-def _figures(found: Coverage) -> list[tuple[Look, int]]:
-    counts = found.counts
-    return [(look, counts[state]) for state, look in LOOKS.items() if counts[state]]
+@dataclass(frozen=True)
+class Figure:
+    """How many cells look like this, and the query of the map of the flavors that do somewhere, if there is one."""
+
+    look: Look
+    count: int
+    query: str
+    is_chosen: bool
+
+
+def _figures(request: HttpRequest, found: Coverage) -> list[Figure]:
+    counts, chosen = found.counts, request.GET.get("state", "")
+    return [
+        Figure(look, counts[state], _with_state(request, "" if state == chosen else state), state == chosen)
+        for state, look in LOOKS.items()
+        if counts[state] or state == chosen
+    ]
+
+
+def _with_state(request: HttpRequest, state: str) -> str:
+    """Return the query of the same map with only those flavors; "" where nothing was seen that could be chosen by."""
+    if state and state not in SEEN:
+        return ""
+    parameters = request.GET.copy()
+    for name in ("state", "flavors", "nodes"):
+        parameters.pop(name, None)
+    if state:
+        parameters["state"] = state
+    return f"?{parameters.urlencode()}"
 
 
 # As dictionaries: a template finds what is in them twice as fast as an object's attributes, 20,000 times.

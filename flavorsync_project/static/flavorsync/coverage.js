@@ -1,11 +1,12 @@
-// Opens a cell of the map in a dialog. Without this script it opens as a page.
+// Opens a cell of the map in a dialog, under an address of its own, and moves from cell to cell by the arrow keys.
+// Without this script a cell opens as a page, and each cell is a stop of the Tab key.
 
 const dialog = document.querySelector("#cell");
+const map = document.querySelector(".map");
+const ADDRESS = /^#cell=(\d+\/\d+)$/;
+const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
-document.querySelector(".map")?.addEventListener("click", async (event) => {
-  const link = event.target.closest("td a");
-  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-  event.preventDefault();
+async function open(link) {
   try {
     const answer = await fetch(link.href);
     if (!answer.ok) throw new Error(`${answer.status}`);
@@ -19,7 +20,49 @@ document.querySelector(".map")?.addEventListener("click", async (event) => {
     close.addEventListener("click", () => dialog.close());
     dialog.replaceChildren(heading, page.querySelector("#cell-content"), close);
     dialog.showModal();
+    history.replaceState(null, "", `#cell=${link.getAttribute("href").replace(/\/$/, "")}`);
   } catch {
     location.assign(link.href); // let the browser show what is wrong
   }
+}
+
+// Of all cells one is a stop of the Tab key: the first, and later the one that was last at.
+function stopAt(link) {
+  map.querySelector('td a[tabindex="0"]')?.setAttribute("tabindex", "-1");
+  link.tabIndex = 0;
+}
+
+function cellAt(row, column) {
+  return map.querySelector("tbody").rows[row]?.cells[column]?.querySelector("a");
+}
+
+map?.addEventListener("click", (event) => {
+  const link = event.target.closest("td a");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  open(link);
 });
+
+map?.addEventListener("keydown", (event) => {
+  const cell = event.target.closest("td");
+  const step = STEPS[event.key];
+  if (!cell || !step || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  const next = cellAt(cell.parentElement.sectionRowIndex + step[0], cell.cellIndex + step[1]);
+  if (next?.closest("td")) next.focus();
+});
+
+map?.addEventListener("focusin", (event) => {
+  const link = event.target.closest("td a");
+  if (link) stopAt(link);
+});
+
+dialog?.addEventListener("close", () => history.replaceState(null, "", location.pathname + location.search));
+
+if (map) {
+  for (const link of map.querySelectorAll("td a")) link.tabIndex = -1;
+  const [, address] = ADDRESS.exec(location.hash) ?? [];
+  const asked = address && map.querySelector(`td a[href="${address}/"]`);
+  stopAt(asked || map.querySelector("td a"));
+  if (asked) open(asked);
+}

@@ -139,9 +139,19 @@ def test_a_cell_is_opened_and_closed_by_keyboard(visitor: Visitor, site: Site) -
     expect(dialog.get_by_role("heading", name="only.Mordor in Mordor")).to_be_visible()
     page.keyboard.press("Tab")
     expect(dialog.locator(":focus")).to_have_count(1)
+    address = page.url
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(cell).to_be_focused()
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp", "ArrowUp", "ArrowLeft", "ArrowDown"):
+        page.keyboard.press(key)
+    other = page.get_by_role("row", name="only.Spain2").get_by_role("cell").get_by_role("link").first
+    expect(other).to_be_focused()
+    page.keyboard.press("Shift+Tab")  # of all cells one is a stop
+    expect(page.get_by_role("link", name="only.Spain2")).to_be_focused()
+    page.goto("about:blank")
+    page.goto(address)  # a cell's own
+    expect(dialog.get_by_role("heading", name="only.Mordor in Mordor")).to_be_visible()
 
 
 LARGE = """
@@ -172,7 +182,7 @@ def test_a_large_map_keeps_its_headings_in_view(visitor: Visitor, site: Site) ->
             expect(shown).to_be_in_viewport(ratio=0.99)
     last.focus()
     for _cell in range(10):  # more than there are in view, the next of which the names would hide
-        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("ArrowLeft")
     assert page.locator("td a:focus").evaluate(IS_SEEN)
     page.get_by_label("Node's name").fill("Region-19")
     page.get_by_role("button", name="Show").click()
