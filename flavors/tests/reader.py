@@ -16,8 +16,8 @@ from identity.models import User  # noqa: E402
 
 def main() -> None:
     """Read the list that the argument names until there is nobody to read for."""
-    User.objects.create_user("reader", password="reads")
-    client = Client(headers={"Host": "localhost", "user": "reader", "password": "reads"})
+    user = User.objects.create_user(f"reader-{os.getpid()}", password="reads")
+    client = Client(headers={"Host": "localhost", "user": user.username, "password": "reads"})
     for _ in sys.stdin:
         flavors = json.loads(client.get(sys.argv[1]).content)["flavors"]
         found = next(flavor["ram"] for flavor in flavors if flavor["id"] == "f")

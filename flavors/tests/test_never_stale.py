@@ -6,12 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from testing.process import ROOT, a_database
 
@@ -51,9 +51,11 @@ class Database:
         self._connection.close()
 
 
-@pytest.fixture
-def database_url(tmp_path: Path) -> Iterator[str]:
-    with a_database(str(tmp_path)) as url:
+@pytest.fixture(scope="module")
+def database_url(
+    tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[str]:
+    with django_db_blocker.unblock(), a_database(str(tmp_path_factory.mktemp("stale"))) as url:
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "--verbosity=0"],
             cwd=ROOT, env=_environment(url), check=True, timeout=120,
@@ -64,6 +66,7 @@ def database_url(tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     with closing(Database(database_url)) as database:
+        database.execute("DELETE FROM flavors_flavor")
         database.execute(FLAVOR)
         yield database
 
