@@ -24,7 +24,8 @@ def main() -> int:
     began = time.monotonic()
     server = None if arguments.sqlite or not databases.answers(arguments.mariadb) else arguments.mariadb
     with tempfile.TemporaryDirectory(prefix="flavorsync-benchmark-") as folder:
-        rows = (measure_farm if arguments.farm else measure)(server, Path(folder), Lab(arguments.lab), arguments)
+        measured = measure_farm if arguments.farm else measure_faces if arguments.faces else measure
+        rows = measured(server, Path(folder), Lab(arguments.lab), arguments)
     kind = "MariaDB" if server else "SQLite"
     seconds = round(time.monotonic() - began)
     print(f"\n{report.table(rows)}\n\n{kind}, {os.cpu_count()} CPUs, {seconds} s; the figures are in {arguments.json}")
@@ -78,6 +79,18 @@ def measure(server: str | None, folder: Path, lab: Lab, arguments: argparse.Name
     return rows + measure_farm(server, folder, lab, arguments)
 
 
+def measure_faces(server: str | None, folder: Path, lab: Lab, arguments: argparse.Namespace) -> list[report.Row]:
+    """Measure the OpenStack face alone, and return the results."""
+    print("==> The OpenStack face of the federation, and of a node", file=sys.stderr, flush=True)
+    lab.up()
+    with clouds.clouds(lab), reading.contest(server, folder, _environment(lab), flavors=1_000, nodes=20) as contest:
+        clouds.register(lab, contest.ours)
+        return [
+            faces.measure_federation(contest, rounds=arguments.rounds, seconds=arguments.seconds),
+            faces.measure_node(lab, contest.ours, rounds=arguments.rounds * 8),
+        ]
+
+
 def measure_farm(server: str | None, folder: Path, lab: Lab, arguments: argparse.Namespace) -> list[report.Row]:
     """Measure runs over a farm of simulated clouds, and return the results."""
     print("==> A hundred clouds, and a thousand", file=sys.stderr, flush=True)
@@ -128,6 +141,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--sqlite", action="store_true", help="use SQLite even if there is a MariaDB")
     parser.add_argument("--farm", action="store_true", help="only the runs over simulated clouds, without the lab")
+    parser.add_argument("--faces", action="store_true", help="only the OpenStack face")
     parser.add_argument("--rounds", type=int, default=5, help="how many turns each contender has (%(default)s)")
     parser.add_argument("--seconds", type=float, default=0.7, help="how long a turn takes (%(default)s)")
     parser.add_argument(

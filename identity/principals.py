@@ -52,7 +52,9 @@ class TokenUser:
 
     @cached_property
     def permissions(self) -> frozenset[str]:
-        """All permissions, `app.codename`, of the roles' groups. One query the first time."""
+        """All permissions, `app.codename`, of the roles' groups. One query the first time, none without a role."""
+        if not self.roles:
+            return frozenset()  # an empty filter sends no query, and yet takes as long as a list that is remembered
         permissions = Permission.objects.filter(group__name__in=self.roles).order_by()
         names = permissions.values_list("content_type__app_label", "codename")
         return frozenset(f"{app_label}.{codename}" for app_label, codename in names)
