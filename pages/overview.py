@@ -33,6 +33,7 @@ RUN_LOOKS = {
     SyncRun.State.IN_SYNC: Look("✓", "good", "in sync"),
     SyncRun.State.DRIFT: Look("≠", "missing", "drift found"),
     SyncRun.State.PARTLY_DONE: Look("◐", "missing", "partly done"),
+    SyncRun.State.CANCELLED: Look("⊘", "missing", "cancelled"),
     SyncRun.State.FAILED: Look("✕", "differs", "failed"),
 }
 

@@ -1,4 +1,6 @@
-"""A run's work in many nodes side by side: each is begun, asked, and repaired where there is something to do.
+"""A crew's work on a run, in many nodes side by side: each is begun, asked, and repaired where something is to be done.
+
+It takes over a few nodes at a time (`claiming`), so that as many crews as there are workers share a run.
 
 The clouds are asked by threads that use no database, many at once: they wait, and nothing else. What they answer is
 written down by the thread that carries the run out, for many nodes at once and over one connection, which also keeps
@@ -11,6 +13,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Event
 from typing import Any, TypeVar
@@ -24,6 +27,7 @@ from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import CloudError
 from infrastructures.threads import ConnectedThreads, Threads, until_interrupted
 from synchronisation.backing_off import left_alone
+from synchronisation.claiming import claim, claim_all
 from synchronisation.comparing import expected_by_node
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.node import Found, Part, is_to_be_repaired, repair, settle, survey, to_be_settled
@@ -35,6 +39,13 @@ logger = logging.getLogger(__name__)
 NODES_AT_ONCE = 128
 # To begin with one node costs as many queries as with many.
 FEWEST_TO_BEGIN = 16
+# Of a run's nodes, so that others get some, too
+SHARE = 4
+# A node that has not answered by then waits beside the others, and takes nobody's place.
+SECONDS_IN_PLACE = 1.0
+# Whoever has as much to do leaves further nodes to others.
+MOST_REPAIRS = 2 * CLOUDS_AT_ONCE
+SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_TO_WAIT_FOR_A_NODE = 60
 SECONDS_BETWEEN_TRIES = 0.2
 
@@ -49,23 +60,37 @@ Step = Callable[[Results], None]
 """What is done about nodes when threads are done with them, with what those have returned."""
 
 
-class Crew:
-    """Works on the nodes of one run."""
+@dataclass(frozen=True)
+class _Errand:
+    """What a thread does in a node, and what is done about it then."""
 
-    def __init__(self, run: SyncRun, listen: Listener) -> None:
+    part: Part
+    step: Step
+    threads: Threads
+    began: float = field(default_factory=time.monotonic)
+
+
+class Crew:
+    """Works on nodes of one run, *nodes* to begin with, which are its own already, until nobody else has any left."""
+
+    def __init__(self, run: SyncRun, name: str, listen: Listener, nodes: Iterable[SyncNode] = ()) -> None:
         self._run = run
+        self._name = name
         self._listen = listen
+        self._waiting = deque(nodes)
+        self._look_again_at = 0.0
+        self._is_exhausted = False
         self._stopped = Event()
         self._locks = Keeper()
         self._asking = Threads(NODES_AT_ONCE)
         self._repairing = ConnectedThreads(CLOUDS_AT_ONCE)
-        self._under_way: dict[Future[Any], tuple[Part, Step]] = {}
+        self._under_way: dict[Future[Any], _Errand] = {}
         self._done: SimpleQueue[Future[Any]] = SimpleQueue()
         self._refused_since: dict[int, float] = {}
         self._lost: BaseException | None = None
 
-    def work_on(self, nodes: Iterable[SyncNode]) -> None:
-        """Do the run's work in these nodes; whatever fails in one is written down and touches no other.
+    def work(self) -> None:
+        """Do the run's work; whatever fails in a node is written down and touches no other.
 
         Raises:
             OperationalError, InterfaceError: a connection to the database is lost. The run stays open, to be taken up.
@@ -73,12 +98,12 @@ class Crew:
         Cost: some thirty queries for each `FEWEST_TO_BEGIN` nodes or more, and in each node one upstream call; more
         for what is to be done.
         """
-        waiting = deque(nodes)
         with until_interrupted(self._stopped), self._locks, self._asking, self._repairing:
             try:
-                while waiting or self._under_way:
-                    self._begin(waiting)
+                self._begin()
+                while self._waiting or self._under_way:
                     self._go_on()
+                    self._begin()
             except BaseException:
                 self._stopped.set()
                 for future in self._under_way:
@@ -89,21 +114,52 @@ class Crew:
 
     # Beginning
 
-    def _begin(self, waiting: deque[SyncNode]) -> None:
+    def _begin(self) -> None:
         """Begin with as many nodes as there is room for; those that another run is at go to the end."""
-        room = min(NODES_AT_ONCE - len(self._under_way), len(waiting))
-        if self._under_way and room < min(FEWEST_TO_BEGIN, len(waiting)):
+        if self._is_stopped():
+            self._end(dict.fromkeys([*self._waiting, *claim_all(self._run, self._name)], STOPPED))
+            self._waiting.clear()
             return
-        chosen = [waiting.popleft() for _ in range(room)]
-        if self._stopped.is_set():
-            self._end(dict.fromkeys(chosen, STOPPED))
+        while room := self._room():
+            self._take_over(room)
+            if not (chosen := [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]):
+                return
+            taken = self._locks.take([_lock_of(node) for node in chosen])
+            refused = [node for node in chosen if _lock_of(node) not in taken]
+            self._start([node for node in chosen if node not in refused])
+            given_up = [node for node in refused if self._has_waited(node)]
+            self._end(dict.fromkeys(given_up, TAKEN))
+            self._waiting.extend(node for node in refused if node not in given_up)
+            if refused:
+                return
+
+    def _is_stopped(self) -> bool:
+        """Say whether the run was stopped, by Ctrl-C or by somebody who has cancelled it. A query every second."""
+        if time.monotonic() >= self._look_again_at:
+            self._look_again_at = time.monotonic() + SECONDS_BETWEEN_LOOKS
+            self._is_exhausted = False
+            if SyncRun.objects.filter(pk=self._run.pk, cancelled_at__isnull=False).exists():
+                self._stopped.set()
+        return self._stopped.is_set()
+
+    def _room(self) -> int:
+        """Return with how many nodes to begin now: with none rather than with a few."""
+        errands = self._under_way.values()
+        if sum(errand.threads is self._repairing for errand in errands) >= MOST_REPAIRS:
+            return 0
+        share = min(NODES_AT_ONCE, max(FEWEST_TO_BEGIN, self._run.node_count // SHARE))
+        in_place = sum(time.monotonic() - errand.began < SECONDS_IN_PLACE for errand in errands)
+        room = min(NODES_AT_ONCE - len(errands), share - in_place)
+        return room if room >= FEWEST_TO_BEGIN or not errands else 0
+
+    def _take_over(self, most: int) -> None:
+        """Have more nodes wait, if nobody else works on them."""
+        is_idle = not self._under_way
+        if len(self._waiting) >= most or (self._is_exhausted and not is_idle):
             return
-        taken = self._locks.take([_lock_of(node) for node in chosen])
-        refused = [node for node in chosen if _lock_of(node) not in taken]
-        given_up = [node for node in refused if self._has_waited(node)]
-        waiting.extend(node for node in refused if node not in given_up)
-        self._end(dict.fromkeys(given_up, TAKEN))
-        self._start([node for node in chosen if node not in refused])
+        claimed = claim(self._run, self._name, most=most - len(self._waiting), is_idle=is_idle)
+        self._is_exhausted = not claimed
+        self._waiting.extend(claimed)
 
     def _has_waited(self, node: SyncNode) -> bool:
         since = self._refused_since.setdefault(node.pk, time.monotonic())
@@ -147,7 +203,7 @@ class Crew:
 
     def _submit(self, threads: Threads, part: Part, step: Step, work: Callable[..., Any], *arguments: Any) -> None:
         future = threads.submit(work, part, *arguments)
-        self._under_way[future] = part, step
+        self._under_way[future] = _Errand(part, step, threads)
         future.add_done_callback(self._done.put)
 
     # Going on
@@ -162,14 +218,14 @@ class Crew:
             done.append(self._done.get())
         by_step: defaultdict[Step, Results] = defaultdict(list)
         for future in done:
-            part, step = self._under_way.pop(future)
+            errand = self._under_way.pop(future)
             match future.exception():
                 case None:
-                    by_step[step].append((part, future.result()))
+                    by_step[errand.step].append((errand.part, future.result()))
                 case CloudError() as error:
-                    by_step[self._give_up].append((part, error))
+                    by_step[self._give_up].append((errand.part, error))
                 case error:
-                    self._fail(part.node, error)
+                    self._fail(errand.part.node, error)
         for step, results in by_step.items():
             step(results)
 

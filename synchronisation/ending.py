@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from infrastructures.commits import in_transaction
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
+from synchronisation.repairing import STOPPED
 
 Action = SyncOutcome.Action
 Result = SyncOutcome.Result
@@ -35,6 +36,14 @@ def end_run(run_id: int, *, state: SyncRun.State | None = None) -> bool:
     return ended
 
 
+def end_when_done(run_id: int) -> bool:
+    """End a run if all of its nodes have ended; return whether it was this call that did.
+
+    Whoever has done with a node calls it, so the last one ends the run. Cost: one query, and those of `end_run`.
+    """
+    return not SyncNode.objects.unfinished().filter(run=run_id).exists() and end_run(run_id)
+
+
 def _end(run: SyncRun, state: SyncRun.State | None) -> None:
     run.state, run.finished_at = state or _state_of(run), timezone.now()
     counted = {
@@ -53,7 +62,9 @@ def _end(run: SyncRun, state: SyncRun.State | None) -> None:
 
 
 def _state_of(run: SyncRun) -> SyncRun.State:
-    """Return the state that the run ends in, by those of its nodes. Cost: one query."""
+    """Return the state that the run ends in, by those of its nodes. Cost: one query, two if it was cancelled."""
+    if run.cancelled_at and run.nodes.filter(error=STOPPED).exists():
+        return SyncRun.State.CANCELLED
     found = set(run.nodes.order_by().values_list("pk", "state", "outcomes__result", "outcomes__action").distinct())
     failed = {node for node, state, result, _ in found if state == SyncNode.State.FAILED or result == Result.FAILED}
     if failed:

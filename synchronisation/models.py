@@ -81,7 +81,10 @@ class SyncRun(models.Model):
     """
 
     class State(models.TextChoices):
-        """How far it has come, and what the nodes are like in the end; PARTLY_DONE is when not all of it failed."""
+        """How far it has come, and what the nodes are like in the end; PARTLY_DONE is when not all of it failed.
+
+        CANCELLED is when somebody has stopped it before it was done in all of them.
+        """
 
         WAITING = "waiting", "waiting"
         RUNNING = "running", "running"
@@ -89,6 +92,7 @@ class SyncRun(models.Model):
         DRIFT = "drift", "drift found"
         PARTLY_DONE = "partly_done", "partly done"
         FAILED = "failed", "failed"
+        CANCELLED = "cancelled", "cancelled"
 
     requested_by = models.CharField(max_length=255, blank=True)
     repairs = models.BooleanField(default=False)
@@ -113,6 +117,7 @@ class SyncRun(models.Model):
     flavors_done = _count()
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = SyncRunQuerySet.as_manager()
@@ -175,6 +180,11 @@ class SyncNode(models.Model):
     name = models.CharField(max_length=255)
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     error = models.TextField(blank=True)
+    # Who works on it (`claiming`), how often that was begun, and when it may be again; the old version's INSERT names
+    # none of them
+    crew = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
+    not_before = models.DateTimeField(null=True, blank=True, editable=False)
     # Whether it could not be asked at all; the old version's INSERT does not name it
     unreachable = models.BooleanField(default=False, db_default=False)
     started_at = models.DateTimeField(null=True, blank=True)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
+from django.utils import timezone
 
 from infrastructures.models import Infrastructure
 
@@ -28,6 +29,19 @@ class SyncNodeQuerySet(models.QuerySet["SyncNode"]):
     def unfinished(self) -> Self:
         """Return those that a run has still to work on."""
         return self.filter(finished_at=None)
+
+    def unclaimed(self) -> Self:
+        """Return those that wait for a crew."""
+        return self.unfinished().filter(state=self.model.State.WAITING, crew="")
+
+    def claimed(self) -> Self:
+        """Return those that a crew works on, or has worked on until it died."""
+        return self.unfinished().exclude(state=self.model.State.WAITING, crew="")
+
+    def free(self) -> Self:
+        """Return those that a crew may begin with by now."""
+        may_begin = models.Q(not_before=None) | models.Q(not_before__lte=timezone.now())
+        return self.unclaimed().filter(may_begin)
 
     def with_outcomes(self) -> Self:
         """Fetch what was found in each, and what it was compared with: two more queries, however many."""

@@ -32,8 +32,9 @@ def record_starts(nodes: Collection[SyncNode]) -> None:
     """Write down that the run begins in nodes. One query."""
     now = timezone.now()
     for node in nodes:
-        node.state, node.started_at = SyncNode.State.RUNNING, now
-    SyncNode.objects.filter(pk__in=[node.pk for node in nodes]).update(state=SyncNode.State.RUNNING, started_at=now)
+        node.state, node.started_at, node.attempts = SyncNode.State.RUNNING, now, node.attempts + 1
+    begun = SyncNode.objects.filter(pk__in=[node.pk for node in nodes])
+    begun.update(state=SyncNode.State.RUNNING, started_at=now, attempts=F("attempts") + 1)
 
 
 def record_plans(
@@ -50,13 +51,13 @@ def record_plans(
     Raises:
         MayBeWritten: the database is away.
 
-    Cost: some seven queries, in one transaction, however many nodes; two more for each in a run that was cut short.
+    Cost: some seven queries, in one transaction, however many nodes; two more for each that was begun before.
     """
     now = timezone.now()
     new: dict[SyncNode, list[SyncOutcome]] = {}
 
     def write() -> None:
-        new.update({node: list(_not_settled(run, node, outcomes)) for node, (_, outcomes) in plans.items()})
+        new.update({node: list(_not_settled(node, outcomes)) for node, (_, outcomes) in plans.items()})
         to_store = [outcome for outcomes in new.values() for outcome in outcomes if outcome.action != Action.NOTHING]
         if to_store:
             SyncOutcome.objects.bulk_create(to_store)
@@ -94,8 +95,10 @@ def record_unreachable(run: SyncRun, node: SyncNode, flavors: Collection[Flavor]
 def record_ends(errors: Mapping[SyncNode, str]) -> None:
     """Write down that a run has ended in nodes, each with what kept it from its part, or "".
 
-    Some four queries, in one transaction.
+    Some four queries, in one transaction; none for no node.
     """
+    if not errors:
+        return
     run = next(iter(errors)).run
 
     def write() -> None:
@@ -192,9 +195,9 @@ def _has_news(
     return True
 
 
-def _not_settled(run: SyncRun, node: SyncNode, outcomes: Sequence[SyncOutcome]) -> Sequence[SyncOutcome]:
+def _not_settled(node: SyncNode, outcomes: Sequence[SyncOutcome]) -> Sequence[SyncOutcome]:
     """Return what of a plan an earlier attempt has not done already, and forget what that one left undone."""
-    if run.attempts == 1:
+    if node.attempts == 1:
         return outcomes
     settled = set(node.outcomes.filter(result=Result.DONE).values_list("flavorid", flat=True))
     settled &= {outcome.flavorid for outcome in outcomes if outcome.action == Action.NOTHING}

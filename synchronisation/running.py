@@ -5,20 +5,22 @@ node has at that moment, so a run can be cut short anywhere and done again.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TypedDict, Unpack
 
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from flavorsync_project.api.errors import Conflict
 from infrastructures.commits import write_certainly
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
+from synchronisation.claiming import a_crew, claim, release_lost
 from synchronisation.comparing import promoted_flavors
-from synchronisation.crew import Crew
-from synchronisation.ending import end_run
+from synchronisation.crew import FEWEST_TO_BEGIN, Crew
+from synchronisation.ending import end_when_done
 from synchronisation.lists import node_list
 from synchronisation.models import SyncNode, SyncRun
 from synchronisation.repairing import Listener
@@ -28,7 +30,9 @@ logger = logging.getLogger(__name__)
 
 # A scheduler keeps a run for the moment that it takes to see whether it was cut short.
 SECONDS_TO_WAIT_FOR_A_LOOK = 5
-MAX_ATTEMPTS = 3
+# Fewer are no more work than a worker does while another one comes to it.
+NODES_PER_WORKER = 32
+MOST_HELPERS = 15
 
 
 class RunOptions(TypedDict, total=False):
@@ -94,28 +98,88 @@ def _write_down(run: SyncRun, infrastructures: Collection[Infrastructure]) -> No
 
 
 def carry_out(run_id: int, *, listen: Listener = lambda node, outcome: None) -> SyncRun:
-    """Carry a run out, or go on with one that was cut short, and return it as it is then.
+    """Carry a run out alone, or go on with one that was cut short, and return it as it is then.
 
     All nodes are worked on side by side (`Crew`); none waits for another. A run that has ended, or that somebody else
-    is at, is left alone. Ctrl-C (in the main thread) ends it as failed or partly done, each node after the step that
-    it is at.
+    is beginning with or carries out alone, is left alone. Ctrl-C (in the main thread) ends it, each node after the step
+    that it is at.
 
-    Cost: some ten queries, and those of `Crew.work_on`.
+    Cost: some fifteen queries, and those of `Crew.work`.
     """
     try:
         with exclusive(_lock_of(run_id), wait=SECONDS_TO_WAIT_FOR_A_LOOK):
-            _carry_out(run_id, listen)
+            if run := _begun(run_id):
+                work_on(run, listen=listen)
     except Locked:
         logger.info("Run %s is being carried out by somebody else", run_id)
     return SyncRun.objects.get(pk=run_id)
 
 
-@contextmanager
-def left_alone(run: SyncRun) -> Iterator[None]:
-    """Keep a run from being carried out meanwhile.
+def begin(run_id: int, *, call_helper: Callable[[], object]) -> None:
+    """Begin with a run, call for others to share it, and work on it until nobody has left anything to begin with.
+
+    Args:
+        call_helper: called as often as there are `NODES_PER_WORKER` nodes more.
+
+    Cost: some fifteen queries, and those of `Crew.work`.
+    """
+    with a_crew() as crew:
+        try:
+            with exclusive(_lock_of(run_id), wait=SECONDS_TO_WAIT_FOR_A_LOOK):
+                if not (run := _begun(run_id)):
+                    return
+                # Before the lock is let go of, or it would look as if nobody were at it.
+                first = claim(run, crew, most=FEWEST_TO_BEGIN, is_idle=True)
+        except Locked:
+            logger.info("Run %s is being carried out by somebody else", run_id)
+            return
+        for _ in range(min(MOST_HELPERS, (run.node_count - 1) // NODES_PER_WORKER)):
+            call_helper()
+        _work(run, crew, lambda node, outcome: None, first)
+
+
+def help_with(run_id: int) -> None:
+    """Work on a run beside those who are at it; there may be nothing left to begin with."""
+    run = SyncRun.objects.filter(pk=run_id, state=SyncRun.State.RUNNING).first()
+    if run is not None:
+        work_on(run)
+
+
+def work_on(run: SyncRun, *, listen: Listener = lambda node, outcome: None) -> None:
+    """Work on what nobody else works on, and end the run if that was all. Cost: those of `Crew.work`."""
+    with a_crew() as crew:
+        _work(run, crew, listen)
+
+
+def _work(run: SyncRun, crew: str, listen: Listener, first: Iterable[SyncNode] = ()) -> None:
+    Crew(run, crew, listen, first).work()
+    end_when_done(run.pk)
+
+
+def cancel_run(run: SyncRun, *, requested_by: str) -> None:
+    """Have a run begin with no further node, and stop in the others after the step that each is at.
+
+    If nobody is at it, it has ended then; else it ends within some seconds. To cancel it twice is as good as once.
 
     Raises:
-        Locked: somebody is at it.
+        Conflict: it has ended already.
+
+    Cost: some fifteen queries.
+    """
+    if not SyncRun.objects.open().filter(pk=run.pk).update(cancelled_at=Coalesce("cancelled_at", timezone.now())):
+        raise Conflict(f"Run {run.pk} has ended already.")
+    logger.warning("Run %s is cancelled by %s", run.pk, requested_by)
+    with suppress(Locked), left_alone(run):
+        release_lost(run)
+    work_on(run)
+
+
+@contextmanager
+def left_alone(run: SyncRun) -> Iterator[None]:
+    """Keep a run from being begun meanwhile.
+
+    Raises:
+        Locked: somebody is beginning with it, or carries it out alone.
     """
     with exclusive(_lock_of(run.pk)):
         yield
@@ -125,7 +189,8 @@ def _lock_of(run_id: int) -> str:
     return f"run:{run_id}"
 
 
-def _carry_out(run_id: int, listen: Listener) -> None:
+def _begun(run_id: int) -> SyncRun | None:
+    """Have a run run, with the nodes of crews that have died; return it, or None if it has ended."""
     claimed = SyncRun.objects.open().filter(pk=run_id)
     if not claimed.update(
         # Not Now(): MariaDB's is in the time zone of its server.
@@ -133,7 +198,7 @@ def _carry_out(run_id: int, listen: Listener) -> None:
         attempts=F("attempts") + 1,
         started_at=Coalesce("started_at", timezone.now()),
     ):
-        return
+        return None
     run = SyncRun.objects.get(pk=run_id)
-    Crew(run, listen).work_on(run.nodes.unfinished())
-    end_run(run.pk)
+    release_lost(run)
+    return run

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, PermissionDenied
 
 from flavors.models import Flavor
 from flavors.permissions import PROMOTE
@@ -20,6 +20,7 @@ from synchronisation.history import ALL, Choice, names_of_nodes, nodes_in_full, 
 from synchronisation.models import ListedNode, NodeList, Progress, SyncNode, SyncOutcome, SyncRun
 from synchronisation.planning import plan, unreachable
 from synchronisation.querysets import SyncRunQuerySet
+from synchronisation.running import cancel_run
 from synchronisation.summary import NodeSummary, known_flavors, summaries
 from synchronisation.tasks import start_run
 
@@ -160,6 +161,32 @@ def find_run(*, user: Caller, run_id: str) -> SyncRun:
     if run is None:
         raise NotFound(f"The run {run_id} does not exist")
     return run
+
+
+def cancel(*, user: Caller, run_id: str) -> SyncRun:
+    """Cancel a run, and return it as it is then.
+
+    Raises:
+        NotFound: there is none that *user* may see.
+        PermissionDenied: it is also about nodes that are not the user's.
+        Conflict: it has ended already.
+
+    Cost: two queries, one more for an operator, and those of `cancel_run`.
+    """
+    run = find_run(user=user, run_id=run_id)
+    if not may_cancel(user=user, run=run):
+        raise PermissionDenied("This run is also about nodes that are not yours.")
+    cancel_run(run, requested_by=str(user))
+    return find_run(user=user, run_id=run_id)
+
+
+def may_cancel(*, user: Caller, run: SyncRun) -> bool:
+    """Say whether *user* may cancel a run that they may see: if they could have started it. A query for an operator."""
+    operated = _visible_nodes(user)
+    if operated is None:
+        return True
+    nodes: Any = run.listed.members if run.listed else run.nodes
+    return not nodes.exclude(infrastructure__in=operated).exists()
 
 
 @dataclass(frozen=True, kw_only=True)

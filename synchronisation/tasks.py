@@ -1,7 +1,7 @@
 """The synchronisation in the background: runs in the queue, those that were cut short, and the periodic one."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Unpack
 
@@ -15,15 +15,19 @@ from django_tasks.exceptions import TaskResultDoesNotExist
 from flavorsync_project.telemetry.request_id import NO_REQUEST, current_request_id, traced
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure
-from synchronisation.ending import end_run
+from synchronisation.claiming import release_lost
+from synchronisation.ending import end_run, end_when_done
 from synchronisation.lists import delete_unused
-from synchronisation.models import SyncNode, SyncOutcome, SyncRun
-from synchronisation.running import MAX_ATTEMPTS, RunOptions, carry_out, create_run, left_alone
+from synchronisation.models import SyncOutcome, SyncRun
+from synchronisation.recording import record_ends
+from synchronisation.running import RunOptions, begin, create_run, help_with, left_alone, work_on
 
 logger = logging.getLogger(__name__)
 
 # Whoever has just written a run down is about to carry it out, or to put it into the queue.
 SECONDS_TO_BE_QUEUED = 60
+# Nodes that are cut short are given up before, each alone.
+MOST_BEGINNINGS = 9
 # How many old outcomes are deleted in one transaction, which takes some hundredths of a second
 ROWS_AT_ONCE = 1000
 # Between machines that all have the right time
@@ -32,11 +36,23 @@ MOST_THAT_CLOCKS_DIFFER = timedelta(minutes=1)
 
 @task()
 def carry_out_run(run_id: int, request_id: str = NO_REQUEST) -> None:
-    """Carry a run out, in a worker, under the id of the request that has put it into the queue."""
+    """Carry a run out, in a worker, under the id of the request that has put it into the queue; others may share it."""
     with traced(request_id):
         logger.info("Run %s begins", run_id)
-        run = carry_out(run_id)
+        begin(run_id, call_helper=lambda: _call_helper(run_id, request_id))
+        run = SyncRun.objects.get(pk=run_id)
         logger.info("Run %s: %s", run_id, run.get_state_display())
+
+
+@task()
+def help_with_run(run_id: int, request_id: str = NO_REQUEST) -> None:
+    """Work on a run beside the workers that are at it, until there is nothing left to begin with."""
+    with traced(request_id):
+        help_with(run_id)
+
+
+def _call_helper(run_id: int, request_id: str) -> str:
+    return help_with_run.enqueue(run_id, request_id).id
 
 
 def start_run(
@@ -63,9 +79,10 @@ def start_run(
 def take_up_runs() -> list[SyncRun]:
     """Put the runs back into the queue whose worker has died, or whose place in the queue is lost; return them.
 
-    One that was cut short `MAX_ATTEMPTS` times is ended as failed: it may be what kills its worker.
+    It has failed in each node in which it was cut short `claiming.MAX_ATTEMPTS` times, which may be what kills its
+    worker, and as a whole when it was begun `MOST_BEGINNINGS` times.
 
-    Cost: one query; per open run some three more.
+    Cost: one query; per open run some six more.
     """
     taken_up = []
     for run in SyncRun.objects.open():
@@ -123,25 +140,40 @@ def _delete_run(run_id: int) -> None:
 def _take_up(run: SyncRun) -> bool:
     try:
         with left_alone(run):
-            again = _is_lost(run) and _may_go_on(run)
+            run.refresh_from_db()
+            call = _whom_to_call(run)
     except Locked:
         return False  # somebody is at it
-    if again:
-        _enqueue(run)  # where nobody holds it any more: a worker may begin at once
-    return again
+    if call:
+        call(run)  # where nobody holds it any more: a worker may begin at once
+    return call is not None
+
+
+def _whom_to_call(run: SyncRun) -> Callable[[SyncRun], None] | None:
+    """Return who is to be put into the queue, now that nobody can begin with the run; None: nobody for now."""
+    if run.state == SyncRun.State.WAITING:
+        is_lost = not _is_within(run, timedelta(seconds=SECONDS_TO_BE_QUEUED)) and not _is_queued(run)
+        return _enqueue if is_lost and _may_go_on(run) else None
+    if run.state != SyncRun.State.RUNNING:
+        return None
+    released = release_lost(run)
+    if run.cancelled_at:
+        work_on(run)  # which is to end what nobody is at
+        return None
+    if end_when_done(run.pk) or not run.nodes.free().exists():
+        return None
+    if run.nodes.claimed().exists():  # by crews that live
+        return _enqueue_helper if released else None
+    return _enqueue if _may_go_on(run) else None
+
+
+def _enqueue_helper(run: SyncRun) -> None:
+    _call_helper(run.pk, current_request_id())
 
 
 def _enqueue(run: SyncRun) -> None:
     run.task_id = carry_out_run.enqueue(run.pk, current_request_id()).id
     run.save(update_fields=["task_id"])
-
-
-def _is_lost(run: SyncRun) -> bool:
-    """Say whether nobody will carry the run out any more, now that nobody is at it."""
-    run.refresh_from_db()
-    if run.state != SyncRun.State.WAITING:
-        return run.state == SyncRun.State.RUNNING
-    return not _is_within(run, timedelta(seconds=SECONDS_TO_BE_QUEUED)) and not _is_queued(run)
 
 
 def _is_within(run: SyncRun, age: timedelta) -> bool:
@@ -159,14 +191,13 @@ def _is_queued(run: SyncRun) -> bool:
 
 def _may_go_on(run: SyncRun) -> bool:
     """Have a run that was cut short wait again, or end it when that was once too often."""
-    if run.attempts < MAX_ATTEMPTS:
+    if run.attempts < MOST_BEGINNINGS:
         logger.warning("Run %s was cut short, or lost its place in the queue: it is put back there", run.pk)
         run.state = SyncRun.State.WAITING
         run.save(update_fields=["state"])
         return True
     logger.error("Run %s was cut short %s times and is given up", run.pk, run.attempts)
-    error = f"The run was cut short {run.attempts} times."
-    run.nodes.unfinished().update(state=SyncNode.State.FAILED, error=error, finished_at=timezone.now())
+    record_ends(dict.fromkeys(run.nodes.unfinished(), f"The run was cut short {run.attempts} times."))
     end_run(run.pk, state=SyncRun.State.FAILED)
     return False
 

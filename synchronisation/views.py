@@ -174,6 +174,20 @@ class SyncRunViewSet(viewsets.GenericViewSet[SyncRun]):
         chosen = replace(choice, names=[node.name for node in page])
         return pages.get_paginated_response(_in_full(request, run, chosen))
 
+    @extend_schema(
+        operation_id="cancel_sync_run",
+        summary="Cancel a synchronisation run",
+        parameters=[ID],
+        responses={202: RUN_DOCUMENT} | errors(403, 404, 409),
+    )
+    def destroy(self, request: Request, id: str) -> Response:
+        """Have a run begin with no further node, and stop in the others after the step that each is at.
+
+        It ends as `cancelled`, at once or within seconds. What it has done by then stays done.
+        """
+        run = runs.cancel(user=request.user, run_id=id)
+        return Response({"run": _in_full(request, run)}, status=202)
+
 
 def _in_full(request: Request, run: SyncRun, choice: Choice = ALL) -> Any:
     shown: Any = runs.in_full(user=request.user, run=run, choice=choice)

@@ -149,6 +149,10 @@ POST   /v1/sync/runs                     |                      | run           
 POST   /v1/sync/runs                     |                      | run own         | 401 401 403 202 202     403     202
 POST   /v1/sync/runs                     |                      | run foreign     | 401 401 403 202 403     403     202
 POST   /v1/sync/runs                     |                      | run nowhere     | 401 401 403 409 409     409     409
+DELETE /v1/sync/runs/{id}                | 71                   |                 | 401 401 403 202 202     404     202
+DELETE /v1/sync/runs/{id}                | 72                   |                 | 401 401 403 202 403     403     202
+DELETE /v1/sync/runs/{id}                | 73                   |                 | 401 401 403 202 404     202     202
+DELETE /v1/sync/runs/{id}                | missing              |                 | 401 401 403 404 404     404     404
 POST   /v1/sync/runs                     |                      | broken run      | 401 401 403 400 400     400     400
 """
 

@@ -33,6 +33,7 @@ OPERATIONS = {
     ("/v1/sync/runs", "get"),
     ("/v1/sync/runs", "post"),
     ("/v1/sync/runs/{id}", "get"),
+    ("/v1/sync/runs/{id}", "delete"),
 }
 
 

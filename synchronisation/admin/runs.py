@@ -3,17 +3,18 @@
 from datetime import timedelta
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, URLResolver, path
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timesince import timesince
 from django.utils.timezone import localtime
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
+from rest_framework.exceptions import APIException
 
 from flavors.admin.staff import PROMOTE
 from flavorsync_project.console.words import counted
@@ -21,7 +22,7 @@ from infrastructures.models import Infrastructure
 from synchronisation.history import Choice, progress_of
 from synchronisation.models import Progress, SyncNode, SyncOutcome, SyncRun
 from synchronisation.permissions import may_synchronise
-from synchronisation.runs import visible_runs
+from synchronisation.runs import cancel, may_cancel, visible_runs
 from synchronisation.story import story_of
 
 VIEW = "synchronisation.view_syncrun"
@@ -32,6 +33,7 @@ LOOKS = {
     SyncRun.State.DRIFT: ("missing", "≠ drift found"),
     SyncRun.State.PARTLY_DONE: ("missing", "◐ partly done"),
     SyncRun.State.FAILED: ("differs", "✕ failed"),
+    SyncRun.State.CANCELLED: ("missing", "⊘ cancelled"),
 }
 # How many nodes a page shows at most
 NODES = 200
@@ -96,9 +98,26 @@ class SyncRunAdmin(admin.ModelAdmin):
         return f"{run.nodes_ended} of {run.node_count}"
 
     def get_urls(self) -> list[URLResolver | URLPattern]:  # type: ignore[override]
-        """Add the endpoint that a run's page asks how it goes on."""
+        """Add the endpoint that a run's page asks how it goes on, and the one that cancels it."""
         progress = self.admin_site.admin_view(require_safe(self.progress_view))
-        return [path("<int:pk>/progress/", progress, name="synchronisation_syncrun_progress"), *super().get_urls()]
+        cancelling = self.admin_site.admin_view(require_POST(self.cancel_view))
+        return [
+            path("<int:pk>/progress/", progress, name="synchronisation_syncrun_progress"),
+            path("<int:pk>/cancel/", cancelling, name="synchronisation_syncrun_cancel"),
+            *super().get_urls(),
+        ]
+
+    def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Cancel a run, for whoever may over the API."""
+        if not may_synchronise(request.user):
+            raise PermissionDenied
+        try:
+            run = cancel(user=_user(request), run_id=str(pk))
+        except APIException as error:
+            messages.error(request, str(error.detail))
+        else:
+            messages.success(request, f"Run {run.pk} is cancelled.")
+        return redirect("admin:synchronisation_syncrun_change", pk)
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Say how far a run has come, in JSON. Cost: two queries, three until all nodes have been compared.
@@ -150,6 +169,7 @@ class SyncRunAdmin(admin.ModelAdmin):
                 "took": _lasted(story.took),
                 "retry": [*(("nodes", pk) for pk in retry), *(("flavors", pk) for pk in flavors)],
                 "may_retry": bool(retry) and may_synchronise(request.user),
+                "may_cancel": run.finished_at is None and _may_cancel(request, run),
                 "limit_of_nodes": NODES,
             }
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
@@ -181,6 +201,10 @@ class SyncRunAdmin(admin.ModelAdmin):
 
 def _user(request: HttpRequest) -> Any:
     return request.user
+
+
+def _may_cancel(request: HttpRequest, run: SyncRun) -> bool:
+    return may_synchronise(request.user) and may_cancel(user=_user(request), run=run)
 
 
 def _among(request: HttpRequest) -> QuerySet[Infrastructure] | None:

@@ -20,8 +20,8 @@ from infrastructures.models import Infrastructure
 from synchronisation import tasks
 from synchronisation.coverage import coverage
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
-from synchronisation.running import MAX_ATTEMPTS, carry_out, create_run
-from synchronisation.tasks import SECONDS_TO_BE_QUEUED, start_periodic_run, start_run
+from synchronisation.running import carry_out, create_run
+from synchronisation.tasks import MOST_BEGINNINGS, SECONDS_TO_BE_QUEUED, start_periodic_run, start_run
 from synchronisation.tests.test_coverage import make_run as find
 from testing.cloud import Federation
 from testing.flavors import make_flavor
@@ -261,12 +261,12 @@ def test_one_that_was_just_made_is_about_to_be_carried_out(federation: Federatio
 
 
 def test_one_that_is_cut_short_again_and_again_is_given_up(queued: SyncRun) -> None:
-    cut_short(queued, attempts=MAX_ATTEMPTS)
+    cut_short(queued, attempts=MOST_BEGINNINGS)
     assert look() == []
     queued.refresh_from_db()
     node = queued.nodes.get()
     assert (queued.state, node.state) == (SyncRun.State.FAILED, SyncNode.State.FAILED)
-    assert node.error == f"The run was cut short {MAX_ATTEMPTS} times."
+    assert node.error == f"The run was cut short {MOST_BEGINNINGS} times."
     assert queued.finished_at
     assert node.finished_at
     assert not DBTaskResult.objects.ready().exists()

@@ -21,8 +21,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from flavorsync_project.telemetry.figures import FOLDER
+from synchronisation.claiming import MAX_ATTEMPTS
 from synchronisation.models import SyncNode, SyncRun
-from synchronisation.running import MAX_ATTEMPTS
 from testing.federation import CLOUDS
 from testing.flavors import make_flavor
 from testing.proxied import SOON, Clouds, until
@@ -238,21 +238,23 @@ def test_sigterm_ends_a_worker_after_the_run_at_hand(queue: Queue) -> None:
     assert second.state == SyncRun.State.IN_SYNC
 
 
-def test_a_run_that_kills_its_worker_again_and_again_is_given_up(in_database: Queue) -> None:
-    deadly = in_database.start_run()
+def test_a_node_that_kills_every_worker_is_given_up_and_the_others_are_done(in_database: Queue) -> None:
+    run = in_database.start_run()
+    deadly = in_database.clouds.proxies["Spain2"]
     for attempt in range(1, MAX_ATTEMPTS + 1):
         running: Future[Process] = Future()
-        in_database.clouds.watch(1, before(partial(kill, running), hanging_up))
+        deadly.heal()
+        deadly.plan("*", "", before(partial(kill, running), hanging_up))
         running.set_result(in_database.begin("run_worker", "--batch"))
         assert running.result().wait(SOON) == -signal.SIGKILL
-        deadly.refresh_from_db()
-        assert (deadly.state, deadly.attempts) == (SyncRun.State.RUNNING, attempt)
-        until(partial(taken_up_or_ended, in_database, deadly))
-    assert deadly.state == SyncRun.State.FAILED
-    assert set(deadly.nodes.values_list("error", flat=True)) == {"The run was cut short 3 times."}
-    in_database.clouds.watch()
+        run.refresh_from_db()
+        assert (run.state, run.attempts) == (SyncRun.State.RUNNING, attempt)
+        until(partial(taken_up_or_ended, in_database, run))
     in_database.manage("run_worker", "--batch")
-    assert in_database.clouds.count == 0
+    run.refresh_from_db()
+    assert run.state == SyncRun.State.PARTLY_DONE
+    assert run.nodes.get(name="Spain2").error == "The run was cut short 3 times here."
+    assert set(run.nodes.exclude(name="Spain2").values_list("state", flat=True)) == {SyncNode.State.DONE}
 
 
 def kill(running: "Future[Process]") -> None:
@@ -260,7 +262,8 @@ def kill(running: "Future[Process]") -> None:
 
 
 def taken_up_or_ended(queue: Queue, run: SyncRun) -> bool:
-    """Have a scheduler look; MariaDB may not have seen yet that a worker is dead."""
+    """Have a scheduler look after any pause; MariaDB may not have seen yet that a worker is dead."""
+    run.nodes.update(not_before=None)
     queue.manage("run_scheduler", "--once")
     run.refresh_from_db()
     return run.state != SyncRun.State.RUNNING

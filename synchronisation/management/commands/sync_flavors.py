@@ -17,6 +17,7 @@ from django.template.defaultfilters import pluralize
 from tqdm import tqdm
 
 from flavors.models import Flavor
+from flavorsync_project.api.errors import Conflict
 from flavorsync_project.console import commands
 from flavorsync_project.console.words import counted
 from infrastructures.choosing import find_nodes_or_all
@@ -24,7 +25,7 @@ from infrastructures.commits import is_lost
 from synchronisation.history import nodes_in_full, outcomes_of
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.repairing import Listener
-from synchronisation.running import carry_out, create_run
+from synchronisation.running import cancel_run, carry_out, create_run
 
 IN_SYNC, FAILED, DRIFT = 0, 1, 2
 NO_NODES = "There is no node that we have credentials for, so there is nothing to compare."
@@ -50,6 +51,7 @@ class Command(commands.Command):
         "./manage.py sync_flavors --dry-run",
         "./manage.py sync_flavors --node Spain2 --node Mordor",
         "./manage.py sync_flavors --flavor m1.tiny --replace --json",
+        "./manage.py sync_flavors --cancel 12",
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -69,6 +71,12 @@ class Command(commands.Command):
             "--replace", action="store_true", help="delete and create again what Nova cannot change in place"
         )
         parser.add_argument("--exact", action="store_true", help="remove extra specs that the catalogue does not name")
+        parser.add_argument(
+            "--cancel",
+            type=int,
+            metavar="RUN",
+            help="cancel this run, whoever carries it out, and do nothing else",
+        )
         parser.add_argument("--json", dest="as_json", action="store_true", help="print one JSON object")
 
     def handle(
@@ -79,16 +87,20 @@ class Command(commands.Command):
         flavors: list[str],
         replace: bool,
         exact: bool,
+        cancel: int | None,
         as_json: bool,
         **options: Any,
     ) -> None:
         """Run, print, and exit with what the run's end means."""
+        if cancel is not None:
+            self._cancel(cancel)
+            return
         infrastructures = find_nodes_or_all(nodes, absent=lambda names: CommandError(f"There is no node {names}."))
         if not infrastructures:
             self.stderr.write(f"{NO_NODES} Register one: ./manage.py register_infrastructure --help")
         chosen = [chosen_flavor(flavor).flavorid for flavor in flavors]
         run = create_run(
-            requested_by=f"{_user()} (command line)",
+            requested_by=_requested_by(),
             infrastructures=infrastructures,
             flavorids=chosen,
             repairs=not dry_run,
@@ -108,6 +120,18 @@ class Command(commands.Command):
         self._print_json(run, ended) if as_json else self._print(run, ended)
         if status := EXIT_STATUS.get(SyncRun.State(run.state), FAILED):
             sys.exit(status)
+
+    def _cancel(self, number: int) -> None:
+        run = SyncRun.objects.filter(pk=number).first()
+        if run is None:
+            raise CommandError(f"There is no run {number}.")
+        try:
+            cancel_run(run, requested_by=_requested_by())
+        except Conflict as error:
+            raise CommandError(str(error.detail)) from error
+        run.refresh_from_db()
+        ends = "" if run.finished_at else ": it stops after the steps that its workers are at"
+        self.stdout.write(f"Run {number} is cancelled{ends}.")
 
     def _print(self, run: SyncRun, nodes: Sequence[SyncNode]) -> None:
         for node in nodes:
@@ -153,12 +177,13 @@ def chosen_flavor(name: str) -> Flavor:
     return min(flavors, key=lambda flavor: flavor.flavorid != name)
 
 
-def _user() -> str:
+def _requested_by() -> str:
     """Return who types the command; in a container that may be a number without a name."""
     try:
-        return getpass.getuser()
+        user = getpass.getuser()
     except (KeyError, OSError):  # the former before Python 3.13
-        return str(os.getuid())
+        user = str(os.getuid())
+    return f"{user} (command line)"
 
 
 @contextmanager
