@@ -14,7 +14,7 @@ from flavorsync_project.console.commands import INSTALLED
 from flavorsync_project.environment import WrongSetting
 from flavorsync_project.telemetry.request_id import traced
 
-OURS = {"flavorsync_project", "identity", "infrastructures", "flavors", "regions", "compute"}
+OURS = {"flavorsync_project", "identity", "infrastructures", "flavors", "regions", "compute", "pages"}
 OURS |= {"synchronisation", "synchronisation.telling"}
 OF_DJANGO = ("migrate", "showmigrations", "createsuperuser", "changepassword", "check", "collectstatic")
 

@@ -2,9 +2,12 @@
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from django.core.management import get_commands, load_command_class
 
 from flavorsync_project.environment import SETTINGS
@@ -131,10 +134,11 @@ def test_commands_are_written_as_they_work() -> None:
     assert wrong == []
 
 
-def test_every_script_is_in_the_readme() -> None:
+def test_every_script_is_in_the_readme_or_the_guide_for_contributors() -> None:
     scripts = sorted(path.name for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix)
-    missing = [name for name in scripts if f"scripts/{name}" not in _readme()]
-    assert not missing, f"README.md does not name {', '.join(f'scripts/{name}' for name in missing)}"
+    text = _readme() + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    missing = [name for name in scripts if f"scripts/{name}" not in text]
+    assert not missing, f"README.md and CONTRIBUTING.md do not name {', '.join(f'scripts/{name}' for name in missing)}"
 
 
 def test_links_in_the_documentation_lead_somewhere() -> None:
@@ -148,12 +152,31 @@ def test_links_in_the_documentation_lead_somewhere() -> None:
     assert not broken, f"These links lead nowhere: {', '.join(broken)}"
 
 
+def test_the_readme_is_read_in_five_minutes() -> None:
+    assert len(_readme().split()) < 1000
+
+
 def test_every_page_is_in_the_index() -> None:
     pages = _documentation()
     indexes = [Path("docs/README.md"), Path("docs/decisions/README.md")]
     linked = {target for index in indexes for target, _ in _links(index, pages[index])}
     missing = sorted(str(page) for page in pages if page.parts[0] == "docs" and page not in {*linked, indexes[0]})
     assert not missing, f"docs/README.md does not link to {', '.join(missing)}"
+
+
+def _navigation(entries: Any) -> Iterator[str]:
+    for entry in entries:
+        for found in entry.values() if isinstance(entry, dict) else [entry]:
+            yield from [found] if isinstance(found, str) else _navigation(found)
+
+
+def test_every_page_is_in_the_sites_navigation() -> None:
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    named = set(_navigation(site["nav"]))
+    pages = {str(page.relative_to("docs")) for page in _documentation() if page.parts[0] == "docs"}
+    pages = {page for page in pages if not page.startswith("decisions/0")}  # scripts/docs_pages.py adds all of them
+    others = {f"project/{page}" for page in _documentation() if len(page.parts) == 1}
+    assert named == pages | others | {"reference/commands.md", "reference/api.md"}
 
 
 def test_every_file_of_the_code_that_a_page_names_is_there() -> None:

@@ -12,13 +12,13 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from scripts.tests.checkout import DONE, ROOT, Server, free_port, password_in
 
 pytestmark = pytest.mark.process
 
-PACKAGES = ("compute", "flavors", "flavorsync_project", "flavorsync_serving", "identity", "infrastructures", "regions")
-PACKAGES = (*PACKAGES, "synchronisation")
+PACKAGES = {"flavorsync_serving", *(app for app in settings.INSTALLED_APPS if (ROOT / app / "__init__.py").exists())}
 NOT_SHIPPED = {"tests", "__pycache__"}
 
 
