@@ -104,6 +104,12 @@ class FlavorAdmin(KeptByInstallations, OffersActions):
     """The flavors of the catalogue."""
 
     form = FlavorForm
+
+    class Media:
+        """Extra specs as rows, and sizes in larger units."""
+
+        js = [forms.Script("flavorsync/specs.js", type="module")]
+
     list_display = ["name", "vcpus", "readable_ram", "readable_disk", "promoted", "public", "installed_in"]
     list_filter = [
         "promoted",

@@ -60,6 +60,22 @@ def test_the_map_marks_names_and_counts_each_state(admin_client: Client) -> None
     ]
 
 
+@pytest.mark.parametrize(
+    ("state", "button"),
+    [
+        (State.MISSING, "Create a in Spain2…"),
+        (State.OTHER_ID, "Adopt a in Spain2…"),
+        (State.NAME_TAKEN, "Look again…"),
+        (State.IN_SYNC, "Synchronise a in Spain2"),
+    ],
+)
+def test_a_cells_button_says_what_it_is_for(admin_client: Client, state: State, button: str) -> None:
+    make_registered("Spain2")
+    flavor = make_flavor(name="a", flavorid="a")
+    make_run("Spain2", 9, {"a": state})
+    assert f'<button class="main">{button}</button>' in admin_client.get(cell(flavor, "Spain2")).text
+
+
 def test_each_cell_leads_to_its_page(admin_client: Client) -> None:
     flavor = make_flavor(name="a", flavorid="a")
     make_run("Crete", 9, {"a": State.MISSING})
@@ -174,7 +190,7 @@ def test_a_cell_says_what_differs_and_offers_the_repair(admin_client: Client) ->
     run = make_run("Spain2", 9, {"a": State.DIFFERENT}, differences=differences)
     SyncOutcome.objects.update(reason="Nova cannot.")
     text = admin_client.get(cell(flavor, "Spain2")).text
-    for shown in ("≠ different", "4 GiB", "8 GiB", "Nova cannot.", "Synchronise a in Spain2", page_of(run)):
+    for shown in ("≠ different", "4 GiB", "8 GiB", "Nova cannot.", "Repair a in Spain2…", page_of(run)):
         assert shown in text
 
 

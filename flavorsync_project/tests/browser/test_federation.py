@@ -61,7 +61,7 @@ def test_a_missing_flavor_is_seen_on_the_map_and_repaired(visitor: Visitor, site
         row.get_by_role("cell").get_by_role("link").first.click()
         dialog = page.get_by_role("dialog")
         expect(dialog.get_by_role("heading", name="fiware.small in Mordor")).to_be_visible()
-        dialog.get_by_role("button", name="Synchronise fiware.small in Mordor").click()
+        dialog.get_by_role("button", name="Create fiware.small in Mordor…").click()
         expect(page.get_by_role("row", name="fiware.small")).to_contain_text("create")
         page.get_by_role("button", name="Synchronise").click()
         expect(page.get_by_role("status")).to_contain_text("in sync", timeout=60_000)
@@ -81,7 +81,7 @@ def test_what_replacing_does_is_shown_before_it_is_done(visitor: Visitor, site: 
     page = visitor.go(MAP)
     page.get_by_role("row", name="fiware.small").get_by_role("cell").get_by_role("link").first.click()
     page.get_by_label("Replace it if its numbers differ").check()
-    page.get_by_role("button", name="Synchronise fiware.small in Mordor").click()
+    page.get_by_role("button", name="Repair fiware.small in Mordor…").click()
     row = page.get_by_role("row", name="fiware.small")
     for text in ("delete and make again", "RAM", "1 GiB", "2 GiB", "none"):
         expect(row).to_contain_text(text)

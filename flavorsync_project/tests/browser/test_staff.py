@@ -70,6 +70,30 @@ def test_a_flavor_is_promoted_and_installed(visitor: Visitor, site: Site, clouds
     expect(page.get_by_role("row", name="installed in Mordor")).to_contain_text("administrator")
 
 
+def test_extra_specs_are_edited_as_rows_and_sizes_said_in_larger_units(visitor: Visitor, site: Site) -> None:
+    site.start_over(
+        STAFF + 'make_flavor(name="fiware.small", ram=2048, extra_specs={"hw:cpu_policy": "shared", "old": "1"})'
+    )
+    visitor.sign_in("administrator")
+    page = visitor.go("/admin/flavors/flavor/")
+    page.get_by_role("link", name="fiware.small").click()
+    page.get_by_role("link", name="Edit").click()
+    expect(page.get_by_text("2 GiB", exact=True)).to_be_visible()
+    page.get_by_label("RAM (MiB)").fill("3072")
+    expect(page.get_by_text("3 GiB", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Remove").nth(1).press("Enter")
+    page.get_by_role("button", name="Add an extra spec").press("Enter")
+    page.keyboard.type("hw:mem_page_size")
+    page.keyboard.press("Tab")
+    page.keyboard.type("large")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+    found = site.do(
+        "from flavors.models import Flavor; print(Flavor.objects.get().ram, Flavor.objects.get().extra_specs)"
+    )
+    assert found.strip() == "3072 {'hw:cpu_policy': 'shared', 'hw:mem_page_size': 'large'}"
+
+
 def test_an_operator_is_not_offered_to_promote(visitor: Visitor, site: Site) -> None:
     site.start_over(STAFF + 'make_flavor(name="fiware.small", promoted=False)')
     visitor.sign_in("operator")
