@@ -121,9 +121,9 @@ class Expected:
 def expected_by_node(infrastructures: Collection[Infrastructure], flavors: Collection[Flavor]) -> dict[int, Expected]:
     """Return, by the nodes' keys, what each shall have of these flavors, and what else it is known to have.
 
-    Cost: three queries; one more where other flavors are known.
+    Cost: three queries; one more where other flavors are known, and one if extra specs were dropped.
     """
-    recorded, dropped = sightings.known_ids(infrastructures), dropped_values(flavors)
+    recorded, dropped = sightings.known_ids(infrastructures), dropped_values(flavors, infrastructures)
     others = {flavor for flavor, _ in recorded} - {flavor.pk for flavor in flavors}
     published = Flavor.objects.published().in_bulk(others)
     besides: dict[int, list[Wanted]] = defaultdict(list)
@@ -136,7 +136,7 @@ def expected_by_node(infrastructures: Collection[Infrastructure], flavors: Colle
                 Wanted(
                     flavor=flavor,
                     recorded_as=recorded.get((flavor.pk, node.pk), ""),
-                    dropped=dropped.get(flavor.pk, {}),
+                    dropped=dropped.get((flavor.pk, node.pk), {}),
                 )
                 for flavor in flavors
             ],

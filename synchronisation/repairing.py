@@ -11,7 +11,7 @@ from django.db import IntegrityError
 from rest_framework.exceptions import APIException, NotFound
 
 from flavors.catalogue import recording
-from flavors.catalogue.comparison import Finding, differences_between, values_by_member
+from flavors.catalogue.comparison import Dropped, Finding, differences_between, values_by_member
 from flavors.catalogue.dropping import dropped_values
 from flavors.models import NOVA_MEMBERS, Flavor
 from flavorsync_project.api.errors import Conflict
@@ -228,7 +228,7 @@ class Repair:
                 has,
                 exact=self.run.exact,
                 descriptions=self.nova.keeps_descriptions,
-                dropped=dropped_values([flavor]).get(flavor.pk, {}),
+                dropped=self._dropped(flavor),
             )
             if any(not difference.key and difference.member not in IN_PLACE for difference in differences):
                 raise Conflict(f"Somebody else has just changed the flavor {wanted.id} in the catalogue.")
@@ -249,7 +249,7 @@ class Repair:
             wanted = flavor.as_nova(old.id)
             if self.run.confirmed is not None and finding.has and old.row != finding.has.row:
                 raise Conflict(UNCONFIRMED)
-            dropped = dropped_values([flavor]).get(flavor.pk, {})
+            dropped = self._dropped(flavor)
             theirs = {} if self.run.exact else old.extra_specs or {}
             kept = {key: value for key, value in theirs.items() if value not in dropped.get(key, ())}
             members = [member for member in NOVA_MEMBERS if self.nova.keeps_descriptions or member != "description"]
@@ -264,6 +264,9 @@ class Repair:
             changes=changes,
             requested_by=self.run.requested_by,
         )
+
+    def _dropped(self, flavor: Flavor) -> Dropped:
+        return dropped_values([flavor], [self.infrastructure]).get((flavor.pk, self.infrastructure.pk), {})
 
     @staticmethod
     def _id_of(finding: Finding) -> str:

@@ -1,10 +1,11 @@
 """Extra specs that the catalogue has dropped: how to tell them, in a node, from those that its operator set."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
-from flavors.catalogue.comparison import Dropped
-from flavors.models import DroppedSpec, Flavor
+from flavors.catalogue.comparison import EXTRA_SPECS, Dropped
+from flavors.models import DroppedSpec, Flavor, Sighting
+from infrastructures.models import Infrastructure
 
 
 def remember_dropped(flavor: Flavor, keys: Iterable[str]) -> None:
@@ -16,11 +17,42 @@ def remember_dropped(flavor: Flavor, keys: Iterable[str]) -> None:
         DroppedSpec.objects.get_or_create(flavor=flavor, key=key, value=flavor.extra_specs[key])
 
 
-def dropped_values(flavors: Collection[Flavor]) -> dict[int, Dropped]:
-    """Return the earlier values of these flavors' extra specs, by the flavors' keys. Cost: one query."""
-    dropped: dict[int, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+def dropped_values(
+    flavors: Collection[Flavor], infrastructures: Collection[Infrastructure]
+) -> dict[tuple[int, int], Dropped]:
+    """Return the earlier values of these flavors' extra specs that nodes have from us, by the keys of flavor and node.
+
+    A value that we have not given a node there is its operator's, even if the catalogue once had the same. Where it is
+    not known what a node was given, every earlier value counts.
+
+    Cost: one query; one more if one of the flavors has had other values.
+    """
+    earlier: dict[int, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     rows = DroppedSpec.objects.order_by().values_list("flavor", "key", "value")
     # Not filtered by the keys of all promoted flavors: they may be more than a query can take.
     for flavor, key, value in rows.filter(flavor__in=flavors) if len(flavors) == 1 else rows:
-        dropped[flavor][key].add(value)
-    return {flavor: dict(by_key) for flavor, by_key in dropped.items()}
+        earlier[flavor][key].add(value)
+    of_these = {flavor.pk for flavor in flavors} & earlier.keys()
+    if not of_these:
+        return {}
+    seen = Sighting.objects.order_by().filter(infrastructure__in=infrastructures, flavor__in=of_these)
+    given = {
+        (flavor, node): applied
+        for flavor, node, applied in seen.values_list("flavor", "infrastructure", "applied")
+        if applied is not None
+    }
+    return {
+        (flavor, node.pk): _given(earlier[flavor], given.get((flavor, node.pk)))
+        for flavor in of_these
+        for node in infrastructures
+    }
+
+
+def _given(earlier: Dropped, applied: Mapping[str, object] | None) -> Dropped:
+    """Return those of the earlier values that are among what was applied; None: that is not known."""
+    if applied is None:
+        return earlier
+    return {
+        key: {value for value in values if value == applied.get(f"{EXTRA_SPECS}.{key}")}
+        for key, values in earlier.items()
+    }

@@ -304,9 +304,14 @@ def _row(seen: Seen, row: Told | None, known: Installation | None, now: datetime
     )
 
 
-def _applied(seen: Seen, row: Told | None, flavorid: str) -> dict[str, object]:
-    """Return what we have given it there by now; None stands for an extra spec that was taken away."""
+def _applied(seen: Seen, row: Told | None, flavorid: str) -> dict[str, object] | None:
+    """Return what we have given it there by now, or None where that is not known.
+
+    In what was applied, None stands for an extra spec that was taken away.
+    """
     is_same = row is not None and row.state in BY_ID and seen.state in BY_ID and row.flavorid == flavorid
+    if row and is_same and not seen.made and row.applied is None:
+        return None  # it has been there since before this was written down
     before = (row.applied or {}) if row and is_same and not seen.made else {}
     return {member: value for member, value in {**before, **seen.applied}.items() if value is not None}
 

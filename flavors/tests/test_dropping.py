@@ -5,7 +5,7 @@ import pytest
 from flavors.catalogue.comparison import differences_between
 from flavors.catalogue.dropping import dropped_values, remember_dropped
 from testing.flavors import make_flavor
-from testing.infrastructures import make_nova_flavor
+from testing.infrastructures import make_nova_flavor, make_registered
 
 
 @pytest.mark.parametrize(
@@ -37,5 +37,7 @@ def test_each_value_is_remembered_once() -> None:
     remember_dropped(one, ["a", "b"])
     remember_dropped(one, ["a"])
     remember_dropped(two, ["a"])
-    assert dropped_values([one]) == {one.pk: {"a": {"1"}, "b": {"2"}}}
-    assert dropped_values([one, two]) == {one.pk: {"a": {"1"}, "b": {"2"}}, two.pk: {"a": {"3"}}}
+    node = make_registered("Mordor")
+    of_one, of_two = {"a": {"1"}, "b": {"2"}}, {"a": {"3"}}
+    assert dropped_values([one], [node]) == {(one.pk, node.pk): of_one}
+    assert dropped_values([one, two], [node]) == {(one.pk, node.pk): of_one, (two.pk, node.pk): of_two}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from flavors.catalogue.dropping import remember_dropped
 from flavors.models import Flavor, Sighting
 from infrastructures.models import Infrastructure
 from synchronisation.models import SyncRun
@@ -95,3 +96,55 @@ def test_what_has_gone_and_come_back_is_not_from_us(mordor: RegisteredCloud, tin
     mordor.flavors["tiny"] = there
     run()
     assert applied() == {}
+
+
+# What the catalogue drops
+
+
+def drop(key: str, flavor: Flavor) -> None:
+    """Have the catalogue drop an extra spec, as its form does."""
+    remember_dropped(flavor, [key])
+    flavor.extra_specs = {other: value for other, value in flavor.extra_specs.items() if other != key}
+    flavor.save(update_fields=["extra_specs"])
+
+
+def test_what_the_catalogue_drops_goes_where_it_came_from_us(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    run()
+    mordor.flavors["tiny"]["extra_specs"]["its-own"] = "1"
+    drop("hw:mem", tiny)
+    run()
+    assert mordor.flavors["tiny"]["extra_specs"] == {"hw:cpu_policy": "shared", "its-own": "1"}
+
+
+def test_what_the_catalogue_drops_stays_where_the_operator_had_set_it(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    """Even to the same value."""
+    mordor.flavors["tiny"] = document_of(tiny)
+    run()
+    drop("hw:mem", tiny)
+    run()
+    assert mordor.flavors["tiny"]["extra_specs"] == SPECS
+
+
+def test_it_stays_when_a_flavor_is_replaced(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    mordor.flavors["tiny"] = document_of(tiny)
+    run()
+    drop("hw:mem", tiny)
+    Flavor.objects.update(ram=4)
+    run(replaces=True)
+    assert mordor.flavors["tiny"]["extra_specs"] == SPECS
+
+
+def test_what_the_operator_has_changed_since_stays(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    run()
+    mordor.flavors["tiny"]["extra_specs"]["hw:mem"] = "small"
+    drop("hw:mem", tiny)
+    run()
+    assert mordor.flavors["tiny"]["extra_specs"]["hw:mem"] == "small"
+
+
+def test_where_it_is_not_known_what_was_given_an_earlier_value_goes(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    run()
+    Sighting.objects.update(applied=None)
+    drop("hw:mem", tiny)
+    run()
+    assert mordor.flavors["tiny"]["extra_specs"] == {"hw:cpu_policy": "shared"}

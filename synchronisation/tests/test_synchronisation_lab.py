@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from flavors.catalogue.dropping import remember_dropped
 from flavors.models import Flavor, Installation
 from infrastructures.models import Infrastructure, Replacement
 from lab import Lab
+from lab.client import send
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.running import carry_out, create_run
 from testing.federation import CLOUDS, SEEDED, in_nova, make_node, put
@@ -234,3 +236,24 @@ def test_an_exact_run_takes_what_the_catalogue_does_not_name(
     put(clouds, "Mordor", promoted[0], extra_specs=SPECS | {"aggregate:own": "gone", "a key: of all.sorts-_": "x"})
     assert sync("--exact", "--node", "Mordor")[0] == 0
     assert in_nova(clouds, "Mordor")["sync-00"]["extra_specs"] == SPECS
+
+
+def test_an_extra_spec_that_the_catalogue_drops_goes_where_we_had_set_it(
+    clouds: Lab, nodes: list[Infrastructure]
+) -> None:
+    """Spain2's operator had the flavor already; Mordor's adds an extra spec to ours."""
+    flavor = make_flavor(flavorid="story", name="story", extra_specs=SPECS)
+    put(clouds, "Spain2", flavor)
+
+    def specs() -> dict[str, Any]:
+        run = carry_out(create_run(requested_by="test", infrastructures=nodes, repairs=True).pk)
+        assert run.state == SyncRun.State.IN_SYNC
+        return {node: in_nova(clouds, node)["story"]["extra_specs"] for node in CLOUDS}
+
+    assert specs() == dict.fromkeys(CLOUDS, SPECS)
+    own = f"{clouds.nova_url('Mordor')}/flavors/story/os-extra_specs"
+    send("POST", own, token=clouds.token(f"{CLOUDS['Mordor']}-admin"), body={"extra_specs": {"aggregate:own": "kept"}})
+    remember_dropped(flavor, ["hw:cpu_policy"])
+    flavor.extra_specs = left = {key: value for key, value in SPECS.items() if key != "hw:cpu_policy"}
+    flavor.save(update_fields=["extra_specs"])
+    assert specs() == {"Spain2": SPECS, "Lannion2": left, "Mordor": {**left, "aggregate:own": "kept"}}
