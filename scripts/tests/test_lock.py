@@ -14,6 +14,7 @@ SOURCES = {
     "requirements.txt": ("dependencies",),
     "requirements-mysql.txt": ("dependencies", "mysql"),
     "requirements-dev.txt": ("dependencies", "dev"),
+    "requirements-docs.txt": ("dependencies", "docs"),
     "lab/requirements.txt": ("lab",),
 }
 ENTRY = re.compile(
@@ -55,7 +56,7 @@ def test_what_is_asked_for_is_pinned_to_a_version_that_was_asked_for(file: str) 
     assert not wrong, f"{file}: pyproject.toml asks for other versions of {', '.join(wrong)}: run scripts/lock"
 
 
-@pytest.mark.parametrize("file", ["requirements-mysql.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("file", ["requirements-mysql.txt", "requirements-dev.txt", "requirements-docs.txt"])
 def test_the_larger_files_hold_all_of_the_small_one(file: str) -> None:
     """The scripts rely on it: with a larger one installed, requirements.txt need not be installed."""
     small = {name: (entry["version"], entry["hashes"]) for name, entry in _entries("requirements.txt").items()}
