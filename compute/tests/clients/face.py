@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from compute.tests.clients.environment import environment_of
-from compute.tests.clients.service import FEDERATION, NODE, manage
+from compute.tests.clients.service import FEDERATION, NODE, manage_all
 from lab import Lab, seed
 from testing.federation import CLOUDS, in_nova
 from testing.process import Process
@@ -17,13 +17,6 @@ from testing.process import Process
 HERE = Path(__file__).parent
 NAME = "of.the.client"
 MAY_TAKE_SECONDS = 280
-# What the scheduler and a worker do, in one process: there are many of them, and each takes seconds to start.
-BRING = """
-from django.core.management import call_command
-
-call_command("run_scheduler", "--once")
-call_command("run_worker", "--batch")
-"""
 
 Found = dict[str, dict[str, Any]]
 """A flavor as Nova has it, by the node, or by its name."""
@@ -75,7 +68,7 @@ class Face:
     def bring(self) -> None:
         """Have what was written brought to the nodes."""
         if self.name == FEDERATION:
-            manage(self.process, "shell", "-v0", "-c", BRING)
+            manage_all(self.process, ["run_scheduler", "--once"], ["run_worker", "--batch"])
 
     def named(self, names: Collection[str]) -> dict[str, Found]:
         """Return the flavors of these names that each cloud has, by name."""
