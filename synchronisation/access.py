@@ -1,10 +1,10 @@
-"""Access lists of the catalogue, brought to the nodes.
+"""Applying the catalogue's access lists to the nodes.
 
 The catalogue names projects by their ids in the central Keystone. A cloud with a Keystone of its own has other ids:
-there a project is the one that is called the same, in a domain that is called the same. A project that such a node
-does not have is written down with what was last seen of the flavor there.
+there a project is matched by its name and its domain's name. A project that such a node lacks is recorded in the
+flavor's sighting there.
 
-What a node's operator has granted there stays; it is told from ours by what the catalogue has granted and revoked.
+What a node's operator has granted stays: only projects that the catalogue has granted or revoked are changed.
 """
 
 from collections import defaultdict
@@ -22,15 +22,15 @@ from infrastructures.openstack.records import Credentials
 from infrastructures.replacements.changes import alone_with, keep_watching
 
 Granted = Mapping[str, bool]
-"""Whether a flavor is open to a project, or is no longer, by the projects' ids in the node."""
+"""Whether a flavor is granted (true) or revoked, by the projects' ids in the node."""
 
 
 def bring_access(*, infrastructure: Infrastructure, nova: Nova, flavors: Collection[Flavor]) -> str:
-    """Grant and revoke in a node what the catalogue has, for those of these flavors that it has; return what failed.
+    """Grant and revoke access as in the catalogue, for those of these flavors that a node has; return what failed.
 
-    Cost: none where all are open to every project; else one query, and where anything was granted one more, and for
-    each of these flavors one upstream call and one for each change. In a cloud with a Keystone of its own two queries
-    more for each flavor, and two calls to it for each project; and as many to the central one, the first time.
+    Cost: none if all are open to every project; else one query, and if anything was granted one more, and for each of
+    these flavors one upstream call and one for each change. In a cloud with a Keystone of its own two more queries
+    for each flavor, and two calls to it for each project; and as many to the central one, the first time.
     """
     private = {flavor.pk for flavor in flavors if not flavor.is_public}
     granted = _granted(private) if private else {}
@@ -57,7 +57,7 @@ def _granted(flavors: Collection[int]) -> dict[int, list[Grant]]:
 
 
 class _Projects:
-    """The projects of a node, found by what they are called in the central Keystone if that is not the node's own."""
+    """The projects of a node, found by name if the node's Keystone is not the central one."""
 
     def __init__(self, infrastructure: Infrastructure) -> None:
         self._node = infrastructure
@@ -65,10 +65,10 @@ class _Projects:
         self._ids: dict[ProjectName, str | None] = {}
 
     def known_here(self, grants: Sequence[Grant]) -> tuple[Granted, list[str]]:
-        """Return the grants by the node's own ids, and which of the projects the node does not have.
+        """Return the grants by the node's own ids, and the projects that the node lacks.
 
         Raises:
-            CloudError: a Keystone did not say.
+            CloudError: a Keystone did not answer.
         """
         if self._is_central:
             return {grant.project: not grant.revoked for grant in grants}, []
@@ -84,7 +84,7 @@ class _Projects:
         return known, lacking
 
     def note_lacking(self, flavor: int, lacking: list[str]) -> None:
-        """Write down which projects the node does not have. Cost: none in a node of the central Keystone, else one."""
+        """Record which projects the node lacks. Cost: no query in a node of the central Keystone, else one."""
         if not self._is_central:
             seen = Sighting.objects.filter(flavor=flavor, infrastructure=self._node)
             seen.update(lacking_projects=lacking or None)
@@ -96,10 +96,10 @@ class _Projects:
 
 
 def _called(grant: Grant) -> ProjectName | None:
-    """Return what a project is called, as the central Keystone says the first time; None if it has none of that id.
+    """Return a project's name, asking the central Keystone the first time; None if it has no project with that id.
 
     Raises:
-        CloudError: it did not say.
+        CloudError: it did not answer.
     """
     if grant.name:
         return ProjectName(grant.name, grant.domain)
@@ -108,7 +108,7 @@ def _called(grant: Grant) -> ProjectName | None:
         try:
             called = name_of_project(credentials, grant.project)
         except CloudError as refused:
-            error = refused  # another account may know
+            error = refused  # another account may be allowed to see the project
             continue
         if called:
             Grant.objects.filter(pk=grant.pk, name="").update(name=called.name, domain=called.domain)
@@ -119,7 +119,7 @@ def _called(grant: Grant) -> ProjectName | None:
 
 
 def _of_the_central_keystone() -> Iterator[Credentials]:
-    """Yield our accounts there. One query."""
+    """Yield our credentials for the central Keystone. One query."""
     for node in Infrastructure.objects.with_credentials():
         if region_of(node).is_central:
             with suppress(CredentialsMissing):
@@ -136,7 +136,7 @@ def _bring(infrastructure: Infrastructure, nova: Nova, flavorid: str, granted: G
             if is_open:
                 nova.grant_access(flavorid, project)
             else:
-                with suppress(FlavorNotFound):  # somebody else has just revoked it
+                with suppress(FlavorNotFound):  # it has just been revoked by somebody else
                     nova.revoke_access(flavorid, project)
         if changes:
             keep_watching(infrastructure=infrastructure, nova=nova, flavorid=flavorid)

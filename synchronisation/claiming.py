@@ -1,7 +1,7 @@
-"""Which crew works on which nodes of a run: a node is one crew's until it has ended there, or until that crew has died.
+"""Claiming nodes of a run: a node belongs to one crew until the run has ended there, or until the crew dies.
 
-A crew is whoever works on nodes of a run together, in one process. It is alive as long as it holds the lock of its
-name, which is free again as soon as its process is dead, on whatever machine.
+A crew is a group of threads that work on a run's nodes in one process. It is alive as long as it holds the lock of its
+name, which is released as soon as its process dies, on whatever machine.
 """
 
 import logging
@@ -22,27 +22,27 @@ from synchronisation.recording import record_ends
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
-# How long a node is left alone that was cut short so often: it may be what kills its crew
+# How long to leave a node alone after so many interruptions: it may be what kills its crew
 PAUSES = {1: timedelta(0), 2: timedelta(seconds=10)}
-# How many of those are begun together, so that one that kills its crew is alone in the end
+# How many such nodes to begin together, so that one that kills its crew is alone in the end
 AT_ONCE = {1: 8, 2: 1}
 
 
 @contextmanager
 def a_crew() -> Iterator[str]:
-    """Give the name of a new crew, which is alive until the block is left."""
+    """Yield the name of a new crew, which is alive until the block is left."""
     name = uuid4().hex
     with exclusive(_lock_of(name)):
         yield name
 
 
 def claim(run: SyncRun, crew: str, *, most: int, is_idle: bool) -> list[SyncNode]:
-    """Return nodes that nobody works on, which are the crew's from now on: those first that were never cut short.
+    """Claim nodes that nobody works on, and return them: first those that were never interrupted.
 
     Args:
-        is_idle: whether the crew has no other nodes at the moment. Only then it gets those that were cut short.
+        is_idle: whether the crew has no other nodes at the moment. Only then does it get interrupted ones.
 
-    Cost: three queries, and one when there is none; three more for each time that others were quicker.
+    Cost: three queries, one when there is no node; three more each time that another crew was faster.
     """
     if claimed := _claim(run, run.nodes.free().filter(attempts=0), crew, most):
         return claimed
@@ -53,7 +53,7 @@ def claim(run: SyncRun, crew: str, *, most: int, is_idle: bool) -> list[SyncNode
 
 
 def claim_all(run: SyncRun, crew: str) -> list[SyncNode]:
-    """Return all nodes that nobody works on, also those that are to be left alone for now. Three queries."""
+    """Claim all nodes that nobody works on, even those in a pause, and return them. Three queries."""
     return _claim(run, run.nodes.unclaimed(), crew, run.node_count)
 
 
@@ -70,11 +70,11 @@ def _take(nodes: SyncNodeQuerySet, crew: str) -> None:
 
 
 def release_lost(run: SyncRun) -> int:
-    """Have the nodes of crews that have died be free again, and return how many.
+    """Free the nodes of dead crews, and return how many.
 
-    One that was cut short `MAX_ATTEMPTS` times has failed. To be called while nobody can begin with the run.
+    A node that was interrupted `MAX_ATTEMPTS` times has failed. Call this only while nobody can begin the run.
 
-    Cost: one query when nobody is at it; one more for each crew, and some five when one has died.
+    Cost: one query when nobody works on it; one more for each crew, and some five when one has died.
     """
     crews = run.nodes.claimed().order_by().values_list("crew", flat=True).distinct()
     lost = list(run.nodes.claimed().filter(crew__in=[crew for crew in crews if not _is_alive(crew)]))
@@ -94,7 +94,7 @@ def release_lost(run: SyncRun) -> int:
 
 def _is_alive(crew: str) -> bool:
     if not crew:
-        return False  # begun by the version before, which holds the lock of the run instead
+        return False  # begun by the previous version, which holds the lock of the run instead
     try:
         with exclusive(_lock_of(crew)):
             return False

@@ -1,4 +1,4 @@
-"""What nodes have of the catalogue's flavors, right now."""
+"""Comparing the catalogue's flavors with what nodes have right now."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -26,7 +26,7 @@ from infrastructures.openstack.records import NovaFlavor
 
 @dataclass(frozen=True, kw_only=True)
 class NodeComparison:
-    """What a node has of each flavor, or the error for which that is not known."""
+    """What a node has of each flavor, or the error that kept it from being compared."""
 
     infrastructure: Infrastructure
     compared_at: datetime
@@ -37,12 +37,12 @@ class NodeComparison:
 def compare_nodes(
     *, infrastructures: Sequence[Infrastructure], flavors: Sequence[Flavor], exact: bool = False
 ) -> list[NodeComparison]:
-    """Compare flavors of the catalogue with what nodes have right now; what was seen is written down.
+    """Compare flavors of the catalogue with what nodes have right now, and record what was seen.
 
-    So is what was seen of all else that the catalogue knows these nodes to have.
+    Other flavors that the catalogue knows these nodes to have are recorded, too.
 
-    Cost: three queries or four, and those of `record_findings`; in each node, side by side, what `read_node` costs,
-    tried once more when the node fails.
+    Cost: three queries or four, and those of `record_findings`; in each node, in parallel, what `read_node` costs,
+    retried once when the node fails.
     """
     expected = expected_by_node(infrastructures, flavors)
     as_of = timezone.now()
@@ -64,10 +64,10 @@ def compare_nodes(
 
 
 def look_into(infrastructures: Sequence[Infrastructure]) -> list[Outcome[NodeFlavors]]:
-    """Return all flavors that nodes have right now; what that tells of the catalogue's is written down.
+    """Return all flavors that nodes have right now, and record what they show of the catalogue's flavors.
 
-    Cost: two queries or three, and those of `record_findings`; in each node, side by side, one upstream call per page
-    of Nova's.
+    Cost: two queries or three, and those of `record_findings`; in each node, in parallel, one upstream call per page
+    of Nova's list.
     """
     expected = expected_by_node(infrastructures, ())
     as_of = timezone.now()
@@ -78,10 +78,10 @@ def look_into(infrastructures: Sequence[Infrastructure]) -> list[Outcome[NodeFla
 
 
 def read_node(nova: Nova, flavors: Collection[Flavor]) -> NodeFlavors:
-    """Return all flavors that a node has, those that *flavors* may be compared with whole.
+    """Return all flavors that a node has, with the extra specs of those that *flavors* may be compared with.
 
-    Cost: one upstream call per page of Nova's; one more for each of those flavors where Nova does
-    not tell extra specs in passing (before microversion 2.61).
+    Cost: one upstream call per page of Nova's list; one more for each of those flavors if Nova does not list extra
+    specs (before microversion 2.61).
     """
     ids = {flavor.flavorid for flavor in flavors}
     names = {flavor.name.lower() for flavor in flavors}
@@ -97,10 +97,10 @@ def read_node(nova: Nova, flavors: Collection[Flavor]) -> NodeFlavors:
 def promoted_flavors(
     flavorids: Collection[str] = (), *, absent: Callable[[str], APIException] = Conflict
 ) -> list[Flavor]:
-    """Return the promoted flavors that nodes shall have, or those of these ids.
+    """Return the promoted flavors that nodes should have, or those with these ids.
 
     Raises:
-        Conflict, or what *absent* makes: one of the ids is that of no promoted flavor.
+        Conflict, or what *absent* returns: no promoted flavor has one of the ids.
 
     Cost: one query.
     """
@@ -112,16 +112,16 @@ def promoted_flavors(
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """What a node shall have, and what else of the public catalogue it is known to have."""
+    """What a node should have, and the other public flavors that it is known to have."""
 
     wanted: Sequence[Wanted]
     besides: Sequence[Wanted]
 
 
 def expected_by_node(infrastructures: Collection[Infrastructure], flavors: Collection[Flavor]) -> dict[int, Expected]:
-    """Return, by the nodes' keys, what each shall have of these flavors, and what else it is known to have.
+    """Return, by the nodes' keys, what each should have of these flavors, and what else it is known to have.
 
-    Cost: three queries; one more where other flavors are known, and one if extra specs were dropped.
+    Cost: three queries; one more if other flavors are known, and one if extra specs were dropped.
     """
     recorded, dropped = sightings.known_ids(infrastructures), dropped_values(flavors, infrastructures)
     others = {flavor for flavor, _ in recorded} - {flavor.pk for flavor in flavors}
@@ -147,9 +147,9 @@ def expected_by_node(infrastructures: Collection[Infrastructure], flavors: Colle
 
 
 def seen_besides(expected: Expected, has: NodeFlavors | None) -> Iterator[Finding]:
-    """Yield what a node's list tells of the other flavors, which no run repairs.
+    """Yield what a node's list shows of the other flavors, which no run repairs.
 
-    Where it does not tell extra specs, nothing is known of a flavor for which the catalogue names some.
+    A flavor with extra specs in the catalogue is left out if the list does not show extra specs.
     """
     for finding in findings_of(expected.besides, has, others=expected.wanted):
         if finding.has is None or finding.has.extra_specs is not None or not finding.wanted.flavor.extra_specs:
@@ -161,13 +161,13 @@ def findings_of(
 ) -> tuple[Finding, ...]:
     if has is None:
         return ()
-    # A flavor that was renamed here has its old name there still, which may be another one's by now.
+    # A flavor renamed in the catalogue still has its old name in the node; another flavor may have that name by now.
     ids = {known for each in (*wanted, *others) for known in (each.flavor.flavorid, each.recorded_as)}
     return tuple(compare(each, has, exact=exact, of_others=ids) for each in wanted)
 
 
 def _with_extra_specs(nova: Nova, flavor: NovaFlavor) -> NovaFlavor:
-    """Return the flavor whole, or as it is where Nova does not let us see its extra specs."""
+    """Return the flavor with its extra specs, or unchanged if Nova does not let us see them."""
     try:
         return nova.with_extra_specs(flavor)
     except (CredentialsRefused, FlavorNotFound):

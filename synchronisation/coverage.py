@@ -1,4 +1,4 @@
-"""Which node has which flavor, as it was last seen: what the coverage map shows, a window of it at a time."""
+"""The coverage map: which node has which flavor, as last seen; read one window at a time."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,13 +27,13 @@ from synchronisation.summary import (
 State = Sighting.State
 
 ALL = slice(None)
-# What is as it should be, or not known to be otherwise; of a node that cannot be asked all is unknown
+# States that are fine, or not known to be wrong: everything in an unreachable node is unknown
 NO_TROUBLE = (State.IN_SYNC.value, State.UNREACHABLE.value, RECORDED, UNRECORDED)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A flavor, and its state in each node, in the order of the nodes of the window."""
+    """A flavor and its state in each node, in the order of the window's nodes."""
 
     pk: int
     name: str
@@ -43,13 +43,13 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Coverage:
-    """The map. A state is one of `SyncOutcome.State`, or `CHANGED`, or where nothing was seen `RECORDED` or not.
+    """The map. A state is one of `SyncOutcome.State` or `CHANGED`; if nothing was seen, `RECORDED` or `UNRECORDED`.
 
     Members:
-        nodes, rows: what is in the window.
-        all_nodes: all nodes that were asked for, summed up.
-        flavor_count: how many flavors were asked for, in the window or not.
-        running: the number of a run that waits or is at work.
+        nodes, rows: the contents of the window.
+        all_nodes: the summaries of all selected nodes.
+        flavor_count: the number of selected flavors, in the window or not.
+        running: the number of a waiting or running run.
     """
 
     nodes: Sequence[NodeSummary]
@@ -60,18 +60,18 @@ class Coverage:
 
     @property
     def counts(self) -> Counter[str]:
-        """Return how many cells are in each state, in the window or not."""
+        """The number of cells in each state, in the window or not."""
         return total(self.all_nodes)
 
     @property
     def oldest(self) -> datetime | None:
-        """Return when the cell was compared which it is longest ago for, in the window or not."""
+        """The time of the oldest comparison of any cell, in the window or not."""
         return min((node.compared_at for node in self.all_nodes if node.compared_at), default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """What there is to say of one flavor in one node; `outcome` is what a run last did about it, or found amiss."""
+    """What is known of one flavor in one node; `outcome` is the last outcome that a run recorded."""
 
     state: str
     sighting: Sighting | None
@@ -93,17 +93,17 @@ def coverage(
     """Return the coverage of the promoted flavors, or of all public ones, by nodes.
 
     Args:
-        promoted: whether those alone that every node should have.
-        flavor: what the names of the flavors hold, in any case.
-        node: what the names of the nodes hold, in any case.
-        trouble: whether only flavors with which something is to be done in one of the nodes.
-        state: only flavors that were seen in this state in one of the nodes; "" is any.
+        promoted: whether to select promoted flavors only.
+        flavor: text that the flavors' names contain, in any case.
+        node: text that the nodes' names contain, in any case.
+        trouble: whether to select only flavors that need attention in one of the nodes.
+        state: the state that the flavors were seen in, in one of the nodes; "" is any.
         rows, columns: the window, in flavors and nodes.
 
-    Cost: seven queries, one more with *trouble* or *state*; two of them read the cells of the window, and no others.
+    Cost: seven queries, one more with *trouble* or *state*; two of them read cells, those in the window only.
     """
     flavors = Flavor.objects.promoted() if promoted else Flavor.objects.published()
-    # Names are compared here: a collation by code point knows no case.
+    # Names are compared in Python: a collation by code point is case-sensitive.
     chosen = [each for each in known_flavors(flavors) if flavor.lower() in each.name.lower()]
     all_nodes = [each for each in summaries(Infrastructure.objects.all(), chosen) if node.lower() in each.name.lower()]
     if trouble:
@@ -122,7 +122,7 @@ def coverage(
 
 
 def cell(*, flavor: Flavor, infrastructure: Infrastructure) -> Cell:
-    """Return what there is to say of a flavor in a node. Cost: four queries."""
+    """Return what is known of a flavor in a node. Cost: four queries."""
     sighting = Sighting.objects.filter(flavor=flavor, infrastructure=infrastructure).first()
     installation = Installation.objects.filter(flavor=flavor, infrastructure=infrastructure).first()
     last = LastComparison.objects.filter(infrastructure=infrastructure).first()
@@ -153,7 +153,7 @@ def _state(
 
 
 def _rows(flavors: Sequence[Known], nodes: Sequence[NodeSummary]) -> list[Row]:
-    """Return the cells of flavors in nodes. Two queries."""
+    """Return the flavors' rows, with a cell for each node. Two queries."""
     unseen = [State.UNREACHABLE.value if node.unreachable_at else UNRECORDED for node in nodes]
     rows = {flavor.pk: Row(flavor.pk, flavor.name, flavor.promoted, unseen.copy()) for flavor in flavors}
     column_of = {node.pk: column for column, node in enumerate(nodes)}

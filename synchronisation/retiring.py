@@ -1,7 +1,8 @@
-"""Carrying out what was retired: out of the nodes, as a deleted flavor goes, and then out of the catalogue.
+"""Carrying out retirements: the flavor is removed from the nodes, like a deleted one, and then from the catalogue.
 
-Where a synchronisation has only found the flavor, it stays and is forgotten. Where it was changed, or servers use it,
-it stays until that ends, or until it is forced. Each step can be repeated, so a kill between two of them costs nothing.
+In a node where a synchronisation has only found the flavor, it stays and is forgotten. If it was changed there, or
+servers use it, it stays until that ends or the removal is forced. Each step can be repeated: a crash between two steps
+loses nothing.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -21,7 +22,7 @@ from synchronisation.removing import note_removals
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """A node that has a flavor yet which is to leave it; `reason` is why the last run has left it there, or ""."""
+    """A node that still has a flavor due to leave it; `reason` is why the last run left it there, or ""."""
 
     name: str
     reason: str
@@ -29,7 +30,7 @@ class Kept:
 
 @dataclass(frozen=True, kw_only=True)
 class Retiring:
-    """A flavor that is being retired, or will be from `retire_at` on, with the nodes that have it yet."""
+    """A flavor that is being retired, or will be from `retire_at` on, with the nodes that still have it."""
 
     flavorid: str
     name: str
@@ -51,7 +52,7 @@ def _begin(pk: int) -> Flavor | None:
     with transaction.atomic():
         retirement = Retirement.objects.select_for_update().filter(pk=pk, begun_at=None).first()
         if retirement is None:
-            return None  # taken back, or begun by another scheduler
+            return None  # it was cancelled, or another scheduler has begun it
         retirement.begun_at = timezone.now()
         retirement.save(update_fields=["begun_at"])
         _take_out(retirement)
@@ -59,7 +60,7 @@ def _begin(pk: int) -> Flavor | None:
 
 
 def _take_out(retirement: Retirement) -> None:
-    """Write down where the flavor is to go from, and have a run over it; forget where nothing is to be done."""
+    """Record the removals, request a run over the flavor, and forget it in nodes without a removal."""
     flavor = retirement.flavor
     note_removals(flavor, requested_by=retirement.requested_by)
     _forget_where_nothing_is_to_be_done(flavor)
@@ -72,7 +73,7 @@ def _forget_where_nothing_is_to_be_done(flavor: Flavor) -> None:
 
 
 def finish_done() -> list[Flavor]:
-    """Delete from the catalogue what was retired and has left the last node, and return it.
+    """Delete retired flavors that have left their last node from the catalogue, and return them.
 
     Cost: two queries; some eight for each of these.
     """
@@ -85,8 +86,8 @@ def _finish(flavor: Flavor) -> bool:
     with transaction.atomic():
         retirement = Retirement.objects.select_for_update().filter(flavor=flavor, begun_at__isnull=False).first()
         if retirement is None:
-            return False  # it is kept after all
-        if flavor.installations.exists():  # made by a run that was at it when this began, or installed by somebody
+            return False  # the retirement was cancelled
+        if flavor.installations.exists():  # created by a run that was under way, or installed by somebody
             _take_out(retirement)
             return False
         flavor.delete()
@@ -94,9 +95,9 @@ def _finish(flavor: Flavor) -> bool:
 
 
 def retirements(nodes: Iterable[Infrastructure]) -> list[Retiring]:
-    """Return what is being retired, or will be, with those of these nodes that have it yet.
+    """Return the current and future retirements, with those of these nodes that still have the flavor.
 
-    Cost: one query when there is nothing; else four.
+    Cost: one query when there are none; else four.
     """
     found = list(Retirement.objects.select_related("flavor"))
     if not found:

@@ -1,7 +1,7 @@
-"""Every promoted flavor in every node: compared, planned and, when asked for, made so.
+"""Runs: comparing every promoted flavor with every node, planning and, on request, repairing.
 
-A run is written down before it begins and as it goes, node by node. Its plan is made from what a
-node has at that moment, so a run can be cut short anywhere and done again.
+A run is recorded before it begins and as it proceeds, node by node. It plans from what a node has at that moment, so a
+run can be interrupted anywhere and repeated.
 """
 
 import logging
@@ -28,23 +28,23 @@ from synchronisation.repairing import Listener
 logger = logging.getLogger(__name__)
 
 
-# A scheduler keeps a run for the moment that it takes to see whether it was cut short.
+# A scheduler holds a run's lock for a moment, to see whether the run was interrupted.
 SECONDS_TO_WAIT_FOR_A_LOOK = 5
-# Fewer are no more work than a worker does while another one comes to it.
+# A worker is done with fewer nodes before another worker could join it.
 NODES_PER_WORKER = 32
 MOST_HELPERS = 15
 
 
 class RunOptions(TypedDict, total=False):
-    """What may be said of a run when it is made: members of a `SyncRun`, each of which has its default there.
+    """The options of a new run: members of a `SyncRun`, which has their defaults.
 
     Keys:
-        flavorids: of the promoted flavors that it is about; none is all of them.
-        repairs: whether drift is repaired, and not only found.
+        flavorids: the ids of the promoted flavors that it is limited to; empty for all.
+        repairs: whether drift is repaired, not only found.
         replaces: whether flavors whose numbers differ are replaced.
-        exact: whether extra specs that the catalogue does not name are taken away.
-        periodic: whether nobody has asked for it but the time.
-        confirmed: the fingerprints of what may be replaced or changed in place, and nothing else; None is all.
+        exact: whether extra specs that the catalogue does not name are removed.
+        periodic: whether the schedule started it.
+        confirmed: the fingerprints of the only steps that may replace or change a flavor; None permits all.
     """
 
     flavorids: Sequence[str]
@@ -62,16 +62,16 @@ def create_run(
     even_deleted: bool = False,
     **options: Unpack[RunOptions],
 ) -> SyncRun:
-    """Write down a run over these nodes and the promoted flavors, or those of these ids; it waits to be carried out.
+    """Create a run over these nodes and the promoted flavors, or those with these ids; it waits to be carried out.
+
+    The run reports a node that has just been unregistered as such.
 
     Args:
-        even_deleted: whether `flavorids` may name flavors that are in the catalogue no longer.
+        even_deleted: whether `flavorids` may name flavors that are no longer in the catalogue.
         options: as `RunOptions`.
 
     Raises:
-        Conflict: an id is that of no promoted flavor.
-
-    A node that has just been unregistered is one of which the run says so.
+        Conflict: no promoted flavor has one of the ids.
 
     Cost: three queries, one more with `flavorids`.
     """
@@ -91,18 +91,18 @@ def _write_down(run: SyncRun, infrastructures: Collection[Infrastructure]) -> No
     still_there = Infrastructure.objects.filter(pk__in=keys).order_by("pk").select_for_update()
     there = set(still_there.values_list("pk", flat=True))
     nodes = [(node.pk if node.pk in there else None, node.name) for node in infrastructures]
-    run.pk = None  # what was written before, and lost with its connection, had another
+    run.pk = None  # a previous attempt, lost with its connection, has set it
     run.listed, run.node_count = node_list(nodes), len(nodes)
     run.save(force_insert=True)
     SyncNode.objects.bulk_create(SyncNode(run=run, infrastructure_id=key, name=name) for key, name in nodes)
 
 
 def carry_out(run_id: int, *, listen: Listener = lambda node, outcome: None) -> SyncRun:
-    """Carry a run out alone, or go on with one that was cut short, and return it as it is then.
+    """Carry out a run without helpers, or continue an interrupted one, and return it as it is then.
 
-    All nodes are worked on side by side (`Crew`); none waits for another. A run that has ended, or that somebody else
-    is beginning with or carries out alone, is left alone. Ctrl-C (in the main thread) ends it, each node after the step
-    that it is at.
+    All nodes are worked on in parallel (`Crew`); none waits for another. A run is left alone if it has ended, or if
+    somebody else is beginning it or carries it out without helpers. Ctrl-C (in the main thread) ends it, each node
+    after its current step.
 
     Cost: some fifteen queries, and those of `Crew.work`.
     """
@@ -116,10 +116,10 @@ def carry_out(run_id: int, *, listen: Listener = lambda node, outcome: None) -> 
 
 
 def begin(run_id: int, *, call_helper: Callable[[], object]) -> None:
-    """Begin with a run, call for others to share it, and work on it until nobody has left anything to begin with.
+    """Begin a run, call helpers to share it, and work on it until no node is left to begin with.
 
     Args:
-        call_helper: called as often as there are `NODES_PER_WORKER` nodes more.
+        call_helper: called once for each further `NODES_PER_WORKER` nodes, at most `MOST_HELPERS` times.
 
     Cost: some fifteen queries, and those of `Crew.work`.
     """
@@ -128,7 +128,7 @@ def begin(run_id: int, *, call_helper: Callable[[], object]) -> None:
             with exclusive(_lock_of(run_id), wait=SECONDS_TO_WAIT_FOR_A_LOOK):
                 if not (run := _begun(run_id)):
                     return
-                # Before the lock is let go of, or it would look as if nobody were at it.
+                # Claim before releasing the lock, or the run would look as if nobody worked on it.
                 first = claim(run, crew, most=FEWEST_TO_BEGIN, is_idle=True)
         except Locked:
             logger.info("Run %s is being carried out by somebody else", run_id)
@@ -139,14 +139,14 @@ def begin(run_id: int, *, call_helper: Callable[[], object]) -> None:
 
 
 def help_with(run_id: int) -> None:
-    """Work on a run beside those who are at it; there may be nothing left to begin with."""
+    """Join the crews that work on a run; there may be no node left to begin with."""
     run = SyncRun.objects.filter(pk=run_id, state=SyncRun.State.RUNNING).first()
     if run is not None:
         work_on(run)
 
 
 def work_on(run: SyncRun, *, listen: Listener = lambda node, outcome: None) -> None:
-    """Work on what nobody else works on, and end the run if that was all. Cost: those of `Crew.work`."""
+    """Work on nodes that nobody else works on, and end the run if they were the last. Cost: as `Crew.work`."""
     with a_crew() as crew:
         _work(run, crew, listen)
 
@@ -157,12 +157,12 @@ def _work(run: SyncRun, crew: str, listen: Listener, first: Iterable[SyncNode] =
 
 
 def cancel_run(run: SyncRun, *, requested_by: str) -> None:
-    """Have a run begin with no further node, and stop in the others after the step that each is at.
+    """Have a run begin no further node, and stop in each of the others after its current step.
 
-    If nobody is at it, it has ended then; else it ends within some seconds. To cancel it twice is as good as once.
+    If nobody works on it, it has ended on return; else it ends within some seconds. Cancelling twice is harmless.
 
     Raises:
-        Conflict: it has ended already.
+        Conflict: it has already ended.
 
     Cost: some fifteen queries.
     """
@@ -176,10 +176,10 @@ def cancel_run(run: SyncRun, *, requested_by: str) -> None:
 
 @contextmanager
 def left_alone(run: SyncRun) -> Iterator[None]:
-    """Keep a run from being begun meanwhile.
+    """Keep a run from being begun within the block.
 
     Raises:
-        Locked: somebody is beginning with it, or carries it out alone.
+        Locked: somebody is beginning it, or carries it out without helpers.
     """
     with exclusive(_lock_of(run.pk)):
         yield
@@ -190,10 +190,10 @@ def _lock_of(run_id: int) -> str:
 
 
 def _begun(run_id: int) -> SyncRun | None:
-    """Have a run run, with the nodes of crews that have died; return it, or None if it has ended."""
+    """Mark a run as running and free the nodes of dead crews; return it, or None if it has ended."""
     claimed = SyncRun.objects.open().filter(pk=run_id)
     if not claimed.update(
-        # Not Now(): MariaDB's is in the time zone of its server.
+        # Not Now(), which in MariaDB is in the server's time zone.
         state=SyncRun.State.RUNNING,
         attempts=F("attempts") + 1,
         started_at=Coalesce("started_at", timezone.now()),

@@ -1,4 +1,4 @@
-"""What nodes were like day by day: written down by the scheduler, and read for the charts."""
+"""The daily state of nodes: recorded by the scheduler, and read for the charts."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ UNKNOWN = (State.UNREACHABLE.value, RECORDED, UNRECORDED)
 
 @dataclass(frozen=True)
 class Day:
-    """A day: how many flavors were in sync, of how many in all; and what part of the looks found the nodes away."""
+    """A day: how many of its flavors were in sync, and how many of its looks at nodes found them unreachable."""
 
     day: date
     flavors: int
@@ -33,19 +33,19 @@ class Day:
 
     @property
     def per_cent(self) -> float | None:
-        """Return what part was in sync, or None if nothing was known."""
+        """The percentage of flavors in sync, or None if nothing was known."""
         return 100 * self.in_sync / self.flavors if self.flavors else None
 
 
 def known(node: NodeSummary) -> int:
-    """Return of how many flavors it is known what the node has."""
+    """Return the number of flavors whose state in the node is known."""
     return node.counts.total() - sum(node.counts[state] for state in UNKNOWN)
 
 
 def note_when_due() -> bool:
-    """Write down what every node is like now, unless that was done a moment ago; return whether it was due.
+    """Record the state of every node, unless that was done within `BETWEEN_NOTES`; return whether it was due.
 
-    Cost: one query; when it is due as `summaries`, and a handful more for each share of flavors in sync that there is.
+    Cost: one query; when due, also those of `summaries`, and a handful for each distinct share of flavors in sync.
     """
     now = timezone.now()
     if NodeDay.objects.filter(noted_at__gt=now - BETWEEN_NOTES).exists():
@@ -61,7 +61,7 @@ def _note(nodes: Sequence[NodeSummary], now: datetime) -> None:
     there = set(days.values_list("infrastructure", flat=True))
     NodeDay.objects.bulk_create(
         [NodeDay(infrastructure_id=node.pk, day=now.date(), noted_at=now) for node in nodes if node.pk not in there],
-        ignore_conflicts=True,  # another scheduler may be at it
+        ignore_conflicts=True,  # another scheduler may create them at the same time
     )
     days.update(looks=F("looks") + 1, noted_at=now)
     days.filter(infrastructure__in=[node.pk for node in nodes if node.unreachable_at]).update(
@@ -75,7 +75,7 @@ def _note(nodes: Sequence[NodeSummary], now: datetime) -> None:
 
 
 def trend(*, days: int, node: int | None = None) -> list[Day]:
-    """Return the last days, today's the last, of a node or of all of them together. Cost: one query."""
+    """Return the last *days* days up to today, of one node or of all nodes together. Cost: one query."""
     first = timezone.now().date() - timedelta(days=days - 1)
     found = NodeDay.objects.order_by().filter(day__gte=first)
     if node is not None:
