@@ -1,11 +1,11 @@
-"""A crew's work on a run, in many nodes side by side: each is begun, asked, and repaired where something is to be done.
+"""A crew's work on a run, in many nodes in parallel: each is begun, asked and, if needed, repaired.
 
-It takes over a few nodes at a time (`claiming`), so that as many crews as there are workers share a run.
+A crew claims a few nodes at a time (`claiming`), so that as many crews as there are workers share a run.
 
-The clouds are asked by threads that use no database, many at once: they wait, and nothing else. What they answer is
-written down by the thread that carries the run out, for many nodes at once and over one connection, which also keeps
-the nodes from other runs. Only a repair takes a thread with a connection of its own. So a cloud that does not answer
-holds up none of the others, and a process has a bounded number of connections.
+Many threads ask the clouds at once: they only wait, and use no database. The thread that carries out the run records
+the responses, for many nodes at once and over one connection, which also locks the nodes against other runs. Only a
+repair takes a thread with a connection of its own. So a cloud that does not respond delays no other, and a process
+has a bounded number of connections.
 """
 
 import logging
@@ -37,13 +37,13 @@ from synchronisation.repairing import STOPPED, Listener, Result
 logger = logging.getLogger(__name__)
 
 NODES_AT_ONCE = 128
-# To begin with one node costs as many queries as with many.
+# Beginning one node costs as many queries as beginning many.
 FEWEST_TO_BEGIN = 16
-# Of a run's nodes, so that others get some, too
+# Divides a run's nodes, so that other crews get some, too
 SHARE = 4
-# A node that has not answered by then waits beside the others, and takes nobody's place.
+# A node that has not responded by then no longer counts against the crew's share.
 SECONDS_IN_PLACE = 1.0
-# Whoever has as much to do leaves further nodes to others.
+# A crew with this many repairs leaves further nodes to others.
 MOST_REPAIRS = 2 * CLOUDS_AT_ONCE
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_TO_WAIT_FOR_A_NODE = 60
@@ -57,12 +57,12 @@ T = TypeVar("T")
 
 Results = list[tuple[Part, Any]]
 Step = Callable[[Results], None]
-"""What is done about nodes when threads are done with them, with what those have returned."""
+"""What to do with nodes once their threads have finished, given the results."""
 
 
 @dataclass(frozen=True)
 class _Errand:
-    """What a thread does in a node, and what is done about it then."""
+    """A thread's work in a node, and the step that follows it."""
 
     part: Part
     step: Step
@@ -71,7 +71,7 @@ class _Errand:
 
 
 class Crew:
-    """Works on nodes of one run, *nodes* to begin with, which are its own already, until nobody else has any left."""
+    """Works on nodes of one run, first on *nodes*, which it has already claimed, until none is left to claim."""
 
     def __init__(self, run: SyncRun, name: str, listen: Listener, nodes: Iterable[SyncNode] = ()) -> None:
         self._run = run
@@ -90,13 +90,13 @@ class Crew:
         self._lost: BaseException | None = None
 
     def work(self) -> None:
-        """Do the run's work; whatever fails in a node is written down and touches no other.
+        """Do the run's work; a failure in a node is recorded and affects no other node.
 
         Raises:
-            OperationalError, InterfaceError: a connection to the database is lost. The run stays open, to be taken up.
+            OperationalError, InterfaceError: a database connection is lost. The run stays open, to be taken up again.
 
-        Cost: some thirty queries for each `FEWEST_TO_BEGIN` nodes or more, and in each node one upstream call; more
-        for what is to be done.
+        Cost: some thirty queries for each `FEWEST_TO_BEGIN` nodes or more, and one upstream call in each node; more
+        for repairs.
         """
         with until_interrupted(self._stopped), self._locks, self._asking, self._repairing:
             try:
@@ -115,7 +115,7 @@ class Crew:
     # Beginning
 
     def _begin(self) -> None:
-        """Begin with as many nodes as there is room for; those that another run is at go to the end."""
+        """Begin as many nodes as there is room for; those that another run works on are tried again later."""
         if self._is_stopped():
             self._end(dict.fromkeys([*self._waiting, *claim_all(self._run, self._name)], STOPPED))
             self._waiting.clear()
@@ -134,7 +134,7 @@ class Crew:
                 return
 
     def _is_stopped(self) -> bool:
-        """Say whether the run was stopped, by Ctrl-C or by somebody who has cancelled it. A query every second."""
+        """Say whether the run was stopped by Ctrl-C or cancelled. One query every `SECONDS_BETWEEN_LOOKS`."""
         if time.monotonic() >= self._look_again_at:
             self._look_again_at = time.monotonic() + SECONDS_BETWEEN_LOOKS
             self._is_exhausted = False
@@ -143,7 +143,7 @@ class Crew:
         return self._stopped.is_set()
 
     def _room(self) -> int:
-        """Return with how many nodes to begin now: with none rather than with a few."""
+        """Return how many nodes to begin now: rather none than a few."""
         errands = self._under_way.values()
         if sum(errand.threads is self._repairing for errand in errands) >= MOST_REPAIRS:
             return 0
@@ -153,7 +153,7 @@ class Crew:
         return room if room >= FEWEST_TO_BEGIN or not errands else 0
 
     def _take_over(self, most: int) -> None:
-        """Have more nodes wait, if nobody else works on them."""
+        """Claim more nodes, up to *most* waiting ones, if there are any."""
         is_idle = not self._under_way
         if len(self._waiting) >= most or (self._is_exhausted and not is_idle):
             return
@@ -173,7 +173,7 @@ class Crew:
                 self._ask(part) if part.is_settled else self._submit(self._repairing, part, self._ask_all, settle)
 
     def _begun(self, nodes: Sequence[SyncNode]) -> dict[SyncNode, Part | str]:
-        """Return what nodes shall have, read when nobody else is at work in them any more, or why one is not asked."""
+        """Return each node's part, read once no other run works there, or the reason not to ask the node."""
         record_starts(nodes)
         silent = left_alone(nodes) if self._run.periodic else {}
         there = Infrastructure.objects.in_bulk([node.infrastructure_id for node in nodes if node.infrastructure_id])
@@ -209,7 +209,7 @@ class Crew:
     # Going on
 
     def _go_on(self) -> None:
-        """Wait until a thread is done with a node, and go on with all that are done."""
+        """Wait until a thread has finished, and take the next step for all that have."""
         try:
             done = [self._done.get(timeout=SECONDS_BETWEEN_TRIES)]
         except Empty:
@@ -230,7 +230,7 @@ class Crew:
             step(results)
 
     def _compare(self, surveyed: Results) -> None:
-        """Write down what was found in nodes, and go on with what is to be done there."""
+        """Record what was found in nodes, and begin their repairs."""
         new = self._written(surveyed, self._compared)
         ended = {}
         for part, found in surveyed:
@@ -268,7 +268,7 @@ class Crew:
     # Ending
 
     def _written(self, parts: Sequence[Any], write: Callable[[Any], dict[SyncNode, T]]) -> dict[SyncNode, T]:
-        """Return what *write* does for all of these at once, or for each alone where one fails it, which ends it."""
+        """Return the results of *write* for all parts at once; if it fails, for each alone, ending those that fail."""
         if not parts:
             return {}
         try:
@@ -282,16 +282,16 @@ class Crew:
         return {node: result for part in parts for node, result in self._written([part], write).items()}
 
     def _fail(self, node: SyncNode, error: BaseException | None) -> None:
-        if isinstance(error, Exception) and is_lost(error):  # not the node's failure: it stays unfinished
+        if isinstance(error, Exception) and is_lost(error):  # the node has not failed: it stays unfinished
             self._lost = error
             self._locks.let_go([_lock_of(node)])
             return
-        # The others go on, and the run comes to its end.
+        # The other nodes continue, and the run comes to its end.
         logger.error("Run %s failed in %s", self._run.pk, node.name, exc_info=error)
         self._end({node: OUR_FAULT})
 
     def _end(self, errors: Mapping[SyncNode, str]) -> None:
-        """Have done with nodes, each with what kept it from its part, or ""."""
+        """End the run in nodes, each with its error or ""."""
         if not errors:
             return
         record_ends(errors)
@@ -301,5 +301,5 @@ class Crew:
 
 
 def _lock_of(node: SyncNode) -> str:
-    # One that is no longer registered is nobody else's.
+    # No other run contends for a node that is no longer registered.
     return f"synchronisation:{node.infrastructure_id or f'of part {node.pk}'}"

@@ -1,4 +1,4 @@
-"""The end of a run: once, with its state, and with nothing kept of the nodes in which nothing happened."""
+"""Ending a run: once, with its final state, keeping no rows of nodes in which nothing happened."""
 
 from collections import Counter
 
@@ -14,12 +14,12 @@ Result = SyncOutcome.Result
 
 
 def end_run(run_id: int, *, state: SyncRun.State | None = None) -> bool:
-    """End a run all of whose nodes have ended; return whether it was this call that did.
+    """End a run all of whose nodes have ended; return whether this call ended it.
 
-    Its nodes in which nothing happened are deleted: `SyncRun.listed` and `compared_with` say all that there is of them.
+    Nodes in which nothing happened are deleted: `SyncRun.listed` and `compared_with` hold all there is to know of them.
 
     Args:
-        state: the state that it ends in; by default what became of its nodes decides.
+        state: its final state; by default that follows from its nodes.
 
     Cost: some eight queries, in one transaction, whatever its size.
     """
@@ -37,9 +37,9 @@ def end_run(run_id: int, *, state: SyncRun.State | None = None) -> bool:
 
 
 def end_when_done(run_id: int) -> bool:
-    """End a run if all of its nodes have ended; return whether it was this call that did.
+    """End a run if all of its nodes have ended; return whether this call ended it.
 
-    Whoever has done with a node calls it, so the last one ends the run. Cost: one query, and those of `end_run`.
+    Every crew calls it when it has finished, so the last one ends the run. Cost: one query, and those of `end_run`.
     """
     return not SyncNode.objects.unfinished().filter(run=run_id).exists() and end_run(run_id)
 
@@ -62,7 +62,7 @@ def _end(run: SyncRun, state: SyncRun.State | None) -> None:
 
 
 def _state_of(run: SyncRun) -> SyncRun.State:
-    """Return the state that the run ends in, by those of its nodes. Cost: one query, two if it was cancelled."""
+    """Return the run's final state, which follows from its nodes. Cost: one query, two if it was cancelled."""
     if run.cancelled_at and run.nodes.filter(error=STOPPED).exists():
         return SyncRun.State.CANCELLED
     found = set(run.nodes.order_by().values_list("pk", "state", "outcomes__result", "outcomes__action").distinct())
@@ -75,7 +75,7 @@ def _state_of(run: SyncRun) -> SyncRun.State:
 
 
 def _fold(run: SyncRun) -> None:
-    """Delete the nodes in which nothing happened: those that were compared with what most of them were."""
+    """Delete the nodes in which nothing happened, if they were compared with the most common list of flavors."""
     nothing_happened = Q(state=SyncNode.State.DONE, error="", outcomes=None, compared_with__isnull=False)
     quiet = run.nodes.order_by().filter(nothing_happened)
     lists = Counter(quiet.values_list("compared_with", flat=True))

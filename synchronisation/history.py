@@ -1,4 +1,4 @@
-"""What a run has found and done in its nodes, read from what is kept of it."""
+"""Reading what a run found and did in its nodes, including nodes and flavors without rows of their own."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ State = SyncOutcome.State
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Which of a run's nodes are meant, and what of them; by default all.
+    """A selection of a run's nodes and of their outcomes; by default all.
 
     Members:
-        among: the nodes that may be seen; None is all, also those that are no longer registered.
+        among: the nodes that may be seen; None is all, including those that are no longer registered.
         names: the names of nodes; None is all.
-        states: nodes with a flavor in one of these states, and of their outcomes no other ones.
+        states: selects nodes with a flavor in one of these states, and only their outcomes in these states.
     """
 
     among: QuerySet[Infrastructure] | None = None
@@ -28,7 +28,7 @@ class Choice:
 
     @property
     def nodes(self) -> Q:
-        """Return the filter of nodes, whatever was found in them."""
+        """The filter of nodes, whatever was found in them."""
         chosen = Q() if self.among is None else Q(infrastructure__in=self.among)
         return chosen if self.names is None else chosen & Q(name__in=self.names)
 
@@ -37,7 +37,7 @@ ALL = Choice()
 
 
 def nodes_in_full(run: SyncRun, choice: Choice = ALL) -> list[SyncNode]:
-    """Return nodes of a run by name, with all that `outcomes_of` takes; also those in which nothing happened.
+    """Return nodes of a run by name, with all that `outcomes_of` needs, including those in which nothing happened.
 
     Cost: four queries, whatever the number of nodes.
     """
@@ -47,22 +47,22 @@ def nodes_in_full(run: SyncRun, choice: Choice = ALL) -> list[SyncNode]:
 
 
 def names_of_nodes(run: SyncRun, choice: Choice = ALL) -> list[ListedNode]:
-    """Return the names of the same nodes, in the same order, and nothing else of them. Cost: two queries."""
+    """Return only the names of the same nodes, in the same order. Cost: two queries."""
     kept = run.nodes.filter(_found(choice), choice.nodes).order_by().values_list("name", flat=True)
     return [ListedNode(name=name) for name in sorted({*kept, *(member.name for member in _quiet(run, choice))})]
 
 
 def outcomes_of(node: SyncNode, choice: Choice = ALL) -> list[SyncOutcome]:
-    """Return what was found of each flavor in a node that `nodes_in_full` has returned. Cost: none."""
+    """Return the outcome of each flavor in a node that `nodes_in_full` has returned. Cost: none."""
     kept = list(node.outcomes.all()) if node.is_kept else []
     found = sorted([*kept, *_not_kept(node, kept)], key=lambda outcome: (outcome.name, outcome.flavorid))
     return [outcome for outcome in found if outcome.state in choice.states] if choice.states else found
 
 
 def progress_of(run: SyncRun, choice: Choice) -> Progress:
-    """Return how much is done in some of a run's nodes, as `SyncRun.progress` does for all of them.
+    """Return the progress in some of a run's nodes, as `SyncRun.progress` does for all of them.
 
-    Cost: two queries; one more while one of them is not compared yet, if the run is about all flavors.
+    Cost: two queries; one more while one of them is not compared yet, if the run covers all flavors.
     """
     waiting = Q(compared_at=None, finished_at=None)
     kept = run.nodes.filter(choice.nodes).order_by()
@@ -95,7 +95,7 @@ def _found(choice: Choice) -> Q:
 
 
 def _quiet(run: SyncRun, choice: Choice) -> Iterable[ListedNode]:
-    """Return the nodes in which nothing happened, of which nothing else is stored. One query."""
+    """Return the nodes in which nothing happened, which have no row of their own. One query."""
     if run.listed is None or run.compared_with is None or (choice.states and State.IN_SYNC not in choice.states):
         return []
     return run.listed.members.filter(choice.nodes).exclude(name__in=run.nodes.order_by().values("name"))
@@ -118,7 +118,7 @@ def _quiet_node(run: SyncRun, member: ListedNode) -> SyncNode:
 
 
 def _not_kept(node: SyncNode, kept: Sequence[SyncOutcome]) -> list[SyncOutcome]:
-    """Return what there is to say of the flavors that a node has no outcome of."""
+    """Return outcomes for the flavors of which the node has no row."""
     told = {outcome.flavorid for outcome in kept}
     return [
         unreachable(flavorid, name, node.error) if node.unreachable else as_it_should_be(flavorid, name)

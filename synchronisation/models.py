@@ -1,4 +1,4 @@
-"""The synchronisation runs, and what was written and is to be brought to the nodes.
+"""Synchronisation runs, and the written flavors that a run has yet to apply to the nodes.
 
 The tables have the names that they had when these models were part of `flavors`: see docs/decisions/0006.
 """
@@ -24,12 +24,12 @@ class Progress:
 
 
 def _count() -> "models.PositiveIntegerField[int, int]":
-    # The old version's INSERT does not name it
+    # A database default, because the previous version's INSERT omits the column
     return models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
 
 class FlavorList(models.Model):
-    """Flavors that nodes were compared with, `[id, name]` each, by name and id: kept once while they stay the same."""
+    """Flavors that nodes were compared with, `[id, name]` each, by name and id: equal lists are stored once."""
 
     digest = models.CharField(max_length=32)
     flavors = models.JSONField(default=list, blank=True)
@@ -43,7 +43,7 @@ class FlavorList(models.Model):
 
 
 class NodeList(models.Model):
-    """The nodes of a run: kept once for all runs over the same nodes, so the runs that follow each other share one."""
+    """The nodes of a run: stored once for all runs over the same nodes, so that successive runs share a list."""
 
     digest = models.CharField(max_length=32)
 
@@ -73,17 +73,17 @@ class ListedNode(models.Model):
 class SyncRun(models.Model):
     """One comparison of the catalogue with what nodes have and, when it `repairs`, the repair.
 
-    Without `flavorids` it is about every promoted flavor. `replaces` lets it replace flavors whose
-    numbers differ, `exact` takes extra specs away that the catalogue does not name.
+    Without `flavorids` it covers every promoted flavor. `replaces` lets it replace flavors whose numbers differ,
+    `exact` lets it remove extra specs that the catalogue does not name.
 
-    When it has ended it keeps a `SyncNode` only where there is something to tell. Of its other `listed` nodes this is
-    all: they had every flavor of `compared_with` as it should be. `synchronisation.history` reads both.
+    An ended run keeps a `SyncNode` only where something happened. Its other `listed` nodes had every flavor of
+    `compared_with` as it should be. `synchronisation.history` reads both.
     """
 
     class State(models.TextChoices):
-        """How far it has come, and what the nodes are like in the end; PARTLY_DONE is when not all of it failed.
+        """How far the run is or how it ended; PARTLY_DONE is when some of it failed, but not all.
 
-        CANCELLED is when somebody has stopped it before it was done in all of them.
+        CANCELLED is when somebody stopped it before it was done in all of its nodes.
         """
 
         WAITING = "waiting", "waiting"
@@ -99,7 +99,7 @@ class SyncRun(models.Model):
     replaces = models.BooleanField(default=False)
     exact = models.BooleanField(default=False)
     flavorids = models.JSONField("flavor ids", default=list, blank=True)
-    # The fingerprints of what was shown before it was started, beside which it changes nothing; null: nobody was asked
+    # The fingerprints of the replacements and changes that were confirmed, the only ones it makes; null permits all
     confirmed = models.JSONField(null=True, blank=True, editable=False)
     periodic = models.BooleanField(default=False)
     state = models.CharField(max_length=11, choices=State.choices, default=State.WAITING)
@@ -109,7 +109,7 @@ class SyncRun(models.Model):
     compared_with = models.ForeignKey(
         FlavorList, on_delete=models.PROTECT, null=True, editable=False, related_name="runs"
     )
-    # How far it is; `nodes_compared` are also those that have ended without. A flavor counts once for each node.
+    # The progress; `nodes_compared` includes nodes that ended uncompared. A flavor counts once for each node.
     node_count = _count()
     nodes_compared = _count()
     nodes_ended = _count()
@@ -141,9 +141,9 @@ class SyncRun(models.Model):
 
     @property
     def progress(self) -> Progress:
-        """Return how much is done in all of its nodes, as it was when the row was read.
+        """The progress in all of its nodes, as of when the row was read.
 
-        Until a node is compared, its flavors are those that are promoted now: one query while there is such a node.
+        A node that is not compared yet counts with the flavors promoted now: one query while there is such a node.
         """
         to_come = self.node_count - self.nodes_compared
         return Progress(
@@ -154,15 +154,15 @@ class SyncRun(models.Model):
         )
 
     def expected_flavors(self) -> int:
-        """Return how many flavors it would compare a node with by now. One query if it is about all of them."""
+        """Return how many flavors it would compare a node with now. One query if it covers all promoted ones."""
         return len(self.flavorids) or Flavor.objects.wanted_in_nodes().count()
 
 
 class SyncNode(models.Model):
     """A node's part of a synchronisation run; it outlives the node's registration.
 
-    Of the flavors that it was `compared_with`, those without an outcome were all as they should be or, where it was
-    `unreachable`, could not be asked for. Runs from before there were such lists have an outcome for each flavor.
+    Flavors of `compared_with` without an outcome were as they should be or, if the node was `unreachable`, could not be
+    compared. Runs from before these lists existed have an outcome for each flavor.
     """
 
     class State(models.TextChoices):
@@ -180,12 +180,12 @@ class SyncNode(models.Model):
     name = models.CharField(max_length=255)
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     error = models.TextField(blank=True)
-    # Who works on it (`claiming`), how often that was begun, and when it may be again; the old version's INSERT names
-    # none of them
+    # Which crew works on it (`claiming`), how often that was begun, and when it may be again; with database defaults,
+    # because the previous version's INSERT omits these columns
     crew = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     not_before = models.DateTimeField(null=True, blank=True, editable=False)
-    # Whether it could not be asked at all; the old version's INSERT does not name it
+    # Whether it could not be asked at all; the previous version's INSERT omits the column
     unreachable = models.BooleanField(default=False, db_default=False)
     started_at = models.DateTimeField(null=True, blank=True)
     compared_at = models.DateTimeField(null=True, blank=True)
@@ -217,7 +217,7 @@ class SyncNode(models.Model):
 
     @property
     def is_kept(self) -> bool:
-        """Return whether it has a row: those in which nothing happened have none once their run has ended."""
+        """Whether it has a row: once a run has ended, nodes in which nothing happened have none."""
         return not self._state.adding
 
 
@@ -225,7 +225,7 @@ class SyncOutcome(models.Model):
     """What a run found of one flavor in one node that was not in sync, what it planned, and what came of it.
 
     `differences` is a list of objects with the keys `member` (a member of `NovaFlavor`; an extra
-    spec is `extra_specs.KEY`), `node` and `catalogue`; null where that one has no such extra spec.
+    spec is `extra_specs.KEY`), `node` and `catalogue`; null where that side has no such extra spec.
     `servers` is how many servers in the node use the flavor, counted before it is replaced.
     """
 
@@ -242,7 +242,7 @@ class SyncOutcome(models.Model):
         CANNOT = "cannot", "cannot"
 
     class Result(models.TextChoices):
-        """What came of the action."""
+        """The result of the action."""
 
         NONE = "", "nothing to do"
         PLANNED = "planned", "planned"
@@ -281,10 +281,11 @@ class SyncOutcome(models.Model):
 
 
 class LastComparison(models.Model):
-    """When runs have last compared a node: one row for each, so that nobody has to look through the runs for it.
+    """When runs last compared a node: one row for each node, so that nobody has to search the runs for it.
 
-    `whole_at` is of the last comparison of all promoted flavors. `parts` are those of some alone since then: the last
-    time of each, by the flavors' ids. `unreachable_at` is when it could not be asked, null when it answered last.
+    `whole_at` is the time of the last comparison with all promoted flavors. `parts` has the later comparisons with only
+    some of them: the last time of each, by the flavors' ids. `unreachable_at` is when the node could not be asked, null
+    if it responded the last time.
     """
 
     infrastructure = models.OneToOneField(Infrastructure, on_delete=models.CASCADE, related_name="last_comparison")
@@ -292,7 +293,7 @@ class LastComparison(models.Model):
     parts = models.JSONField(default=dict, blank=True)
     unreachable_at = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True)
-    # How often in a row it has not answered in time, and until when periodic runs leave it alone for that
+    # How often in a row it has timed out, and until when periodic runs leave it alone for that
     silences = models.PositiveSmallIntegerField(default=0, db_default=0)
     ask_again_at = models.DateTimeField(null=True, blank=True)
 
@@ -304,11 +305,11 @@ class LastComparison(models.Model):
 
 
 class WrittenFlavor(models.Model):
-    """A flavor that was written and is to be brought to the nodes; `flavorid` may be that of a deleted one.
+    """A written flavor that a run has yet to apply to the nodes; `flavorid` may be that of a deleted one.
 
-    It is brought `settle_seconds` after the last write.
+    The run starts `settle_seconds` after the last write.
 
-    Once a `run` was started over it, it stays until that has ended well; a write since then has taken the run away.
+    The row stays until its `run` has ended well; another write clears `run`.
     """
 
     flavorid = models.CharField("id", max_length=255)
@@ -334,10 +335,10 @@ class WrittenFlavor(models.Model):
 
 
 class Removal(models.Model):
-    """A flavor that was deleted from the catalogue and is to go from a node, where a synchronisation has made it.
+    """A flavor that was deleted from the catalogue, to be removed from a node where a synchronisation created it.
 
-    `was` is the flavor as the node had it from us (`NovaFlavor.as_json`), and `dropped` the extra specs besides that
-    it may still have from before. `reason` is why it is there yet.
+    `was` is the flavor as the node had it from us (`NovaFlavor.as_json`), and `dropped` are earlier extra specs that it
+    may still have. `reason` is why it is still there.
     """
 
     infrastructure = models.ForeignKey(Infrastructure, on_delete=models.CASCADE, related_name="removals")
@@ -364,11 +365,11 @@ class Removal(models.Model):
 
 
 class NodeDay(models.Model):
-    """What a node was like on a day (UTC), so that there is a trend: written by the scheduler, every ten minutes.
+    """The state of a node on a day (UTC), for the trend: written by the scheduler, every ten minutes.
 
-    `flavors` and `in_sync` are as they were last: of how many promoted flavors it is known what the node has, and how
-    many are as they should be; of a node that cannot be asked nothing is known. `looks` counts the scheduler's looks,
-    `looks_away` those at which the node could not be asked.
+    `flavors` and `in_sync` are the last values of the day: the number of promoted flavors whose state in the node is
+    known, none while the node cannot be asked, and the number of those in sync. `looks` counts the scheduler's looks,
+    `looks_away` those when the node could not be asked.
     """
 
     infrastructure = models.ForeignKey(Infrastructure, on_delete=models.CASCADE, related_name="days")

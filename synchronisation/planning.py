@@ -1,4 +1,4 @@
-"""What has to be done so that a node has a flavor of the catalogue: a plan is data, and asks nobody."""
+"""Planning what brings a node's flavors in sync: a plan is data, and planning asks no cloud and no database."""
 
 import json
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from synchronisation.models import SyncOutcome
 State = SyncOutcome.State
 Action = SyncOutcome.Action
 
-# What Nova can change in a flavor that stands; anything else takes a new flavor in its place.
+# What Nova can change in an existing flavor, besides extra specs; anything else takes a replacement.
 IN_PLACE = ("description",)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What is to be done about a finding, and what there is to say of it: when it is CANNOT, why."""
+    """The action for a finding, and the reason: for CANNOT, why nothing can be done."""
 
     finding: Finding
     action: SyncOutcome.Action
     reason: str = ""
 
     def as_outcome(self) -> SyncOutcome:
-        """Return it as it is written down, not saved and of no node yet."""
+        """Return the step as an outcome, unsaved and without a node."""
         flavor = self.finding.wanted.flavor
         return SyncOutcome(
             flavorid=flavor.flavorid,
@@ -35,16 +35,16 @@ class Step:
         )
 
 
-# What takes something away that a node has
+# Actions that change or delete what a node has
 DESTROYS = (Action.UPDATE, Action.REPLACE)
 
 
 def fingerprint(step: Step, *, node: int, servers: int | None) -> str:
-    """Return what stays the same as long as a step does the same to the same flavor of a node.
+    """Return a hash that stays the same while a step does the same to the same flavor of a node.
 
     Args:
         node: its key.
-        servers: how many servers use the flavor there; a fingerprint tells used ones from unused, and not how many do.
+        servers: how many servers use the flavor there; only whether any do affects the fingerprint.
     """
     has = step.finding.has
     told = [node, step.action, has and has.as_json(), step.finding.wanted.nova.as_json(), servers and servers > 0]
@@ -52,20 +52,20 @@ def fingerprint(step: Step, *, node: int, servers: int | None) -> str:
 
 
 def unreachable(flavorid: str, name: str, reason: str) -> SyncOutcome:
-    """Return what there is to say of a flavor in a node that could not be asked."""
+    """Return the outcome of a flavor in a node that could not be asked."""
     return SyncOutcome(flavorid=flavorid, name=name, state=State.UNREACHABLE, action=Action.CANNOT, reason=reason)
 
 
 def as_it_should_be(flavorid: str, name: str) -> SyncOutcome:
-    """Return what there is to say of a flavor that was in sync, and about which there was nothing to do."""
+    """Return the outcome of a flavor that was in sync and needed no action."""
     return SyncOutcome(flavorid=flavorid, name=name, state=State.IN_SYNC, action=Action.NOTHING)
 
 
 def plan(finding: Finding, *, replaces: bool = False) -> Step:
-    """Return what brings the node in sync.
+    """Return the step that brings the node in sync.
 
     Args:
-        replaces: whether a flavor whose numbers differ may be deleted and made again.
+        replaces: whether a flavor whose numbers differ may be deleted and created again.
 
     Source: Compute API reference, "Update Flavor Description" and "Create extra specs for a flavor".
     """

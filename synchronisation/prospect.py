@@ -1,4 +1,4 @@
-"""What a run would do in nodes, for people to see and confirm before it is started."""
+"""Previewing what a run would do in nodes, so that people can confirm it before it starts."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -19,10 +19,10 @@ Action = SyncOutcome.Action
 
 @dataclass(frozen=True, kw_only=True)
 class Prospect:
-    """A step to be taken in a node.
+    """A step that a run would take in a node.
 
-    `servers` is how many servers use a flavor that is to be replaced; where they may not be counted,
-    `uncounted` says why, and the flavor is left alone.
+    `servers` is how many servers use a flavor that is to be replaced; if we may not count them, `uncounted` says why,
+    and the flavor is left alone.
     """
 
     node: Infrastructure
@@ -32,18 +32,18 @@ class Prospect:
 
     @property
     def changes_something(self) -> bool:
-        """Say whether the step will be taken."""
+        """Whether the step will be taken."""
         return self.step.action not in (Action.NOTHING, Action.CANNOT) and not self.uncounted
 
     @property
     def fingerprint(self) -> str:
-        """Return what it is confirmed by."""
+        """The fingerprint that confirms the step."""
         return fingerprint(self.step, node=self.node.pk, servers=self.servers)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What a run would do right now: in `nodes`, and not in those that could not be asked, by their errors."""
+    """What a run would do right now in `nodes`; nodes that could not be asked have an error in `errors` instead."""
 
     nodes: Sequence[Infrastructure]
     prospects: Sequence[Prospect]
@@ -51,12 +51,12 @@ class Preview:
 
     @property
     def confirmed(self) -> list[str]:
-        """Return the fingerprints of what would be replaced or changed in place."""
+        """The fingerprints of the replacements and changes in place."""
         return [each.fingerprint for each in self.prospects if each.step.action in DESTROYS and not each.uncounted]
 
     @property
     def digest(self) -> str:
-        """Return what differs when anything else would be done."""
+        """A hash that changes when a run would do anything else."""
         steps = sorted(
             (each.fingerprint, each.uncounted) for each in self.prospects if each.step.action != Action.NOTHING
         )
@@ -67,9 +67,9 @@ class Preview:
 def preview(
     *, infrastructures: Sequence[Infrastructure], flavors: Sequence[Flavor], replaces: bool, exact: bool
 ) -> Preview:
-    """Return what a run over these nodes and flavors would do right now; nothing is changed.
+    """Return what a run over these nodes and flavors would do right now, without changing anything.
 
-    Cost: as `compare_nodes`; one more upstream call for each flavor to be replaced, the nodes side by side.
+    Cost: as `compare_nodes`; one more upstream call for each flavor to be replaced, the nodes in parallel.
     """
     compared = compare_nodes(infrastructures=infrastructures, flavors=flavors, exact=exact)
     steps = {
@@ -98,12 +98,12 @@ def preview(
 
 
 def _replaced(steps: Sequence[Step]) -> list[str]:
-    """Return the ids there of the flavors that are to be replaced."""
+    """Return the ids in the node of the flavors that are to be replaced."""
     return [step.finding.has.id for step in steps if step.action == Action.REPLACE and step.finding.has]
 
 
 def _count_servers(nova: Nova, flavorids: Collection[str]) -> dict[str, int | str]:
-    """Return how many servers use each flavor, or why they may not be counted."""
+    """Return how many servers use each flavor, or why we may not count them."""
     counts: dict[str, int | str] = {}
     for flavorid in flavorids:
         try:

@@ -37,13 +37,13 @@ STOPPED = "The run was stopped."
 UNCONFIRMED = "It has changed since this was confirmed, so it was left alone."
 
 Listener = Callable[[SyncNode, SyncOutcome | None], None]
-"""Hears of every outcome of a node that is final and, with None, that the node has ended; in the node's thread."""
+"""Called with every final outcome of a node and, with None, when the node has ended; in the node's thread."""
 
 Planned = tuple[Step, SyncOutcome]
 
 
 def take_steps(planned: Iterable[Planned], repair: "Repair", node: SyncNode, listen: Listener, stopped: Event) -> str:
-    """Take the steps one after the other until the cloud is gone or the run is stopped; return which, or ""."""
+    """Take the steps in order until the run is stopped or the cloud stops responding; return which, or ""."""
     gone: CloudError | None = None
     with _Record(repair, node, listen) as record:
         for step, outcome in planned:
@@ -60,17 +60,17 @@ def take_steps(planned: Iterable[Planned], repair: "Repair", node: SyncNode, lis
             except APIException as error:
                 outcome.result, outcome.reason = Result.FAILED, str(error.detail)
                 if isinstance(error, CloudUnreachable | CloudTimedOut):
-                    gone = error.plain()  # the next step would only wait as long
+                    gone = error.plain()  # the next step would only wait just as long
             outcome.seconds = round(time.monotonic() - began, 3)
             record.add(step, outcome)
     return str(gone.detail) if gone else ""
 
 
 class _Record:
-    """What was done in a node until it is written down, many steps at once: a commit for each costs as much as a call.
+    """A buffer of the steps taken in a node, written many at once: a commit for each would cost as much as a call.
 
-    It is written when a step ends half a second or more after the last time, and at the end of the block. A run
-    that is killed before that finds it again by comparing.
+    It is written when a step ends half a second or more after the last write, and at the end of the block. A run that
+    is killed before that finds the steps' effects again by comparing.
     """
 
     def __init__(self, repair: "Repair", node: SyncNode, listen: Listener) -> None:
@@ -87,7 +87,7 @@ class _Record:
         self._write()
 
     def add(self, step: Step, outcome: SyncOutcome) -> None:
-        """Add a step that was taken, or could not be."""
+        """Add a step that was taken, or has failed."""
         self._taken.append((step, outcome))
         if time.monotonic() - self._written_at >= SECONDS_BETWEEN_RECORDS:
             self._write()
@@ -103,14 +103,14 @@ class _Record:
 
 @dataclass(frozen=True)
 class Repair:
-    """Takes the steps of a run's plan in one node, Nova first, then the record."""
+    """Takes the steps of a run's plan in one node: first in Nova, then in the record."""
 
     run: SyncRun
     infrastructure: Infrastructure
     nova: Nova
-    # The flavors as the catalogue had them when their turn came, by key
+    # The flavors as the catalogue had them when their step was taken, by key
     applied: dict[int, Flavor] = field(default_factory=dict)
-    # What they were given here, by key and member
+    # The values that they were given in the node, by key and member
     given: dict[int, Mapping[str, object]] = field(default_factory=dict)
 
     def take(self, step: Step) -> None:
@@ -130,7 +130,7 @@ class Repair:
                 self._replace(step.finding)
 
     def record(self, taken: Sequence[Planned]) -> None:
-        """Write down what came of steps; what was created and cannot be recorded is deleted again, and has failed.
+        """Record the results of steps; a created flavor that cannot be recorded is deleted again, and has failed.
 
         Cost: three queries, in one transaction; some six for each step when one of them cannot be recorded.
         """
@@ -152,7 +152,7 @@ class Repair:
             for step, outcome in taken:
                 self._record_alone(step, outcome)
         except (MayBeWritten, NotWritten):
-            raise  # what is only in the node is found there by the next run
+            raise  # the next run finds what the node has and the record lacks
         except Exception:
             self._take_all_back(taken)
             raise
@@ -183,7 +183,7 @@ class Repair:
             raise
 
     def _take_all_back(self, taken: Iterable[Planned]) -> None:
-        """Delete what was created, as far as the cloud lets us; the next run adopts what stays."""
+        """Delete the created flavors, as far as the cloud lets us; the next run adopts what remains."""
         for step, outcome in taken:
             try:
                 self._take_back(step, outcome)
@@ -203,11 +203,11 @@ class Repair:
         self.given[finding.wanted.flavor.pk] = values
 
     def _wanted_now(self, finding: Finding) -> Flavor:
-        """Return the flavor as the catalogue has it by now: a step may come long after its node was compared.
+        """Return the flavor as it is in the catalogue now: its node may have been compared long before.
 
         Raises:
             NotFound: it is no longer promoted.
-            Conflict: it has changed, and what was confirmed is something else.
+            Conflict: it has changed since the run was confirmed.
         """
         planned = finding.wanted.flavor
         flavor = Flavor.objects.wanted_in_nodes().filter(pk=planned.pk).first()
@@ -244,7 +244,7 @@ class Repair:
 
     def _replace(self, finding: Finding) -> None:
         def changes(old: NovaFlavor) -> dict[str, Any]:
-            """Keep what the node has by now and the catalogue does not name."""
+            """Return the catalogue's values, and the node's current extra specs that the catalogue does not name."""
             flavor = self._wanted_now(finding)
             wanted = flavor.as_nova(old.id)
             if self.run.confirmed is not None and finding.has and old.row != finding.has.row:
@@ -274,7 +274,7 @@ class Repair:
 
 
 def _to_record(step: Step, outcome: SyncOutcome) -> str:
-    """Return the id under which the node has the flavor now, "" where the step has failed."""
+    """Return the id under which the node has the flavor now, "" if the step has failed."""
     if outcome.result != Result.DONE:
         return ""
     return step.finding.has.id if step.finding.has else step.finding.wanted.flavor.flavorid

@@ -1,4 +1,4 @@
-"""The flavors of two nodes, side by side. No cloud and no database is asked here."""
+"""Comparing the flavors of two nodes, without asking a cloud or the database."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from flavors.catalogue.comparison import Difference, differences_between
 from infrastructures.openstack.records import NovaFlavor
 
-# What a server gets of a flavor, and what it is found by under another name
+# What a server gets from a flavor; these values identify the same flavor under another name
 VALUES = ("vcpus", "ram", "disk", "swap", "ephemeral", "rxtx_factor")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """A flavor of the left node and what of the right one it is compared with.
+    """A flavor of the left node and the flavor of the right node that it is compared with.
 
-    In a difference, `node` is what the left one has, and `catalogue` what the right one has.
+    In a difference, `node` is the left one's value, and `catalogue` the right one's.
     """
 
     left: NovaFlavor
@@ -25,10 +25,10 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class TwoNodes:
-    """Every flavor of two nodes, once, by name.
+    """Every flavor of two nodes, once, ordered by name.
 
-    `alike` are those of other names or ids with the same values; `different` those of one id, or of
-    one name in any case, with other values.
+    `alike` are pairs with the same values but another name or id; `different` are pairs with the same id, or the same
+    name in any case, but other values.
     """
 
     same: Sequence[Pair]
@@ -61,7 +61,7 @@ def side_by_side(left: Iterable[NovaFlavor], right: Iterable[NovaFlavor]) -> Two
 def _paired_by(
     key: Callable[[NovaFlavor], object], ours: Iterable[NovaFlavor], theirs: Iterable[NovaFlavor]
 ) -> tuple[list[tuple[NovaFlavor, NovaFlavor]], list[NovaFlavor], list[NovaFlavor]]:
-    """Pair those with equal keys, rather with one of the same name; return the pairs, and what is left of both."""
+    """Pair flavors with equal keys, preferring the same name; return the pairs, and what is left of both sides."""
     candidates = defaultdict(list)
     for flavor in theirs:
         candidates[key(flavor)].append(flavor)
