@@ -1,7 +1,7 @@
-"""Bringing what was written to the nodes, by a run over these flavors some seconds after the last write.
+"""Delivering written flavors to the nodes, by a run over them some seconds after the last write.
 
-A client makes a flavor by several requests: brought to the nodes after the first, it would be seen there half done.
-What is to be brought is written down in the transaction of the write, and stays until a run has done it everywhere.
+A client creates a flavor by several requests: delivered after the first, it would be seen in the nodes half done. The
+transaction of the write records the flavor as written; that row stays until a run has delivered it everywhere.
 """
 
 import logging
@@ -22,14 +22,14 @@ logger = logging.getLogger(__name__)
 MAX_NAMES_LENGTH = 255
 SECONDS_BEFORE_AGAIN, MOST_SECONDS_BEFORE_AGAIN = 30, 3600
 DONE = (SyncRun.State.IN_SYNC, SyncRun.State.DRIFT)
-"""How a run has ended that has done what it can: doing it again at once would bring nothing else."""
+"""The final states of a run that has done all it can: another one right away would do nothing more."""
 
 
 def note_written(flavorid: str, *, written_by: str, seconds: float | None = None) -> None:
-    """Write down that a flavor was written just now; to be called in the transaction of the write.
+    """Record that a flavor has just been written; call this in the transaction of the write.
 
     Args:
-        seconds: how long after this it is brought to the nodes, if nothing else is written; by default
+        seconds: how long to wait before the flavor is delivered, if nothing else is written; by default
             COMPUTE_SETTLE_SECONDS.
 
     Cost: one query or two.
@@ -47,9 +47,9 @@ def note_written(flavorid: str, *, written_by: str, seconds: float | None = None
 
 
 def start_when_due() -> SyncRun | None:
-    """Start a run over the flavors that were written, when the last write is some seconds ago; return it.
+    """Start a run over the written flavors, once the last write is some seconds ago; return it.
 
-    Those that a run could not bring to every node are taken up again, each time after a longer while.
+    Flavors that a run could not deliver to every node are retried, each time after a longer pause.
 
     Cost: one query when nothing was written; else some ten.
     """
@@ -61,17 +61,17 @@ def start_when_due() -> SyncRun | None:
             due = _due()
             return _start(due) if due else None
     except Locked:
-        return None  # another scheduler is at it
+        return None  # another scheduler is doing it
 
 
 def _forget_what_is_done() -> None:
-    """Forget the flavors that a run has brought everywhere; those that nodes have to keep for now are waited for."""
+    """Forget the flavors that a run has delivered everywhere, except those still to be removed from a node."""
     held = Removal.objects.order_by().values("flavorid")
     WrittenFlavor.objects.filter(run__state__in=DONE).exclude(flavorid__in=held).delete()
 
 
 def _due() -> list[WrittenFlavor]:
-    """Return what is to be brought now: nothing while there are still writes, or runs that are not over."""
+    """Return the flavors to deliver now: none while writes go on, and none whose run is not over."""
     written = list(WrittenFlavor.objects.select_related("run"))
     if any(each.run is None and not _has_settled(each) for each in written):
         return []
@@ -79,7 +79,7 @@ def _due() -> list[WrittenFlavor]:
 
 
 def _has_settled(written: WrittenFlavor) -> bool:
-    """Say whether it was written long enough ago, or in the future, when a clock was ahead."""
+    """Say whether it was written long enough ago, or in the future, by a clock that was ahead."""
     now = timezone.now()
     return not now - timedelta(seconds=written.settle_seconds) < written.written_at <= now
 
@@ -103,7 +103,7 @@ def _start(due: Collection[WrittenFlavor]) -> SyncRun:
             even_deleted=True,
         )
         for each in due:
-            # What was written meanwhile is brought by the next run, too.
+            # A flavor that was written again meanwhile is left for the next run, too.
             same = WrittenFlavor.objects.filter(pk=each.pk, written_at=each.written_at)
             same.update(run=run, attempts=each.attempts + bool(each.run))
     return run

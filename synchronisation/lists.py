@@ -1,6 +1,6 @@
-"""Lists that runs share, of flavors that were compared and of nodes: each is kept once while it stays the same.
+"""Lists of compared flavors and of nodes, shared by runs: equal lists are stored once.
 
-A federation's runs follow each other over the same nodes and the same flavors: each costs a reference, and no row.
+A federation's successive runs cover the same nodes and flavors: each costs a reference, and no row.
 """
 
 import json
@@ -15,16 +15,16 @@ Node = tuple[int | None, str]
 
 
 def flavor_list(flavors: Iterable[Flavor]) -> FlavorList:
-    """Return the list of these flavors, stored now or before. One query, two where it is new."""
+    """Return the stored list of these flavors, creating it if necessary. One query, two if it is new."""
     told = sorted((flavor.name, flavor.flavorid) for flavor in flavors)
     members = [[flavorid, name] for name, flavorid in told]
     return FlavorList.objects.get_or_create(digest=_digest(members), defaults={"flavors": members})[0]
 
 
 def node_list(nodes: Iterable[Node]) -> NodeList:
-    """Return the list of these nodes, stored now or before; to be called in a transaction.
+    """Return the stored list of these nodes, creating it if necessary; call this in a transaction.
 
-    One query, three where it is new.
+    One query, three if it is new.
     """
     told = sorted((name, key or 0) for key, name in nodes)
     listed, is_new = NodeList.objects.get_or_create(digest=_digest(told))
@@ -36,7 +36,7 @@ def node_list(nodes: Iterable[Node]) -> NodeList:
 
 
 def delete_unused() -> None:
-    """Delete the lists that no run refers to any more. Some six queries where there are any."""
+    """Delete the lists that no run refers to any more. Some six queries if there are any."""
     FlavorList.objects.filter(runs=None, nodes=None).delete()
     NodeList.objects.filter(runs=None).delete()
 

@@ -1,4 +1,4 @@
-"""What the database knows of the federation's state, for Prometheus to read."""
+"""Prometheus metrics of the federation's state, as the database knows it."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -17,14 +17,14 @@ from synchronisation.summary import known_flavors, summaries
 
 logger = logging.getLogger(__name__)
 
-# What a node has that it should not, or the other way round
+# The states in which a node does not have a flavor as it should
 DRIFT = [state for state in [*Sighting.State.values, CHANGED] if state != Sighting.State.IN_SYNC]
 
 
 class StateCollector(Collector):
-    """Asks the database each time that it is asked. Cost: eight queries.
+    """Reads the database on every scrape. Cost: eight queries.
 
-    Without the database there is `flavorsync_database_up 0` and nothing else.
+    Without the database it yields `flavorsync_database_up 0` and nothing else.
     """
 
     def collect(self) -> Iterator[Metric]:
@@ -89,7 +89,7 @@ def _synchronisation() -> Iterator[Metric]:
 
 
 def _drift() -> Iterator[Metric]:
-    """Yield what each node is like that a run ever came to, as it was last seen."""
+    """Yield the last known state of each node that a run has ever asked."""
     flavors = known_flavors(Flavor.objects.wanted_in_nodes())
     nodes = [node for node in summaries(Infrastructure.objects.all(), flavors) if node.compared_at]
     yield _gauge(

@@ -1,6 +1,6 @@
-"""One node's part of a run, in its steps: what is open there is settled, it is asked and compared, and repaired.
+"""One node's part of a run, in three steps: settle what is open there, survey the node, and repair it.
 
-Asking uses no database, so that many clouds can be waited for at once; the others need a connection.
+A survey uses no database, so that many can wait for their clouds at once; the other steps need a connection.
 """
 
 from collections.abc import Collection, Sequence
@@ -27,7 +27,7 @@ from synchronisation.repairing import UNCONFIRMED, Action, Listener, Planned, Re
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A node's part of a run, and what the node shall have."""
+    """A node's part of a run, and what the node should have."""
 
     run: SyncRun
     node: SyncNode
@@ -35,12 +35,12 @@ class Part:
     flavors: Sequence[Flavor]
     expected: Expected
     is_settled: bool
-    """Whether nothing is open there that the run settles first."""
+    """False if something is open in the node that the run settles first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What a node has, as it was asked at *as_of*, and what is planned there."""
+    """What a node had when it was asked at *as_of*, and the plan for it."""
 
     nova: Nova
     as_of: datetime
@@ -49,12 +49,12 @@ class Found:
 
     @property
     def outcomes(self) -> list[SyncOutcome]:
-        """Return what is written down of the plan."""
+        """The plan as outcomes, for the record."""
         return [outcome for _, outcome in self.planned]
 
 
 def to_be_settled(run: SyncRun, infrastructures: Collection[Infrastructure]) -> set[int]:
-    """Return the keys of the nodes in which something is open that a run settles first. At most two queries."""
+    """Return the keys of the nodes with something open that the run settles first. At most two queries."""
     if not run.repairs:
         return set()
     open_there = set(
@@ -68,7 +68,7 @@ def to_be_settled(run: SyncRun, infrastructures: Collection[Infrastructure]) -> 
 
 
 def settle(part: Part) -> None:
-    """Finish or undo what was cut short in a node, and take out what was deleted from the catalogue.
+    """Finish or undo interrupted replacements in a node, and remove flavors that were deleted from the catalogue.
 
     Raises:
         CloudError: the node could not be asked.
@@ -82,7 +82,7 @@ def settle(part: Part) -> None:
 
 
 def survey(part: Part) -> Found:
-    """Ask a node what it has, compare, and plan; it is tried once more when it fails in a way that may pass.
+    """Ask a node what it has, compare, and plan; a failure that may pass is retried once.
 
     Raises:
         CloudError: the node could not be asked.
@@ -99,7 +99,7 @@ def survey(part: Part) -> Found:
 
 
 def is_to_be_repaired(part: Part, new: Collection[SyncOutcome]) -> bool:
-    """Say whether there may be something to do in a node of which a run has found this that is *new*."""
+    """Say whether a node may need a repair: it has access lists to apply, or *new* outcomes that are planned."""
     if not part.run.repairs:
         return False
     has_access_lists = _does_all(part.run) and not all(flavor.is_public for flavor in part.flavors)
@@ -107,7 +107,7 @@ def is_to_be_repaired(part: Part, new: Collection[SyncOutcome]) -> bool:
 
 
 def repair(part: Part, found: Found, new: Collection[SyncOutcome], listen: Listener, stopped: Event) -> str:
-    """Do what is *new* of the plan, and bring access lists; return what kept the node from it, or "".
+    """Take the *new* steps of the plan, and apply access lists; return the error, or "".
 
     Cost: as `take_steps` and `bring_access`.
     """
@@ -120,14 +120,14 @@ def repair(part: Part, found: Found, new: Collection[SyncOutcome], listen: Liste
 
 
 def _does_all(run: SyncRun) -> bool:
-    """Say whether a run does more than was shown: neither deletions nor access lists were."""
+    """Say whether a run also removes deleted flavors and applies access lists, which no preview shows."""
     return run.repairs and run.confirmed is None
 
 
 def _planned(run: SyncRun, node: SyncNode, step: Step, nova: Nova) -> SyncOutcome:
-    """Return what is written down of a step; before a flavor is replaced, the servers that use it are counted.
+    """Return the outcome of a planned step; before a flavor is replaced, the servers that use it are counted.
 
-    Where we may not count them, that flavor fails, and the node's others do not.
+    If we may not count them, only that flavor fails.
     """
     outcome = step.as_outcome()
     outcome.node_id = node.pk

@@ -1,4 +1,4 @@
-"""Filters of the synchronisation runs, named as people say them."""
+"""Named filters of the synchronisation runs, their nodes and outcomes."""
 
 from typing import TYPE_CHECKING, Self
 
@@ -15,11 +15,11 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
     """The synchronisation runs."""
 
     def open(self) -> Self:
-        """Return those that wait or run."""
+        """Return those that are waiting or running."""
         return self.filter(finished_at=None)
 
     def ended(self) -> Self:
-        """Return those that have come to an end."""
+        """Return those that have ended."""
         return self.filter(finished_at__isnull=False)
 
 
@@ -27,7 +27,7 @@ class SyncNodeQuerySet(models.QuerySet["SyncNode"]):
     """The nodes' parts of the synchronisation runs."""
 
     def unfinished(self) -> Self:
-        """Return those that a run has still to work on."""
+        """Return those that a run has yet to finish."""
         return self.filter(finished_at=None)
 
     def unclaimed(self) -> Self:
@@ -35,30 +35,30 @@ class SyncNodeQuerySet(models.QuerySet["SyncNode"]):
         return self.unfinished().filter(state=self.model.State.WAITING, crew="")
 
     def claimed(self) -> Self:
-        """Return those that a crew works on, or has worked on until it died."""
+        """Return those that a crew works on, or worked on until it died."""
         return self.unfinished().exclude(state=self.model.State.WAITING, crew="")
 
     def free(self) -> Self:
-        """Return those that a crew may begin with by now."""
+        """Return those that a crew may begin now."""
         may_begin = models.Q(not_before=None) | models.Q(not_before__lte=timezone.now())
         return self.unclaimed().filter(may_begin)
 
     def with_outcomes(self) -> Self:
-        """Fetch what was found in each, and what it was compared with: two more queries, however many."""
+        """Prefetch the outcomes, and the flavors compared with: two more queries, however many nodes."""
         return self.prefetch_related("outcomes", "compared_with")
 
 
 class SyncOutcomeQuerySet(models.QuerySet["SyncOutcome"]):
-    """What runs have found that was not in sync, and what came of it: the history of flavors and nodes."""
+    """The outcomes of runs, which are the history of flavors and nodes."""
 
     def latest_first(self) -> Self:
         """Return them with their nodes and runs, the newest first."""
         return self.select_related("node__run").order_by("-pk")
 
     def of_flavor(self, flavorid: str) -> Self:
-        """Return those of the catalogue's flavor with this id, whichever nodes they are in."""
+        """Return those of the catalogue's flavor with this id, in any node."""
         return self.filter(flavorid=flavorid)
 
     def of_node(self, infrastructure: Infrastructure) -> Self:
-        """Return those in this node, of whichever flavors."""
+        """Return those in this node, of any flavor."""
         return self.filter(node__infrastructure=infrastructure)

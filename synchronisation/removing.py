@@ -1,7 +1,7 @@
-"""Taking flavors out of the nodes that were deleted from the catalogue.
+"""Removing flavors from the nodes after they were deleted from the catalogue.
 
-What a synchronisation has made in a node goes from there again, once no server uses it, unless somebody has changed it
-there meanwhile. What it only found there stays, and is forgotten.
+A flavor that a synchronisation created in a node is deleted there once no server uses it, unless somebody has changed
+it there. A flavor that it only found there stays, and is forgotten.
 """
 
 import logging
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 def note_removals(flavor: Flavor, *, requested_by: str) -> None:
-    """Write down where a flavor is to go from that is about to leave the catalogue; to be called in a transaction.
+    """Record the nodes to remove a flavor from that is about to leave the catalogue; call this in a transaction.
 
     Cost: five queries.
     """
@@ -42,13 +42,13 @@ def note_removals(flavor: Flavor, *, requested_by: str) -> None:
 
 
 def require_unused(flavor: Flavor) -> None:
-    """Have no server use a flavor in any node that has it and that we can enter.
+    """Require that no server uses a flavor in any node that has it and that we have credentials for.
 
     Raises:
-        Conflict: some do.
-        CloudError: a node did not say.
+        Conflict: some servers do.
+        CloudError: a node could not be asked.
 
-    Cost: one query, and one upstream call for each node, side by side.
+    Cost: one query, and one upstream call for each node, in parallel.
     """
     there = {each.infrastructure: each.flavorid for each in flavor.installations.select_related("infrastructure")}
     nodes = sorted((node for node in there if node.has_credentials), key=lambda node: node.name)
@@ -63,9 +63,9 @@ def require_unused(flavor: Flavor) -> None:
 
 
 def _nodes_it_was_made_in(flavor: Flavor) -> set[int]:
-    """Return the keys of the nodes where a synchronisation has made it, or may have.
+    """Return the keys of the nodes where a synchronisation created it, or may have.
 
-    It may where it was about to, and nobody has written down since that the flavor is there.
+    It may have where it planned to, and no installation is recorded.
     """
     installed = dict(Installation.objects.filter(flavor=flavor).values_list("infrastructure", "made"))
     tried = SyncOutcome.objects.order_by().filter(
@@ -76,9 +76,9 @@ def _nodes_it_was_made_in(flavor: Flavor) -> set[int]:
 
 
 def remove_deleted(*, infrastructure: Infrastructure, nova: Nova) -> list[Removal]:
-    """Take out of a node what was deleted from the catalogue, and return what has to stay there for now.
+    """Remove flavors from a node that were deleted from the catalogue, and return those that must stay for now.
 
-    Why it has to is written down.
+    The reason why they must stay is recorded.
 
     Raises:
         CloudUnavailable: the node could not be asked.
@@ -105,22 +105,22 @@ def _is_done(removal: Removal, infrastructure: Infrastructure, nova: Nova) -> bo
         return False
     with transaction.atomic():
         Removal.objects.filter(pk=removal.pk).delete()
-        # One that is being retired is still in the catalogue.
+        # A flavor that is being retired is still in the catalogue.
         for flavor in Flavor.objects.filter(flavorid=removal.flavorid, retirement__begun_at__isnull=False):
             forget(flavor, [infrastructure])
     return True
 
 
 def _remove(removal: Removal, infrastructure: Infrastructure, nova: Nova) -> str:
-    """Delete the flavor, if it is there and may go; return why it has to stay, or "".
+    """Delete the flavor, if it is there and may be deleted; return why it must stay, or "".
 
-    Where another one of the same id is to take its place, servers do not keep it: it is replaced, as whoever made that
-    one has asked for, and they have what they have.
+    Servers do not keep a flavor that another one with the same id is to replace: its creator asked for that, and the
+    servers keep their values.
     """
     was = NovaFlavor.from_json(removal.was)
     wanted = Flavor.objects.wanted_in_nodes().filter(flavorid=was.id).first()
     if wanted and _could_become(wanted.as_nova(), was):
-        return ""  # the catalogue has come to have the same one again
+        return ""  # the catalogue has the same flavor again
     has = nova.find_flavor(removal.flavorid)
     if has is None:
         return ""
@@ -129,17 +129,17 @@ def _remove(removal: Removal, infrastructure: Infrastructure, nova: Nova) -> str
         return "Somebody else has changed it there."
     if not (is_forced or wanted) and (servers := nova.count_servers(removal.flavorid)):
         return f"It is used by {counted(servers, 'server')} there."
-    with suppress(FlavorNotFound):  # somebody else has just deleted it
+    with suppress(FlavorNotFound):  # it has just been deleted by somebody else
         delete_flavor(infrastructure=infrastructure, nova=nova, flavorid=removal.flavorid)
     return ""
 
 
 def _is_as_it_was_left(has: NovaFlavor, was: NovaFlavor, dropped: Iterable[Iterable[str]]) -> bool:
-    """Say whether a node has nothing of a flavor that did not come from us; what did not reach it does not count."""
+    """Say whether everything that a node has of a flavor came from us; extra specs that it lacks do not count."""
     ours = set((was.extra_specs or {}).items()) | {tuple(spec) for spec in dropped}
     return _could_become(has, was) and set((has.extra_specs or {}).items()) <= ours
 
 
 def _could_become(flavor: NovaFlavor, other: NovaFlavor) -> bool:
-    """Say whether one flavor differs from the other in nothing that can never be changed in one that stands."""
+    """Say whether one flavor could become the other by changes in place: only description and extra specs differ."""
     return replace(flavor, description=other.description).row == other.row

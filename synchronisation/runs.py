@@ -1,4 +1,4 @@
-"""The synchronisation for those who may: managers of the promoted flavors everywhere, operators in their own nodes."""
+"""The synchronisation with access control: managers may use it in every node, operators in their own."""
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -29,7 +29,7 @@ _RUN_ID = re.compile("[1-9][0-9]{0,17}")
 
 @dataclass(frozen=True, kw_only=True)
 class NodeStatus:
-    """What a node has of each flavor right now; its members are those of a `SyncNode` whose run has just ended."""
+    """What a node has of each flavor right now, with the members of a `SyncNode` whose run has just ended."""
 
     name: str
     state: SyncNode.State
@@ -46,7 +46,7 @@ class Status:
 
     @property
     def state(self) -> SyncRun.State:
-        """Return the state that such a run would end in."""
+        """The state that such a run would end in."""
         actions = {outcome.action for node in self.nodes for outcome in node.outcomes}
         failed = [bool(node.error) for node in self.nodes]
         return _state(failed, has_drift=bool(actions - {SyncOutcome.Action.NOTHING}))
@@ -60,7 +60,7 @@ class SummedUp:
 
     @property
     def state(self) -> SyncRun.State:
-        """Return the state that a run would have ended in that had found this."""
+        """The final state of a run that would have found this."""
         has_drift = any(node.counts.total() != node.counts[SyncOutcome.State.IN_SYNC.value] for node in self.nodes)
         return _state([node.unreachable_at is not None for node in self.nodes], has_drift=has_drift)
 
@@ -72,7 +72,7 @@ def _state(failed: Collection[bool], *, has_drift: bool) -> SyncRun.State:
 
 
 def status_nodes(*, user: Caller, names: Collection[str] = ()) -> list[Infrastructure]:
-    """Return the nodes whose status is asked for, by name: without any names, all of the user's that we can enter.
+    """Return the nodes with these names, by name; without *names*, all of the user's that we have credentials for.
 
     Raises:
         NotFound: there is no such node.
@@ -84,7 +84,7 @@ def status_nodes(*, user: Caller, names: Collection[str] = ()) -> list[Infrastru
 
 
 def current_status(*, nodes: Sequence[Infrastructure], flavorids: Collection[str] = ()) -> Status:
-    """Compare the promoted flavors, or those of these ids, with what nodes have right now; no run is written down.
+    """Compare the promoted flavors, or those with these ids, with what nodes have right now, without a run.
 
     Raises:
         NotFound: there is no such promoted flavor.
@@ -97,7 +97,7 @@ def current_status(*, nodes: Sequence[Infrastructure], flavorids: Collection[str
 
 
 def last_status(*, nodes: Sequence[Infrastructure], flavorids: Collection[str] = ()) -> SummedUp:
-    """Sum up what was last seen of the promoted flavors, or those of these ids, in nodes; no cloud is asked.
+    """Sum up what was last seen of the promoted flavors, or those with these ids, in nodes; no cloud is asked.
 
     Raises:
         NotFound: there is no such promoted flavor.
@@ -114,8 +114,8 @@ def start(*, user: Caller, values: Mapping[str, Any]) -> SyncRun:
     """Put a run into the queue, and return it.
 
     Args:
-        values: by the members of the API; without `nodes`, all that *user* may synchronise and we
-            can enter, without `flavors` all that are promoted.
+        values: the members of the API's request; without `nodes`, all nodes that *user* may synchronise and we have
+            credentials for; without `flavors`, all promoted ones.
 
     Raises:
         Conflict: there is no such node or no such promoted flavor, or no node at all.
@@ -138,11 +138,11 @@ def start(*, user: Caller, values: Mapping[str, Any]) -> SyncRun:
 
 
 def visible_runs(user: Caller) -> SyncRunQuerySet:
-    """Return all runs to a manager, and to an operator those about a node of theirs."""
+    """Return the runs that *user* may see: all for a manager, for an operator those over a node of theirs."""
     operated = _visible_nodes(user)
     if operated is None:
         return SyncRun.objects.all()
-    # Not by joins: thousands of runs share a list of a thousand nodes.
+    # Subqueries, not joins: thousands of runs share a list of a thousand nodes.
     lists = NodeList.objects.filter(members__infrastructure__in=operated)
     unlisted = SyncNode.objects.filter(run__listed=None, infrastructure__in=operated)
     return SyncRun.objects.filter(Q(listed__in=lists) | Q(pk__in=unlisted.values("run")))
@@ -168,8 +168,8 @@ def cancel(*, user: Caller, run_id: str) -> SyncRun:
 
     Raises:
         NotFound: there is none that *user* may see.
-        PermissionDenied: it is also about nodes that are not the user's.
-        Conflict: it has ended already.
+        PermissionDenied: it also covers nodes that are not the user's.
+        Conflict: it has already ended.
 
     Cost: two queries, one more for an operator, and those of `cancel_run`.
     """
@@ -181,7 +181,7 @@ def cancel(*, user: Caller, run_id: str) -> SyncRun:
 
 
 def may_cancel(*, user: Caller, run: SyncRun) -> bool:
-    """Say whether *user* may cancel a run that they may see: if they could have started it. A query for an operator."""
+    """Say whether *user* could have started a visible run, and so may cancel it. One query for an operator."""
     operated = _visible_nodes(user)
     if operated is None:
         return True
@@ -191,7 +191,7 @@ def may_cancel(*, user: Caller, run: SyncRun) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class RunInFull:
-    """A run, how much of it is done in all nodes that somebody may see, and what happened in those that are chosen."""
+    """A run, its progress in all nodes that the user may see, and what happened in the chosen ones."""
 
     run: SyncRun
     progress: Progress
@@ -205,7 +205,7 @@ def names_in_run(*, user: Caller, run: SyncRun, choice: Choice) -> list[ListedNo
 
 
 def in_full(*, user: Caller, run: SyncRun, choice: Choice = ALL) -> RunInFull:
-    """Return a run with all that there is to say of the chosen nodes that *user* may see.
+    """Return a run with all that is known of the chosen nodes that *user* may see.
 
     Cost: four queries or five; two more for an operator.
     """

@@ -1,4 +1,4 @@
-"""A run as a story: what came of it, which nodes could not be reached, what was done, and what is left and why."""
+"""The story of a run: its figures, the nodes that could not be reached, what was done, and what is left and why."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from synchronisation.querysets import SyncOutcomeQuerySet
 State = SyncOutcome.State
 Result = SyncOutcome.Result
 
-# How many nodes that could not be reached, and how many flavors of each kind, a story tells of
+# The most unreachable nodes, and the most flavors of each kind, that a story names
 AWAY, TOLD = 50, 250
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A tile: how many, of what, and its colour."""
+    """A tile: a count, what it counts, and its colour."""
 
     count: int
     words: str
@@ -29,10 +29,10 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """What came of a run, in the nodes that somebody may see.
+    """What a run found and did in the nodes that the user may see.
 
-    `retry` are the primary keys of the nodes, and of the flavors, with which there is something to do yet: what failed
-    or, where it only compared, what it found.
+    `retry` are the primary keys of the nodes, and of the flavors, that another run should repair: those that failed or,
+    if the run only compared, those that it would repair.
     """
 
     figures: Sequence[Figure]
@@ -45,7 +45,7 @@ class Story:
 
 
 def story_of(run: SyncRun, progress: Progress, choice: Choice) -> Story:
-    """Return what came of a run. Cost: six queries, however much it did."""
+    """Return the story of a run. Cost: six queries, however much it did."""
     nodes = run.nodes.filter(choice.nodes)
     outcomes = SyncOutcome.objects.filter(node__in=nodes)
     done, planned, failed = Q(result=Result.DONE), Q(result=Result.PLANNED), Q(result=Result.FAILED)
@@ -82,7 +82,7 @@ def story_of(run: SyncRun, progress: Progress, choice: Choice) -> Story:
 
 
 def _retry(outcomes: SyncOutcomeQuerySet, away: Sequence[SyncNode], result: str) -> tuple[list[int], list[int]]:
-    """Return the nodes and the flavors to try again: all flavors, which are none named, where a node was away."""
+    """Return the nodes and flavors to retry; no flavors, which means all, if a node was not reached."""
     nodes = {node.infrastructure_id for node in away if node.infrastructure_id}
     failed = outcomes.order_by().filter(result=result)
     nodes |= {pk for pk in failed.values_list("node__infrastructure", flat=True).distinct() if pk}

@@ -1,4 +1,4 @@
-"""What nodes have of flavors, summed up node by node: as it was last seen, and no cloud is asked."""
+"""Summaries of what nodes have of flavors, as last seen; no cloud is asked."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -15,15 +15,15 @@ from infrastructures.models import Infrastructure
 
 State = Sighting.State
 
-# A flavor that a node has under another id is there.
+# OTHER_ID is fine: the node has the flavor.
 AS_THEY_SHOULD_BE = (State.IN_SYNC.value, State.OTHER_ID.value)
-# All that there is to say of a flavor in a node
+# All states of a flavor in a node
 STATES = (*State.values, CHANGED, RECORDED, UNRECORDED)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A flavor of the catalogue, as far as it takes to know what was seen of it."""
+    """A flavor of the catalogue, reduced to what its sightings are judged by."""
 
     pk: int
     name: str
@@ -37,9 +37,9 @@ class NodeSummary:
     """What was last seen of some flavors in a node.
 
     Members:
-        compared_at: when the one of these flavors was compared which it is longest ago for; None is never.
-        unreachable_at: when the node could not be asked, None when it answered last; *error* says why.
-        counts: how many of the flavors are in each state: one of `STATES`.
+        compared_at: the oldest of the flavors' last comparisons, or `unreachable_at`; None is never.
+        unreachable_at: when the node could not be asked, None if it responded the last time; *error* says why.
+        counts: how many of the flavors are in each of the `STATES`.
     """
 
     pk: int
@@ -51,12 +51,12 @@ class NodeSummary:
 
     @property
     def amiss(self) -> int:
-        """Return how many flavors are not known to be as they should be."""
+        """The number of flavors that are not known to be as they should be."""
         return self.counts.total() - sum(self.counts[state] for state in AS_THEY_SHOULD_BE)
 
 
 def known_flavors(flavors: QuerySet[Flavor]) -> list[Known]:
-    """Return flavors in their order. One query; no model is made of them."""
+    """Return flavors in the queryset's order. One query, without model instances."""
     found: Any = flavors.values_list("pk", "name", "promoted", *DIGESTED)
     return [Known(pk, name, promoted, values[0], digest_of(values)) for pk, name, promoted, *values in found]
 
@@ -67,7 +67,7 @@ def summaries(
     """Return the summaries of nodes, by name. Cost: three queries, whatever the number of nodes and flavors.
 
     Args:
-        only: the one of the nodes that is meant, so that nothing is counted that the others have.
+        only: the key of the only node to summarise, so that nothing is counted for the others.
     """
     if only is not None:
         nodes = nodes.filter(pk=only)
@@ -89,17 +89,17 @@ def summaries(
 
 
 def time_of_part(parts: Mapping[str, str], flavorid: str) -> datetime | None:
-    """Return when a flavor was last compared by itself, from `LastComparison.parts`."""
+    """Return when a flavor was last compared in a partial comparison, from `LastComparison.parts`."""
     return parse_datetime(parts[flavorid]) if flavorid in parts else None
 
 
 def state_now(digests: Collection[str]) -> Case:
-    """Return the expression for what is left of a sighting: `flavors.catalogue.states.state_now`, in the database.
+    """Return the expression for the current state of a sighting: `flavors.catalogue.states.state_now` in SQL.
 
-    Of a node that could not be asked only what was seen since is known.
+    In a node that could not be asked, only later sightings count; the others are UNREACHABLE.
 
     Args:
-        digests: of all flavors as they are now. Of whatever flavor a digest is, it is of no other one.
+        digests: of all flavors as they are now. No two flavors have the same digest.
     """
     return Case(
         When(infrastructure__last_comparison__unreachable_at__gte=F("seen_at"), then=Value(State.UNREACHABLE.value)),
@@ -110,13 +110,13 @@ def state_now(digests: Collection[str]) -> Case:
 
 
 def sightings_now(flavors: Sequence[Known]) -> Any:
-    """Return what was seen of flavors, each with its state `now`."""
+    """Return the sightings of flavors, each with its state `now`."""
     seen = Sighting.objects.order_by().filter(flavor__in=[flavor.pk for flavor in flavors])
     return seen.annotate(now=state_now([flavor.digest for flavor in flavors]))
 
 
 def recorded_alone(flavors: Sequence[Known]) -> QuerySet[Installation]:
-    """Return where flavors are said to be, and nobody has seen them."""
+    """Return the installations of flavors without a sighting."""
     same = Sighting.objects.filter(flavor=OuterRef("flavor"), infrastructure=OuterRef("infrastructure"))
     installations = Installation.objects.order_by().filter(flavor__in=[flavor.pk for flavor in flavors])
     return installations.filter(~Exists(same))
@@ -148,21 +148,21 @@ def _with_unseen(seen: Counter[str], recorded: int, flavors: int, *, is_reachabl
 
 
 def _oldest(whole_at: datetime | None, parts: Mapping[str, str], flavorids: Collection[str]) -> datetime | None:
-    """Return when that of the flavors was compared which it is longest ago for.
+    """Return the oldest of the flavors' last comparisons.
 
-    What was compared later by itself hides the time of the whole when it is all that is meant.
+    The whole comparison does not count if all of the flavors have been compared by themselves since.
     """
     ages = {flavorid: at for flavorid in parts if flavorid in flavorids and (at := time_of_part(parts, flavorid))}
     return whole_at if whole_at and not ages.keys() >= set(flavorids) else min(ages.values(), default=whole_at)
 
 
 def only_trouble(flavors: Sequence[Known], nodes: Collection[int], fine: Collection[str]) -> list[Known]:
-    """Return those of the flavors of which anything but these states was seen in one of the nodes. One query."""
+    """Return the flavors that were seen in any but these states in one of the nodes. One query."""
     return _only(flavors, nodes, sightings_now(flavors).exclude(now__in=fine))
 
 
 def only_in_state(flavors: Sequence[Known], nodes: Collection[int], state: str) -> list[Known]:
-    """Return those of the flavors that were seen in this state in one of the nodes. One query."""
+    """Return the flavors that were seen in this state in one of the nodes. One query."""
     return _only(flavors, nodes, sightings_now(flavors).filter(now=state))
 
 
@@ -172,5 +172,5 @@ def _only(flavors: Sequence[Known], nodes: Collection[int], seen: Any) -> list[K
 
 
 def total(nodes: Iterator[NodeSummary] | Sequence[NodeSummary]) -> Counter[str]:
-    """Return how many flavors are in each state, each once for each node."""
+    """Return how many flavors are in each state, counting each once for each node."""
     return sum((node.counts for node in nodes), Counter())
