@@ -5,16 +5,16 @@ import sys
 from django.apps import AppConfig
 
 TASKS_WERE_IN = "flavors.tasks"
-"""Where a release before this one said that its tasks are: in the queue there may be some yet."""
+"""The module that an earlier release's tasks name; the queue may still hold some."""
 
 
 class SynchronisationConfig(AppConfig):
-    """Promoted flavors in every node: comparing, planning, running."""
+    """Bringing promoted flavors to every node: comparing, planning, running."""
 
     name = "synchronisation"
 
     def ready(self) -> None:
-        """Register the documents; have what the release before has put into the queue be found and carried out."""
+        """Register the XML documents; let workers find the tasks that an earlier release has queued."""
         from synchronisation import tasks, vocabulary  # noqa: F401, PLC0415 — they need the models
 
         sys.modules.setdefault(TASKS_WERE_IN, tasks)

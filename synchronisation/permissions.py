@@ -1,4 +1,4 @@
-"""Who may synchronise."""
+"""Permissions of the synchronisation."""
 
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -12,20 +12,20 @@ from infrastructures.registration import REGISTER
 
 
 def may_synchronise(user: Caller) -> bool:
-    """Say whether *user* may by a role, in all nodes or in their own; a query the first time."""
+    """Say whether *user* has a role that permits it, in all nodes or in their own; one query the first time."""
     return bool(user.has_perm(PROMOTE) or user.has_perm(REGISTER))
 
 
 def nodes_to_synchronise(user: Caller) -> InfrastructureQuerySet:
-    """Return the nodes with credentials of ours that *user* may: managers all, operators their own."""
+    """Return the nodes with credentials that *user* may synchronise: all for managers, for operators their own."""
     return Infrastructure.objects.with_credentials().usable_by(user, all_with=PROMOTE)
 
 
 class SynchronisesNodes(BasePermission):
-    """Managers of the promoted flavors may, and operators of nodes."""
+    """Permission for managers of the promoted flavors, and for operators of a node."""
 
     message = "Only the role InfrastructureManager and operators of a node may do this."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Say whether the caller may; two queries, one more for a local account without either permission."""
+        """Say whether the caller has it; two queries, one more for a local account without either permission."""
         return may_synchronise(request.user) or Infrastructure.objects.operated_by(request.user).exists()

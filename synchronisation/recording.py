@@ -1,6 +1,6 @@
-"""Writing down how far a run is in a node: what it found there, what it has done, and that it has ended.
+"""Recording a run's progress in a node: what it found there, what it has done, and that it has ended.
 
-With each of these the run's own counters are moved on, in the same transaction: they are the sums of its nodes'.
+The same transaction updates the run's own counters, which are the sums of its nodes' counters.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ from synchronisation.backing_off import back_off
 from synchronisation.lists import flavor_list
 from synchronisation.models import FlavorList, LastComparison, SyncNode, SyncOutcome, SyncRun
 
-# What is written down of a node when it was asked
+# The fields that are recorded when a node has been asked
 COMPARED = ("compared_at", "unreachable", "error", "compared_with", "flavor_count", "flavors_done")
 
 Action = SyncOutcome.Action
@@ -29,7 +29,7 @@ Result = SyncOutcome.Result
 
 
 def record_starts(nodes: Collection[SyncNode]) -> None:
-    """Write down that the run begins in nodes. One query."""
+    """Record that the run begins in nodes. One query."""
     now = timezone.now()
     for node in nodes:
         node.state, node.started_at, node.attempts = SyncNode.State.RUNNING, now, node.attempts + 1
@@ -40,16 +40,16 @@ def record_starts(nodes: Collection[SyncNode]) -> None:
 def record_plans(
     run: SyncRun, plans: Mapping[SyncNode, tuple[Collection[Flavor], Sequence[SyncOutcome]]]
 ) -> dict[SyncNode, list[SyncOutcome]]:
-    """Write down what was found in nodes and is planned there, and return what of it is new.
+    """Record what was found and planned in nodes, and return the outcomes that are new.
 
-    What is in sync, and stays as it is, takes no row: it is in the list of flavors that were compared. What an
-    earlier attempt has done stays written down as done, unless it is to be done again.
+    A flavor that is in sync and needs no action takes no row: the list of compared flavors has it. What an earlier
+    attempt has done stays recorded as done, unless it must be done again.
 
     Args:
-        plans: the flavors that a node was compared with, and an outcome of each, not stored yet.
+        plans: for each node the flavors that it was compared with, and an unsaved outcome of each.
 
     Raises:
-        MayBeWritten: the database is away.
+        MayBeWritten: the database connection was lost, and did not come back in time.
 
     Cost: some seven queries, in one transaction, however many nodes; two more for each that was begun before.
     """
@@ -77,7 +77,7 @@ def record_plans(
 
 
 def record_unreachable(run: SyncRun, node: SyncNode, flavors: Collection[Flavor], error: CloudError) -> None:
-    """Write down that a node could not be asked for these flavors: one line, whatever their number.
+    """Record that a node could not be asked for these flavors: in one row, whatever their number.
 
     Cost: some seven queries, in one transaction.
     """
@@ -93,9 +93,9 @@ def record_unreachable(run: SyncRun, node: SyncNode, flavors: Collection[Flavor]
 
 
 def record_ends(errors: Mapping[SyncNode, str]) -> None:
-    """Write down that a run has ended in nodes, each with what kept it from its part, or "".
+    """Record that a run has ended in nodes, each with its error or "".
 
-    Some four queries, in one transaction; none for no node.
+    Some four queries, in one transaction; none without nodes.
     """
     if not errors:
         return
@@ -114,9 +114,9 @@ def record_ends(errors: Mapping[SyncNode, str]) -> None:
 
 @contextmanager
 def _counted(run: SyncRun, nodes: Collection[SyncNode], *fields: str) -> Iterator[dict[int, SyncNode]]:
-    """Store how far nodes have come meanwhile, and move their run's counters on by as much; give what they were.
+    """Yield the nodes as stored; then save the block's changes of *fields*, and update the run's counters to match.
 
-    Cost: three queries where they have come equally far; one more for each that has not.
+    Cost: three queries if all nodes end up with equal values; one more for each further set of values.
     """
     before = SyncNode.objects.select_for_update().in_bulk([node.pk for node in nodes])
     yield before
@@ -142,17 +142,17 @@ _COUNTERS: Mapping[str, Callable[[SyncNode], int]] = {
 
 
 def _lists_of(compared: Iterable[Collection[Flavor]]) -> dict[int, FlavorList]:
-    """Return the stored lists, each by the id of the object: most nodes of a run share theirs. One query for each."""
+    """Return the stored lists by the collections' `id()`: most nodes of a run share one. One query for each."""
     return {key: flavor_list(flavors) for key, flavors in {id(flavors): flavors for flavors in compared}.items()}
 
 
 def record_last_comparisons(
     run: SyncRun, compared: Mapping[SyncNode, Collection[Flavor]], *, is_silent: bool = False
 ) -> None:
-    """Write down when nodes were last compared with these flavors; to be called in a transaction. Three queries.
+    """Record when nodes were last compared with these flavors; call this in a transaction. Three queries.
 
     Args:
-        is_silent: whether they did not answer in time: periodic runs leave them alone for a while.
+        is_silent: whether they timed out: periodic runs then leave them alone for a while.
     """
     there = set(
         Infrastructure.objects.filter(pk__in=[node.infrastructure_id for node in compared]).values_list("pk", flat=True)
@@ -177,7 +177,7 @@ def record_last_comparisons(
 def _has_news(
     last: LastComparison, run: SyncRun, node: SyncNode, flavors: Collection[Flavor], *, is_silent: bool
 ) -> bool:
-    """Bring *last* up to date; False where it is already, by a clock that is ahead."""
+    """Update *last*; return False if there is nothing to update, or a clock that was ahead has dated it later."""
     if node.compared_at is None or any(at and at > node.compared_at for at in (last.whole_at, last.unreachable_at)):
         return False
     last.error, last.unreachable_at = node.error, node.compared_at if node.unreachable else None
@@ -196,7 +196,7 @@ def _has_news(
 
 
 def _not_settled(node: SyncNode, outcomes: Sequence[SyncOutcome]) -> Sequence[SyncOutcome]:
-    """Return what of a plan an earlier attempt has not done already, and forget what that one left undone."""
+    """Return the outcomes of a plan that no earlier attempt has done, and delete those that one left undone."""
     if node.attempts == 1:
         return outcomes
     settled = set(node.outcomes.filter(result=Result.DONE).values_list("flavorid", flat=True))
@@ -213,18 +213,18 @@ def record_repairs(
     made: Collection[Flavor] = (),
     applied: Mapping[int, Mapping[str, object]] | None = None,
 ) -> None:
-    """Write down what a synchronisation run has done in a cloud, and what its Nova has now; all of it or nothing.
+    """Record what a run has done in a cloud, and what its Nova has now; all of it or nothing.
 
     Args:
-        installed: by flavor, its id there.
-        outcomes: at least one, stored, of which the result, the reason and the seconds are written.
-        made: those of the flavors that were created there, and not found.
-        applied: by the flavors' keys, what they were given there, as in a `Sighting`.
+        installed: by flavor, its id in the node.
+        outcomes: at least one, already stored; their result, reason and seconds are written.
+        made: those of the flavors that were created there, not found.
+        applied: by the flavors' keys, the values that they were given there, as in a `Sighting`.
 
     Raises:
         IntegrityError: somebody else has just deleted one of the flavors, or another flavor of the catalogue
             has its id there; `record_installation` says which.
-        MayBeWritten: the database is away.
+        MayBeWritten: the database connection was lost, and did not come back in time.
 
     Cost: five queries, in one transaction; one more for each flavor that is recorded there under another id.
     """
@@ -249,7 +249,7 @@ def record_repairs(
 
 
 def record_result(outcome: SyncOutcome) -> None:
-    """Write down what came of a single step. Three queries, in one transaction."""
+    """Record the result of a single step. Three queries, in one transaction."""
 
     def write() -> None:
         outcome.save(update_fields=["result", "reason", "seconds"])
@@ -265,13 +265,13 @@ def _count_done(outcomes: Sequence[SyncOutcome]) -> None:
 
 
 def _has_results(outcomes: Sequence[SyncOutcome]) -> bool:
-    """Say whether the first of them is written down, and so whatever was with it."""
+    """Say whether the first outcome's result is stored, and so everything in the same transaction."""
     first = outcomes[0]
     return SyncOutcome.objects.select_for_update().filter(pk=first.pk, result=first.result).exists()
 
 
 def _write_results(outcomes: Sequence[SyncOutcome]) -> None:
-    """Write what came of each; one statement for all of them costs a fraction of an UPDATE for each."""
+    """Write the results; one statement for all of them costs a fraction of an UPDATE for each."""
     SyncOutcome.objects.bulk_create(
         outcomes,
         update_conflicts=True,

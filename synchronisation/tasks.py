@@ -1,4 +1,4 @@
-"""The synchronisation in the background: runs in the queue, those that were cut short, and the periodic one."""
+"""The synchronisation in the background: queued runs, interrupted runs and the periodic run."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -24,19 +24,19 @@ from synchronisation.running import RunOptions, begin, create_run, help_with, le
 
 logger = logging.getLogger(__name__)
 
-# Whoever has just written a run down is about to carry it out, or to put it into the queue.
+# A run younger than this is left alone: its creator is about to carry it out, or to put it into the queue.
 SECONDS_TO_BE_QUEUED = 60
-# Nodes that are cut short are given up before, each alone.
+# More than claiming.MAX_ATTEMPTS: a node that keeps failing is given up before its run is.
 MOST_BEGINNINGS = 9
-# How many old outcomes are deleted in one transaction, which takes some hundredths of a second
+# How many old outcomes one transaction deletes, which takes some hundredths of a second
 ROWS_AT_ONCE = 1000
-# Between machines that all have the right time
+# Between machines with synchronised clocks
 MOST_THAT_CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 @task()
 def carry_out_run(run_id: int, request_id: str = NO_REQUEST) -> None:
-    """Carry a run out, in a worker, under the id of the request that has put it into the queue; others may share it."""
+    """Carry out a run in a worker, under the id of the request that queued it; other workers may share it."""
     with traced(request_id):
         logger.info("Run %s begins", run_id)
         begin(run_id, call_helper=lambda: _call_helper(run_id, request_id))
@@ -46,7 +46,7 @@ def carry_out_run(run_id: int, request_id: str = NO_REQUEST) -> None:
 
 @task()
 def help_with_run(run_id: int, request_id: str = NO_REQUEST) -> None:
-    """Work on a run beside the workers that are at it, until there is nothing left to begin with."""
+    """Join the workers of a run, until there is no node left to begin with."""
     with traced(request_id):
         help_with(run_id)
 
@@ -62,43 +62,43 @@ def start_run(
     even_deleted: bool = False,
     **options: Unpack[RunOptions],
 ) -> SyncRun:
-    """Write a run down, as `create_run` does, and put it into the queue.
+    """Create a run, as `create_run` does, and put it into the queue.
 
     Raises:
-        Conflict: an id is that of no promoted flavor.
+        Conflict: no promoted flavor has one of the ids.
 
     Cost: five queries, one more with `flavorids`.
     """
     run = create_run(requested_by=requested_by, infrastructures=infrastructures, even_deleted=even_deleted, **options)
-    # A worker that is quick must find it; and one that the queue does not take is taken up later: whoever asked
-    # for it has it all the same, and the scheduler alone is told.
+    # After the commit, so that even a quick worker finds the run. If the queue does not take it, it is taken up later:
+    # the caller gets the run all the same, and only the scheduler gets the error.
     transaction.on_commit(lambda: _enqueue(run), robust=not run.periodic)
     return run
 
 
 def take_up_runs() -> list[SyncRun]:
-    """Put the runs back into the queue whose worker has died, or whose place in the queue is lost; return them.
+    """Put runs back into the queue whose worker has died, or that the queue has lost; return them.
 
-    It has failed in each node in which it was cut short `claiming.MAX_ATTEMPTS` times, which may be what kills its
-    worker, and as a whole when it was begun `MOST_BEGINNINGS` times.
+    A run fails in a node where it was interrupted `claiming.MAX_ATTEMPTS` times, as that node may be what kills its
+    worker; it fails as a whole when it was begun `MOST_BEGINNINGS` times.
 
     Cost: one query; per open run some six more.
     """
     taken_up = []
     for run in SyncRun.objects.open():
-        with traced():  # the run goes on under this id
+        with traced():  # the run continues under this request id
             if _take_up(run):
                 taken_up.append(run)
     return taken_up
 
 
 def start_periodic_run() -> SyncRun | None:
-    """Start the run over all nodes that SYNC_INTERVAL_MINUTES asks for, when it is due; return it.
+    """Start the periodic run over all nodes (SYNC_INTERVAL_MINUTES) if it is due, and return it.
 
-    It repairs when SYNC_REPAIR says so, and else only finds. While the last one is still open none is started.
+    It repairs if SYNC_REPAIR is set, and else only compares. None is started while the last one is still open.
 
     Raises:
-        Error, RedisError: the queue did not take it; it is kept, and taken up later.
+        Error, RedisError: the queue did not take the run, which is kept and taken up later.
 
     Cost: none when there is no interval; else one query, and five when it is due.
     """
@@ -108,13 +108,13 @@ def start_periodic_run() -> SyncRun | None:
         with exclusive("periodic run"):
             return _start_when_due()
     except Locked:
-        return None  # another scheduler is at it
+        return None  # another scheduler is doing it
 
 
 def delete_old_runs() -> int:
-    """Delete the runs that ended more than SYNC_RETENTION_DAYS ago, and return how many; with 0 keep them all.
+    """Delete the runs that ended more than SYNC_RETENTION_DAYS ago, and return how many; 0 keeps all.
 
-    What is known last of a node is kept elsewhere, however old: `LastComparison` and `Sighting`.
+    The last known state of a node is kept elsewhere, however old: in `LastComparison` and `Sighting`.
 
     Cost: none when all are kept; else one query, and some ten for each run and each `ROWS_AT_ONCE` of its outcomes.
     Each of them is a transaction of its own, so nobody waits for long.
@@ -143,14 +143,14 @@ def _take_up(run: SyncRun) -> bool:
             run.refresh_from_db()
             call = _whom_to_call(run)
     except Locked:
-        return False  # somebody is at it
+        return False  # somebody is beginning it
     if call:
-        call(run)  # where nobody holds it any more: a worker may begin at once
+        call(run)  # after releasing the lock, so that a worker can begin at once
     return call is not None
 
 
 def _whom_to_call(run: SyncRun) -> Callable[[SyncRun], None] | None:
-    """Return who is to be put into the queue, now that nobody can begin with the run; None: nobody for now."""
+    """Return how to queue the run, while nobody can begin it; None if it needs nobody now."""
     if run.state == SyncRun.State.WAITING:
         is_lost = not _is_within(run, timedelta(seconds=SECONDS_TO_BE_QUEUED)) and not _is_queued(run)
         return _enqueue if is_lost and _may_go_on(run) else None
@@ -158,11 +158,11 @@ def _whom_to_call(run: SyncRun) -> Callable[[SyncRun], None] | None:
         return None
     released = release_lost(run)
     if run.cancelled_at:
-        work_on(run)  # which is to end what nobody is at
+        work_on(run)  # this ends the nodes that nobody works on
         return None
     if end_when_done(run.pk) or not run.nodes.free().exists():
         return None
-    if run.nodes.claimed().exists():  # by crews that live
+    if run.nodes.claimed().exists():  # by living crews
         return _enqueue_helper if released else None
     return _enqueue if _may_go_on(run) else None
 
@@ -177,7 +177,7 @@ def _enqueue(run: SyncRun) -> None:
 
 
 def _is_within(run: SyncRun, age: timedelta) -> bool:
-    """Say whether the run was made so short a time ago; not one of the future, when a clock was ahead."""
+    """Say whether the run is younger than *age*; a run from the future, by a clock that was ahead, is not."""
     now = timezone.now()
     return now - age < run.created_at < now + MOST_THAT_CLOCKS_DIFFER
 
@@ -190,7 +190,7 @@ def _is_queued(run: SyncRun) -> bool:
 
 
 def _may_go_on(run: SyncRun) -> bool:
-    """Have a run that was cut short wait again, or end it when that was once too often."""
+    """Let an interrupted run wait again and return True, or end it if that has happened too often."""
     if run.attempts < MOST_BEGINNINGS:
         logger.warning("Run %s was cut short, or lost its place in the queue: it is put back there", run.pk)
         run.state = SyncRun.State.WAITING

@@ -1,4 +1,4 @@
-"""The synchronisation runs in XML."""
+"""The XML vocabulary of synchronisation runs."""
 
 from types import MappingProxyType
 

@@ -1,7 +1,7 @@
-"""What has changed in the catalogue since the last look: whoever has written it, and however.
+"""Noticing changes of the catalogue since the last look, whoever wrote them, and however.
 
-The promoted flavors are compared with what they were then, so nothing is missed: not what a command, a page or another
-program writes, nor what was written while nobody looked.
+The promoted flavors are compared with their state at the last look, so nothing is missed: neither what a command, a
+page or another program writes, nor what was written while no scheduler was running.
 """
 
 from dataclasses import dataclass, field
@@ -19,17 +19,17 @@ from synchronisation.telling.outbox import announce
 
 @dataclass
 class Memory:
-    """The revision of the catalogue that a process has looked through last."""
+    """The last revision of the catalogue that a process has examined."""
 
     revision: str | None = field(default=None)
 
 
 def notice_changes(memory: Memory) -> int:
-    """Write down whom to tell of flavors that were promoted, changed or have gone, and return how many there are.
+    """Announce promoted, changed and removed flavors to subscribers, and return the number of changes.
 
-    With SYNC_ON_CHANGE_SECONDS they are to be brought to the nodes, too.
+    With SYNC_ON_CHANGE_SECONDS promoted and changed flavors are also to be delivered to the nodes.
 
-    Cost: one query while the catalogue stays as it is; else three, and some for each change.
+    Cost: one query while the catalogue is unchanged; else three, and some for each change.
     """
     revision = current_revision()
     if revision == memory.revision:
@@ -38,7 +38,7 @@ def notice_changes(memory: Memory) -> int:
         with exclusive("catalogue's changes"), transaction.atomic():
             count = _notice()
     except Locked:
-        return 0  # another scheduler is at it
+        return 0  # another scheduler is doing it
     memory.revision = revision
     return count
 

@@ -1,6 +1,6 @@
-"""What a run has to tell: of each node one event of a kind, whatever the number of flavors.
+"""The events of a run: one of each kind for each node, whatever the number of flavors.
 
-A drift is told when it is found for the first time, not at every run that finds it again; so is a repair that fails.
+Drift is announced when it is first found, not by every run that finds it again; so is a repair that fails.
 """
 
 from collections import defaultdict
@@ -19,14 +19,14 @@ from synchronisation.telling.outbox import announce, is_anybody_listening
 Result = SyncOutcome.Result
 
 MOST_FLAVORS = 100
-"""How many flavors an event names; it says of how many it is."""
+"""The most flavors that an event lists; its `count` is that of all."""
 
 Key = tuple[int | None, str]
 """A node's key and a flavor's id."""
 
 
 def announce_runs() -> int:
-    """Write down whom to tell of the runs that have ended since the last look, and return how many these are.
+    """Announce the runs that have ended since the last look to subscribers, and return their number.
 
     Cost: one query when there is none; else some five for each, and those of `announce`.
     """
@@ -37,14 +37,14 @@ def announce_runs() -> int:
         with exclusive("ended runs"):
             return sum(_announce(pk) for pk in ended.all())
     except Locked:
-        return 0  # another scheduler is at it
+        return 0  # another scheduler is doing it
 
 
 def _announce(pk: int) -> int:
     with transaction.atomic():
         run = SyncRun.objects.select_for_update().filter(pk=pk, announced=None).first()
         if run is None:
-            return 0  # deleted, or announced by somebody else
+            return 0  # deleted, or announced by another scheduler
         events = _of_nodes_that_came_and_went(run)
         if is_anybody_listening():
             announce([*events, *_of_flavors(run)])
@@ -69,7 +69,7 @@ def _of_nodes_that_came_and_went(run: SyncRun) -> list[Event]:
 
 
 def _come_back(run: SyncRun) -> QuerySet[AwayNode]:
-    """Return the nodes that were away and have been compared by the run, which need not have kept anything of them."""
+    """Return the nodes that were away and that the run has compared, even those that it kept no row of."""
     listed: Any = run.listed.members if run.listed else run.nodes
     failed = run.nodes.filter(Q(unreachable=True) | Q(compared_at=None), infrastructure__isnull=False)
     asked = AwayNode.objects.filter(infrastructure__in=listed.values("infrastructure"))
@@ -97,7 +97,7 @@ def _of_flavors(run: SyncRun) -> Iterator[Event]:
 
 
 def _outcomes(run: SyncRun) -> Iterable[SyncOutcome]:
-    """Return what was not in sync or was done, each with the `earlier` result of the same flavor there."""
+    """Return the run's outcomes, except unreachable ones, each with the `earlier` result of the flavor there."""
     earlier = SyncOutcome.objects.filter(
         flavorid=OuterRef("flavorid"), node__name=OuterRef("node__name"), pk__lt=OuterRef("pk")
     ).order_by("-pk")
@@ -106,7 +106,7 @@ def _outcomes(run: SyncRun) -> Iterable[SyncOutcome]:
 
 
 def _changed_since(run: SyncRun) -> Collection[Key]:
-    """Return which flavors came to be as they are in the run's nodes since it began. One query."""
+    """Return the flavors whose state in the run's nodes has changed since it began. One query."""
     seen = Sighting.objects.order_by().filter(
         infrastructure__in=run.nodes.values("infrastructure"), since__gte=run.started_at or run.created_at
     )
@@ -114,7 +114,7 @@ def _changed_since(run: SyncRun) -> Collection[Key]:
 
 
 def _kind(outcome: SyncOutcome, new: Collection[Key]) -> Kind | None:
-    """Return what there is to tell of an outcome; None when it was told before, or is nothing."""
+    """Return the kind of event for an outcome; None if it was announced before, or is not worth an event."""
     if outcome.result == Result.DONE:
         return Kind.DRIFT_REPAIRED
     is_new = (outcome.node.infrastructure_id, outcome.flavorid) in new

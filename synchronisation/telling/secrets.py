@@ -1,4 +1,4 @@
-"""The secrets by which receivers know that it is we who tell them. Source: standardwebhooks.com, "Signature scheme"."""
+"""Secrets with which receivers verify our webhooks. Source: standardwebhooks.com, "Signature scheme"."""
 
 import secrets
 from base64 import b64encode
@@ -8,5 +8,5 @@ _BYTES = 24
 
 
 def new_secret() -> str:
-    """Return a new secret, as libraries for Standard Webhooks take it."""
+    """Return a new secret, in the format of the Standard Webhooks libraries."""
     return _PREFIX + b64encode(secrets.token_bytes(_BYTES)).decode("ascii")
