@@ -1,4 +1,4 @@
-"""Synchronisation runs on the wire: what was asked for, how far it is, and what came of each flavor in each node."""
+"""Synchronisation runs on the wire: the request, the progress, and the outcome of each flavor in each node."""
 
 from collections import Counter
 from typing import Any
@@ -52,7 +52,7 @@ class ChosenFlavorsField(_ChosenField):
 
 
 class SyncRunCreationSerializer(serializers.Serializer[Any]):
-    """What a run shall do, and where; without any member it repairs all that needs no replacing, everywhere."""
+    """What a run should do, and where; without members it repairs everything that needs no replacement, everywhere."""
 
     nodes = ChosenNodesField(required=False, help_text="By default all that the caller may synchronise")
     flavors = ChosenFlavorsField(required=False, help_text="Ids; by default those of all promoted flavors")
@@ -70,11 +70,11 @@ class SyncRunCreationSerializer(serializers.Serializer[Any]):
 
 @extend_schema_field({"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}], "nullable": True})
 class ValueField(serializers.JSONField):
-    """The value of a flavor's member, whatever its type; null for an extra spec that is not there."""
+    """The value of a flavor's member, of any type; null for an extra spec that is missing."""
 
 
 class DifferenceSerializer(serializers.Serializer[Any]):
-    """A value that the node and the catalogue have otherwise."""
+    """A member whose value differs between the node and the catalogue."""
 
     member = IdField(help_text="As Nova calls it; an extra spec is `extra_specs.KEY`")
     node = ValueField()
@@ -93,7 +93,7 @@ class FindingSerializer(serializers.Serializer[SyncOutcome]):
 
 
 class OutcomeSerializer(FindingSerializer):
-    """What a run found of one flavor in one node, what it planned, and what came of it."""
+    """What a run found of one flavor in one node, what it planned, and the result."""
 
     servers = serializers.IntegerField(allow_null=True, help_text="How many use it, counted before it is replaced")
     result = serializers.ChoiceField(
@@ -115,12 +115,12 @@ class CountsSerializer(serializers.Serializer[Any]):
     not_compared = serializers.SerializerMethodField(help_text="Never seen")
 
     def get_not_compared(self, counts: Counter[str]) -> int:
-        """Return how many nobody has seen there, whether the catalogue says that they are there or not."""
+        """Return how many were never seen there, whether the catalogue has an installation or not."""
         return counts[RECORDED] + counts[UNRECORDED]
 
 
 class NodeStatusSerializer(serializers.Serializer[NodeStatus]):
-    """What a node has right now or, in a summary, when it was last asked."""
+    """What a node has right now or, in a summary, had when it was last asked."""
 
     name = IdField()
     state = serializers.ChoiceField(SyncNode.State.choices, help_text="`failed` when the node could not be asked")
@@ -143,9 +143,9 @@ class SyncNodeSerializer(serializers.Serializer[SyncNode]):
 
     @extend_schema_field(OutcomeSerializer(many=True))
     def get_outcomes(self, node: SyncNode) -> Any:
-        """Return what was found of each flavor, also of those of which nothing is kept.
+        """Return the outcome of each flavor, including those without a row.
 
-        All nodes of a run in which nothing happened are told alike: for them it is made once.
+        All nodes of a run in which nothing happened have the same outcomes, which are serialised once.
         """
         quiet: dict[int | None, Any] = {} if node.is_kept else self.context["quiet"]
         if node.compared_with_id not in quiet:
@@ -155,14 +155,14 @@ class SyncNodeSerializer(serializers.Serializer[SyncNode]):
 
 
 class KeptSerializer(serializers.Serializer[Kept]):
-    """A node that has a flavor yet which is being retired."""
+    """A node that still has a flavor that is being retired."""
 
     name = IdField()
     reason = serializers.CharField(help_text="Why the last run has left it there; empty when none has looked")
 
 
 class RetiringSerializer(serializers.Serializer[Retiring]):
-    """A flavor that is to leave the nodes and then the catalogue."""
+    """A flavor that will be removed from the nodes and then from the catalogue."""
 
     id = IdField(source="flavorid")
     name = serializers.CharField()
@@ -171,7 +171,7 @@ class RetiringSerializer(serializers.Serializer[Retiring]):
 
 
 class StatusSerializer(serializers.Serializer[Status]):
-    """What nodes have right now; `state` is what a dry run would end in."""
+    """What nodes have right now; `state` is that in which a dry run would end."""
 
     state = serializers.ChoiceField(SyncRun.State.choices)
     nodes = NodeStatusSerializer(many=True)
@@ -188,7 +188,7 @@ class NodeSummarySerializer(serializers.Serializer[NodeSummary]):
     counts = CountsSerializer()
 
     def get_state(self, node: NodeSummary) -> str:
-        """Return the state of a run that has come as far there."""
+        """Return the state as that of a node in a run: failed, done, or waiting if it was never compared."""
         if node.unreachable_at:
             return SyncNode.State.FAILED.value
         return SyncNode.State.DONE.value if node.compared_at else SyncNode.State.WAITING.value
@@ -212,13 +212,13 @@ class ProgressSerializer(serializers.Serializer[Progress]):
 
 @extend_schema_field({"type": "array", "items": {"type": "string", "xml": {"name": "flavor"}}})
 class RestrictedFlavorsField(serializers.ListField):
-    """The ids of flavors, as they are answered."""
+    """The ids of flavors in a response."""
 
     child = serializers.CharField()
 
 
 class SyncRunSerializer(serializers.Serializer[SyncRun]):
-    """A run, without what happened in its nodes."""
+    """A run without its nodes."""
 
     id = IdField(source="pk")
     state = serializers.ChoiceField(SyncRun.State.choices)
@@ -232,18 +232,18 @@ class SyncRunSerializer(serializers.Serializer[SyncRun]):
     flavors = RestrictedFlavorsField(source="flavorids", help_text="Ids that it is restricted to; empty for all")
 
     def get_dry_run(self, run: SyncRun) -> bool:
-        """Return whether it only says what would be done."""
+        """Return whether it only reports what would be done."""
         return not run.repairs
 
 
 class SyncRunInFullSerializer(SyncRunSerializer):
-    """A run with its progress and all that happened in the nodes that the caller may see."""
+    """A run with its progress and the outcomes in the nodes that the caller may see."""
 
     progress = ProgressSerializer()
     nodes = SyncNodeSerializer(many=True)
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
-        """Return the run's own members, its progress, and its nodes, of a `RunInFull`."""
+        """Return the run's own members, its progress and its nodes; *instance* is a `RunInFull`."""
         shown: RunInFull = instance
         nodes: Any = shown.nodes
         return {

@@ -1,4 +1,4 @@
-"""The synchronisation over HTTP: what nodes have, and runs that make it so."""
+"""The HTTP API of the synchronisation: the status of nodes, and runs."""
 
 from dataclasses import replace
 from typing import Any
@@ -58,7 +58,7 @@ def _pages_of_nodes() -> list[OpenApiParameter]:
 
 
 class SyncStatusView(APIView):
-    """What nodes have of the promoted flavors, asked of each node's Nova, or summed up as it was last seen."""
+    """What nodes have of the promoted flavors: each node's Nova is asked or, in a summary, none."""
 
     permission_classes = [IsAuthenticated, SynchronisesNodes]
 
@@ -78,9 +78,9 @@ class SyncStatusView(APIView):
         responses={200: STATUS_DOCUMENT} | errors(400, 403, 404),
     )
     def get(self, request: Request) -> Response:
-        """Compare the promoted flavors with what nodes have right now, all nodes side by side; nothing is changed.
+        """Compare the promoted flavors with what nodes have right now, all nodes in parallel; nothing is changed.
 
-        A node that cannot be reached is in the answer, with the reason. With `limit` only as many nodes are asked.
+        A node that cannot be reached is in the response, with the reason. With `limit` only that many nodes are asked.
         """
         pages = NodePagination("status")
         nodes = runs.status_nodes(user=request.user, names=choices(request, "node"))
@@ -97,7 +97,7 @@ class SyncStatusView(APIView):
 
 
 class RunPagination(MarkerPagination):
-    """Pages of runs, newest first. Nobody wants all of them: in three months of looks every minute they are 130,000."""
+    """Pages of runs, newest first. There is no page of all: three months of runs every minute are 130,000."""
 
     root = "runs"
     ordering = ("-id",)
@@ -111,7 +111,7 @@ class RunPagination(MarkerPagination):
 
 
 class SyncRunViewSet(viewsets.GenericViewSet[SyncRun]):
-    """Synchronisation runs: over all nodes for managers, over their own for operators."""
+    """Synchronisation runs: over all nodes for managers, over their own nodes for operators."""
 
     queryset = SyncRun.objects.all()
     serializer_class = SyncRunSerializer
@@ -126,9 +126,9 @@ class SyncRunViewSet(viewsets.GenericViewSet[SyncRun]):
         responses={200: SyncRunSerializer(many=True)} | errors(403),
     )
     def list(self, request: Request) -> Response:
-        """List the runs that the caller may see, newest first, in pages; `Link` names the next one.
+        """List the runs that the caller may see, newest first, in pages; `Link` names the next page.
 
-        Cost: one query, two with a marker, whatever the number of runs; some more for who is calling.
+        Cost: one query, two with a marker, whatever the number of runs; some more to identify the caller.
         """
         page: Any = self.paginate_queryset(runs.visible_runs(request.user))
         return self.get_paginated_response(SyncRunSerializer(page, many=True).data)
@@ -141,7 +141,7 @@ class SyncRunViewSet(viewsets.GenericViewSet[SyncRun]):
         responses={202: RUN_DOCUMENT} | errors(403, 409, *WITH_BODY),
     )
     def create(self, request: Request) -> Response:
-        """Put a run into the queue, which a worker then carries out."""
+        """Put a run into the queue, for a worker to carry out."""
         values = SyncRunCreationSerializer(data=unwrap(request, "run"))
         values.is_valid(raise_exception=True)
         run = runs.start(user=request.user, values=values.validated_data)
@@ -166,7 +166,7 @@ class SyncRunViewSet(viewsets.GenericViewSet[SyncRun]):
         responses={200: RUN_DOCUMENT} | errors(400, 403, 404),
     )
     def retrieve(self, request: Request, id: str) -> Response:
-        """Show how far a run is, and what came of each flavor in each of the nodes that the caller may see."""
+        """Show a run's progress, and the outcome of each flavor in each node that the caller may see."""
         run = runs.find_run(user=request.user, run_id=id)
         choice = Choice(names=choices(request, "node") or None, states=_states(request))
         pages = NodePagination("run")
@@ -181,9 +181,9 @@ class SyncRunViewSet(viewsets.GenericViewSet[SyncRun]):
         responses={202: RUN_DOCUMENT} | errors(403, 404, 409),
     )
     def destroy(self, request: Request, id: str) -> Response:
-        """Have a run begin with no further node, and stop in the others after the step that each is at.
+        """Have a run begin no further node, and stop in each of the others after its current step.
 
-        It ends as `cancelled`, at once or within seconds. What it has done by then stays done.
+        It ends as `cancelled`, at once or within seconds. What it has done by then is not undone.
         """
         run = runs.cancel(user=request.user, run_id=id)
         return Response({"run": _in_full(request, run)}, status=202)

@@ -1,1 +1,1 @@
-"""Telling people and programs what happens in the federation: by webhook and by e-mail."""
+"""Notifying people and programs of events in the federation, by webhook and by e-mail."""

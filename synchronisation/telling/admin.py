@@ -1,4 +1,4 @@
-"""Who is told what happens, in the admin site."""
+"""Subscribers to events, in the admin site."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from synchronisation.telling.models import Kind, Subscriber
 
 
 class SubscriberForm(forms.ModelForm[Subscriber]):
-    """A subscriber, whose kinds of events are ticked."""
+    """The form of a subscriber, with a check box for each kind of event."""
 
     kinds = forms.MultipleChoiceField(
         choices=Kind.choices,
@@ -36,7 +36,7 @@ class SubscriberForm(forms.ModelForm[Subscriber]):
 
 @admin.register(Subscriber)
 class SubscriberAdmin(OffersActions):
-    """Receivers of webhooks and e-mail addresses. The secret of a webhook is shown once, when it is made."""
+    """Receivers of webhooks and e-mail addresses. A webhook's secret is shown only once, when it is created."""
 
     form = SubscriberForm
     list_display = ["name", "target", "active", "pending", "health"]
@@ -46,32 +46,32 @@ class SubscriberAdmin(OffersActions):
     actions = ["send_test_event", "make_new_secret"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscriber]:
-        """Count in the same query what each is still to be told."""
+        """Count each subscriber's pending events in the same query."""
         subscribers: QuerySet[Subscriber] = super().get_queryset(request)
         return subscribers.annotate(pending_count=Count("deliveries"))
 
     def save_model(
         self, request: HttpRequest, obj: Subscriber, form: forms.ModelForm[Subscriber], change: bool
     ) -> None:
-        """Make the secret of a new webhook, and show it this once."""
+        """Create the secret of a new webhook, and show it this once."""
         if obj.url and not obj.encrypted_secret:
             self._show_secret(request, obj)
         super().save_model(request, obj, form, change)
 
     @admin.display(description="to")
     def target(self, subscriber: Subscriber) -> str:
-        """Return where it is told; of a URL the part that cannot hold a secret."""
+        """Return the e-mail address, or the URL without its query, which may hold a secret."""
         return subscriber.email or subscriber.url.partition("?")[0]
 
     @admin.display(description="still to be told", ordering="pending_count")
     def pending(self, subscriber: Any) -> int:
-        """Return of how many events it is still to be told."""
+        """Return the number of pending events."""
         count: int = subscriber.pending_count
         return count
 
     @admin.display(description="health")
     def health(self, subscriber: Subscriber) -> str:
-        """Say whether it takes what it is told and, where not, why and until when nothing is sent."""
+        """Say whether it accepts its events and, if not, why and when it is tried again."""
         if not subscriber.failures:
             return "fine"
         waits = subscriber.waits_until
@@ -80,7 +80,7 @@ class SubscriberAdmin(OffersActions):
 
     @admin.action(description="Send a test event", permissions=["change"])
     def send_test_event(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
-        """Send each an event of no meaning, and say what came of it."""
+        """Send each a test event, and report the result."""
         for subscriber in queryset:
             try:
                 sending.send_test(subscriber)
@@ -91,7 +91,7 @@ class SubscriberAdmin(OffersActions):
 
     @admin.action(description="Make a new secret", permissions=["change"])
     def make_new_secret(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
-        """Make another secret for each webhook, and show it this once."""
+        """Replace the secret of each webhook, and show the new one this once."""
         for subscriber in queryset.exclude(url=""):
             self._show_secret(request, subscriber)
             subscriber.save(update_fields=["encrypted_secret"])

@@ -1,4 +1,4 @@
-"""Who wants to know what happens, what has happened, and what is still to be told to whom."""
+"""Subscribers, the events that happened, and the deliveries that are still pending."""
 
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -24,7 +24,7 @@ NO_MAIL = "django.core.mail.backends.dummy.EmailBackend"
 
 
 class Kind(models.TextChoices):
-    """What happens."""
+    """The kinds of events."""
 
     DRIFT_FOUND = "drift.found", "drift found"
     DRIFT_REPAIRED = "drift.repaired", "drift repaired"
@@ -44,18 +44,18 @@ def _validate_kinds(kinds: object) -> None:
 
 
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
-    """Subscribers, chosen as people speak of them."""
+    """Named filters of the subscribers."""
 
     def active(self) -> "SubscriberQuerySet":
-        """Return those that are told anything."""
+        """Return those that are sent events."""
         return self.filter(active=True)
 
 
 class Subscriber(models.Model):
-    """A receiver of webhooks, or an e-mail address, that is told what happens.
+    """A receiver of webhooks, or an e-mail address, that is sent events.
 
-    Without `kinds` it is told of every kind of event, and without `nodes` of every node. While it does not answer,
-    nothing is sent to it before `waits_until`; `failures` counts how often in a row it has not.
+    Without `kinds` it is sent every kind of event, and without `nodes` those of every node. Nothing is sent to it
+    before `waits_until`; `failures` counts the failures in a row.
     """
 
     name = models.CharField(max_length=255)
@@ -91,7 +91,7 @@ class Subscriber(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Check that we can send there, and may.
+        """Check that we can and may send there.
 
         Raises:
             ValidationError: INFRASTRUCTURE_URL_ALLOWLIST refuses the URL, or there is no mail server.
@@ -105,14 +105,14 @@ class Subscriber(models.Model):
                 raise ValidationError({"url": error.messages}) from error
 
     def renew_secret(self) -> str:
-        """Make another secret for the signatures, and return it; it is never shown again."""
+        """Create a new secret for the signatures, and return it; it is never shown again."""
         secret = new_secret()
         self.encrypted_secret = encrypt(secret)
         return secret
 
     @property
     def webhook(self) -> Webhook:
-        """Return what signs.
+        """The signer of its webhooks.
 
         Raises:
             Undecryptable: the key that its secret was encrypted with is gone.
@@ -120,18 +120,18 @@ class Subscriber(models.Model):
         return Webhook(decrypt(self.encrypted_secret))
 
     def wants(self, event: "Event", nodes: "Iterable[int]") -> bool:
-        """Say whether it is told of an event; *nodes* are the keys of its nodes."""
+        """Say whether it is sent an event; *nodes* are the keys of its nodes."""
         of_node = not nodes or event.infrastructure_id is None or event.infrastructure_id in nodes
         return of_node and (not self.kinds or event.kind in self.kinds)
 
 
 class Event(models.Model):
-    """Something that has happened, in a node or to a promoted flavor; `data` is what there is to say of it."""
+    """Something that happened in a node or to a promoted flavor; `data` has the details."""
 
     id = models.UUIDField(primary_key=True, default=uuid4)
     kind = models.CharField(max_length=20, choices=Kind.choices)
     infrastructure = models.ForeignKey(Infrastructure, on_delete=models.SET_NULL, null=True, related_name="+")
-    # The name of the node or, where there is none, of the flavor; it outlives both
+    # The name of the node or, without a node, of the flavor; it outlives both
     subject = models.CharField(max_length=255)
     data = models.JSONField(default=dict)
     created_at = models.DateTimeField(default=timezone.now)
@@ -145,7 +145,7 @@ class Event(models.Model):
 
 
 class Delivery(models.Model):
-    """An event that a subscriber is still to be told; the row goes when it has been."""
+    """An event that has yet to be sent to a subscriber; the row is deleted once it has been."""
 
     subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="deliveries")
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries")
@@ -166,7 +166,7 @@ class Delivery(models.Model):
 
 
 class AnnouncedRun(models.Model):
-    """A run that has ended, and of which is written down who is to be told what."""
+    """An ended run whose events and deliveries are recorded."""
 
     run = models.OneToOneField(SyncRun, on_delete=models.CASCADE, primary_key=True, related_name="announced")
 
@@ -178,7 +178,7 @@ class AnnouncedRun(models.Model):
 
 
 class AwayNode(models.Model):
-    """A node that did not answer when it was last compared, of which that was told."""
+    """A node that could not be asked when it was last compared, and whose absence was announced."""
 
     infrastructure = models.OneToOneField(Infrastructure, on_delete=models.CASCADE, related_name="away")
     since = models.DateTimeField(default=timezone.now)
@@ -191,7 +191,7 @@ class AwayNode(models.Model):
 
 
 class NoticedFlavor(models.Model):
-    """A promoted flavor as it was when the catalogue was last looked through for changes."""
+    """A promoted flavor as it was when the catalogue was last examined for changes."""
 
     flavorid = models.CharField("id", max_length=255)
     name = models.CharField(max_length=255)

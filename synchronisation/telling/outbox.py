@@ -1,4 +1,4 @@
-"""Writing down what happened and who is to be told, in the transaction in which it happens."""
+"""Recording events and their deliveries, in the transaction that notices them."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -9,16 +9,16 @@ from synchronisation.telling.models import Delivery, Event, Subscriber
 
 
 def is_anybody_listening() -> bool:
-    """Say whether somebody wants to be told anything. Cost: one query."""
+    """Say whether there is an active subscriber. Cost: one query."""
     return Subscriber.objects.active().exists()
 
 
 def announce(events: Collection[Event]) -> None:
-    """Write events down for those subscribers who want them; to be called in a transaction.
+    """Record events for the subscribers who want them; call this in a transaction.
 
     An event that nobody wants is not kept.
 
-    Cost: two queries; where there is something to tell two more.
+    Cost: two queries; two more if anybody wants one of the events.
     """
     if not events:
         return
@@ -35,7 +35,7 @@ def announce(events: Collection[Event]) -> None:
 
 
 def forget_old_events(days: int) -> int:
-    """Delete events that are older than so many days, and return how many; 0 keeps all. One query."""
+    """Delete events that are older than *days* days, and return how many; 0 keeps all. One query if there are none."""
     if not days:
         return 0
     oldest = timezone.now() - timedelta(days=days)

@@ -1,4 +1,4 @@
-"""Sending what is to be told: to each subscriber in order, at least once, and ever more rarely where nobody answers."""
+"""Sending events to subscribers: to each in order, at least once, and with back-off while a subscriber fails."""
 
 import json
 import logging
@@ -24,22 +24,22 @@ from synchronisation.telling.models import Delivery, Event, Subscriber
 
 logger = logging.getLogger(__name__)
 
-# A task that has not ended by then has died with its worker.
+# A task that has not ended by then is taken to have died with its worker.
 LEASE = timedelta(minutes=10)
 FIRST_BACK_OFF, LONGEST_BACK_OFF = timedelta(seconds=10), timedelta(hours=1)
 GIVEN_UP_AFTER = timedelta(days=3)
 AT_ONCE = 100
-"""How many events one task tells a subscriber of, and one e-mail."""
+"""The most events that one task sends to a subscriber, and that one e-mail contains."""
 MESSAGE_LENGTH = 500
 SOURCE = "/flavor-sync"
 
 
 class NotTaken(Exception):
-    """A subscriber does not take what it is told; the message says why."""
+    """A subscriber has not accepted an event; the message says why."""
 
 
 def send_due() -> int:
-    """Put a task into the queue for each subscriber who is to be told something; return for how many.
+    """Put a task into the queue for each subscriber with events to send; return how many.
 
     Cost: two queries; two for each of these.
     """
@@ -56,13 +56,13 @@ def send_due() -> int:
 
 @task()
 def send_to(subscriber_id: int) -> None:
-    """Tell a subscriber of what it has not been told yet, in a worker."""
+    """Send a subscriber its pending events, in a worker."""
     with traced():
         tell(subscriber_id)
 
 
 def tell(subscriber_id: int) -> None:
-    """Tell a subscriber of what it has not been told yet, oldest first, until all is told or it does not take one.
+    """Send a subscriber up to `AT_ONCE` pending events, oldest first, until it does not accept one.
 
     Cost: some five queries, and one request for each event, or one e-mail for all.
     """
@@ -72,14 +72,14 @@ def tell(subscriber_id: int) -> None:
             if subscriber:
                 _tell(subscriber)
     except Locked:
-        return  # another worker is at it
+        return  # another worker is doing it
 
 
 def send_test(subscriber: Subscriber) -> None:
-    """Send a subscriber an event of no meaning.
+    """Send a subscriber a test event.
 
     Raises:
-        NotTaken: it does not take it.
+        NotTaken: it does not accept the event.
     """
     _send(subscriber, [Event(kind="test", subject="test", data={"message": "Flavor Sync can reach you."})])
 
@@ -111,7 +111,7 @@ def _give_up_old(subscriber: Subscriber) -> None:
 
 
 def _back_off(failures: int) -> timedelta:
-    """Return how long to wait after so many failures in a row: twice as long each time, and never all at once."""
+    """Return how long to wait after so many failures in a row: twice as long each time, with random jitter."""
     longest: timedelta = min(FIRST_BACK_OFF * 2 ** min(failures - 1, 20), LONGEST_BACK_OFF)
     return longest * random.uniform(0.5, 1)  # noqa: S311 — no secret
 

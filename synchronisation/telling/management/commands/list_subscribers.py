@@ -1,4 +1,4 @@
-"""`manage.py list_subscribers`: who is told what happens, and whether they take it."""
+"""`manage.py list_subscribers`: the subscribers, and whether they accept their events."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -22,16 +22,16 @@ class Command(commands.Command):
     examples = ("./manage.py list_subscribers", "./manage.py list_subscribers --test chat")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the format, and who is sent a test event."""
+        """Declare the subscribers, the test and the format."""
         parser.add_argument("subscribers", nargs="*", metavar="NAME", help="only these subscribers")
         parser.add_argument("--test", action="store_true", help="send each a test event")
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list")
 
     def handle(self, *args: Any, subscribers: list[str], test: bool, as_json: bool, **options: Any) -> None:
-        """Print them, and what came of their test events.
+        """Print the subscribers, after sending test events if asked to.
 
         Raises:
-            CommandError: there is no such subscriber, or one has not taken its test event.
+            CommandError: there is no such subscriber, or one has not accepted its test event.
         """
         found = _chosen(subscribers)
         errors = {each.name: _test(each) for each in found} if test else {}
