@@ -1,4 +1,4 @@
-"""The runs in the admin site, and the pages of the flavors that compare nodes and bring them in sync."""
+"""The runs in the admin site, and the pages of the flavors that compare and synchronise nodes."""
 
 from synchronisation.admin.flavors import SynchronisedFlavorAdmin
 from synchronisation.admin.removals import RemovalAdmin

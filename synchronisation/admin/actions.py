@@ -1,4 +1,4 @@
-"""Bringing promoted flavors in sync, out of their list."""
+"""The action that synchronises promoted flavors from their list."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ from synchronisation.permissions import nodes_to_synchronise
 
 
 class SynchronisationForm(NodesForm):
-    """The nodes to bring in sync, and how far to go."""
+    """The form of the nodes to synchronise, and how far to go."""
 
     only_compares = forms.BooleanField(required=False, label="Compare only, and change nothing")
     replaces = forms.BooleanField(
@@ -27,7 +27,7 @@ class SynchronisationForm(NodesForm):
 def confirm_or_synchronise(
     model_admin: "admin.ModelAdmin[Flavor]", request: HttpRequest, flavors: Iterable[Flavor]
 ) -> HttpResponse:
-    """Ask for the nodes, show what will happen there and, when that was confirmed, start a run and show how it goes."""
+    """Ask for the nodes, preview what will happen there and, once confirmed, start a run and show its progress."""
     flavors = list(flavors)
     nodes = nodes_to_synchronise(request.user)
     confirmed = "confirmed" in request.POST

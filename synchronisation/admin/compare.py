@@ -1,4 +1,4 @@
-"""Two nodes side by side, and what can be done from there."""
+"""The page that compares two nodes, and the changes that it offers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ from synchronisation.two_nodes import Pair, TwoNodes, side_by_side
 
 @dataclass(frozen=True)
 class Choice:
-    """Something that can be done with a flavor of a node."""
+    """A change that can be made to a flavor of a node."""
 
     verb: str
     label: str
@@ -38,11 +38,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Line:
-    """A flavor of a node, what the catalogue knows of it, and what can be done with it."""
+    """A flavor of a node, what the catalogue knows of it, and the changes on offer."""
 
     flavor: NovaFlavor
     node: Infrastructure
-    # Where it is published its id in the catalogue, which may be another one there
+    # If it is published, its id in the catalogue, which may differ from that in the node
     flavorid: str
     published: bool
     promoted: bool
@@ -51,7 +51,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Verb:
-    """What is done with a flavor: what it takes, and how it is told."""
+    """A kind of change: who may make it, and how it is described."""
 
     is_allowed: Callable[[Caller], bool]
     title: str
@@ -99,7 +99,7 @@ class ComparisonPages:
         ]
 
     def comparison_view(self, request: HttpRequest) -> HttpResponse:
-        """Show the flavors of two nodes side by side, as the nodes have them now.
+        """Show the flavors of two nodes side by side, as they are now.
 
         Cost: two queries, two for the session, and as `look_into`.
         """
@@ -116,9 +116,9 @@ class ComparisonPages:
         return TemplateResponse(request, "admin/flavors/flavor/compare.html", context)
 
     def change_one_view(self, request: HttpRequest) -> HttpResponse:
-        """Say what will happen to a flavor of a node or, when just that was confirmed, do it and go back.
+        """Ask to confirm a change of a flavor in a node or, if exactly that was confirmed, make it and go back.
 
-        Cost: as `find_flavor`; and what is done then.
+        Cost: as `find_flavor`; and that of the change.
         """
         asked = {name: request.POST.get(name, "") for name in ("do", "flavorid", "flavor", "node", "into")}
         verb = VERBS.get(asked["do"])
@@ -175,7 +175,7 @@ class ComparisonPages:
         messages.success(request, f"{asked['flavor']}: {done}")
         if isinstance(changed, Flavor):
             self.log_change(request, changed, done)  # type: ignore[attr-defined]
-        else:  # of which there is no row
+        else:  # a private flavor, which has no row
             where = Infrastructure.objects.get(name=asked["node" if changed is None else "into"])
             self.log_change(request, where, f"{asked['flavor']}: {done}")  # type: ignore[attr-defined]
 
@@ -184,7 +184,7 @@ class ComparisonPages:
 
 
 def _digest(flavor: Flavor | PrivateFlavor) -> str:
-    """Return what differs when the flavor is not as it was shown, or is another one."""
+    """Return a hash that changes if the flavor is no longer as it was shown."""
     return flavor.digest if isinstance(flavor, Flavor) else Flavor.from_nova(flavor.nova_flavor).digest
 
 
@@ -228,7 +228,7 @@ def _sections(found: TwoNodes, line: "_Lines") -> list[dict[str, Any]]:
 
 
 class _Lines:
-    """Makes lines of flavors, by what the catalogue knows and the member of the staff may. One query."""
+    """Builds the lines of flavors, from what the catalogue knows and the user may do. One query."""
 
     def __init__(self, request: HttpRequest, left: Infrastructure, right: Infrastructure) -> None:
         self.left, self.right = left, right
@@ -237,10 +237,10 @@ class _Lines:
         self._known = {(each.infrastructure_id, each.flavorid): each.flavor for each in installed}
 
     def pair(self, pair: Pair) -> tuple[Line, Line, Sequence[Difference]]:
-        """Return a line for each flavor of a pair, and how they differ.
+        """Return a line for each flavor of a pair, and their differences.
 
-        The catalogue has an id and a name but once: where one of the two is published that share
-        either, that one alone can be done something with.
+        Ids and names are unique in the catalogue: if the two share either, and one is published, only that one gets
+        choices.
         """
         left, right = self(pair.left, self.left), self(pair.right, self.right, which=f" that of {self.right}")
         same_name = pair.left.name.lower() == pair.right.name.lower()

@@ -1,4 +1,4 @@
-"""The coverage map: flavors down, nodes across, and what can be done about a cell."""
+"""The coverage map's pages: flavors down, nodes across, and a page for each cell."""
 
 import re
 from collections.abc import Iterator
@@ -31,9 +31,9 @@ from synchronisation.tasks import start_run
 
 # How many flavors and nodes a page of the map shows
 FLAVORS_SHOWN, NODES_SHOWN = 100, 50
-# Up to how many nodes their names stand upright
+# The most nodes whose names are written horizontally
 ROOMY = 12
-# The states that flavors can be chosen by: those that something was seen in
+# The states that flavors can be filtered by: those of a sighting
 SEEN = (*(state for state in State.values if state != State.UNREACHABLE), CHANGED)
 
 
@@ -54,7 +54,7 @@ class CoveragePages:
         ]
 
     def map_view(self, request: HttpRequest) -> HttpResponse:
-        """Show which node has which flavor, a window of it. Cost: as `coverage`, and two queries for the session."""
+        """Show a window of the map. Cost: as `coverage`, and two queries for the session."""
         _require(request, VIEW)
         everything, trouble = request.GET.get("which") == "public", request.GET.get("only") == "trouble"
         asked = {name: request.GET.get(name, "").replace("\0", "").strip() for name in ("flavor", "node")}
@@ -68,7 +68,7 @@ class CoveragePages:
             **asked,
         )
         context = {
-            # Without the admin's list of applications, which takes as long as the map, and its width
+            # Without the admin's list of applications, which takes as long as the map, and takes up its width
             "title": "Coverage map",
             "opts": self.opts,
             "has_permission": True,
@@ -91,7 +91,7 @@ class CoveragePages:
         return TemplateResponse(request, "admin/flavors/flavor/coverage.html", context)
 
     def compare_view(self, request: HttpRequest) -> HttpResponse:
-        """Start a comparison of all promoted flavors in the background, and show how it goes on."""
+        """Start a comparison of all promoted flavors in the background, and show its progress."""
         if not may_synchronise(request.user):
             raise PermissionDenied
         nodes = nodes_to_synchronise(request.user)
@@ -101,7 +101,7 @@ class CoveragePages:
         return HttpResponseRedirect(page_of(start_run(requested_by=str(request.user), infrastructures=nodes)))
 
     def mend_view(self, request: HttpRequest) -> HttpResponse:
-        """Show what a repair of some promoted flavors in some nodes would do, or of all; and start it when confirmed.
+        """Preview the repair of some or all promoted flavors in some or all nodes, and start it once confirmed.
 
         Cost: as `preview`, and some five queries.
         """
@@ -130,7 +130,7 @@ class CoveragePages:
         )
 
     def cell_view(self, request: HttpRequest, flavor: int, node: int) -> HttpResponse:
-        """Show what a node has of a flavor, with the repair; show what that does when it is posted."""
+        """Show what a node has of a flavor; a POST repairs it there or, if it is not promoted, installs it."""
         _require(request, VIEW)
         wanted = get_object_or_404(Flavor.objects.published(), pk=flavor)
         where = get_object_or_404(Infrastructure, pk=node)
@@ -152,7 +152,7 @@ class CoveragePages:
         return TemplateResponse(request, "admin/flavors/flavor/cell.html", context)
 
     def _repair(self, request: HttpRequest, flavor: Flavor, node: Infrastructure) -> HttpResponse:
-        """Bring one flavor in one node in sync, by a run of its own once it is shown what that does, or install one."""
+        """Repair a promoted flavor in one node, by a run of its own once confirmed; install any other flavor."""
         if not (may_synchronise(request.user) if flavor.promoted else may_install(request.user)):
             raise PermissionDenied
         chosen = _changeable(request, flavor).filter(pk=node.pk)
@@ -187,7 +187,7 @@ class CoveragePages:
 
 
 def _changeable(request: HttpRequest, flavor: Flavor) -> InfrastructureQuerySet:
-    """Return the nodes into which whoever asks may bring the flavor."""
+    """Return the nodes to which the user may bring the flavor."""
     return nodes_to_synchronise(request.user) if flavor.promoted else nodes_of(request.user)
 
 
@@ -202,7 +202,7 @@ def _keys(request: HttpRequest, name: str) -> list[int]:
 
 @dataclass(frozen=True)
 class Figure:
-    """How many cells look like this, and the query of the map of the flavors that do somewhere, if there is one."""
+    """How many cells look like this, and the query that filters the map by it, if there is one."""
 
     look: Look
     count: int
@@ -220,7 +220,7 @@ def _figures(request: HttpRequest, found: Coverage) -> list[Figure]:
 
 
 def _with_state(request: HttpRequest, state: str) -> str:
-    """Return the query of the same map with only those flavors; "" where nothing was seen that could be chosen by."""
+    """Return the map's query, filtered by a state; "" for a state that the map cannot be filtered by."""
     if state and state not in SEEN:
         return ""
     parameters = request.GET.copy()
@@ -231,12 +231,12 @@ def _with_state(request: HttpRequest, state: str) -> str:
     return f"?{parameters.urlencode()}"
 
 
-# As dictionaries: a template finds what is in them twice as fast as an object's attributes, 20,000 times.
+# As dictionaries: a template looks up their keys, 20,000 times, twice as fast as an object's attributes.
 _LOOKS = {state: asdict(look) for state, look in LOOKS.items()}
 
 
 def _cells(row: Row, found: Coverage) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield where each cell of a row leads, from the map's own address, and how it looks; nothing is to be escaped."""
+    """Yield each cell's link, relative to the map, and its look; neither needs escaping."""
     for node, state in zip(found.nodes, row.states, strict=True):
         yield f"{row.pk}/{node.pk}/", _LOOKS[state]
 
@@ -246,7 +246,7 @@ def _cells(row: Row, found: Coverage) -> Iterator[tuple[str, dict[str, str]]]:
 
 @dataclass(frozen=True)
 class Pages:
-    """What of the flavors, or the nodes, is shown, and the queries of the pages before and after it, if any."""
+    """The range of the flavors, or nodes, that is shown, and the queries of the previous and next page, if any."""
 
     title: str
     first: int

@@ -1,4 +1,4 @@
-"""The catalogue in the admin site, with what there is to compare and to bring in sync."""
+"""The catalogue in the admin site, with the pages and actions to compare and synchronise it."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -18,19 +18,19 @@ admin.site.unregister(Flavor)
 
 @admin.register(Flavor)
 class SynchronisedFlavorAdmin(CoveragePages, ComparisonPages, OwnFlavorPages, FlavorAdmin):
-    """The flavors of the catalogue, in the nodes."""
+    """The flavors of the catalogue, and their synchronisation with the nodes."""
 
     actions = [*FlavorAdmin.actions, "synchronise_flavors"]
 
     def get_urls(self) -> list[URLResolver | URLPattern]:  # type: ignore[override]
-        """Add the pages of our own."""
+        """Add our own pages."""
         return [*self.coverage_urls(), *self.comparison_urls(), *self.own_flavor_urls(), *super().get_urls()]
 
     def has_synchronise_permission(self, request: HttpRequest) -> bool:
-        """Say whether one may synchronise in some node."""
+        """Say whether the user may synchronise any node."""
         return may_synchronise(request.user)
 
     @admin.action(description="Synchronise…", permissions=["synchronise"])
     def synchronise_flavors(self, request: HttpRequest, queryset: QuerySet[Flavor]) -> HttpResponse | None:
-        """Bring promoted flavors in sync in nodes, in the background."""
+        """Synchronise promoted flavors in nodes, in the background."""
         return actions.confirm_or_synchronise(self, request, queryset)

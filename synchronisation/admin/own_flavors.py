@@ -1,4 +1,4 @@
-"""The flavors of a node that whoever is at work may change: making, publishing, installing, resizing, removing them."""
+"""The flavors of a node that the user may change: creating, publishing, installing, resizing and removing them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ SIZES = {"vcpus": ("vCPUs", 1), "ram": ("RAM (MiB)", 1), "disk": ("disk (GiB)", 
 
 
 class SizesForm(forms.Form):
-    """The name and sizes of a private flavor."""
+    """The form of a private flavor's name and sizes."""
 
     name = forms.CharField(max_length=MAX_NAME_LENGTH, strip=False, validators=[validate_name])
 
@@ -40,7 +40,7 @@ class SizesForm(forms.Form):
 
 
 class NewFlavorForm(SizesForm):
-    """A flavor to make in nodes."""
+    """The form of a flavor to create in nodes."""
 
     id = forms.CharField(
         required=False, max_length=MAX_NAME_LENGTH, validators=[validate_flavorid], help_text="Empty: a random one."
@@ -72,7 +72,7 @@ class OwnFlavorPages:
         ]
 
     def own_view(self, request: HttpRequest) -> HttpResponse:
-        """Show what a node has now, and what can be done with it.
+        """Show the flavors that a node has now, and the changes on offer.
 
         Cost: two queries, two for the session, and as `list_flavors`.
         """
@@ -98,7 +98,7 @@ class OwnFlavorPages:
         return TemplateResponse(request, "admin/flavors/flavor/own.html", context)
 
     def make_view(self, request: HttpRequest) -> HttpResponse:
-        """Show the form, or make a flavor in nodes. Cost: as `create_flavor`."""
+        """Show the form, or create a flavor in nodes. Cost: as `create_flavor`."""
         nodes = _nodes_of(request)
         form = NewFlavorForm(request.POST or None, nodes=nodes, initial={"nodes": [request.GET.get("node")]})
         back = _own(request.GET.get("node", ""))
@@ -140,7 +140,7 @@ class OwnFlavorPages:
         return self._form(request, f"Change {found.name}", "Change", form, explanation=explanation, back=_own(node))
 
     def _report(self, request: HttpRequest, flavor: str, done: str, nodes: list[str]) -> None:
-        """Say what was done, and have the history of each node tell it."""
+        """Report what was done, and log it in the history of each node."""
         messages.success(request, f"{flavor}: {done} in {', '.join(nodes)}")
         for node in Infrastructure.objects.filter(name__in=nodes):
             self.log_change(request, node, f"{flavor}: {done}")  # type: ignore[attr-defined]
@@ -154,10 +154,10 @@ class OwnFlavorPages:
 
 
 def _nodes_of(request: HttpRequest) -> list[str]:
-    """Return the names of the nodes that whoever is at work may change.
+    """Return the names of the nodes that the user may change.
 
     Raises:
-        PermissionDenied: they may change none at all.
+        PermissionDenied: they may not change flavors of nodes at all.
     """
     if not (request.user.has_perm(VIEW) and may_install(request.user)):
         raise PermissionDenied

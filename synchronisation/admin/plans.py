@@ -1,4 +1,4 @@
-"""What a synchronisation run will do, shown first and started when that was confirmed."""
+"""Previewing what a synchronisation run will do, and starting it once confirmed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from synchronisation.tasks import start_run
 
 Action = SyncOutcome.Action
 
-# How many of the steps that take nothing away a page shows at most
+# The most steps that a page shows, not counting those that change or delete something
 LINES = 500
-# What a step is called, and its colour; those that take something away come first
+# The colour and the name of each step; those that change or delete something come first
 LOOKS = {
     Action.REPLACE: ("differs", "delete and make again"),
     Action.UPDATE: ("differs", "change"),
@@ -33,7 +33,7 @@ LOOKS = {
 
 @dataclass(frozen=True)
 class Line:
-    """A step, as it is shown."""
+    """A step as a page shows it."""
 
     prospect: Prospect
     colour: str
@@ -51,9 +51,9 @@ def confirm_or_repair(
     exact: bool,
     back: str,
 ) -> HttpResponse:
-    """Show what a repair will do or, when just that was confirmed, start it in the background and show how it goes.
+    """Preview a repair or, if exactly this preview was confirmed, start it in the background and show its progress.
 
-    Nodes that cannot be asked are left out of it.
+    Nodes that cannot be asked are left out.
     """
     found = preview(infrastructures=nodes, flavors=flavors, replaces=replaces, exact=exact)
     if found.nodes and is_confirmed(request, found.digest):
@@ -83,7 +83,7 @@ def start_and_show(
     infrastructures: Sequence[Infrastructure],
     **options: Unpack[RunOptions],
 ) -> HttpResponse:
-    """Start a run over some flavors in the background, write that down with each, and show how the run goes."""
+    """Start a run over some flavors in the background, log it in each one's history, and show the run's progress."""
     options["flavorids"] = [flavor.flavorid for flavor in flavors]
     run = start_run(requested_by=str(request.user), infrastructures=infrastructures, **options)
     where = f" in {infrastructures[0]}" if len(infrastructures) == 1 else ""
@@ -106,7 +106,7 @@ def _lines(found: Preview) -> Iterator[Line]:
 
 
 def _posted(request: HttpRequest) -> Iterator[tuple[str, str]]:
-    """Yield what was chosen on the way here, to be sent along."""
+    """Yield the earlier choices, to be submitted again with the confirmation."""
     for name, values in request.POST.lists():
         if name not in ("csrfmiddlewaretoken", "plan"):
             yield from ((name, str(value)) for value in values)

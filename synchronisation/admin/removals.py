@@ -1,4 +1,4 @@
-"""What was deleted from the catalogue and is still in nodes, and why it is there yet."""
+"""Flavors that were deleted from the catalogue and are still in nodes, and why."""
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -9,7 +9,7 @@ from synchronisation.models import Removal
 
 @admin.register(Removal)
 class RemovalAdmin(admin.ModelAdmin):
-    """The flavors that are to go from nodes, to look at: runs take them out, and forget them then."""
+    """The flavors to remove from nodes, read-only: runs remove them, and then delete these rows."""
 
     list_display = ["flavorid", "name", "infrastructure", "reason", "requested_by", "created_at"]
     list_filter = ["infrastructure"]
@@ -19,21 +19,21 @@ class RemovalAdmin(admin.ModelAdmin):
 
     @admin.display(description="name")
     def name(self, removal: Removal) -> str:
-        """Return what it is called there."""
+        """Return the flavor's name in the node."""
         return str(removal.was.get("name", ""))
 
     def has_view_permission(self, request: HttpRequest, obj: Removal | None = None) -> bool:
-        """Let those look, too, who may delete promoted flavors."""
+        """Also permit managers of the promoted flavors, who may delete these."""
         return super().has_view_permission(request, obj) or request.user.has_perm(PROMOTE)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: they come of deletions."""
+        """Refuse: they result from deletions."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Removal | None = None) -> bool:
-        """Refuse: the machine writes them."""
+        """Refuse: only the synchronisation writes them."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Removal | None = None) -> bool:
-        """Refuse: they go when the flavor has gone."""
+        """Refuse: they are deleted when the flavor has left the node."""
         return False

@@ -1,4 +1,4 @@
-"""The synchronisation runs, as they go."""
+"""The synchronisation runs in the admin site, with their progress."""
 
 from datetime import timedelta
 from typing import Any
@@ -35,13 +35,13 @@ LOOKS = {
     SyncRun.State.FAILED: ("differs", "✕ failed"),
     SyncRun.State.CANCELLED: ("missing", "⊘ cancelled"),
 }
-# How many nodes a page shows at most
+# The most nodes that a page shows
 NODES = 200
 
 
 @admin.register(SyncRun)
 class SyncRunAdmin(admin.ModelAdmin):
-    """The synchronisation runs, to look at: they are started from the map, the flavors, the API and the commands."""
+    """The synchronisation runs, read-only: they are started from the map, the flavors, the API and the commands."""
 
     change_form_template = "admin/synchronisation/syncrun/change_form.html"
     change_list_template = "admin/synchronisation/syncrun/change_list.html"
@@ -52,7 +52,7 @@ class SyncRunAdmin(admin.ModelAdmin):
     date_hierarchy = "created_at"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
-        """Leave operators those about a node of theirs, as the API does."""
+        """Limit operators to the runs over a node of theirs, as the API does."""
         if _among(request) is not None:
             return visible_runs(_user(request))
         everything: QuerySet[SyncRun] = super().get_queryset(request)
@@ -67,18 +67,18 @@ class SyncRunAdmin(admin.ModelAdmin):
 
     @admin.display(description="state", ordering="state")
     def look(self, run: SyncRun) -> str:
-        """Say how far it has come."""
+        """Show the state as a badge."""
         colour, text = LOOKS[SyncRun.State(run.state)]
         return format_html('<span class="badge {}">{}</span>', colour, text)
 
     @admin.display(description="run", ordering="pk")
     def number(self, run: SyncRun) -> str:
-        """Return what it is called."""
+        """Return the run's name."""
         return f"Run {run.pk}"
 
     @admin.display(description="asked for", ordering="created_at")
     def asked(self, run: SyncRun) -> str:
-        """Say when it was asked for, with the exact time to be shown when it is pointed at."""
+        """Say how long ago it was requested, with the exact time as a tooltip."""
         exact = date_format(localtime(run.created_at), "DATETIME_FORMAT")
         return format_html(
             '<time datetime="{}" title="{}">{} ago</time>',
@@ -94,11 +94,11 @@ class SyncRunAdmin(admin.ModelAdmin):
 
     @admin.display(description="nodes")
     def progress(self, run: SyncRun) -> str:
-        """Return in how many nodes it has ended."""
+        """Return the number of nodes in which it has ended."""
         return f"{run.nodes_ended} of {run.node_count}"
 
     def get_urls(self) -> list[URLResolver | URLPattern]:  # type: ignore[override]
-        """Add the endpoint that a run's page asks how it goes on, and the one that cancels it."""
+        """Add the endpoint that a run's page polls for its progress, and the one that cancels it."""
         progress = self.admin_site.admin_view(require_safe(self.progress_view))
         cancelling = self.admin_site.admin_view(require_POST(self.cancel_view))
         return [
@@ -108,7 +108,7 @@ class SyncRunAdmin(admin.ModelAdmin):
         ]
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Cancel a run, for whoever may over the API."""
+        """Cancel a run, with the same permissions as in the API."""
         if not may_synchronise(request.user):
             raise PermissionDenied
         try:
@@ -120,9 +120,9 @@ class SyncRunAdmin(admin.ModelAdmin):
         return redirect("admin:synchronisation_syncrun_change", pk)
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Say how far a run has come, in JSON. Cost: two queries, three until all nodes have been compared.
+        """Return a run's progress as JSON. Cost: two queries, three until all nodes have been compared.
 
-        It tells of as many nodes as the page shows.
+        It covers as many nodes as the page shows.
         """
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -144,7 +144,7 @@ class SyncRunAdmin(admin.ModelAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show how a run went, or goes: node by node, and what it found."""
+        """Show a run's progress and outcomes, node by node."""
         run = self.get_queryset(request).filter(pk=object_id).first() if object_id.isdecimal() else None
         context: dict[str, Any] = {}
         if run is not None and self.has_view_permission(request, run):
@@ -175,15 +175,15 @@ class SyncRunAdmin(admin.ModelAdmin):
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list, from where those who may start a run."""
+        """Show the list, where those who may can start a run."""
         return super().changelist_view(request, {"may_start": may_synchronise(request.user), **(extra_context or {})})
 
     def has_view_permission(self, request: HttpRequest, obj: SyncRun | None = None) -> bool:
-        """Let those look, too, who may start runs."""
+        """Also permit users who may start runs."""
         return super().has_view_permission(request, obj) or may_synchronise(request.user)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Show the runs on the first page to whoever may look at them."""
+        """Show the app to whoever may view the runs."""
         return self.has_view_permission(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -191,11 +191,11 @@ class SyncRunAdmin(admin.ModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: SyncRun | None = None) -> bool:
-        """Refuse: the machine writes them."""
+        """Refuse: only the synchronisation writes them."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: SyncRun | None = None) -> bool:
-        """Refuse: old ones go by themselves."""
+        """Refuse: old runs are deleted automatically."""
         return False
 
 
@@ -208,7 +208,7 @@ def _may_cancel(request: HttpRequest, run: SyncRun) -> bool:
 
 
 def _among(request: HttpRequest) -> QuerySet[Infrastructure] | None:
-    """Return the nodes that one sees of runs: operators their own, managers and whoever may view runs all (None)."""
+    """Return the nodes of runs that the user may see: operators' own; all (None) for managers and viewers of runs."""
     user = _user(request)
     if user.has_perm(PROMOTE) or user.has_perm(VIEW):
         return None
@@ -220,7 +220,7 @@ def _progress(run: SyncRun, choice: Choice) -> Progress:
 
 
 def _nodes(run: SyncRun, choice: Choice) -> list[Any]:
-    """Return the first of the chosen nodes of which anything is kept, with what was found in each. One query."""
+    """Return the first chosen nodes that have rows, with counts of what was found in each. One query."""
     result = SyncOutcome.Result
     in_sync = Q(outcomes__state=SyncOutcome.State.IN_SYNC)
     done = Q(outcomes__result=result.DONE)
@@ -238,7 +238,7 @@ def _nodes(run: SyncRun, choice: Choice) -> list[Any]:
 
 
 def _lasted(took: timedelta | None) -> str:
-    """Return how long something took, as people say it."""
+    """Return a duration in words."""
     if took is None:
         return ""
     minutes, seconds = divmod(round(took.total_seconds()), 60)

@@ -1,4 +1,4 @@
-"""`manage.py check_catalogue --scs`: what the catalogue and the nodes meet of a standard."""
+"""`manage.py check_catalogue --scs`: whether the catalogue and the nodes comply with a standard."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ HEADER = ["WHERE", "SCS-0100 NAMES", "SCS-0103 MANDATORY", "RECOMMENDED"]
 
 
 class Command(commands.Command):
-    """Judge the promoted flavors, and what the nodes have."""
+    """Check the promoted flavors, and the flavors that the nodes have."""
 
     help = (
         "Say what the promoted flavors, and the public flavors of each node, meet of the standards of the Sovereign "
@@ -36,7 +36,7 @@ class Command(commands.Command):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the standard, what is looked at, and the format."""
+        """Declare the standard, what to check, and the format."""
         parser.add_argument("--scs", action="store_true", required=True, help="the standard: Sovereign Cloud Stack")
         parser.add_argument("--node", action="append", default=[], help="ask only this node; may be repeated")
         parser.add_argument("--offline", action="store_true", help="ask no node")
@@ -44,7 +44,7 @@ class Command(commands.Command):
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON object, by place")
 
     def handle(self, *args: Any, node: list[str], offline: bool, explain: bool, as_json: bool, **options: Any) -> None:
-        """Print a table, then what is wrong where; fail if anything is."""
+        """Print a table, then every violation by place; fail if anything does not comply."""
         with refusals_in_one_line():
             nodes = find_nodes(node) if node else list(Infrastructure.objects.with_credentials())
         verdicts = {CATALOGUE: judge(Flavor.objects.promoted().filter(is_public=True))}
@@ -71,7 +71,7 @@ class Command(commands.Command):
 
 
 def _of_nodes(outcomes: Iterable[Outcome[Any]]) -> Iterator[tuple[str, Verdict]]:
-    """Yield a verdict for each node that answered, on what is open to everybody there."""
+    """Yield a verdict for each node that responded, on the flavors that are open to every project there."""
     for outcome in outcomes:
         if outcome.result:
             flavors = [flavor for flavor in outcome.result.by_id.values() if flavor.is_public]

@@ -1,4 +1,4 @@
-"""`manage.py list_flavors`: the catalogue, or what the clouds have."""
+"""`manage.py list_flavors`: the flavors of the catalogue, or of the clouds."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
@@ -32,14 +32,14 @@ class Command(commands.Command):
     examples = ("./manage.py list_flavors --live --node Spain2 --json",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare which flavors, and the format."""
+        """Declare the selection and the format."""
         parser.add_argument("--node", help="only those that this node has")
         parser.add_argument("--promoted", action="store_true", help="only the promoted flavors")
         parser.add_argument("--live", action="store_true", help="what the clouds' Novas have right now")
         parser.add_argument("--json", dest="as_json", action="store_true", help="print a JSON list, with all members")
 
     def handle(self, *args: Any, node: str | None, promoted: bool, live: bool, as_json: bool, **options: Any) -> None:
-        """Print them by name; of a cloud that cannot be asked say so, and fail."""
+        """Print the flavors by name; report the clouds that cannot be asked, and fail if there are any."""
         with refusals_in_one_line():
             named = find_nodes([node]) if node else []
         if not live:
@@ -72,7 +72,7 @@ def _catalogue(node: str | None, promoted: bool) -> list[dict[str, Any]]:
 
 
 def _live(outcomes: Iterable[Outcome[NodeFlavors]]) -> Iterator[dict[str, Any]]:
-    """Yield what each cloud has; promoted and public is what the catalogue says to be there under that id."""
+    """Yield each cloud's flavors; promoted and public are those of the flavor that the catalogue has under that id."""
     installations = Installation.objects.select_related("flavor")
     known = {
         (installation.infrastructure_id, installation.flavorid): installation.flavor for installation in installations

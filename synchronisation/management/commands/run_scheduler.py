@@ -1,4 +1,4 @@
-"""`manage.py run_scheduler`: what is due with nobody asking for it."""
+"""`manage.py run_scheduler`: periodic and due work that nobody requests."""
 
 import logging
 import signal
@@ -25,14 +25,14 @@ from synchronisation.telling.from_runs import announce_runs
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LOOKS = 10.0
-# What was written is waited for by whoever has written it.
+# Shorter than a look, because whoever has written a flavor waits for its delivery.
 SECONDS_BETWEEN_DELIVERIES = 1.0
 AWAY = (Error, RedisError)
-"""What is raised when the database or the queue is away, and may come back."""
+"""The exceptions raised while the database or the queue is away, and may come back."""
 
 
 class Command(commands.Command):
-    """Look again and again what is due, until it is stopped."""
+    """Check repeatedly what is due, and do it, until stopped."""
 
     help = (
         "Start the periodic synchronisation (SYNC_INTERVAL_MINUTES) and runs for changes by OpenStack clients "
@@ -47,14 +47,14 @@ class Command(commands.Command):
         self._catalogue = Memory()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take --once and --interval."""
+        """Declare --once and --interval."""
         parser.add_argument("--once", action="store_true", help="do what is due once, and end")
         parser.add_argument(
             "--interval", type=float, default=SECONDS_BETWEEN_LOOKS, help="seconds between two looks (%(default)s)"
         )
 
     def handle(self, *, once: bool, interval: float, **options: Any) -> None:
-        """Do what is due, now and after every interval; each look has a request id of its own.
+        """Do what is due, now and after every interval, each time with a new request id.
 
         Raises:
             CommandError: with --once, when the database or the queue is away.

@@ -1,4 +1,4 @@
-"""`manage.py run_worker`: carry out what is in the queue."""
+"""`manage.py run_worker`: carry out the tasks in the queue."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ SECONDS_BETWEEN_TRIES = 2
 
 
 class Command(commands.Command):
-    """Work off the queue that the settings name, until it is stopped."""
+    """Carry out the tasks in the configured queue, until stopped."""
 
     help = (
         "Carry out the synchronisation runs in the queue, which is in the database, or in Redis if TASKS_REDIS_URL is "
@@ -26,18 +26,18 @@ class Command(commands.Command):
     examples = ("./manage.py run_worker",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take --batch."""
+        """Declare --batch."""
         parser.add_argument("--batch", action="store_true", help="end when the queue is empty")
 
     def handle(self, *, batch: bool, verbosity: int, **options: Any) -> None:
-        """Hand over to the queue's own worker."""
+        """Run the queue's own worker."""
         if settings.TASKS_REDIS_URL:
             call_command("rqworker", "default", job_class="django_tasks_rq.Job", burst=batch, verbosity=verbosity)
         else:
             self._work_off_the_database(batch=batch, verbosity=verbosity)
 
     def _work_off_the_database(self, *, batch: bool, verbosity: int) -> None:
-        """Work, and wait for a database that is away to come back; the scheduler takes up what that cut short."""
+        """Work, waiting out failures of the database; the scheduler takes up the runs that they interrupt."""
         while True:
             try:
                 call_command("db_worker", batch=batch, reload=False, startup_delay=False, verbosity=verbosity)

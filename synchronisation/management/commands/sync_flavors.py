@@ -29,7 +29,7 @@ from synchronisation.running import cancel_run, carry_out, create_run
 
 IN_SYNC, FAILED, DRIFT = 0, 1, 2
 NO_NODES = "There is no node that we have credentials for, so there is nothing to compare."
-# What was done, in the summary
+# The words for completed actions in the summary
 DONE = {
     SyncOutcome.Action.CREATE: "created",
     SyncOutcome.Action.UPDATE: "updated",
@@ -40,7 +40,7 @@ EXIT_STATUS = {SyncRun.State.IN_SYNC: IN_SYNC, SyncRun.State.DRIFT: DRIFT}
 
 
 class Command(commands.Command):
-    """Carry out a synchronisation run here and now, and print what came of it."""
+    """Carry out a synchronisation run in this process, and print its outcomes."""
 
     help = (
         "Compare the promoted flavors with what every node has, and repair what is not in sync. The run is kept.\n\n"
@@ -55,7 +55,7 @@ class Command(commands.Command):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take what is compared, what may be done, and the format."""
+        """Declare what to compare, what may be done, and the format."""
         parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
         parser.add_argument(
             "--node", dest="nodes", action="append", default=[], help="this node only (may be given several times)"
@@ -91,7 +91,7 @@ class Command(commands.Command):
         as_json: bool,
         **options: Any,
     ) -> None:
-        """Run, print, and exit with what the run's end means."""
+        """Carry out the run, print it, and exit with the status of its final state."""
         if cancel is not None:
             self._cancel(cancel)
             return
@@ -166,7 +166,7 @@ class Command(commands.Command):
 
 
 def chosen_flavor(name: str) -> Flavor:
-    """Return the promoted flavor of this id or, without one, of this name.
+    """Return the promoted flavor with this id or, if there is none, with this name.
 
     Raises:
         CommandError: there is none.
@@ -178,7 +178,7 @@ def chosen_flavor(name: str) -> Flavor:
 
 
 def _requested_by() -> str:
-    """Return who types the command; in a container that may be a number without a name."""
+    """Return the user who runs the command; in a container that may be a uid without a name."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # the former before Python 3.13
@@ -193,7 +193,7 @@ def _progress(nodes: int, flavors: int) -> Iterator[Listener]:
     with tqdm(total=nodes * flavors, unit="flavor", disable=None, leave=False) as bar:
 
         def listen(node: SyncNode, outcome: SyncOutcome | None) -> None:
-            # A node that has ended is done with those, too, that it never came to.
+            # A node that has ended will not get to its remaining flavors: they count as done.
             done = left[node.pk] if outcome is None else 1
             left[node.pk] -= done
             bar.update(done)
@@ -223,7 +223,7 @@ def _difference(difference: dict[str, Any]) -> str:
 
 
 def _counts(nodes: Sequence[SyncNode]) -> dict[str, int]:
-    """Return how many flavors, each once for each node, something was done about, and what of the others was found."""
+    """Count the flavors of all nodes by what was done about each or, if nothing was, by its state."""
     found = Counter(_summary(outcome) for node in nodes for outcome in outcomes_of(node))
     return {label: found[label] for label in (*DONE.values(), *SyncOutcome.State.labels)}
 
