@@ -1,4 +1,4 @@
-"""What the site of the staff does not show: the internals of the queue."""
+"""Hides the internals of the queue from the admin site."""
 
 from django.contrib import admin
 from django_tasks_db.models import DBTaskResult

@@ -1,4 +1,4 @@
-"""The pages that need several of the apps, and the admin site that holds all of the staff's."""
+"""The app of the pages that need several other apps, and the staff's admin site."""
 
 from django.apps import AppConfig
 from django.contrib.admin import apps
@@ -11,7 +11,7 @@ class PagesConfig(AppConfig):
 
 
 class ConsoleConfig(apps.AdminConfig):
-    """Django's admin, with our site in the place of its own."""
+    """Django's admin, with our site as the default."""
 
     default = False
     default_site = "pages.site.Console"

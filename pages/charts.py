@@ -1,19 +1,19 @@
-"""Charts as SVG, drawn here: what a template needs to draw one, and to tell the same in a table.
+"""The data with which a template draws a chart as SVG, and shows the same in a table.
 
-All that says where something is, is in per cent of the chart's width or height, so a chart fits wherever it is shown.
+All coordinates are in per cent of the chart's width or height, so a chart scales to its place.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-# From where the axis of a percentage begins, by the lowest value
+# Where the axis of a percentage may begin: the highest of these that is no higher than the lowest value
 FLOORS = (98, 95, 90, 75, 50, 0)
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A mark of an axis: where it is, and what it says."""
+    """A mark of an axis: its position and label."""
 
     at: float
     text: str
@@ -21,7 +21,7 @@ class Tick:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A line over days. It is interrupted where nothing is known; `lines` and `areas` are the points of its pieces."""
+    """A line over days, with gaps where nothing is known; `lines` and `areas` are the points of its pieces."""
 
     lines: Sequence[str]
     areas: Sequence[str]
@@ -32,7 +32,7 @@ class Line:
 
 
 def percentages(rows: Sequence[tuple[date, float | None]]) -> Line | None:
-    """Return the line of a percentage over days that follow each other, or None without any value."""
+    """Return the line of a percentage over successive days, or None without any value."""
     known = [value for _, value in rows if value is not None]
     if not known:
         return None
@@ -67,5 +67,5 @@ def _points(points: Sequence[tuple[float, float]]) -> str:
 
 
 def _some(count: int) -> Sequence[int]:
-    """Return the numbers of some four days, from the last one back."""
+    """Return the indexes of about four days, from the last one backwards."""
     return range(count - 1, -1, -max(1, round(count / 4)))

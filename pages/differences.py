@@ -1,4 +1,4 @@
-"""A difference between the catalogue and a node, as people read it: in units, and by the names that pages use."""
+"""Differences between the catalogue and a node as pages show them: with units and the pages' labels."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ UNITS = {"ram": readable_mib, "swap": readable_mib, "disk": readable_gib, "ephem
 
 @dataclass(frozen=True)
 class Told:
-    """A value that differs: what it is, what the catalogue says, and what the node has."""
+    """A value that differs: its label, the catalogue's value, and the node's."""
 
     label: str
     is_code: bool
@@ -30,7 +30,7 @@ class Told:
 
 
 def told(differences: Iterable[Mapping[str, Any]] | None) -> list[Told]:
-    """Return differences, as sightings and outcomes keep them, as they are told."""
+    """Return the differences of a sighting or outcome in the form that pages show."""
     return [_told(each["member"], each.get("catalogue"), each.get("node")) for each in differences or ()]
 
 

@@ -1,4 +1,4 @@
-"""Where the staff finds what: the sections of the console, by task and not by table."""
+"""The navigation of the staff's console: its sections, by task and not by table."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ IsAllowed = Callable[[HttpRequest], bool]
 
 @dataclass(frozen=True)
 class Item:
-    """A page that a section has, and the names of the routes of those beneath it, as far as they are the same."""
+    """A page of a section; `routes` are the prefixes of its routes' names and of those of the pages beneath it."""
 
     title: str
     route: str
@@ -32,7 +32,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Link:
-    """A link of the navigation; `is_current` where the page belongs to it, `is_here` where it is the page itself."""
+    """A link of the navigation; `is_current` if the page belongs to it, `is_here` if it is the page itself."""
 
     title: str
     url: str
@@ -42,7 +42,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Navigation:
-    """The sections, the pages of the section that one is in, and the list that the page belongs to, if any."""
+    """The sections, the pages of the current section, and the list that the page belongs to, if any."""
 
     sections: tuple[Link, ...]
     items: tuple[Link, ...]
@@ -50,12 +50,12 @@ class Navigation:
 
     @property
     def title(self) -> str:
-        """Return what the list is called that one is at, or ""."""
+        """The title of the current list, or ""."""
         return next((item.title for item in self.items if item.is_here), "")
 
 
 def _sees(model: str) -> IsAllowed:
-    """Return whether a user sees the list of a model, as its admin says."""
+    """Return a function that says whether the model's admin lets a user view its list."""
 
     def is_allowed(request: HttpRequest) -> bool:
         listed = {each._meta.label_lower: found for each, found in admin.site._registry.items()}
@@ -126,14 +126,14 @@ SECTIONS = (
         ),
     ),
 )
-# `flavors_flavor_change` is a flavor's form, `flavors_flavor_change_one` what is done from the comparison.
+# `flavors_flavor_change` is a flavor's form, `flavors_flavor_change_one` a change from the comparison.
 _ROUTES = {route: item for section in SECTIONS for item in section.items for route in item.routes}
 
 
 def navigation(request: HttpRequest) -> Navigation:
-    """Return the navigation of a page of the staff's. Cost: none, once it is known what the user may do."""
+    """Return the navigation of a staff page. Cost: none, once the user's permissions are cached."""
     route = request.resolver_match.url_name or "" if request.resolver_match else ""
-    here, is_list = _item_of(route), request.method != "POST"  # which shows what comes of an action
+    here, is_list = _item_of(route), request.method != "POST"  # a POST to a list shows an action's page
     sections, items, parent = [], [], None
     for section in SECTIONS:
         allowed = [item for item in section.items if item.is_allowed(request)]

@@ -1,4 +1,4 @@
-"""Nodes as the console shows them, on two axes: whether they can be entered, and whether they are in sync."""
+"""Nodes as the console shows them, on two axes: whether they can be reached, and whether they are in sync."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from synchronisation.summary import NodeSummary
 from synchronisation.trend import known
 
 State = Sighting.State
-# What a synchronisation, or a person, has something to do about, and how it is counted
+# The states that need a synchronisation or a person, and the words after their counts
 AMISS = {
     State.MISSING.value: "missing",
     State.DIFFERENT.value: "different",
@@ -26,7 +26,7 @@ AMISS = {
 
 @dataclass(frozen=True)
 class Look:
-    """How something is shown: by a mark, a colour and words."""
+    """The look of something: a mark, a colour and words."""
 
     mark: str
     colour: str
@@ -34,7 +34,7 @@ class Look:
 
 
 class Health(Enum):
-    """Whether a node can be entered. What needs somebody most comes first."""
+    """Whether a node can be reached with our credentials. The most urgent comes first."""
 
     UNREACHABLE = Look("✕", "differs", "unreachable")
     TROUBLE = Look("!", "differs", "trouble")
@@ -45,14 +45,14 @@ class Health(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class NodeLook:
-    """A node.
+    """A node as the console shows it.
 
     Members:
         seen_at: when a comparison, or a check of the connection, last got through to it.
-        since: since when it cannot be reached.
-        reason: why not, in words of ours or its own.
-        known, in_sync: of how many promoted flavors it is known what the node has, and how many are as they should be.
-        amiss: how many are in each state in which something is to be done.
+        since: when it was last found unreachable or in trouble; None if it is neither.
+        reason: why it is, in our words or its own.
+        known, in_sync: the number of promoted flavors whose state in the node is known, and of those in sync.
+        amiss: the number of flavors in each state that needs attention.
     """
 
     pk: int
@@ -67,17 +67,17 @@ class NodeLook:
 
     @property
     def drift(self) -> int:
-        """Return with how many flavors something is to be done."""
+        """The number of flavors that need attention."""
         return sum(self.amiss.values())
 
     @property
     def per_cent(self) -> int | None:
-        """Return what part of the flavors is in sync: 100 only when all of them are. None when nothing is known."""
+        """The percentage of known flavors in sync, 100 only when all of them are; None if nothing is known."""
         return self.in_sync * 100 // self.known if self.known else None
 
     @property
     def sync(self) -> Look:
-        """Return how the node is compared with the catalogue."""
+        """The look of the node compared with the catalogue."""
         if not self.known:
             return Look("?", "unknown", "not known")
         if self.drift:
@@ -86,21 +86,21 @@ class NodeLook:
 
     @property
     def told(self) -> str:
-        """Say what is amiss, by state."""
+        """The counts of what is amiss, by state, in words."""
         return ", ".join(f"{count} {AMISS[state]}" for state, count in self.amiss.items())
 
     @property
     def rank(self) -> tuple[int, int, str]:
-        """Return what puts those first that need somebody most."""
+        """The sort key that puts the most urgent nodes first."""
         urgent = self.health in (Health.UNREACHABLE, Health.TROUBLE)
         return (0 if urgent else 1 if self.drift else 2, -self.drift, self.name)
 
 
 def looks(nodes: Sequence[NodeSummary]) -> list[NodeLook]:
-    """Return how nodes are, those first that need somebody most. Cost: one query."""
+    """Return nodes as the console shows them, the most urgent first. Cost: one query."""
     columns = ("last_comparison__whole_at", "check_result__checked_at", "check_result__problem")
     entered = Case(When(encrypted_password="", then=Value(value=False)), default=Value(value=True))
-    # Not by their keys: all of them, or one
+    # Not filtered by their keys: it is always all nodes, or one
     found = Infrastructure.objects.order_by()
     if len(nodes) == 1:
         found = found.filter(pk=nodes[0].pk)

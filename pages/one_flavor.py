@@ -1,4 +1,4 @@
-"""All that there is to know of one flavor, and of what nodes have of it, as it was last seen."""
+"""The data of a flavor's page: its state in the nodes, as last seen, and its last outcomes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from pages.differences import Told, told
 from synchronisation.models import SyncOutcome
 from synchronisation.summary import known_flavors, summaries
 
-# How many nodes of each state, and how many of the last outcomes, a page shows
+# The most nodes in each state, and the most of the last outcomes, that a page shows
 NODES, OUTCOMES = 60, 8
 
 
 @dataclass(frozen=True)
 class There:
-    """A node, since when it has the flavor as it has it, and what differs."""
+    """A node, since when the flavor has its state there, and what differs."""
 
     pk: int
     name: str
@@ -27,7 +27,7 @@ class There:
 
 @dataclass(frozen=True)
 class Share:
-    """The nodes that have the flavor in the same state: the first `NODES` of them."""
+    """The nodes that have the flavor in the same state; `nodes` are the first `NODES` of them."""
 
     look: Look
     count: int
@@ -35,12 +35,12 @@ class Share:
 
     @property
     def more(self) -> int:
-        """Return how many there are besides."""
+        """The number of further nodes."""
         return self.count - len(self.nodes)
 
 
 def in_nodes(flavor: Flavor) -> list[Share]:
-    """Return what nodes have of a flavor, by state; no cloud is asked. Cost: five queries."""
+    """Return the nodes by the state of a flavor there; no cloud is asked. Cost: five queries."""
     flavors = known_flavors(Flavor.objects.filter(pk=flavor.pk))
     by_state: dict[str, list[tuple[int, str]]] = {state: [] for state in LOOKS}
     for node in summaries(Infrastructure.objects.all(), flavors):
@@ -64,6 +64,6 @@ def in_nodes(flavor: Flavor) -> list[Share]:
 
 
 def last_outcomes(flavor: Flavor) -> list[SyncOutcome]:
-    """Return what runs have found and done of it last. Cost: one query."""
+    """Return the last outcomes of a flavor in runs. Cost: one query."""
     outcomes = SyncOutcome.objects.of_flavor(flavor.flavorid).select_related("node__run")
     return list(outcomes.latest_first()[:OUTCOMES])

@@ -1,4 +1,4 @@
-"""All that there is to know of one node, as it was last seen."""
+"""The data of a node's page, as the node was last seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from synchronisation.summary import known_flavors, sightings_now, summaries
 from synchronisation.trend import Day, trend
 
 DAYS = 30
-# How many differences, and how many of its last runs, a page shows
+# The most differences, and the most of the last runs, that a page shows
 DIFFERENCES, RUNS = 200, 8
 FINE = (Sighting.State.IN_SYNC.value, Sighting.State.UNREACHABLE.value)
 
 
 @dataclass(frozen=True)
 class Amiss:
-    """A flavor that is not as it should be in the node, and since when."""
+    """A flavor that is not in sync in the node, and since when."""
 
     pk: int
     name: str
@@ -33,7 +33,7 @@ class Amiss:
 
 @dataclass(frozen=True)
 class Health:
-    """A day of the strip: how well the node could be reached."""
+    """A day of the strip that shows how well the node could be reached."""
 
     day: date
     colour: str
@@ -42,7 +42,7 @@ class Health:
 
 @dataclass(frozen=True, kw_only=True)
 class OneNode:
-    """A node."""
+    """What a node's page shows."""
 
     look: NodeLook
     figures: Sequence[tuple[Look, int]]
@@ -55,7 +55,7 @@ class OneNode:
 
 
 def one_node(node: Infrastructure) -> OneNode:
-    """Return what there is to know of a node; it is not asked. Cost: ten queries."""
+    """Return the data of a node's page, without asking the node. Cost: ten queries."""
     flavors = known_flavors(Flavor.objects.wanted_in_nodes())
     (summary,) = summaries(Infrastructure.objects.all(), flavors, only=node.pk)
     (look,) = looks([summary])

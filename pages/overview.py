@@ -1,4 +1,4 @@
-"""The federation at a glance: what is in sync, what needs somebody and how to mend it, and what was done last."""
+"""The federation at a glance: what is in sync, what needs attention and how to repair it, and the last runs."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from synchronisation.summary import known_flavors, summaries
 from synchronisation.trend import trend
 
 DAYS = 30
-# How many nodes have a tile, and how many of a kind are named among what needs somebody
+# The most nodes with a tile, and the most nodes of a kind that are named among the concerns
 TILES, NAMED = 60, 4
 RUNS = 5
 RUN_LOOKS = {
@@ -40,7 +40,7 @@ RUN_LOOKS = {
 
 @dataclass(frozen=True)
 class Concern:
-    """Something that needs somebody."""
+    """Something that needs attention."""
 
     colour: str
     title: str
@@ -52,7 +52,7 @@ class Concern:
 
 @dataclass(frozen=True, kw_only=True)
 class Rights:
-    """What somebody may do about what they see."""
+    """What the user may see and do."""
 
     sees_reasons: bool
     may_mend: Collection[int]
@@ -74,38 +74,38 @@ class Overview:
 
     @property
     def per_cent(self) -> int | None:
-        """Return what part of the flavors in nodes is in sync, of those of which it is known; 100 only when all are."""
+        """The percentage of known flavors in nodes that are in sync, 100 only when all are; None if none is known."""
         known = sum(node.known for node in self.nodes)
         return sum(node.in_sync for node in self.nodes) * 100 // known if known else None
 
     @property
     def drift(self) -> int:
-        """Return with how many flavors in nodes something is to be done."""
+        """The number of flavors in nodes that need attention."""
         return sum(node.drift for node in self.nodes)
 
     @property
     def away(self) -> int:
-        """Return how many nodes cannot be entered."""
+        """The number of nodes that are unreachable or in trouble."""
         return sum(node.health in (Health.UNREACHABLE, Health.TROUBLE) for node in self.nodes)
 
     @property
     def is_due(self) -> bool:
-        """Say whether the periodic run is due, and the scheduler has only to see it."""
+        """Whether the periodic run is due, and only waits for the scheduler's next look."""
         return self.next_run is not None and self.next_run <= timezone.now()
 
     @property
     def reachable(self) -> int:
-        """Return how many nodes could be entered when that was last tried."""
+        """The number of nodes that could be reached at the last attempt."""
         return sum(node.health == Health.WELL for node in self.nodes)
 
     @property
     def told_runs(self) -> list[tuple[SyncRun, Look]]:
-        """Return the last runs, each with how it is shown."""
+        """The last runs, each with its look."""
         return [(run, RUN_LOOKS[SyncRun.State(run.state)]) for run in self.runs]
 
     @property
     def more(self) -> int:
-        """Return how many nodes have no tile."""
+        """The number of nodes without a tile."""
         return len(self.nodes) - len(self.tiles)
 
 
@@ -208,7 +208,7 @@ def _failed(run: SyncRun) -> Concern:
 
 
 def _unsettled() -> Iterator[Concern]:
-    """Yield what has stuck on its way into nodes. Two queries."""
+    """Yield the changes and removals that are stuck. Two queries."""
     models: tuple[tuple[str, str, QuerySet[Any]], ...] = (
         ("change", "under way has met an error", Replacement.objects.exclude(last_error="")),
         ("deleted flavor", "cannot leave a node yet", Removal.objects.exclude(reason="")),
@@ -220,11 +220,11 @@ def _unsettled() -> Iterator[Concern]:
 
 
 def page_of(node: NodeLook) -> str:
-    """Return the address of what there is to know of a node."""
+    """Return the URL of a node's page."""
     return reverse("node", args=[node.pk])
 
 
 def map_of(**query: str) -> str:
-    """Return the address of the coverage map, or of a part of it."""
+    """Return the URL of the coverage map, or of a part of it."""
     url = reverse("admin:flavors_flavor_coverage")
     return f"{url}?{urlencode(query)}" if query else url

@@ -7,14 +7,14 @@ from django.http import HttpRequest
 
 
 class Console(AdminSite):
-    """The site of the staff; `pages.navigation` says what is in it, and `pages.urls` what comes first."""
+    """The site of the staff; `pages.navigation` has its sections, and `pages.urls` the overview, its first page."""
 
     site_title = site_header = "Flavor Sync"
     site_url = None
-    enable_nav_sidebar = False  # the navigation goes by task, in the header
+    enable_nav_sidebar = False  # the header has the navigation, which goes by task
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Return what every page needs; not the list of all models, which takes long and is not shown."""
+        """Return what every page needs, without the list of all models, which is slow and not shown."""
         return {
             "site_title": self.site_title,
             "site_header": self.site_header,

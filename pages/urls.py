@@ -1,4 +1,4 @@
-"""The routes of the staff's pages that are about several apps, all behind the admin's login."""
+"""The routes of the staff's pages that need several apps, all behind the admin's login."""
 
 from django.contrib import admin
 from django.urls import path

@@ -1,4 +1,4 @@
-"""The pages of the staff that are about several apps at once."""
+"""The pages that need several apps at once."""
 
 from typing import Any
 
@@ -21,13 +21,13 @@ from pages.overview import Rights, overview
 from pages.remedies import Remedy, check, mend
 from synchronisation.permissions import may_synchronise, nodes_to_synchronise
 
-# How many of the last changes the overview shows
+# The number of last changes that the overview shows
 CHANGES = 8
 
 
 @require_safe
 def overview_page(request: HttpRequest) -> HttpResponse:
-    """Show the federation at a glance, to those who may see its flavors. Cost: as `overview`, and some five queries."""
+    """Show the federation at a glance to users who may view flavors. Cost: as `overview`, and some five queries."""
     context = {**admin.site.each_context(request), "title": "Overview"}
     if request.user.has_perm(VIEW):
         context |= {"overview": overview(user=request.user, rights=_rights(request))}
@@ -38,7 +38,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def node_page(request: HttpRequest, node: int) -> HttpResponse:
-    """Show what there is to know of a node; what is of its cloud alone, to those who may see that.
+    """Show what is known of a node; the data of its cloud only to users who may view that.
 
     Cost: as `one_node`, and some eight queries.
     """
@@ -78,7 +78,7 @@ def _links_of_node(node: Infrastructure, *, sees_cloud: bool) -> list[Remedy]:
 
 @require_safe
 def flavor_page(request: HttpRequest, flavor: int) -> HttpResponse:
-    """Show the staff what there is to know of a flavor, with what may be done with it. Cost: some fifteen queries."""
+    """Show the staff what is known of a flavor, and the actions on offer. Cost: some fifteen queries."""
     flavors = admin.site.get_model_admin(Flavor)
     if not flavors.has_view_permission(request):
         raise PermissionDenied
@@ -100,7 +100,7 @@ def flavor_page(request: HttpRequest, flavor: int) -> HttpResponse:
 
 
 def _pointless(flavor: Flavor) -> set[str]:
-    """Return the actions that change nothing about a flavor, and the one that its form has a link for."""
+    """Return the actions that would not change a flavor, and the one that its form has a link for."""
     pointless = {"delete_selected"}
     if flavor.public:
         pointless.add("publish_flavors")
@@ -110,7 +110,7 @@ def _pointless(flavor: Flavor) -> set[str]:
 
 @require_safe
 def public_flavor_page(request: HttpRequest, flavorid: str) -> HttpResponse:
-    """Show everybody what a public flavor is, and which nodes have it. Cost: six queries."""
+    """Show everybody a public flavor and the nodes that have it. Cost: six queries."""
     found = get_object_or_404(Flavor.objects.published(), flavorid=flavorid)
     return TemplateResponse(
         request, "pages/public_flavor.html", {"here": "flavor", "flavor": found, "shares": in_nodes(found)}

@@ -1,4 +1,4 @@
-"""What the templates of all pages have at hand: the navigation, and times as people say them."""
+"""Template tags and filters of all pages: the navigation, differences and relative times."""
 
 from datetime import datetime
 from typing import Any
@@ -17,19 +17,19 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def navigation(context: Any) -> sections.Navigation:
-    """Return the sections of the console, for whoever asks."""
+    """Return the sections of the console for the user."""
     return sections.navigation(context["request"])
 
 
 @register.filter
 def differences(kept: Any) -> list[Told]:
-    """Return differences, those just found or as they are kept, as they are told: in units."""
+    """Return differences, new or stored ones, in the form that pages show, with units."""
     return told(each if isinstance(each, dict) else each.as_json() for each in kept or ())
 
 
 @register.filter
 def moment(at: datetime | None) -> str:
-    """Return a time as people say it, with the exact one to be shown when it is pointed at."""
+    """Return a time in relative words, with the exact time as a tooltip."""
     if at is None:
         return "never"
     exact = date_format(localtime(at), "DATETIME_FORMAT")
@@ -37,7 +37,7 @@ def moment(at: datetime | None) -> str:
 
 
 def relative(at: datetime) -> str:
-    """Return how long ago it is, or when it will be, in the largest unit."""
+    """Say how long ago a time was, or how soon it will be, in the largest unit."""
     current = now()
     if abs((current - at).total_seconds()) < 60:
         return "just now"
