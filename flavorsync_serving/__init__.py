@@ -1,1 +1,1 @@
-"""How gunicorn serves Flavor Sync: its configuration and its worker, which import nothing of the application."""
+"""The configuration and worker with which gunicorn serves Flavor Sync; they import nothing of the application."""

@@ -1,6 +1,6 @@
-"""How gunicorn serves Flavor Sync: `gunicorn -c flavorsync_serving/gunicorn.conf.py flavorsync_project.wsgi`.
+"""Gunicorn's configuration: `gunicorn -c flavorsync_serving/gunicorn.conf.py flavorsync_project.wsgi`.
 
-`manage.py run_web` serves with it, too.
+`manage.py run_web` uses it, too.
 """
 
 import os
@@ -11,17 +11,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-sys.modules.pop("flavorsync_serving.worker", None)  # so that a reload reads it again, like this file
+sys.modules.pop("flavorsync_serving.worker", None)  # so that a reload imports it again, like this file
 
 from flavorsync_serving.worker import LONGEST_REQUEST_LINE, Worker  # noqa: E402
 
 worker_class = Worker
 workers = 2
 threads = 8
-# Each worker loads the application by itself: on SIGHUP new workers start with new code and settings, and the old ones
-# end when they have answered their requests.
+# Each worker loads the application itself: on SIGHUP new workers start with new code and settings, and the old ones end
+# when they have answered their requests.
 preload_app = False
-# The seconds that they have for that, as do all workers when the service stops: as long as nginx waits for an answer
+# The seconds that workers have for that, on a reload and when the service stops: as long as nginx waits for a response
 # (proxy_read_timeout), so that no request is cut short while its client still waits. A change takes several calls to a
 # cloud, each of which may take OPENSTACK_TIMEOUT. The master begins no stop before a reload is over: supervisor
 # (stopwaitsecs) and systemd (TimeoutStopSec) wait for more than twice as long before they kill it. Change all of these
@@ -29,17 +29,17 @@ preload_app = False
 graceful_timeout = 120
 control_socket_disable = True
 
-# Django decides whether to believe what a proxy says about a request (the setting HTTPS); no header is a WSGI variable.
+# Django decides whether to trust a proxy's headers (the setting HTTPS); gunicorn derives no WSGI variable from them.
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 
-# The longest token that the application accepts, 8,000 characters, fits into a request line of this length, the longest
-# that gunicorn allows. Longer headers with a token still reach the application, which refuses them itself.
+# The longest token that the application accepts, 8,000 characters, fits into a request line of this length, gunicorn's
+# maximum. Headers with a longer token still reach the application, which refuses them itself.
 limit_request_line = LONGEST_REQUEST_LINE
 limit_request_field_size = 32 * 1024
 
 # The application logs requests itself, without the tokens in their queries. Gunicorn's own messages about failed or
-# malformed requests go to the application's handlers, and so through the same filters.
+# malformed requests go to the application's handlers, so the same filters apply.
 accesslog = None
 logconfig_dict = {
     "root": {"level": "INFO", "handlers": []},
@@ -54,11 +54,11 @@ _OWNER = "FLAVORSYNC_METRICS_OWNER"
 
 
 def _share_metrics() -> None:
-    """Have the workers write their figures where each of them can read all: for /metrics any one may be asked.
+    """Let the workers share their metrics in a folder, because any one of them may have to answer /metrics.
 
-    In PROMETHEUS_MULTIPROC_DIR, if somebody has named a folder that other processes share, too; else in one
-    that lasts as long as this master. It is kept when the configuration is read again, and is not inherited
-    by the next master (SIGUSR2).
+    The folder is PROMETHEUS_MULTIPROC_DIR, if that is set, so that other processes can share it, too; else one that
+    lasts as long as this master. It survives a reload of the configuration, and the next master (SIGUSR2) does not
+    inherit it.
     """
     owner = os.environ.get(_OWNER)
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ and owner in (None, str(os.getpid())):
@@ -71,10 +71,10 @@ _share_metrics()
 
 
 def on_starting(server: Any) -> None:
-    """Have the settings looked at before there are workers, each of which would say what is wrong with them.
+    """Check the settings before there are workers, each of which would report the same errors.
 
-    And before each reload, which goes on with the old ones where the new ones are wrong: gunicorn ends itself when a
-    worker of its cannot load the application, and has no hook for it before a reload.
+    Check them before each reload, too, and keep the old ones if the new ones are wrong: gunicorn stops when a worker
+    cannot load the application, and has no hook before a reload.
     """
     wrong = _look_at_settings()
     if wrong:
@@ -92,9 +92,9 @@ def on_starting(server: Any) -> None:
 
 
 def _look_at_settings() -> int:
-    """Say what is wrong with the settings, and return 0 where nothing is.
+    """Report errors in the settings, and return 0 if there are none.
 
-    In a process of its own: what the master has loaded, it would hand on to the workers of a reload.
+    This takes a process of its own: the workers of a reload would inherit what the master has loaded.
     """
     command = [sys.executable, "-P", "-m", "flavorsync_project", "version"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([_ROOT, os.environ.get("PYTHONPATH", "")])}
@@ -102,6 +102,6 @@ def _look_at_settings() -> int:
 
 
 def on_exit(server: Any) -> None:
-    """Remove the folder of figures, if it was ours."""
+    """Remove the folder of metrics, if we created it."""
     if os.environ.get(_OWNER) == str(os.getpid()):
         shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

@@ -1,6 +1,6 @@
-"""The worker that gunicorn serves Flavor Sync with.
+"""The worker with which gunicorn serves Flavor Sync.
 
-It imports nothing of the application: the master loads this, and after a reload the new workers would get the old code.
+It imports nothing of the application: the master imports it, and after a reload the workers would get the old code.
 """
 
 import json
@@ -16,9 +16,9 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 LONGEST_REQUEST_LINE = 8190
 
 _FAILED = (500, "Internal Server Error", "The server failed to answer. Its log says why.")
-# The first that fits.
+# The first match counts.
 _REFUSALS: tuple[tuple[type[Exception], tuple[int, str, str]], ...] = (
-    # These are the application's own fault, whatever they inherit from.
+    # These are the application's own errors, whatever they inherit from.
     (errors.InvalidResponseHeader, _FAILED),
     (errors.InvalidResponseHeaderName, _FAILED),
     (errors.ConfigurationProblem, _FAILED),
@@ -41,45 +41,45 @@ _REFUSALS: tuple[tuple[type[Exception], tuple[int, str, str]], ...] = (
 
 
 class _Unsaid(Exception):
-    """Stands for an exception in the log: it shows only the kind, and where it came from."""
+    """Stand-in for an exception in the log: it shows only the kind and the traceback."""
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """Gunicorn's threads, with the application's form for the answers that never reach the application.
+    """Gunicorn's thread worker, with the application's form of errors for requests that never reach the application.
 
-    Gunicorn's own answers, and its log, repeat the wrong part of a request, which may be a token.
+    Gunicorn's own responses, and its log, repeat the wrong part of a request, which may be a token.
     """
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """End at once, as every worker of gunicorn does, and take no lock.
+        """End at once, like gunicorn's base worker, and take no lock.
 
-        Gunicorn's thread worker shuts down its pool here. The code that the signal interrupts may hold the pool's lock,
-        such as a shutdown that an earlier signal began, and would never release it.
+        Gunicorn's thread worker shuts down its pool here. The code that the signal interrupts, such as a shutdown that
+        an earlier signal began, may hold the pool's lock, and would never release it.
         """
         super(ThreadWorker, self).handle_quit(sig, frame)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """Let the application answer, and remember that it did."""
+        """Let the application respond, and remember that it did."""
         keep = super().handle_request(req, conn)
         req.flavorsync_answered = True
         return keep
 
     def handle_error(self, req: Any, client: socket, addr: Any, exc: Exception) -> None:
-        """Answer a request that could not be read or answered, and log it; neither repeats what the client sent."""
+        """Respond to a request that failed or could not be read, and log it; neither repeats what the client sent."""
         status, reason, message = next((refusal for kind, refusal in _REFUSALS if isinstance(exc, kind)), _FAILED)
         request_id = f"req-{uuid4()}"
-        # Where the application's filter of the log finds the id of a request that is no longer current.
+        # The application's log filter looks here for the id of a request that is no longer current.
         extra = {"request": SimpleNamespace(request_id=request_id)}
         address = addr[0] if isinstance(addr, tuple) else addr or "a local socket"
         kind = type(exc).__name__
         if status == 500:
-            # Without the exception's text, which may be the client's
+            # Without the exception's text, which may contain what the client sent
             unsaid = (_Unsaid, _Unsaid(kind), exc.__traceback__)
             self.log.error("Failed to answer a request from %s: %s", address, kind, exc_info=unsaid, extra=extra)
         else:
             self.log.warning("Refused a request from %s: %d %s", address, status, kind, extra=extra)
         if getattr(req, "flavorsync_answered", False):
-            return  # what came after the request was wrong, and one request has one answer
+            return  # the error came after the request, and one request has one response
         body = json.dumps({"error": {"message": message}}).encode()
         head = (
             f"HTTP/1.1 {status} {reason}\r\n"

@@ -1,4 +1,4 @@
-"""Extra specs that the catalogue has dropped: how to tell them, in a node, from those that its operator set."""
+"""Extra specs that the catalogue has dropped: telling them apart, in a node, from those that its operator set."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -9,7 +9,7 @@ from infrastructures.models import Infrastructure
 
 
 def remember_dropped(flavor: Flavor, keys: Iterable[str]) -> None:
-    """Remember the current values of these extra specs, before they change or go.
+    """Remember the current values of these extra specs, before they change or are removed.
 
     Call it in the transaction that changes them. Cost: two queries for each.
     """
@@ -22,14 +22,14 @@ def dropped_values(
 ) -> dict[tuple[int, int], Dropped]:
     """Return the earlier values of these flavors' extra specs that nodes have from us, by the keys of flavor and node.
 
-    A value that we have not given a node there is its operator's, even if the catalogue once had the same. Where it is
-    not known what a node was given, every earlier value counts.
+    A value that we have not given a node is its operator's, even if the catalogue once had the same. If it is not known
+    what a node was given, every earlier value counts.
 
     Cost: one query; one more if one of the flavors has had other values.
     """
     earlier: dict[int, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     rows = DroppedSpec.objects.order_by().values_list("flavor", "key", "value")
-    # Not filtered by the keys of all promoted flavors: they may be more than a query can take.
+    # Filtered by a single flavor only: the keys of all promoted flavors may be more than a query can take.
     for flavor, key, value in rows.filter(flavor__in=flavors) if len(flavors) == 1 else rows:
         earlier[flavor][key].add(value)
     of_these = {flavor.pk for flavor in flavors} & earlier.keys()
@@ -49,7 +49,7 @@ def dropped_values(
 
 
 def _given(earlier: Dropped, applied: Mapping[str, object] | None) -> Dropped:
-    """Return those of the earlier values that are among what was applied; None: that is not known."""
+    """Return the earlier values that are among the applied ones; all of them if *applied* is None, not known."""
     if applied is None:
         return earlier
     return {

@@ -1,4 +1,4 @@
-"""The access list of a flavor, as a document has it."""
+"""The access list of a flavor, as in a document."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,11 +6,11 @@ from flavors.models import Flavor, Grant
 
 ACCESS = "access"
 Project = Mapping[str, str]
-"""A project: its `id` in the central Keystone and, where that is known, its `name` and `domain`."""
+"""A project: its `id` in the central Keystone and, if known, its `name` and `domain`."""
 
 
 def access_of(flavor: Flavor) -> list[Project] | None:
-    """Return the projects that a flavor is open to by its grants, None where nothing was ever granted.
+    """Return the projects that a flavor is granted to; None if nothing was ever granted.
 
     Cost: one query, unless `grants` are prefetched.
     """
@@ -19,7 +19,7 @@ def access_of(flavor: Flavor) -> list[Project] | None:
 
 
 def grant_only(flavor: Flavor, projects: Sequence[Project]) -> None:
-    """Open a flavor to these projects and to no others; to be called in a transaction.
+    """Grant a flavor to these projects and to no others; call this in a transaction.
 
     Cost: one query, and two for each project.
     """

@@ -1,10 +1,10 @@
-"""What came of a flavor, or of another row: the words of whatever takes many into the catalogue or into a cloud."""
+"""Outcomes of bulk operations: the words for what happened to each flavor, or other row."""
 
 from enum import StrEnum
 
 
 class Came(StrEnum):
-    """What came of one row: the same words in every command, in its last line and in its JSON."""
+    """The outcome of one row: the same words in every command, in its last line and in its JSON."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -13,15 +13,15 @@ class Came(StrEnum):
     ADOPTED = "adopted"
     """It was there with the same values, and is now recorded there, too."""
     KNOWN = "known"
-    """It was there, with the same values, and was recorded there: nothing changed."""
+    """It was there with the same values, and already recorded there: nothing changed."""
     LEFT_OUT = "left out"
-    """It does not belong into the catalogue unless it is named."""
+    """It does not belong in the catalogue unless it is named."""
     REFUSED = "refused"
-    """It could not be taken; the reason is told."""
+    """It could not be accepted; the reason is given."""
     FAILED = "failed"
     """The cloud failed."""
 
     def in_words(self, *, dry_run: bool) -> str:
-        """Return the outcome as it was, or as it would be: "created", or "to be created"."""
+        """Return the actual outcome, or that of a dry run: "created", or "to be created"."""
         changes = self in {Came.CREATED, Came.UPDATED, Came.PUBLISHED, Came.ADOPTED}
         return f"to be {self}" if dry_run and changes else str(self)

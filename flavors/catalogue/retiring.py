@@ -1,4 +1,4 @@
-"""Retiring promoted flavors: saying so. The synchronisation takes them out of the nodes, and then of the catalogue."""
+"""Requesting that promoted flavors retire. The synchronisation removes them from the nodes, then from the catalogue."""
 
 from datetime import datetime
 
@@ -11,11 +11,11 @@ MAX_NAME_LENGTH = 255
 
 
 def retire(*, flavor: Flavor, requested_by: str, at: datetime | None = None, forced: bool | None = None) -> Retirement:
-    """Have a promoted flavor leave the nodes and then the catalogue; done again it changes what is given.
+    """Retire a promoted flavor from the nodes and then the catalogue; a repeated call changes only what is given.
 
     Args:
-        at: from when; by default now, or as it was said before.
-        forced: whether it goes also where it was changed or servers use it; by default not, or as before.
+        at: from when; by default now, or as in the previous call.
+        forced: whether to remove it even where it was changed or servers use it; by default not, or as before.
 
     Raises:
         MethodNotAllowedHere: it is not promoted.
@@ -38,7 +38,7 @@ def retire(*, flavor: Flavor, requested_by: str, at: datetime | None = None, for
 
 
 def keep(*, flavor: Flavor) -> None:
-    """Have a flavor stay that was to be retired; where it has gone already, a synchronisation brings it back.
+    """Cancel a flavor's retirement; a synchronisation brings it back to nodes that it has already left.
 
     One query.
     """
@@ -51,11 +51,11 @@ def keep(*, flavor: Flavor) -> None:
 
 
 def apply(*, flavor: Flavor, requested_by: str, wanted: bool | None, at: datetime | None) -> None:
-    """Retire a flavor, have it stay, or neither, as a client has said.
+    """Retire a flavor, cancel its retirement, or neither, as a client has requested.
 
     Args:
-        wanted: whether it is to be retired; None when only *at* may say so.
-        at: from when.
+        wanted: whether to retire it; None leaves that to *at*.
+        at: from when; any time retires it, unless *wanted* is False.
     """
     if wanted is False:
         keep(flavor=flavor)
