@@ -1,4 +1,4 @@
-"""Check all flavors: ask the catalogue and the Novas directly, and compare them with what the writers know."""
+"""Checks all flavors: asks the database and the Novas directly, and compares them with what the writers know."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from deploy.tests.stack import Stack, until
 from lab import seed
 
 MAY_BE_OPEN = 240
-"""Seconds within which everything that was cut short must be finished, once the kills have stopped."""
+"""Seconds within which all interrupted work must be finished, once the kills have stopped."""
 SIZES = ("name", "vcpus", "ram", "disk", "swap")
 OPEN_RUNS = "SELECT COUNT(*) FROM flavors_syncrun WHERE state IN ('waiting', 'running')"
 OWN_FAILURES = "SELECT DISTINCT error FROM flavors_syncnode WHERE error LIKE 'Flavor Sync itself%'"
@@ -26,7 +26,7 @@ CATALOGUE = (
 
 @dataclass
 class Findings:
-    """Everything that is wrong."""
+    """Everything that the check has found wrong."""
 
     lost: list[str] = field(default_factory=list)
     half_done: list[str] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Findings:
 
 
 def check(stack: Stack, known: Mapping[str, Flavor], complaints: list[str]) -> Findings:
-    """Wait until what was cut short is finished, synchronise once more, and compare everything."""
+    """Wait until interrupted runs have ended, synchronise until nothing is left to do, and compare everything."""
     findings = Findings(wrong=list(complaints))
     try:
         until(lambda: stack.database.rows(OPEN_RUNS) == [["0"]], "all runs have ended", seconds=MAY_BE_OPEN)
@@ -60,12 +60,12 @@ def check(stack: Stack, known: Mapping[str, Flavor], complaints: list[str]) -> F
 
 
 def _journal(stack: Stack) -> str:
-    stack.send("GET", "/v1/flavors", OPERATOR)  # every contact with a node settles what was cut short there
+    stack.send("GET", "/v1/flavors", OPERATOR)  # every contact with a node settles interrupted replacements there
     return stack.manage("settle_replacements", "--json").strip()
 
 
 def _is_removed(stack: Stack) -> bool:
-    """Say whether no node has anything yet that was deleted; a run for all that is left, if some has."""
+    """Say whether deleted flavors have left all nodes; if not, carry out a run that removes them."""
     if not stack.database.rows(REMOVALS):
         return True
     stack.manage("sync_flavors", "--replace")

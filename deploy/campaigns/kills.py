@@ -29,7 +29,7 @@ SECONDS_TO_FINISH = 300
 DATABASES: dict[str, type[MariaDB]] = {"mariadb": MariaDB, "sqlite": SQLite}
 SETTINGS = {
     "OPENSTACK_TIMEOUT": "5",
-    # A killed process does nothing more, so unanswered changes need not be watched for long.
+    # A killed process carries out nothing more, so unanswered changes need not be watched for long.
     "LOST_ANSWER_SECONDS": "15",
     "CLOUD_BREAKER_SECONDS": "3",
     "SYNC_INTERVAL_MINUTES": "0",
@@ -40,7 +40,7 @@ SETTINGS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the campaign and print its figures; the status is 1 if something was lost, half done or wrong."""
+    """Run the campaign and print its figures; return status 1 if something was lost, half done or wrong."""
     options = _parser().parse_args(arguments)
     lab = Lab(os.environ.get("FLAVORSYNC_LAB", "test"))
     lab.up(lambda message: print(message, file=sys.stderr))
@@ -77,7 +77,7 @@ def campaign(
     logs: Path | None = None,
     checkout: Path = ROOT,
 ) -> Findings:
-    """Kill so often, print what was killed and the outcome, and return everything that is wrong."""
+    """Kill *kills* times, print what was killed and the outcome, and return everything that is wrong."""
     lab.reset()
     with a_service(lab, database, queue, checkout) as stack:
         record, ended = Record(), threading.Event()
@@ -121,7 +121,7 @@ def _prepare(writers: Sequence[Client], lab: Lab) -> None:
 
 
 def _kill(stack: Stack, lab: Lab, kills: int, chance: random.Random, *, has_connections: bool) -> Counter[str]:
-    """Kill one after the other, about equally many of each kind."""
+    """Kill one victim after the other, about equally many of each kind."""
     kinds = Victims(stack, lab, chance).kinds(has_connections=has_connections)
     sequence = [kinds[number % len(kinds)] for number in range(kills)]
     chance.shuffle(sequence)

@@ -25,15 +25,15 @@ from lab.openstack import Json
 from lab.proxies import Alternating, Delaying
 
 REGION, REAL = "Isengard", "Spain2"
-"""The catalogue's region that has only a port, where the proxy is, and the one whose Nova stands behind it."""
+"""The region of the Keystone catalogue that has only a port, for the proxy, and the one whose Nova is behind it."""
 URL = f"/v1/regions/{REGION}/flavors"
 SPECS = {"hw:cpu_policy": "dedicated", "quota:vif_outbound_average": "32768"}
 PROJECTS = ("spain2", "lannion2")
 OLD, NEW, NEWER = 1024, 2048, 4096
 LONGEST = 60.0
-"""Seconds that a deletion is delayed at most; a process is stopped for less than a third of that."""
+"""The most seconds that a deletion is delayed; a process is stopped for less than a third of that."""
 BETWEEN = (2.0, 8.0)
-"""Seconds for which both processes run."""
+"""Between how few and how many seconds both processes run."""
 MARGIN = 15
 """Additional seconds on a busy machine."""
 SETTINGS = {
@@ -43,20 +43,20 @@ SETTINGS = {
 }
 AT_ONCE = {"api": 12, "command": 3, "synchronisation": 1}
 MAY_REPEAT = 400
-"""Seconds after which a request is no longer repeated: then it is unknown whether it was done."""
+"""Seconds after which a request is no longer repeated: it is then unknown whether it was carried out."""
 MAY_SYNCHRONISE = 10.0
-"""The same for the synchronisation, per flavor: a run ends with the first that is not answered."""
+"""The same for the synchronisation, per flavor: a run ends with the first request that is not answered."""
 MAY_BE_OPEN = 240
 ROOT = Path(__file__).resolve().parents[2]
 
 GONE: Json = {}
 Expected = dict[str, list[Json]]
-"""What Nova may have in the end: under each id one of these."""
+"""What Nova may have in the end: under each id one of these flavors."""
 
 
 @dataclass
 class Findings:
-    """Everything that is wrong."""
+    """Everything that the check has found wrong."""
 
     lost: list[str] = field(default_factory=list)
     half_done: list[str] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Findings:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the campaign and print its figures; the status is 1 if something was lost, half done or wrong."""
+    """Run the campaign and print its figures; return status 1 if something was lost, half done or wrong."""
     parser = argparse.ArgumentParser(prog="scripts/campaign late", description=__doc__)
     parser.add_argument("--fault", choices=["stopped", "delayed"], default="delayed")
     parser.add_argument("--way", choices=list(AT_ONCE), default="api")
@@ -107,7 +107,7 @@ def campaign(
     longest: float = LONGEST,
     checkout: Path = ROOT,
 ) -> Findings:
-    """Make so many tries, print the outcome, and return everything that is wrong."""
+    """Make *tries* tries, print the outcome, and return everything that is wrong."""
     lab.reset(REAL)
     chance = random.Random(seed_)
     with running(checkout, lab, database, **SETTINGS, LOST_ANSWER_SECONDS=str(longest + MARGIN)) as service:
@@ -129,12 +129,12 @@ def campaign(
     return findings
 
 
-# What happens to the cloud
+# The faults of the cloud
 
 
 @contextmanager
 def delayed(lab: Lab, chance: random.Random, longest: float) -> Iterator[Callable[[], int]]:
-    """Delay half of the DELETEs; yield a function that waits for the last of them, and returns how many there were."""
+    """Delay half of the DELETEs; yield a function that waits for the last one, and returns how many were delayed."""
     port = lab.nova_port(REGION)
     with Delaying(
         lab.nova_port(REAL), port, seconds=(1, longest), share=0.5, chance=random.Random(chance.random())
@@ -150,7 +150,7 @@ def delayed(lab: Lab, chance: random.Random, longest: float) -> Iterator[Callabl
 
 @contextmanager
 def stopped(lab: Lab, chance: random.Random, longest: float) -> Iterator[Callable[[], int]]:
-    """Stop now one and now the other of two API processes for some seconds, again and again."""
+    """Repeatedly stop one or the other of two API processes for some seconds."""
     ended = threading.Event()
     chance = random.Random(chance.random())
     with lab.second_nova(REAL) as processes, Alternating(processes, lab.nova_port(REGION)) as proxy:
@@ -181,12 +181,12 @@ def stopped(lab: Lab, chance: random.Random, longest: float) -> Iterator[Callabl
 FAULTS = {"delayed": delayed, "stopped": stopped}
 
 
-# What is tried
+# The tries
 
 
 @dataclass
 class Tester:
-    """Creates flavors directly in Nova, and lets the service change them."""
+    """Creates flavors directly in Nova, and has the service change them."""
 
     lab: Lab
     service: Service
@@ -203,7 +203,7 @@ class Tester:
         assert done.returncode == 0, done.stderr
 
     def prepare(self, way: str, tries: int) -> Expected:
-        """Create a flavor for each try, and return what may be there in the end."""
+        """Create a flavor for each try, and return what Nova may have in the end."""
         ids = [f"late-{number}" for number in range(tries)]
         with ThreadPoolExecutor(8) as pool:
             made = list(pool.map(self._make_private if way == "api" else self._promote, ids))
@@ -224,7 +224,7 @@ class Tester:
         return None
 
     def wait_until_settled(self) -> None:
-        """Wait until the service says that nothing is open any more."""
+        """Wait until the service reports that nothing is open any more."""
         deadline = time.monotonic() + MAY_BE_OPEN
         while self.ask("GET", URL) and self.service.manage("settle_replacements", "--json").stdout.strip() != "[]":
             assert time.monotonic() < deadline, self.service.manage("settle_replacements").stdout
@@ -232,7 +232,7 @@ class Tester:
         self.ask("GET", URL)
 
     def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> int:
-        """Send a request, count its answer, and return the status."""
+        """Send a request, count its response, and return the status."""
         status, _ = self.service.send(method, path, headers or self.admin, body)
         self.answers[f"{method} {status}"] += 1
         return status
@@ -260,7 +260,7 @@ class Tester:
     # Over the API
 
     def _replace(self, id: str, expected: Expected, chance: random.Random) -> None:
-        """Replace it once, whatever the answer; then only read it, or do not."""
+        """Replace the flavor once, whatever the response; then read it up to twice."""
         status = self._put(id)
         new = self._document(id, NEW)
         expected[id] = [new] if status == 200 else [*expected[id], new]
@@ -274,14 +274,14 @@ class Tester:
         expected[id] = [new] if is_done else [*expected[id], new]
 
     def _replace_twice(self, id: str, expected: Expected, chance: random.Random) -> None:
-        """Repeat each replacement until it is done: late requests may bring back the first, second or third flavor."""
+        """Repeat each of two replacements until it is done: late requests may bring back any of the three flavors."""
         for ram in (NEW, NEWER):
             new = self._document(id, ram)
             is_done = self._until(partial(self._is_put, id, ram), chance)
             expected[id] = [new] if is_done else [*expected[id], new]
 
     def _make_anew(self, id: str, expected: Expected, chance: random.Random) -> None:
-        """Delete it until it is gone, and create a different one under its id until it is there."""
+        """Repeat deleting the flavor and creating a different one under its id, until both are done."""
         flavor = {"id": id, "name": id, "vcpus": 1, "ram": NEW, "disk": 1}
         new = self._document(id, NEW, rich=False)
 
@@ -298,7 +298,7 @@ class Tester:
         return self.ask("PUT", f"{URL}/{id}", {"flavor": {"ram": ram}})
 
     def _until(self, is_done: Callable[[], bool], chance: random.Random, *, seconds: float = MAY_REPEAT) -> bool:
-        """Repeat it until it is done, and say whether it ever was."""
+        """Repeat *is_done* until it returns True, and say whether it ever did."""
         deadline = time.monotonic() + seconds
         while not is_done():
             if time.monotonic() > deadline:
@@ -310,7 +310,7 @@ class Tester:
     # By the commands
 
     def _install(self, id: str, expected: Expected, chance: random.Random) -> None:
-        """Delete it once, whatever the answer, and let a command make sure that it is there."""
+        """Delete the flavor once, whatever the response, and have a command ensure that it is there."""
         self.ask("DELETE", f"{URL}/{id}")
 
         def install() -> bool:
@@ -344,7 +344,7 @@ class Tester:
 
 
 def check(lab: Lab, expected: Expected) -> Findings:
-    """Ask the Nova directly what it has, and compare that with what it may have."""
+    """Ask Nova directly what it has, and compare that with what it may have."""
     findings = Findings()
     has = {flavor["id"]: flavor for flavor in lab.flavors(REAL)}
     for id, choices in expected.items():
@@ -364,7 +364,7 @@ def check(lab: Lab, expected: Expected) -> Findings:
 
 
 def whole(lab: Lab, flavor: Json) -> Json:
-    """Return the values to compare of a flavor in the Nova."""
+    """Return the values of a flavor in Nova that are compared."""
     try:
         access = None if flavor["os-flavor-access:is_public"] else lab.flavor_access(REAL, flavor["id"])
     except LabError:

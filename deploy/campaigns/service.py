@@ -1,4 +1,4 @@
-"""The service of any checkout, without a proxy: one process of web, the scheduler, and the commands."""
+"""Running the service of any checkout without a proxy: one web process, the scheduler, and commands."""
 
 import json
 import os
@@ -26,14 +26,14 @@ THREADS = 32
 
 @dataclass
 class Service:
-    """A service that runs; `send` and `manage` may be used from many threads."""
+    """A running service; `send` and `manage` are safe to use from many threads."""
 
     checkout: Path
     environment: Mapping[str, str]
     port: int
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: Any = None) -> tuple[int, Any]:
-        """Return the status and the document of an answer; the status is 0 if none came."""
+        """Send a request, and return the status and JSON document of the response; the status is 0 without one."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=MAY_TAKE)
         try:
             content = None if body is None else json.dumps(body)
@@ -47,7 +47,7 @@ class Service:
         return answer.status, json.loads(text) if text.startswith(b"{") else None
 
     def manage(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command of manage.py; one that takes too long is killed, and has that for its status."""
+        """Run a command of manage.py; one that exceeds `MAY_TAKE` is killed, and its status is -SIGKILL."""
         command = [sys.executable, "manage.py", *arguments]
         try:
             return subprocess.run(
@@ -116,7 +116,7 @@ def _wait(service: Service) -> None:
 
 def _made_anew(url: str) -> str:
     """Drop and create the database of a URL, and return the URL."""
-    import MySQLdb  # noqa: PLC0415 — there only where MariaDB is wanted
+    import MySQLdb  # noqa: PLC0415 — only installed where MariaDB is used
 
     target = urlsplit(url)
     name = target.path.strip("/")

@@ -1,4 +1,4 @@
-"""What the campaign kills: each method kills one process of a kind, and returns when it is back."""
+"""The victims of the campaign: each method kills one process of a kind; clouds and the Redis are started again."""
 
 import random
 import time
@@ -8,7 +8,7 @@ from deploy.tests.stack import Stack, kill, until
 from lab import Lab
 
 SECONDS_AWAY = 1.0
-"""How long a cloud or the Redis is away at most before it is started again."""
+"""The most seconds before a cloud or the Redis is started again."""
 
 
 class Victims:
@@ -46,7 +46,7 @@ class Victims:
         self._kill_program("scheduler")
 
     def database_connection(self) -> None:
-        """End one connection to the database, or all."""
+        """Kill one connection to the database, or all."""
         until(lambda: self._stack.database.kill_connections(self._chance.choice([1, None])), "there is a connection")
 
     def nova(self) -> None:

@@ -37,7 +37,7 @@ KILLED_AT_ONCE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the campaign and print its figures; the status is 1 if something was lost, doubled, or did not end once."""
+    """Run the campaign and print its figures; return status 1 if something was lost, doubled, or did not end once."""
     parser = argparse.ArgumentParser(prog="scripts/campaign workers", description=__doc__)
     parser.add_argument("--queue", choices=["database", "redis"], default="database")
     parser.add_argument("--server", default=MARIADB, help="the MariaDB to use (%(default)s); without one, SQLite")
@@ -73,7 +73,7 @@ def _empty(url: str) -> None:
 
 
 class Workers:
-    """Workers that are started again when they have died, as a supervisor does."""
+    """Workers that are restarted when they are killed, as by a supervisor."""
 
     def __init__(self, count: int, log: Path) -> None:
         self._log = log.open("ab")
@@ -84,20 +84,20 @@ class Workers:
         return subprocess.Popen(command, cwd=ROOT, stdout=self._log, stderr=self._log, start_new_session=True)
 
     def kill(self, chance: random.Random, count: int) -> None:
-        """Kill so many, each with the process in which it carries out a task, and start others."""
+        """Kill *count* workers, each with the process in which it carries out a task, and start others."""
         for number in chance.sample(range(len(self._running)), count):
             self._end(self._running[number])
             self._running[number] = self._start()
 
     def _end(self, worker: "subprocess.Popen[bytes]") -> None:
-        # rq carries a task out in a process group of its own.
+        # rq carries out a task in a process group of its own.
         children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
         for pid in (*map(int, children), worker.pid):
             os.kill(pid, 9)
         worker.wait()
 
     def end(self) -> None:
-        """End all."""
+        """Kill all workers."""
         for worker in self._running:
             self._end(worker)
         self._log.close()
@@ -137,8 +137,8 @@ def _run(
     chance: random.Random | None = None,
     attempts: Counter[int] | None = None,
 ) -> float:
-    """Bring everything to empty clouds, with two workers killed on the way, check it, and return how long it took."""
-    from infrastructures.models import Infrastructure  # noqa: PLC0415 — the settings are made by then
+    """Bring all flavors to empty clouds, killing workers at *at* seconds, check the result, and return the seconds."""
+    from infrastructures.models import Infrastructure  # noqa: PLC0415 — the settings exist by then
     from synchronisation.models import SyncRun  # noqa: PLC0415
     from synchronisation.tasks import start_run, take_up_runs  # noqa: PLC0415
 
@@ -150,7 +150,7 @@ def _run(
         if at is not None and chance and time.monotonic() >= began + at:
             workers.kill(chance, KILLED_AT_ONCE)
             at = None
-        if time.monotonic() >= look_at:  # as a scheduler does
+        if time.monotonic() >= look_at:  # like a scheduler
             take_up_runs()
             look_at = time.monotonic() + SECONDS_BETWEEN_LOOKS
         if at is None and SyncRun.objects.ended().filter(pk=run.pk).exists():
@@ -169,7 +169,7 @@ def _run(
 
 
 def _check(run: "SyncRun", farm: str, clouds: int, wrong: Counter[str]) -> None:
-    """Note whatever is not as it is after a run that nobody disturbs."""
+    """Count whatever differs from the result of an undisturbed run."""
     from flavors.models import Flavor, Installation  # noqa: PLC0415
 
     wanted = set(Flavor.objects.values_list("flavorid", flat=True))

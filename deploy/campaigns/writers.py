@@ -1,4 +1,4 @@
-"""The clients that write while things are killed. Each knows what must be true in the end."""
+"""The clients that write during the kills. Each knows what must be true in the end."""
 
 import threading
 import time
@@ -27,7 +27,7 @@ from lab import Lab, LabError
 NODES = ["Mordor", "Spain2"]
 EXTRA_SPECS = {"hw:cpu_policy": "dedicated", "quota:vif_outbound_average": "32768"}
 MAY_END = 60
-"""Seconds after which a client leaves a run to itself and starts another."""
+"""Seconds after which a client stops waiting for a run and starts another."""
 OPEN = ("waiting", "running")
 
 
@@ -49,7 +49,7 @@ class Promoter(Client):
         self.read(url, BASIC, changed)
 
     def read(self, path: str, headers: Mapping[str, str], expected: Flavor | None) -> None:
-        """Read it, apart from its nodes, which depend on the synchronisation."""
+        """Check the flavor, apart from its nodes, which depend on the synchronisation."""
         answer = self.ask("GET", path, headers, accepts=(200,))
         if answer.status == 200 and answer.json["flavor"] | {"nodes": NODES} != expected:
             self.record.complain(f"GET {path} is {answer.json['flavor']} and not {expected}")
@@ -81,7 +81,7 @@ class Resizer(Client):
 class OpenStackClient(Client):
     """Creates, sets, unsets, renumbers and deletes promoted flavors as an OpenStack client does, with a Keystone token.
 
-    The nodes follow by runs of their own, some seconds after its writes.
+    The service delivers them to the nodes by runs of its own, some seconds after the writes.
     """
 
     enough = 4
@@ -98,7 +98,7 @@ class OpenStackClient(Client):
         time.sleep(self.random.uniform(0, 0.5))
 
     def _create(self, flavor: Flavor) -> None:
-        """Make it, as clients do, by a request for it and one for its extra specs."""
+        """Create a flavor as clients do, by one request for it and one for its extra specs."""
         self._send("POST", "", wire(flavor, *SIZES), done=(200,), again=(409,))
         specs = {"hw:cpu_policy": "dedicated", "hw:numa_nodes": "1"}
         self._send("POST", f"/{flavor['id']}/os-extra_specs", {"extra_specs": specs}, done=(200,))
@@ -118,7 +118,7 @@ class OpenStackClient(Client):
         self._know(flavor | {"extra_specs": left})
 
     def _renumber(self, flavor: Flavor) -> None:
-        """Delete it and make one of the same name under another id, as Ansible and Terraform do."""
+        """Delete a flavor and create one with the same name under another id, as Ansible and Terraform do."""
         self._remove(flavor)
         self._made += 1
         self._create(flavor | {"id": f"{self.name.lower()}-{self._made}", "ram": flavor["ram"] + 1})
@@ -137,7 +137,7 @@ class OpenStackClient(Client):
     def _send(
         self, method: str, path: str, document: Any, *, done: tuple[int, ...], again: tuple[int, ...] = ()
     ) -> None:
-        """Send it until it is certain that it is done; *again* is what then says that it was done before."""
+        """Repeat a request until it is certainly done; *again* are statuses saying that an earlier attempt did it."""
         accepts, deadline = done, time.monotonic() + MAY_TAKE
         while self._ask(method, path, document, accepts=accepts).status not in accepts:
             assert time.monotonic() < deadline, f"{method} {path} cannot be done"
@@ -151,7 +151,7 @@ class OpenStackClient(Client):
         return self.ask(method, f"{self.base}{path}", headers, document, accepts=accepts)
 
     def check_form(self, answer: Answer) -> None:
-        """Check that an answer is as Nova's; where there is none, as nginx's in front of it."""
+        """Check that a response has the form of Nova's; nginx's own failures are exempt."""
         if answer.status not in FAILURES:
             assert REQUEST_ID.fullmatch(answer.headers["X-Openstack-Request-Id"])
             assert answer.status in (202, 404) or answer.body == b"" or answer.json
@@ -159,7 +159,7 @@ class OpenStackClient(Client):
             assert list(answer.json) == ["itemNotFound"]
 
     def _token(self) -> str:
-        """Return a token of the manager of the federation: one for all of the campaign, unless Keystone is away."""
+        """Return the federation manager's token, one for the whole campaign; wait for it while Keystone is away."""
         while not self._known_token:
             try:
                 self._known_token = self.stack.lab.token("flavor-manager")
@@ -171,7 +171,7 @@ class OpenStackClient(Client):
 
 
 class Synchroniser(Client):
-    """Starts a run that replaces what differs, waits for its end, and starts the next one."""
+    """Starts a run that replaces differing flavors, waits for its end, and starts the next one."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
