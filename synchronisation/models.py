@@ -166,7 +166,7 @@ class SyncNode(models.Model):
     """
 
     class State(models.TextChoices):
-        """How far the run has come in this node; FAILED when the node could not be compared."""
+        """How far the run is in this node; FAILED when it ended there with an error."""
 
         WAITING = "waiting", "waiting"
         RUNNING = "running", "running"

@@ -65,7 +65,7 @@ class SyncRunCreationSerializer(serializers.Serializer[Any]):
     )
 
 
-# Answers
+# Responses
 
 
 @extend_schema_field({"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}], "nullable": True})
