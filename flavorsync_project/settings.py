@@ -103,7 +103,8 @@ WSGI_APPLICATION = "flavorsync_project.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "flavorsync_project" / "templates"],
+        # In a clone, and in an installed wheel (pyproject.toml)
+        "DIRS": [BASE_DIR / "templates", BASE_DIR / "flavorsync_project" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
