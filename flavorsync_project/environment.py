@@ -306,35 +306,6 @@ SETTINGS: Mapping[str, Setting] = {
 }
 
 
-def data_folder(base: Path) -> Path:
-    """Return the folder of what the service makes for itself: the database, keys, locks.
-
-    A clone, in *base*, keeps it there, as do those who want it to be found; what pip has installed there must not.
-
-    Raises:
-        WrongSetting: DATA_FOLDER is not allowed.
-    """
-    if given := read({"DATA_FOLDER": os.environ.get("DATA_FOLDER", "")})["DATA_FOLDER"]:
-        return Path(given)
-    if (base / "manage.py").exists():
-        return base
-    # Source: XDG Base Directory Specification; relative paths in it do not count
-    shared = Path(os.environ.get("XDG_DATA_HOME", ""))
-    return (shared if shared.is_absolute() else Path("~/.local/share").expanduser()) / "flavor-sync"
-
-
-def make_data_folder(folder: Path) -> None:
-    """Make it, for its owner only, unless it is there.
-
-    Raises:
-        WrongSetting: it cannot be made.
-    """
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise WrongSetting(f"DATA_FOLDER is {str(folder)!r}, which cannot be made: {error.strerror}.") from error
-
-
 def load(base: Path) -> dict[str, Any]:
     """Return the value of every setting, from the environment or from ENV_FILE, which is `.env` in *base* by default.
 

@@ -3,11 +3,7 @@
 `environment` has the table of all of them.
 """
 
-import os
 import secrets
-import tempfile
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +11,9 @@ from corsheaders.defaults import default_headers
 from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 
+from flavorsync_project.data_folder import data_folder, kept_secret, make_data_folder
 from flavorsync_project.database import tuned
-from flavorsync_project.environment import WrongSetting, data_folder, load, make_data_folder
+from flavorsync_project.environment import load
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # Where the database, keys and locks are that nobody has put elsewhere: a clone's own folder, or the user's data folder
@@ -25,32 +22,8 @@ DATA_FOLDER = data_folder(BASE_DIR)
 ENVIRONMENT = load(DATA_FOLDER)
 
 
-def _development_secret(path: Path, make: Callable[[], str]) -> str:
-    """Return the secret in *path*, created there once with access for its owner only.
-
-    Production sets its own; the deployment check complains if it does not.
-    """
-    if not path.exists():
-        make_data_folder(path.parent)
-        try:
-            _write_once(path, make())
-        except OSError as error:
-            ways = "Set SECRET_KEY, FIELD_ENCRYPTION_KEYS and DATABASE_URL, or another DATA_FOLDER."
-            raise WrongSetting(f"{path} cannot be written: {error.strerror}. {ways}") from error
-    return path.read_text(encoding="ascii")
-
-
-def _write_once(path: Path, text: str) -> None:
-    """Write all or nothing: several processes may start at once, and any may be killed."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        with suppress(FileExistsError):
-            os.link(file.name, path)
-
-
 DEBUG: bool = ENVIRONMENT["DEBUG"]
-SECRET_KEY: str = ENVIRONMENT["SECRET_KEY"] or _development_secret(
+SECRET_KEY: str = ENVIRONMENT["SECRET_KEY"] or kept_secret(
     DATA_FOLDER / ".secret_key", lambda: secrets.token_urlsafe(50)
 )
 # Whether people reach the service only over HTTPS, through a proxy that sets X-Forwarded-Proto itself.
@@ -148,7 +121,7 @@ CACHES = {
 
 # Clouds' secrets at rest: the first key encrypts, all of them decrypt.
 FIELD_ENCRYPTION_KEYS: list[str] = ENVIRONMENT["FIELD_ENCRYPTION_KEYS"] or [
-    _development_secret(DATA_FOLDER / ".encryption_key", lambda: Fernet.generate_key().decode())
+    kept_secret(DATA_FOLDER / ".encryption_key", lambda: Fernet.generate_key().decode())
 ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from flavorsync_project.settings import _development_secret
+from flavorsync_project.data_folder import kept_secret
 from testing.source import ROOT, setting_names
 
 pytestmark = pytest.mark.process
@@ -110,10 +110,10 @@ def test_processes_that_begin_at_once_share_a_secret_that_is_made_for_them(tmp_p
     path, others = tmp_path / ".secret_key", []
 
     def make() -> str:
-        others.append(_development_secret(path, lambda: "theirs"))
+        others.append(kept_secret(path, lambda: "theirs"))
         return "ours"
 
-    assert _development_secret(path, make) == "theirs"
+    assert kept_secret(path, make) == "theirs"
     assert others == ["theirs"]
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
@@ -122,8 +122,8 @@ def test_processes_that_begin_at_once_share_a_secret_that_is_made_for_them(tmp_p
 def test_a_secret_that_could_not_be_made_is_made_the_next_time(tmp_path: Path) -> None:
     path = tmp_path / ".secret_key"
     with pytest.raises(KeyboardInterrupt):
-        _development_secret(path, _interrupted)
-    assert _development_secret(path, lambda: "ours") == "ours"
+        kept_secret(path, _interrupted)
+    assert kept_secret(path, lambda: "ours") == "ours"
 
 
 def _interrupted() -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from flavorsync_project.environment import SETTINGS, WrongSetting, data_folder, load, make_data_folder, read
+from flavorsync_project.data_folder import data_folder, make_data_folder
+from flavorsync_project.environment import SETTINGS, WrongSetting, load, read
 from testing.source import ROOT
 
 KEY, TOKEN = base64.urlsafe_b64encode(b"k" * 32).decode(), "a-token-that-is-long-enough"
