@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from flavors.admin.looks import LOOKS, Look
 from flavors.models import Flavor, Sighting
 from infrastructures.models import Infrastructure
@@ -63,7 +65,9 @@ def in_nodes(flavor: Flavor) -> list[Share]:
     ]
 
 
-def last_outcomes(flavor: Flavor) -> list[SyncOutcome]:
-    """Return the last outcomes of a flavor in runs. Cost: one query."""
+def last_outcomes(flavor: Flavor, *, among: QuerySet[Infrastructure] | None) -> list[SyncOutcome]:
+    """Return the last outcomes of a flavor in runs, in all nodes (None) or among these. Cost: one query."""
     outcomes = SyncOutcome.objects.of_flavor(flavor.flavorid).select_related("node__run")
+    if among is not None:
+        outcomes = outcomes.filter(node__infrastructure__in=among)
     return list(outcomes.latest_first()[:OUTCOMES])

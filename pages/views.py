@@ -19,7 +19,7 @@ from pages.one_flavor import in_nodes, last_outcomes
 from pages.one_node import one_node
 from pages.overview import Rights, overview
 from pages.remedies import Remedy, check, mend
-from synchronisation.permissions import may_synchronise, nodes_to_synchronise
+from synchronisation.permissions import may_synchronise, nodes_to_synchronise, nodes_told_of
 
 # The number of last changes that the overview shows
 CHANGES = 8
@@ -89,7 +89,7 @@ def flavor_page(request: HttpRequest, flavor: int) -> HttpResponse:
         "title": found.name,
         "flavor": found,
         "shares": in_nodes(found),
-        "outcomes": last_outcomes(found),
+        "outcomes": last_outcomes(found, among=nodes_told_of(request.user)),
         "offered": [(name, label) for name, label in choices if name not in _pointless(found)],
         "may_change": flavors.has_change_permission(request, found),
         "repair": mend("Repair everywhere…", flavors=[flavor])

@@ -10,6 +10,8 @@ from infrastructures.models import Infrastructure
 from infrastructures.querysets import InfrastructureQuerySet
 from infrastructures.registration import REGISTER
 
+VIEW = "synchronisation.view_syncrun"
+
 
 def may_synchronise(user: Caller) -> bool:
     """Say whether *user* has a role that permits it, in all nodes or in their own; one query the first time."""
@@ -19,6 +21,13 @@ def may_synchronise(user: Caller) -> bool:
 def nodes_to_synchronise(user: Caller) -> InfrastructureQuerySet:
     """Return the nodes with credentials that *user* may synchronise: all for managers, for operators their own."""
     return Infrastructure.objects.with_credentials().usable_by(user, all_with=PROMOTE)
+
+
+def nodes_told_of(user: Caller) -> InfrastructureQuerySet | None:
+    """Return the nodes of runs that *user* may see: operators' own; all (None) for managers and viewers of runs."""
+    if user.has_perm(PROMOTE) or user.has_perm(VIEW):
+        return None
+    return Infrastructure.objects.operated_by(user)
 
 
 class SynchronisesNodes(BasePermission):

@@ -12,13 +12,23 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied
 
-from flavors.models import Flavor
-from flavorsync_project.tests.world import ACTORS, FOREIGN, OWN, PRIVATE, PUBLIC, UNREGISTERED, World
+from flavors.models import Flavor, Sighting
+from flavorsync_project.tests.world import (
+    ACTORS,
+    FOREIGN,
+    FOREIGN_RUN,
+    OWN,
+    PRIVATE,
+    PROMOTED,
+    PUBLIC,
+    UNREGISTERED,
+    World,
+)
 from identity import signed_in
 from identity.models import User
 from identity.roles import Role
 from infrastructures.models import Check, Infrastructure
-from synchronisation.models import SyncNode, SyncRun
+from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from testing.federation import WIRES
 from testing.infrastructures import PASSWORD
 from testing.wire import Api
@@ -306,3 +316,29 @@ def test_a_nodes_page_tells_of_its_cloud_to_its_operators_alone(visitors: dict[s
         if "https://nova.example.org" in client.get(f"/admin/nodes/{node.pk}/").content.decode()
     }
     assert seen == {*COLUMNS["own"], *COLUMNS["root"]}
+
+
+def test_what_runs_say_of_a_node_is_told_to_whom_they_tell_it_over_the_api(visitors: dict[str, Client]) -> None:
+    """The coverage is everybody's; why a node has no flavor, and in which run that was seen, is not."""
+    flavor, now = Flavor.objects.get(flavorid=PROMOTED), timezone.now()
+    node = SyncNode.objects.get(name=FOREIGN, run=int(FOREIGN_RUN))
+    Sighting.objects.create(
+        flavor=flavor,
+        infrastructure=Infrastructure.objects.get(name=FOREIGN),
+        state=Sighting.State.NAME_TAKEN,
+        digest=flavor.digest,
+        since=now,
+        seen_at=now,
+    )
+    SyncOutcome.objects.filter(node=node, flavorid=flavor.flavorid).update(
+        state=SyncOutcome.State.NAME_TAKEN,
+        action=SyncOutcome.Action.CANNOT,
+        result="",
+        reason="because of Rohan",
+    )
+    pages = (f"/admin/flavors/{flavor.pk}/", f"/admin/flavors/flavor/coverage/{flavor.pk}/{key_of(FOREIGN)}/")
+    for page in pages:
+        seen = {actor: client.get(page).content.decode() for actor, client in visitors.items()}
+        told = {actor for actor, text in seen.items() if "because of Rohan" in text}
+        assert told == {*COLUMNS["mgr"], *COLUMNS["oth"], "root"}, page
+        assert {actor for actor, text in seen.items() if f"run {FOREIGN_RUN}" in text} == told, page

@@ -55,7 +55,7 @@ def test_everybody_sees_what_it_is_and_what_can_be_done_only_the_staff(
 
 
 def test_what_runs_found_is_its_history(flavor: Flavor) -> None:
-    outcomes = one_flavor.last_outcomes(flavor)
+    outcomes = one_flavor.last_outcomes(flavor, among=None)
     assert [(outcome.node.name, outcome.state) for outcome in outcomes][:2] == [
         ("Mordor", State.IN_SYNC),
         ("Gent", State.DIFFERENT),

@@ -26,7 +26,7 @@ from infrastructures.models import Infrastructure
 from infrastructures.querysets import InfrastructureQuerySet
 from synchronisation.admin.plans import confirm_or_repair, page_of
 from synchronisation.coverage import Coverage, Row, State, cell, coverage
-from synchronisation.permissions import may_synchronise, nodes_to_synchronise
+from synchronisation.permissions import may_synchronise, nodes_to_synchronise, nodes_told_of
 from synchronisation.tasks import start_run
 
 # How many flavors and nodes a page of the map shows
@@ -138,6 +138,7 @@ class CoveragePages:
             return self._repair(request, wanted, where)
         found = cell(flavor=wanted, infrastructure=where)
         mine = _changeable(request, wanted).filter(pk=node).exists()
+        told_of = nodes_told_of(request.user)
         context = {
             **self._context(request, f"{wanted} in {where}"),
             "flavor": wanted,
@@ -145,6 +146,7 @@ class CoveragePages:
             "found": found,
             "look": LOOKS[found.state],
             "has_changed": found.state == CHANGED,
+            "outcome": found.outcome if told_of is None or told_of.filter(pk=node).exists() else None,
             "may_synchronise": mine and wanted.promoted and may_synchronise(request.user),
             "may_install": mine and not wanted.promoted and not found.installation and may_install(request.user),
             "is_fine": found.state == State.IN_SYNC.value,

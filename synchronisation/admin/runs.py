@@ -16,16 +16,13 @@ from django.utils.timezone import localtime
 from django.views.decorators.http import require_POST, require_safe
 from rest_framework.exceptions import APIException
 
-from flavors.admin.staff import PROMOTE
 from flavorsync_project.console.words import counted
-from infrastructures.models import Infrastructure
 from synchronisation.history import Choice, progress_of
 from synchronisation.models import Progress, SyncNode, SyncOutcome, SyncRun
-from synchronisation.permissions import may_synchronise
+from synchronisation.permissions import may_synchronise, nodes_told_of
 from synchronisation.runs import cancel, may_cancel, visible_runs
 from synchronisation.story import story_of
 
-VIEW = "synchronisation.view_syncrun"
 LOOKS = {
     SyncRun.State.WAITING: ("unknown", "… waiting"),
     SyncRun.State.RUNNING: ("promoted", "▶ running"),
@@ -53,7 +50,7 @@ class SyncRunAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
         """Limit operators to the runs over a node of theirs, as the API does."""
-        if _among(request) is not None:
+        if nodes_told_of(_user(request)) is not None:
             return visible_runs(_user(request))
         everything: QuerySet[SyncRun] = super().get_queryset(request)
         return everything
@@ -127,7 +124,7 @@ class SyncRunAdmin(admin.ModelAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         run = get_object_or_404(self.get_queryset(request), pk=pk)
-        choice = Choice(among=_among(request))
+        choice = Choice(among=nodes_told_of(_user(request)))
         progress = _progress(run, choice)
         return JsonResponse(
             {
@@ -148,7 +145,7 @@ class SyncRunAdmin(admin.ModelAdmin):
         run = self.get_queryset(request).filter(pk=object_id).first() if object_id.isdecimal() else None
         context: dict[str, Any] = {}
         if run is not None and self.has_view_permission(request, run):
-            choice = Choice(among=_among(request))
+            choice = Choice(among=nodes_told_of(_user(request)))
             progress, nodes = _progress(run, choice), _nodes(run, choice)
             colour, text = LOOKS[SyncRun.State(run.state)]
             story = story_of(run, progress, choice)
@@ -205,14 +202,6 @@ def _user(request: HttpRequest) -> Any:
 
 def _may_cancel(request: HttpRequest, run: SyncRun) -> bool:
     return may_synchronise(request.user) and may_cancel(user=_user(request), run=run)
-
-
-def _among(request: HttpRequest) -> QuerySet[Infrastructure] | None:
-    """Return the nodes of runs that the user may see: operators' own; all (None) for managers and viewers of runs."""
-    user = _user(request)
-    if user.has_perm(PROMOTE) or user.has_perm(VIEW):
-        return None
-    return Infrastructure.objects.operated_by(user)
 
 
 def _progress(run: SyncRun, choice: Choice) -> Progress:
