@@ -6,7 +6,8 @@ the system, if KEYSTONE_MANAGERS or KEYSTONE_OPERATORS may match it. The passwor
 Source: Identity API v3, "Password authentication", "Get available project scopes", "Revoke token".
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -36,7 +37,8 @@ def sign_in(*, username: str, domain: str, password: str, address: str) -> list[
     """
     note_secret(password)
     throttles: list[FailureThrottle] = [
-        AccountFailureThrottle(f"keystone {domain}\n{username}"),
+        # Keystone takes a name in any case, if its database does
+        AccountFailureThrottle(f"keystone {domain}\n{username}".lower()),
         AddressFailureThrottle(address),
     ]
     for throttle in throttles:
@@ -49,8 +51,7 @@ def sign_in(*, username: str, domain: str, password: str, address: str) -> list[
             throttle.record_failure()
         raise
     scopes = [scope for _, scope in zip(range(MOST_SCOPES), _scopes(token), strict=False)]
-    own = {"methods": ["token"], "token": {"id": token}}
-    return [_issue(own, scope) for scope in scopes] or [token]
+    return list(_issue_each(token, scopes)) or [token]
 
 
 @sensitive_variables()
@@ -62,6 +63,14 @@ def revoke(token: str, *, seconds: float) -> None:
     answer = _ask("/auth/tokens", method="DELETE", headers=_of(token) | {"X-Subject-Token": token}, seconds=seconds)
     if answer.status != 204:
         raise Keystone().unavailable(f"status {answer.status} to a sign-out")
+
+
+def _issue_each(token: str, scopes: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a token for each scope, except those that Keystone refuses: it also lists projects that are disabled."""
+    own = {"methods": ["token"], "token": {"id": token}}
+    for scope in scopes:
+        with suppress(AuthenticationFailed):
+            yield _issue(own, scope)
 
 
 @sensitive_variables()
@@ -76,14 +85,17 @@ def _issue(identity: Mapping[str, Any], scope: Mapping[str, Any] | str) -> str:
 
 
 def _scopes(token: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the user's scopes that a setting may match."""
+    """Yield the user's scopes that a setting may match: those that it names before those that `{node}` may stand for.
+
+    Keystone lists a user's projects in any order, and all of them may have names of nodes.
+    """
     entries = [*mappings.managers(settings.KEYSTONE_MANAGERS), *mappings.operators(settings.KEYSTONE_OPERATORS)]
-    for project in objects(_list("/auth/projects", token), "projects"):
-        name, id = text(project, "name"), text(project, "id")
-        if id and any(entry.may_mean(name, id) for entry in entries):
-            yield {"project": {"id": id}}
     if any(entry.is_system for entry in entries) and objects(_list("/auth/system", token), "system"):
         yield {"system": {"all": True}}
+    projects = {text(each, "id"): text(each, "name") for each in objects(_list("/auth/projects", token), "projects")}
+    named = [entry for entry in entries if mappings.NODE not in entry.project]
+    found = [id for some in (named, entries) for id in projects if any(one.may_mean(projects[id], id) for one in some)]
+    yield from ({"project": {"id": id}} for id in dict.fromkeys(found) if id)
 
 
 def _list(path: str, token: str) -> Document:

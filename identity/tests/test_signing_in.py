@@ -163,10 +163,10 @@ def test_the_roles_of_several_scopes_are_one_persons(keystone: KeystoneOfPeople)
     scopes = [auth["scope"] for auth in keystone.bodies]
     assert scopes == [
         "unscoped",
+        {"system": {"all": True}},
         {"project": {"id": FEDERATION["id"]}},
         {"project": {"id": SPAIN2["id"]}},
         {"project": {"id": SHIRE["id"]}},  # `{node}` could be any project's name: whose domain it is, its token says
-        {"system": {"all": True}},
     ]
 
 

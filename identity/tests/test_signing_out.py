@@ -67,7 +67,7 @@ def test_keystone_ends_the_token_of_each_scope(client: Client, requests_mock: re
         (request.headers["X-Auth-Token"], request.headers["X-Subject-Token"])
         for request in sent(requests_mock, "DELETE")
     ]
-    assert headers == [(f"gAAAAAB-{scope}",) * 2 for scope in (FEDERATION["id"], SPAIN2["id"], "system")]
+    assert headers == [(f"gAAAAAB-{scope}",) * 2 for scope in ("system", FEDERATION["id"], SPAIN2["id"])]
     assert not is_in(client)
 
 
