@@ -33,6 +33,10 @@ class LocalAccountBackend(ModelBackend):
         except AuthenticationFailed:
             return None
 
+    def get_user(self, user_id: int) -> User | None:
+        """Return the account of a session; None if it is not active, or LOCAL_SIGN_IN is off. One query, or none."""
+        return super().get_user(user_id) if settings.LOCAL_SIGN_IN else None
+
 
 class ProviderBackend(BaseBackend):
     """Users who have signed in with an identity provider; this backend accepts no password.

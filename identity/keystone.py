@@ -54,7 +54,7 @@ class Keystone(Provider):
         Raises: AuthenticationFailed for Keystone's own 400, 401, 403 and 404, and for a token with access rules;
         ServiceUnavailable for a response that is not Keystone's.
         """
-        if not (token.isascii() and token.isprintable()):  # no header can contain it
+        if not (token.isascii() and token.isprintable()) or " " in token:  # no header can contain it, or begin with it
             raise refused()
         answer = self.fetch(
             f"{keystone_v3(settings.KEYSTONE_URL)}/auth/tokens?nocatalog",

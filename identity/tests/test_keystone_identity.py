@@ -74,7 +74,7 @@ def test_its_certificate_is_checked_as_those_of_all_clouds(
     assert requests_mock.request_history[-1].verify == verify
 
 
-@pytest.mark.parametrize("token", ["", "a" * 8_001, "żółw", "a\r\nX-Evil: b", "a\x7f"])
+@pytest.mark.parametrize("token", ["", "a" * 8_001, "żółw", "a\r\nX-Evil: b", "a\x7f", " a"])
 def test_what_is_no_token_is_refused_unasked(requests_mock: requests_mock.Mocker, token: str) -> None:
     with pytest.raises(AuthenticationFailed):
         tokens.validate(token)
