@@ -40,14 +40,14 @@ def check_encryption(app_configs: Sequence[AppConfig] | None, **kwargs: object) 
                 "Neither KEYROCK_URL nor KEYSTONE_IDENTITY is set: no token can be checked.", id="identity.W002"
             )
         ]
-    if not settings.KEYROCK_URL or is_safe_to_send_to(settings.KEYROCK_URL):
-        return []
     return [
         checks.Warning(
-            "KEYROCK_URL is not https: tokens travel unencrypted to the identity provider.",
+            f"{setting} is not https: tokens travel unencrypted to the identity provider.",
             hint="Anybody on the way can steal them, or answer in its place.",
             id="identity.W001",
         )
+        for setting in ("KEYROCK_URL", "KEYROCK_OIDC_DISCOVERY_URL")
+        if (url := getattr(settings, setting)) and not is_safe_to_send_to(url)
     ]
 
 

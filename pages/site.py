@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
 
 class Console(AdminSite):
@@ -24,3 +26,9 @@ class Console(AdminSite):
             "is_popup": False,
             "is_nav_sidebar_enabled": False,
         }
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Show the form, or change the password; not of whoever an identity provider knows: they have none here."""
+        if getattr(request.user, "external_id", None) is not None:
+            raise PermissionDenied
+        return super().password_change(request, extra_context)

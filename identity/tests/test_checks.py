@@ -33,6 +33,12 @@ def test_an_unencrypted_or_missing_provider_is_a_warning_in_deployment(
     assert found(deploy=False) == set()
 
 
+def test_an_unencrypted_discovery_is_a_warning_in_deployment(settings: Settings) -> None:
+    """It says where the application's secret is sent."""
+    settings.KEYROCK_OIDC_DISCOVERY_URL = "http://idm.example.org/.well-known/openid-configuration"
+    assert found(deploy=True) == {"identity.W001"}
+
+
 def test_keystone_alone_is_a_complete_configuration(settings: Settings) -> None:
     settings.KEYROCK_URL, settings.KEYROCK_APP_IDS = "", []
     settings.KEYSTONE_IDENTITY, settings.KEYSTONE_URL = True, KEYSTONE_URL

@@ -7,6 +7,7 @@ from django.test import Client
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from identity.models import User
 from identity.tests.test_signing_in import ADMIN, FEDERATION, KeystoneOfPeople, is_in, sign_in
 from testing.accounts import KEYSTONE_URL, MANAGERS, OPERATORS, PASSWORD, make_account
 
@@ -78,3 +79,17 @@ def test_local_accounts_that_are_in_are_out_once_they_are_kept_out(client: Clien
     assert [client.get(page).status_code for page in (ADMIN, "/admin/password_change/")] == [302, 302]
     headers = {"user": "staff", "password": PASSWORD}
     assert APIClient().get("/v1/regions", headers=headers).status_code == 200
+
+
+def test_whoever_is_known_elsewhere_has_no_password_to_change_here(keystone: KeystoneOfPeople, client: Client) -> None:
+    """Not even one that somebody has given to their row."""
+    sign_in(client)
+    row = User.objects.get(external_id="keystone:c0ffee")
+    row.set_password(PASSWORD)
+    row.save()
+    sign_in(client)
+    new = {"old_password": PASSWORD, "new_password1": "of-my-own-choice", "new_password2": "of-my-own-choice"}
+    page = "/admin/password_change/"
+    assert [client.get(page).status_code, client.post(page, new).status_code] == [403, 403]
+    row.refresh_from_db()
+    assert row.check_password(PASSWORD)
