@@ -1,4 +1,4 @@
-"""What is due with nobody asking: the periodic run, runs that nobody carries out any more, and old ones."""
+"""What is due with nobody asking: the periodic run, runs that nobody carries out any more, old ones, and sessions."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -6,6 +6,8 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -65,6 +67,16 @@ def put_back(run: SyncRun, age: timedelta, *members: str) -> None:
 
 
 # The periodic run
+
+
+def test_ended_sessions_are_deleted_and_no_others() -> None:
+    ended, current = SessionStore(), SessionStore()
+    ended.set_expiry(-1)
+    for session in (ended, current):
+        session["who"] = "somebody"
+        session.save()
+    look()
+    assert list(Session.objects.values_list("session_key", flat=True)) == [current.session_key]
 
 
 def test_without_an_interval_there_is_none(federation: Federation, settings: Settings) -> None:

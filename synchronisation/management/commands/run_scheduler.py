@@ -37,8 +37,8 @@ class Command(commands.Command):
     help = (
         "Start the periodic synchronisation (SYNC_INTERVAL_MINUTES) and runs for changes by OpenStack clients "
         "(COMPUTE_SETTLE_SECONDS) or in the catalogue (SYNC_ON_CHANGE_SECONDS), tell subscribers what happens, put "
-        "runs whose worker has died back into the queue, delete old runs (SYNC_RETENTION_DAYS), and watch flavors with "
-        "an unanswered change. Several schedulers may run."
+        "runs whose worker has died back into the queue, delete old runs (SYNC_RETENTION_DAYS) and ended sessions, and "
+        "watch flavors with an unanswered change. Several schedulers may run."
     )
     examples = ("./manage.py run_scheduler --once",)
 
@@ -103,5 +103,6 @@ class Command(commands.Command):
         if deleted := tasks.delete_old_runs():
             self.stdout.write(f"{deleted} old runs have been deleted.")
         outbox.forget_old_events(settings.SYNC_RETENTION_DAYS)
+        call_command("clearsessions")  # ended ones, which nothing else deletes
         if not settings.TASKS_REDIS_URL:
             call_command("prune_db_task_results", stdout=self.stdout, verbosity=0)
