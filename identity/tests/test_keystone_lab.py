@@ -9,9 +9,10 @@ from pytest_django import Settings
 from rest_framework.exceptions import AuthenticationFailed
 
 from flavorsync_project.api.errors import ServiceUnavailable
-from identity import tokens
+from identity import keystone_sign_in, tokens
 from lab import Lab, seed
 from lab.client import send
+from lab.openstack import Keystone, KeystoneAdministrator
 from testing.lab import lab_of_the_tests
 
 pytestmark = pytest.mark.lab
@@ -86,6 +87,14 @@ def test_a_token_for_the_system_has_its_own_scope(lab: Lab, settings: Settings) 
     assert tokens.validate(lab.token("spain2-admin")).roles == frozenset()
 
 
+def test_a_role_that_another_implies_counts_as_keystone_tells_it(lab: Lab, settings: Settings) -> None:
+    """In Keystone whoever is an administrator of a project is also its reader."""
+    settings.KEYSTONE_MANAGERS = ["reader@project:spain2/Default"]
+    known = tokens.validate(lab.token("spain2-admin"))
+    assert {"admin@project:spain2/Default", "reader@project:spain2/Default"} <= set(known.grants)
+    assert known.roles == MANAGER
+
+
 def test_a_new_token_costs_one_call_and_a_remembered_one_none(lab: Lab) -> None:
     token = lab.token("flavor-manager")
     with lab.counting() as new:
@@ -124,6 +133,24 @@ def test_a_token_of_an_application_credential_is_its_users_but_not_one_with_acce
     assert tokens.validate(free).roles == MANAGER
     with pytest.raises(AuthenticationFailed, match="access rules, which would not be enforced here"):
         tokens.validate(ruled)
+
+
+def test_a_disabled_project_keeps_nobody_from_signing_in(lab: Lab, settings: Settings) -> None:
+    """Keystone lists it among the user's projects, and gives no token for it."""
+    url, token = lab.keystone_url, Keystone(lab.keystone_url).token("admin", project="admin")
+    administrator = KeystoneAdministrator(url, token)
+    project = administrator.ensure("project", {"name": f"closed-{uuid4()}", "domain_id": "default"})
+    user = administrator.ensure("user", {"name": "flavor-manager"})
+    administrator.grant(administrator.ensure("role", {"name": seed.OPERATOR}), user=user, project=project)
+    settings.KEYSTONE_OPERATORS = [f"{seed.OPERATOR}@project:{{node}}/Default"]
+    try:
+        send("PATCH", f"{url}/projects/{project}", token=token, body={"project": {"enabled": False}})
+        (own,) = keystone_sign_in.sign_in(
+            username="flavor-manager", domain="Default", password=seed.PASSWORD, address=""
+        )
+    finally:
+        send("DELETE", f"{url}/projects/{project}", token=token)
+    assert tokens.validate(own).roles == MANAGER
 
 
 def test_a_keystone_that_is_down_says_nothing(lab: Lab) -> None:
