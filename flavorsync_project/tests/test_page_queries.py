@@ -245,7 +245,7 @@ def pages(made: dict[str, Model], user: User) -> Iterator[Page]:
     keys = {"app_label": "flavors", "content_type_id": 0, "id": made["identity_user"].pk}
     keys |= {"flavor": made["flavors_flavor"].pk, "node": made["infrastructures_infrastructure"].pk}
     keys["pk"] = made["synchronisation_syncrun"].pk
-    for namespace, routes in (("", _routes(urls.urlpatterns)), ("admin:", _routes(admin.site.urls[0]))):
+    for namespace, routes in (("", routes_of(urls.urlpatterns)), ("admin:", routes_of(admin.site.urls[0]))):
         for route in routes:
             model, _, _ = str(route.name).rpartition("_")
             keys["object_id"] = made[model].pk if model in made else 0
@@ -265,10 +265,11 @@ def pages(made: dict[str, Model], user: User) -> Iterator[Page]:
     yield Page("a draft: delete", reverse("admin:flavors_flavor_delete", args=[draft.pk]))
 
 
-def _routes(patterns: Iterable[URLPattern | URLResolver]) -> Iterator[URLPattern]:
+def routes_of(patterns: Iterable[URLPattern | URLResolver]) -> Iterator[URLPattern]:
+    """Return the routes that have a name, of whatever depth."""
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
-            yield from _routes(pattern.url_patterns)
+            yield from routes_of(pattern.url_patterns)
         elif pattern.name:
             yield pattern
 
