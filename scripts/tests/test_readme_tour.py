@@ -72,7 +72,11 @@ def typed(commands: str, checkout: Checkout, lab: Lab) -> "subprocess.CompletedP
 
 
 @pytest.mark.parametrize(
-    ("page", "left"), [("README.md", {"fed.small", "fed.big"}), ("docs/tour.md", {"fed.tiny"})], ids=["README", "tour"]
+    ("page", "left"),
+    [
+        pytest.param("README.md", {"fed.small", "fed.big"}, id="README"),
+        pytest.param("docs/tour.md", {"fed.tiny"}, id="tour", marks=pytest.mark.thorough),
+    ],
 )
 def test_a_tour_can_be_pasted(page: str, left: set[str], checkout: Checkout, lab: Lab) -> None:
     checkout.put_script("lab", f'#!/bin/sh\nexec "{ROOT}/scripts/lab" "$@"\n')

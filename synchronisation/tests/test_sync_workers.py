@@ -131,7 +131,7 @@ def in_redis(proxied: Clouds, tmp_path: Path, server: "redis.Redis") -> Iterator
         yield queue
 
 
-@pytest.fixture(params=["in_database", "in_redis"])
+@pytest.fixture(params=["in_database", pytest.param("in_redis", marks=pytest.mark.thorough)])
 def queue(request: pytest.FixtureRequest) -> Queue:
     """Each of the queues in turn."""
     queue: Queue = request.getfixturevalue(request.param)
