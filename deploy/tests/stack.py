@@ -36,8 +36,10 @@ SOURCES = (
     "flavors",
     "identity",
     "infrastructures",
+    "pages",
     "regions",
     "synchronisation",
+    "templates",
     "manage.py",
 )
 PROGRAMS = (
