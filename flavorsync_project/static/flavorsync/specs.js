@@ -64,7 +64,7 @@ function editSpecs(field) {
   for (const [key, value] of Object.entries(specs)) addRow(key, String(value));
   table.addEventListener("input", write);
   add.addEventListener("click", () => addRow("", "").focus());
-  field.after(element("div", {}, known, table, add));
+  field.after(element("div", { className: "spec-rows" }, known, table, add));
   field.hidden = true;
 }
 
