@@ -27,6 +27,7 @@ CLIENTS = ("openstackclient", "ansible")
 def lab() -> Iterator[Lab]:
     """The tests' lab, with its seed before and after."""
     lab = lab_of_the_tests()
+    lab.up()
     lab.reset()
     yield lab
     lab.reset()

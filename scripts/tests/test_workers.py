@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.tests.project import make_project, run_project
-from testing.lab import lab_of_the_tests
+from scripts.tests.project import LAB, make_project, run_project
 
 pytestmark = pytest.mark.process
 
@@ -42,8 +41,7 @@ def test_what_belongs_together_goes_to_one_worker_and_nothing_else_does(tmp_path
     workers = {kind: {worker for of, worker in ran if of == kind} for kind in ("lab", "module", "alone")}
     assert {kind: len(its) for kind, its in workers.items()} == {"lab": 1, "module": 1, "alone": 2}
     assert len(ran) == 70
-    lab = lab_of_the_tests().name
-    assert workers["alone"] == {f"gw0 {lab}", f"gw1 {lab}-gw1"}, "each has a lab of its own"
+    assert workers["alone"] == {f"gw0 {LAB}", f"gw1 {LAB}-gw1"}, "each has a lab of its own"
 
 
 def test_a_worker_reports_a_test_that_logs_what_cannot_be_sent(tmp_path: Path) -> None:
