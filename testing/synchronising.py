@@ -1,7 +1,8 @@
 """A scripted federation for tests of the synchronisation's API: its people, its clouds, and runs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +14,26 @@ from synchronisation.lists import node_list
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.recording import record_ends, record_plans, record_starts
 from testing.accounts import make_answer, make_organization, make_role
+from testing.cloud import Federation
 from testing.federation import PROMOTE, REGISTER, by_account
 from testing.flavors import document_of, make_flavor
+from testing.infrastructures import make_registered
 from testing.wire import Answer, Api
 
 STATUS = "/v1/sync/status"
 RUNS = "/v1/sync/runs"
 NODES = ("Mordor", "Rohan", "Spain2")
+
+
+@contextmanager
+def clouds_that_lack_a_flavor(count: int) -> Iterator[Federation]:
+    """Yield so many registered clouds, and promote a flavor, `tiny`, that none of them has."""
+    make_flavor(flavorid="tiny")
+    with Federation() as federation:
+        for number in range(count):
+            federation.add(f"Node{number:02}")
+            make_registered(f"Node{number:02}")
+        yield federation
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,8 @@ from synchronisation.models import SyncNode, SyncRun
 from synchronisation.running import carry_out, create_run
 from synchronisation.tasks import carry_out_run, start_run, take_up_runs
 from testing.cloud import Federation
-from testing.flavors import make_flavor
-from testing.infrastructures import make_registered
 from testing.shell import run as typed
-from testing.synchronising import RUNS, Callers, make_run
+from testing.synchronising import RUNS, Callers, clouds_that_lack_a_flavor, make_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,11 +26,7 @@ STOPPED = "The run was stopped."
 @pytest.fixture
 def federation() -> Iterator[Federation]:
     """More clouds than are begun at once, which lack a promoted flavor."""
-    make_flavor(flavorid="tiny")
-    with Federation() as federation:
-        for number in range(NODES):
-            federation.add(f"Node{number:02}")
-            make_registered(f"Node{number:02}")
+    with clouds_that_lack_a_flavor(NODES) as federation:
         yield federation
 
 

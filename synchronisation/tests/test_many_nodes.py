@@ -20,7 +20,7 @@ from testing.cloud import Federation
 from testing.farm import registered_farm
 from testing.flavors import document_of, make_flavor
 from testing.infrastructures import make_registered
-from testing.synchronising import an_outcome, make_run
+from testing.synchronising import an_outcome, clouds_that_lack_a_flavor, make_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,11 +31,7 @@ LIST, CREATE = "GET /flavors/detail", "POST /flavors"
 @pytest.fixture
 def federation() -> Iterator[Federation]:
     """Many clouds that lack a promoted flavor."""
-    make_flavor(flavorid="tiny")
-    with Federation() as federation:
-        for number in range(NODES):
-            federation.add(f"Node{number:02}")
-            make_registered(f"Node{number:02}")
+    with clouds_that_lack_a_flavor(NODES) as federation:
         yield federation
 
 

@@ -18,9 +18,8 @@ from synchronisation.models import SyncNode, SyncRun
 from synchronisation.running import NODES_PER_WORKER, begin, carry_out, create_run, help_with
 from synchronisation.tasks import carry_out_run, help_with_run, start_run, take_up_runs
 from testing.cloud import Federation
-from testing.flavors import make_flavor
 from testing.holder import held_by_a_thread
-from testing.infrastructures import make_registered
+from testing.synchronising import clouds_that_lack_a_flavor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,11 +30,7 @@ LIST = "GET /flavors/detail"
 @pytest.fixture
 def federation() -> Iterator[Federation]:
     """So many clouds that a worker calls another one."""
-    make_flavor(flavorid="tiny")
-    with Federation() as federation:
-        for number in range(NODES):
-            federation.add(f"Node{number:02}")
-            make_registered(f"Node{number:02}")
+    with clouds_that_lack_a_flavor(NODES) as federation:
         yield federation
 
 

@@ -17,10 +17,9 @@ from synchronisation.models import SyncNode, SyncRun
 from synchronisation.running import carry_out, create_run
 from synchronisation.tasks import carry_out_run
 from testing.cloud import Federation
-from testing.flavors import make_flavor
 from testing.holder import held_by_a_thread
-from testing.infrastructures import make_registered
 from testing.shell import run
+from testing.synchronising import clouds_that_lack_a_flavor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,11 +30,7 @@ CREATE = "POST /flavors"
 @pytest.fixture
 def federation() -> Iterator[Federation]:
     """Twenty clouds that lack a promoted flavor."""
-    make_flavor(flavorid="tiny")
-    with Federation() as federation:
-        for number in range(NODES):
-            federation.add(f"Node{number:02}")
-            make_registered(f"Node{number:02}")
+    with clouds_that_lack_a_flavor(NODES) as federation:
         yield federation
 
 
