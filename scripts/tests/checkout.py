@@ -22,6 +22,7 @@ TOOLS = (
     "date",
     "dirname",
     "env",
+    "find",
     "flock",
     "grep",
     "mkdir",

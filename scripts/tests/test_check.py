@@ -1,5 +1,9 @@
 """What scripts/check runs, and what it says of it."""
 
+import os
+import time
+from pathlib import Path
+
 import pytest
 
 from scripts.tests.checkout import Checkout
@@ -29,3 +33,28 @@ def test_a_gate_that_nobody_knows_is_one_line_before_anything_runs(checkout: Che
     assert answer.stdout == ""
     assert answer.stderr == "check: unknown gate 'spelling'; see scripts/check --help.\n"
     assert checkout.calls == []
+
+
+def test_the_coverage_is_not_measured_again_since_the_site_was_made(checkout: Checkout) -> None:
+    _measure_coverage(checkout)
+    _write_later(checkout.root / "site" / "example.py")
+    assert "the code: running the tests" not in checkout.run("check", "coverage").stdout
+
+
+def test_the_coverage_is_measured_again_when_code_has_changed(checkout: Checkout) -> None:
+    _measure_coverage(checkout)
+    _write_later(checkout.root / "flavors" / "example.py")
+    printed = checkout.run("check", "coverage").stdout
+    assert "==> The coverage is older than the code: running the tests\nTests run\n" in printed
+
+
+def _measure_coverage(checkout: Checkout) -> None:
+    checkout.put_script("test", "#!/usr/bin/env bash\necho Tests run\n")
+    (checkout.root / ".coverage").touch()
+
+
+def _write_later(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    later = time.time() + 60
+    os.utime(path, (later, later))
