@@ -31,8 +31,15 @@ from synchronisation.claiming import claim, claim_all
 from synchronisation.comparing import expected_by_node
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.node import Found, Part, is_to_be_repaired, repair, settle, survey, to_be_settled
-from synchronisation.recording import record_ends, record_plans, record_starts, record_unreachable
-from synchronisation.repairing import STOPPED, Listener, Result
+from synchronisation.recording import (
+    STOPPED,
+    created_unrecorded,
+    record_ends,
+    record_plans,
+    record_starts,
+    record_unreachable,
+)
+from synchronisation.repairing import Listener, Result
 
 logger = logging.getLogger(__name__)
 
@@ -246,7 +253,8 @@ class Crew:
 
     def _compared(self, surveyed: Sequence[tuple[Part, Found]]) -> dict[SyncNode, list[SyncOutcome]]:
         seen = {part.infrastructure: found.findings for part, found in surveyed}
-        sightings.record_findings(seen, as_of=min(found.as_of for _, found in surveyed))
+        made = created_unrecorded(seen) if self._run.repairs else set()
+        sightings.record_findings(seen, as_of=min(found.as_of for _, found in surveyed), made=made)
         return record_plans(self._run, {part.node: (part.flavors, found.outcomes) for part, found in surveyed})
 
     def _tell(self, node: SyncNode, outcomes: Iterable[SyncOutcome]) -> None:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from infrastructures.commits import in_transaction
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
-from synchronisation.repairing import STOPPED
+from synchronisation.recording import STOPPED
 
 Action = SyncOutcome.Action
 Result = SyncOutcome.Result

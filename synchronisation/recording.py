@@ -13,6 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from flavors.catalogue import sightings
+from flavors.catalogue.comparison import Finding
 from flavors.models import Flavor
 from infrastructures.commits import in_transaction, write_certainly
 from infrastructures.models import Infrastructure
@@ -23,6 +24,8 @@ from synchronisation.models import FlavorList, LastComparison, SyncNode, SyncOut
 
 # The fields that are recorded when a node has been asked
 COMPARED = ("compared_at", "unreachable", "error", "compared_with", "flavor_count", "flavors_done")
+
+STOPPED = "The run was stopped."
 
 Action = SyncOutcome.Action
 Result = SyncOutcome.Result
@@ -74,6 +77,27 @@ def record_plans(
     same = SyncNode.objects.select_for_update().filter(pk=first.pk, compared_at=now)
     write_certainly(write, is_written=same.exists)
     return new
+
+
+def created_unrecorded(found: Mapping[Infrastructure, Iterable[Finding]]) -> set[sightings.Key]:
+    """Return which of the found flavors, by their key and their node's, runs seem to have created there.
+
+    A run whose worker died may have created a flavor without recording it. If it were taken for one that somebody else
+    has made, it would stay in the node for ever. Cost: one query if a flavor was found that is not recorded.
+    """
+    new = {
+        (finding.wanted.flavor.flavorid, node.pk): finding.wanted.flavor.pk
+        for node, findings in found.items()
+        for finding in findings
+        if finding.has and finding.has.id == finding.wanted.flavor.flavorid and not finding.recorded
+    }
+    if not new:
+        return set()
+    flavorids, nodes = zip(*new, strict=True)
+    there = SyncOutcome.objects.order_by().filter(flavorid__in=set(flavorids), node__infrastructure__in=set(nodes))
+    planned = there.filter(action=Action.CREATE, result=Result.PLANNED, node__run__repairs=True)
+    begun = planned.exclude(node__error=STOPPED).values_list("flavorid", "node__infrastructure")
+    return {(new[key], key[1]) for key in begun if key in new}
 
 
 def record_unreachable(run: SyncRun, node: SyncNode, flavors: Collection[Flavor], error: CloudError) -> None:

@@ -25,7 +25,7 @@ from infrastructures.replacements.changes import alone_with, create_flavor, dele
 from infrastructures.replacements.replacing import replace_flavor
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.planning import IN_PLACE, Step
-from synchronisation.recording import record_repairs, record_result
+from synchronisation.recording import STOPPED, record_repairs, record_result
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,6 @@ Action = SyncOutcome.Action
 Result = SyncOutcome.Result
 
 SECONDS_BETWEEN_RECORDS = 0.5
-STOPPED = "The run was stopped."
 UNCONFIRMED = "It has changed since this was confirmed, so it was left alone."
 
 Listener = Callable[[SyncNode, SyncOutcome | None], None]

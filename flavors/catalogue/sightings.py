@@ -104,15 +104,18 @@ def installed(
     )
 
 
-def found(finding: Finding, infrastructure: Infrastructure) -> Seen:
-    """Return the sighting that a comparison made."""
+def found(finding: Finding, infrastructure: Infrastructure, *, made: bool = False) -> Seen:
+    """Return the sighting that a comparison made; *made* says that a synchronisation has created the flavor there."""
+    id_there = finding.has.id if finding.has and finding.state in BY_ID else ""
     return Seen(
         flavor=finding.wanted.flavor,
         infrastructure=infrastructure,
         state=finding.state,
         differences=[difference.as_json() for difference in finding.differences],
-        id_there=finding.has.id if finding.has and finding.state in BY_ID else "",
+        flavorid=id_there if made and id_there else None,
+        id_there=id_there,
         looked_for=finding.wanted.nova.id,
+        made=made,
     )
 
 
@@ -136,15 +139,24 @@ def known_ids(infrastructures: Collection[Infrastructure]) -> dict[Key, str]:
     return known
 
 
-def record_findings(findings: Mapping[Infrastructure, Iterable[Finding]], *, as_of: datetime) -> None:
+def record_findings(
+    findings: Mapping[Infrastructure, Iterable[Finding]], *, as_of: datetime, made: Collection[Key] = ()
+) -> None:
     """Record what a comparison saw in nodes that were asked at *as_of*.
+
+    *made* are flavors in nodes where a synchronisation has created them without recording it. Those that were found
+    are recorded.
 
     Raises:
         MayBeWritten: the database is away.
 
     Cost: as `write`, in one transaction.
     """
-    seen = [found(finding, node) for node, of_node in findings.items() for finding in of_node]
+    seen = [
+        found(finding, node, made=(finding.wanted.flavor.pk, node.pk) in made)
+        for node, of_node in findings.items()
+        for finding in of_node
+    ]
     for attempt in range(MAX_ATTEMPTS):
         try:
             write_certainly(partial(write, seen, as_of=as_of), is_written=partial(_is_told, seen))

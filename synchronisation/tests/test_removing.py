@@ -7,14 +7,18 @@ import pytest
 
 from flavors.catalogue.recording import record_installation
 from flavors.models import Flavor, Installation
+from infrastructures.commits import MayBeWritten
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import CloudUnavailable, Forbidden
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.tests.fake_nova import FakeNova, Fault
+from synchronisation import repairing
 from synchronisation.models import Removal, SyncNode, SyncOutcome, SyncRun
 from synchronisation.recording import record_repairs
 from synchronisation.removing import note_removals, remove_deleted
+from synchronisation.running import carry_out, create_run
 from testing.flavors import make_flavor, make_infrastructure, make_installation
+from testing.synchronising import clouds_that_lack_a_flavor
 
 pytestmark = pytest.mark.django_db
 
@@ -112,6 +116,29 @@ def test_it_stays_where_it_was_found_after_a_run_had_been_about_to_make_it(
     make_installation(nano, "Spain2")
     deleted(nano)
     assert not Removal.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("specs", [{}, {"a": "1"}])
+def test_it_goes_from_where_a_dead_worker_made_it_without_recording_that(
+    monkeypatch: pytest.MonkeyPatch, specs: dict[str, str]
+) -> None:
+    with clouds_that_lack_a_flavor(1) as federation:
+        killed = create_run(requested_by="test", infrastructures=Infrastructure.objects.all(), repairs=True)
+        with monkeypatch.context() as dying:
+            dying.setattr(repairing, "record_repairs", _die)
+            with pytest.raises(MayBeWritten):
+                carry_out(killed.pk)
+        assert "tiny" in federation.clouds["Node00"].flavors
+        Flavor.objects.update(extra_specs=specs)
+        carry_out(killed.pk)
+        deleted(Flavor.objects.get())
+        carry_out(create_run(requested_by="test", infrastructures=Infrastructure.objects.all(), repairs=True).pk)
+        assert not federation.clouds["Node00"].flavors
+
+
+def _die(**_: Any) -> None:
+    raise MayBeWritten
 
 
 @pytest.fixture
