@@ -8,24 +8,17 @@ from django.test import Client
 from pytest_django import Settings
 
 from identity import keystone_sign_in
-from identity.tests.test_signing_in import ADMIN, FEDERATION, SPAIN2, KeystoneOfPeople, sign_in
-from testing.accounts import KEYSTONE_URL, MANAGERS, OPERATORS, keystone_error, make_project
+from identity.tests.people import ADMIN, FEDERATION, SPAIN2, KeystoneOfPeople, sign_in
+from testing.accounts import KEYSTONE_URL, keystone_error, make_project
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("ways_to_sign_in")]
 
 TOKENS = f"{KEYSTONE_URL}/auth/tokens"
 
 
-@pytest.fixture(autouse=True)
-def _settings(settings: Settings) -> None:
-    settings.ROOT_URLCONF = "flavorsync_project.urls"
-    settings.KEYSTONE_URL, settings.KEYSTONE_IDENTITY = KEYSTONE_URL, True
-    settings.KEYSTONE_MANAGERS, settings.KEYSTONE_OPERATORS = [*MANAGERS], OPERATORS
-
-
 @pytest.fixture
-def keystone(requests_mock: requests_mock.Mocker) -> KeystoneOfPeople:
-    keystone = KeystoneOfPeople(requests_mock)
+def keystone(keystone: KeystoneOfPeople) -> KeystoneOfPeople:
+    """He is a manager."""
     keystone.gives(FEDERATION, "flavor_manager")
     return keystone
 

@@ -1,29 +1,21 @@
 """What ends the session of somebody who has signed in, and what does not."""
 
 import pytest
-import requests_mock
 from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from identity.models import User
-from identity.tests.test_signing_in import ADMIN, FEDERATION, KeystoneOfPeople, is_in, sign_in
-from testing.accounts import KEYSTONE_URL, MANAGERS, OPERATORS, PASSWORD, make_account
+from identity.tests.people import ADMIN, FEDERATION, KeystoneOfPeople, is_in, sign_in
+from testing.accounts import PASSWORD, make_account
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _settings(settings: Settings) -> None:
-    settings.ROOT_URLCONF = "flavorsync_project.urls"
-    settings.KEYSTONE_URL, settings.KEYSTONE_IDENTITY = KEYSTONE_URL, True
-    settings.KEYSTONE_MANAGERS, settings.KEYSTONE_OPERATORS = [*MANAGERS], OPERATORS
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("ways_to_sign_in")]
 
 
 @pytest.fixture
-def keystone(requests_mock: requests_mock.Mocker) -> KeystoneOfPeople:
-    keystone = KeystoneOfPeople(requests_mock)
+def keystone(keystone: KeystoneOfPeople) -> KeystoneOfPeople:
+    """He is a manager."""
     keystone.gives(FEDERATION, "flavor_manager")
     return keystone
 

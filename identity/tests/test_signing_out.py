@@ -17,8 +17,7 @@ from identity import signed_in
 from identity.tests import server as idm
 from identity.tests.openid import ACCESS_TOKEN, METADATA, SECRET, openid
 from identity.tests.openid import come_back as come_back_from_openid
-from identity.tests.server import IdmServer
-from identity.tests.test_signing_in import (
+from identity.tests.people import (
     FEDERATION,
     SPAIN2,
     KeystoneOfPeople,
@@ -28,21 +27,14 @@ from identity.tests.test_signing_in import (
     keyrock,
     sign_in,
 )
-from testing.accounts import APP_ID, KEYSTONE_URL, MANAGERS, OPERATORS, make_account
+from identity.tests.server import IdmServer
+from testing.accounts import APP_ID, KEYSTONE_URL, make_account
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("ways_to_sign_in")]
 
 OUT = "/admin/logout/"
 TOKENS = f"{KEYSTONE_URL}/auth/tokens"
 REVOCATION = f"{METADATA['issuer']}/somewhere/revocation"
-
-
-@pytest.fixture(autouse=True)
-def _settings(settings: Settings) -> None:
-    settings.ROOT_URLCONF = "flavorsync_project.urls"
-    settings.KEYSTONE_URL, settings.KEYSTONE_IDENTITY = KEYSTONE_URL, True
-    settings.KEYSTONE_MANAGERS, settings.KEYSTONE_OPERATORS = [*MANAGERS], OPERATORS
-    settings.KEYROCK_CLIENT_SECRET = SECRET
 
 
 @pytest.fixture
