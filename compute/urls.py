@@ -4,7 +4,7 @@ from django.urls import include, path, re_path
 
 from compute.federation import surroundings
 from compute.federation import views as federation
-from compute.node.views import CarriedView
+from compute.node.views import ForwardedView
 from compute.views import VersionsView, VersionView
 from compute.wire.links import VERSION
 from compute.wire.views import NoRouteView
@@ -40,8 +40,8 @@ _CARRIED = {
     f"{_PART}/os-extra_specs{_PART}": ("get", "put", "delete"),
     f"{_PART}/os-flavor-access": ("get",),
 }
-_carried = [
-    re_path(rf"^flavors(?P<path>{known})$", CarriedView.as_view(http_method_names=methods))
+_forwarded = [
+    re_path(rf"^flavors(?P<path>{known})$", ForwardedView.as_view(http_method_names=methods))
     for known, methods in _CARRIED.items()
 ]
 
@@ -51,6 +51,6 @@ urlpatterns = [
     # For clients that take everything before the first `v2.1` of a path for the URL of the list of versions.
     re_path(r"^nodes/(?P<node>[^/]+)/?$", VersionsView.as_view()),
     re_path(rf"^nodes/(?P<node>[^/]+)/{VERSION}/?$", VersionView.as_view()),
-    path(f"nodes/<str:node>/{VERSION}/", include(_carried)),
+    path(f"nodes/<str:node>/{VERSION}/", include(_forwarded)),
     re_path(r"^.*$", NoRouteView.as_view()),
 ]

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import SimpleLazyObject
 
-from identity.signed_in import whoever
+from identity.signed_in import current_user
 
 # All of the API except its documentation, which is a page; and the OpenStack face
 _API = re.compile(r"/((api/)?v1(/(?!docs/?$)|$)|compute(/|$))")
@@ -44,7 +44,7 @@ class PageAuthenticationMiddleware(_ForPages, AuthenticationMiddleware):
     def process_request(self, request: HttpRequest) -> None:
         """Find out only when something asks."""
         super().process_request(request)
-        request.user = SimpleLazyObject(partial(whoever, request))  # type: ignore[assignment]
+        request.user = SimpleLazyObject(partial(current_user, request))  # type: ignore[assignment]
 
 
 class PageMessageMiddleware(_ForPages, MessageMiddleware):

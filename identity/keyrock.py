@@ -28,7 +28,7 @@ class Keyrock(Provider):
         """Say whether `KEYROCK_URL` is set."""
         return bool(settings.KEYROCK_URL)
 
-    def has_the_form_of(self, token: str) -> bool:
+    def recognises(self, token: str) -> bool:
         """Return False: Keyrock's tokens have no distinctive form."""
         return False
 

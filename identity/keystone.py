@@ -31,7 +31,7 @@ class Keystone(Provider):
         """Say whether `KEYSTONE_IDENTITY` and `KEYSTONE_URL` are set."""
         return bool(settings.KEYSTONE_IDENTITY and settings.KEYSTONE_URL)
 
-    def has_the_form_of(self, token: str) -> bool:
+    def recognises(self, token: str) -> bool:
         """Say whether it looks like a Fernet token, which no other provider issues."""
         return token.startswith(FERNET)
 

@@ -32,7 +32,7 @@ class Provider(ABC):
         """Say whether the settings configure it."""
 
     @abstractmethod
-    def has_the_form_of(self, token: str) -> bool:
+    def recognises(self, token: str) -> bool:
         """Say whether only this provider issues tokens that look like this one."""
 
     @abstractmethod

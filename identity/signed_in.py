@@ -83,7 +83,7 @@ def _revoke(presented: Sequence[str], revoke: Callable[..., None]) -> None:
                 revoke(token, seconds=left)
 
 
-def whoever(request: HttpRequest) -> User | AnonymousUser:
+def current_user(request: HttpRequest) -> User | AnonymousUser:
     """Return the session's user with their current rights; an anonymous user if their tokens are no longer valid.
 
     Raises: ServiceUnavailable when the provider does not answer.

@@ -117,7 +117,7 @@ def _in_order(token: str) -> Sequence[Provider]:
         raise ServiceUnavailable(
             "This service has no identity provider configured (KEYROCK_URL, KEYSTONE_IDENTITY): it cannot check tokens."
         )
-    return sorted(configured, key=lambda provider: not provider.has_the_form_of(token))
+    return sorted(configured, key=lambda provider: not provider.recognises(token))
 
 
 def _seconds_to_remember(user: TokenUser) -> float:

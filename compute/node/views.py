@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
-from compute.node.carrying import REQUEST_HEADERS, Errand, carry
+from compute.node.forwarding import REQUEST_HEADERS, NovaRequest, forward
 from compute.node.links import with_links_to
 from compute.wire.errors import PolicyForbids
 from compute.wire.links import root_of
@@ -22,17 +22,19 @@ RULE = "flavor_sync:node"
 ANSWER_HEADERS = (HEADER, OLD_HEADER, "Vary")
 
 
-class CarriedView(ComputeView):
+class ForwardedView(ComputeView):
     """Requests about flavors, passed to the node's Nova; client and Nova negotiate the microversion themselves."""
 
     has_microversions = False
 
-    def carry(self, request: Request, node: str, path: str) -> HttpResponse:
+    def forward(self, request: Request, node: str, path: str) -> HttpResponse:
         """Return the response of the node's Nova, with its links rewritten to lead here."""
         infrastructure = Infrastructure.objects.filter(name=node).first()
         if infrastructure is None:
             raise NotFound(f"The node {node} does not exist.")
-        answer = carry(_errand(request, path), infrastructure=infrastructure, nova=_open(request, infrastructure))
+        answer = forward(
+            _nova_request(request, path), infrastructure=infrastructure, nova=_open(request, infrastructure)
+        )
         body = with_links_to(root_of(request, node), answer.body)
         response = HttpResponse(body, status=answer.status, content_type="application/json")
         for name in ANSWER_HEADERS:
@@ -40,14 +42,14 @@ class CarriedView(ComputeView):
                 response[name] = value
         return response
 
-    get = post = put = delete = carry
+    get = post = put = delete = forward
 
 
-def _errand(request: Request, path: str) -> Errand:
+def _nova_request(request: Request, path: str) -> NovaRequest:
     """Return the request to pass on, without whatever identifies the caller."""
     query = request._request.GET.copy()
     query.pop("access_token", None)
-    return Errand(
+    return NovaRequest(
         method=request.method or "",
         path=path,
         query=query.urlencode(),

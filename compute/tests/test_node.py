@@ -80,7 +80,7 @@ def test_the_microversion_is_the_clients(operator: Nova, federation: Federation)
     assert "OpenStack-API-Version" not in sent_last(federation).headers
 
 
-def test_parameters_are_carried(operator: Nova, federation: Federation) -> None:
+def test_parameters_are_forwarded(operator: Nova, federation: Federation) -> None:
     operator.get("/flavors/detail?is_public=None&limit=2&marker=a%20b")
     assert sent_last(federation).query == "is_public=None&limit=2&marker=a+b"
 
@@ -165,7 +165,9 @@ def test_a_node_that_there_is_not(operator: Nova) -> None:
     ("method", "path"),
     [("PATCH", "/flavors/42"), ("HEAD", "/flavors"), ("POST", "/flavors/42"), ("GET", "/servers"), ("PUT", "/flavors")],
 )
-def test_only_what_is_about_flavors_is_carried(operator: Nova, spain2: RegisteredCloud, method: str, path: str) -> None:
+def test_only_what_is_about_flavors_is_forwarded(
+    operator: Nova, spain2: RegisteredCloud, method: str, path: str
+) -> None:
     assert operator.send(method, path).status == 404
     assert spain2.calls == []
 

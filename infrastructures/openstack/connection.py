@@ -22,7 +22,7 @@ from infrastructures.openstack.errors import (
     FlavorRefused,
     TokenRefused,
 )
-from infrastructures.openstack.records import Carried, Doubt, Region
+from infrastructures.openstack.records import Doubt, NovaResponse, Region
 from infrastructures.openstack.translation import translated
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class Connection:
         """Hold a place in the cloud, so that work of several calls is not refused half-way. See `place_in`."""
         return place_in(self.region.name)
 
-    def carry(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes) -> Carried:
+    def forward(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes) -> NovaResponse:
         """Pass a client's request about flavors on to Nova, and return the response, whatever its status.
 
         Args:
@@ -111,7 +111,7 @@ class Connection:
             )
             if answer.status_code == UNAUTHORIZED:
                 raise TokenRefused(self.region.name, "its Nova does not accept the token.")
-        return Carried(status=answer.status_code, headers=answer.headers, body=answer.content)
+        return NovaResponse(status=answer.status_code, headers=answer.headers, body=answer.content)
 
     def _get(self, path: str, read: Callable[[Any], T], allowance: Allowance | None = None) -> T:
         """Return what *read* makes of the response's body; try once more if the connection breaks."""

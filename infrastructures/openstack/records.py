@@ -154,7 +154,7 @@ class NovaFlavor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Carried:
+class NovaResponse:
     """Nova's response to a request that we passed on: status, headers and body."""
 
     status: int

@@ -20,7 +20,7 @@ from flavors.catalogue.sightings import record_change
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.connection import READING
 from infrastructures.openstack.nova import Nova
-from infrastructures.openstack.records import Carried
+from infrastructures.openstack.records import NovaResponse
 from infrastructures.replacements import changes
 from infrastructures.replacements.replacing import settle_replacements
 
@@ -30,7 +30,7 @@ SUCCESS = range(200, 300)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Errand:
+class NovaRequest:
     """A request to pass to Nova; `path` is relative to `/flavors`, and begins with a slash or is empty."""
 
     method: str
@@ -56,7 +56,7 @@ class Errand:
         return f"/flavors{quote(self.path)}{'?' if self.query else ''}{self.query}"
 
 
-def carry(errand: Errand, *, infrastructure: Infrastructure, nova: Nova) -> Carried:
+def forward(request: NovaRequest, *, infrastructure: Infrastructure, nova: Nova) -> NovaResponse:
     """Pass a request to the node's Nova, and return its response.
 
     Raises:
@@ -66,40 +66,40 @@ def carry(errand: Errand, *, infrastructure: Infrastructure, nova: Nova) -> Carr
     Cost: one upstream call and one query; for a change two more calls and some seven queries.
     """
     settle_replacements(infrastructure=infrastructure, nova=nova)
-    if errand.method in READING:
-        return _carried(errand, nova)
-    if errand.deletes:
-        return _delete(errand, infrastructure, nova)
-    return _change(errand, infrastructure, nova)
+    if request.method in READING:
+        return _forward(request, nova)
+    if request.deletes:
+        return _delete(request, infrastructure, nova)
+    return _change(request, infrastructure, nova)
 
 
-def _carried(errand: Errand, nova: Nova) -> Carried:
-    return nova.carry(errand.method, errand.url, headers=errand.headers, body=errand.body)
+def _forward(request: NovaRequest, nova: Nova) -> NovaResponse:
+    return nova.forward(request.method, request.url, headers=request.headers, body=request.body)
 
 
-def _delete(errand: Errand, infrastructure: Infrastructure, nova: Nova) -> Carried:
+def _delete(request: NovaRequest, infrastructure: Infrastructure, nova: Nova) -> NovaResponse:
     """Delete the flavor through the journal, so that a watched one is not created again."""
-    headers = _headers_of_an_answer(errand, nova)
-    changes.delete_flavor(infrastructure=infrastructure, nova=nova, flavorid=errand.flavorid)
-    record_change(infrastructure=infrastructure, nova=nova, flavorid=errand.flavorid, has=None)
-    return Carried(status=202, headers=headers, body=b"")
+    headers = _headers_of_an_answer(request, nova)
+    changes.delete_flavor(infrastructure=infrastructure, nova=nova, flavorid=request.flavorid)
+    record_change(infrastructure=infrastructure, nova=nova, flavorid=request.flavorid, has=None)
+    return NovaResponse(status=202, headers=headers, body=b"")
 
 
-def _headers_of_an_answer(errand: Errand, nova: Nova) -> dict[str, str]:
+def _headers_of_an_answer(request: NovaRequest, nova: Nova) -> dict[str, str]:
     """Return the headers in which Nova would confirm the requested microversion.
 
     Raises:
         ParseError, VersionNotSupported: Nova would refuse the microversion.
     """
-    asked = microversions.asked_for(errand.headers, highest=Microversion.read(nova.highest_microversion))
+    asked = microversions.asked_for(request.headers, highest=Microversion.read(nova.highest_microversion))
     names = (microversions.HEADER, microversions.OLD_HEADER)
     return {**microversions.headers_of(asked), "Vary": ", ".join(names)}
 
 
-def _change(errand: Errand, infrastructure: Infrastructure, nova: Nova) -> Carried:
-    with _alone(errand, infrastructure):
-        answer = _carried(errand, nova)
-        flavorid = errand.flavorid or _created_id(answer)
+def _change(request: NovaRequest, infrastructure: Infrastructure, nova: Nova) -> NovaResponse:
+    with _alone(request, infrastructure):
+        answer = _forward(request, nova)
+        flavorid = request.flavorid or _created_id(answer)
         if flavorid and answer.status in SUCCESS:
             changes.keep_watching(infrastructure=infrastructure, nova=nova, flavorid=flavorid)
     if flavorid and answer.status in SUCCESS:
@@ -109,19 +109,19 @@ def _change(errand: Errand, infrastructure: Infrastructure, nova: Nova) -> Carri
 
 
 @contextmanager
-def _alone(errand: Errand, infrastructure: Infrastructure) -> Iterator[None]:
+def _alone(request: NovaRequest, infrastructure: Infrastructure) -> Iterator[None]:
     """Lock the flavor to change, or the name and id of the one to create."""
-    if errand.flavorid:
-        with changes.alone_with(infrastructure, errand.flavorid):
+    if request.flavorid:
+        with changes.alone_with(infrastructure, request.flavorid):
             yield
         return
-    name, flavorid = name_and_id_of(errand.body)
+    name, flavorid = name_and_id_of(request.body)
     # Without an id Nova generates one, which nobody else can know yet.
     with changes.alone_with(infrastructure, flavorid or str(uuid4()), name=name):
         yield
 
 
-def _created_id(answer: Carried) -> str:
+def _created_id(answer: NovaResponse) -> str:
     try:
         document: Any = json.loads(answer.body)
         return str(document["flavor"]["id"])
