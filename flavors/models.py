@@ -218,7 +218,11 @@ class Sighting(models.Model):
     """
 
     class State(models.TextChoices):
-        """What the node has, compared with the catalogue."""
+        """What the node has, compared with the catalogue.
+
+        IGNORED and UNREACHABLE are never a sighting's own: the former is an exception that somebody has made, the
+        latter what is known of a node that did not answer.
+        """
 
         IN_SYNC = "in_sync", "in sync"
         MISSING = "missing", "missing"
@@ -226,6 +230,7 @@ class Sighting(models.Model):
         OTHER_ID = "other_id", "under another id"
         NAME_TAKEN = "name_taken", "name taken"
         UNREACHABLE = "unreachable", "unreachable"
+        IGNORED = "ignored", "ignored"
 
     flavor = models.ForeignKey(Flavor, on_delete=models.CASCADE, related_name="sightings")
     infrastructure = models.ForeignKey(Infrastructure, on_delete=models.CASCADE, related_name="sightings")
@@ -252,6 +257,15 @@ class Sighting(models.Model):
                 name="sighting_of_what_was_reached",
                 violation_error_message="Nothing is seen in a node that does not answer.",
             ),
+            models.CheckConstraint(
+                condition=~models.Q(state="ignored"),
+                name="sighting_of_what_is_there",
+                violation_error_message="What is ignored in a node is seen there all the same.",
+            ),
+        ]
+        indexes = [
+            # What `synchronisation.summary` counts, in an order in which it need not look at the rows themselves
+            models.Index(fields=["infrastructure", "state", "digest", "flavor", "seen_at"], name="sighting_by_node"),
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from infrastructures.models import Infrastructure, Replacement
 from pages.charts import Line, percentages
 from pages.differences import Told, told
 from pages.nodes import NodeLook, looks
-from synchronisation.models import Removal, SyncNode
+from synchronisation.models import IgnoredFlavor, Removal, SyncNode
 from synchronisation.summary import known_flavors, sightings_now, summaries
 from synchronisation.trend import Day, trend
 
@@ -25,6 +25,7 @@ class Amiss:
     """A flavor that is not in sync in the node, and since when."""
 
     pk: int
+    flavorid: str
     name: str
     look: Look
     since: datetime
@@ -47,6 +48,7 @@ class OneNode:
     look: NodeLook
     figures: Sequence[tuple[Look, int]]
     amiss: Sequence[Amiss]
+    ignored: Sequence[IgnoredFlavor]
     runs: Sequence[SyncNode]
     changes: Sequence[Replacement]
     removals: Sequence[Removal]
@@ -55,21 +57,27 @@ class OneNode:
 
 
 def one_node(node: Infrastructure) -> OneNode:
-    """Return the data of a node's page, without asking the node. Cost: ten queries."""
+    """Return the data of a node's page, without asking the node.
+
+    Cost: twelve queries; two more where anything is ignored.
+    """
     flavors = known_flavors(Flavor.objects.wanted_in_nodes())
     (summary,) = summaries(Infrastructure.objects.all(), flavors, only=node.pk)
     (look,) = looks([summary])
-    names = {flavor.pk: flavor.name for flavor in flavors}
+    by_key = {flavor.pk: flavor for flavor in flavors}
+    ignored = node.ignored_flavors.select_related("flavor").order_by("flavor__name")
     seen = sightings_now(flavors).filter(infrastructure=node).exclude(now__in=FINE).order_by("flavor__name")
+    seen = seen.exclude(flavor__in=ignored.order_by().values("flavor"))
     columns = ("flavor", "now", "since", "differences")
     days = trend(days=DAYS, node=node.pk)
     return OneNode(
         look=look,
         figures=[(LOOKS[state], summary.counts[state]) for state in LOOKS if summary.counts[state]],
         amiss=[
-            Amiss(pk, names[pk], LOOKS[state], since, told(differences))
+            Amiss(pk, by_key[pk].flavorid, by_key[pk].name, LOOKS[state], since, told(differences))
             for pk, state, since, differences in seen.values_list(*columns)[:DIFFERENCES]
         ],
+        ignored=list(ignored[:DIFFERENCES]),
         runs=list(SyncNode.objects.filter(infrastructure=node).select_related("run").order_by("-run", "-pk")[:RUNS]),
         changes=list(node.replacements.all()[:RUNS]),
         removals=list(node.removals.all()[:RUNS]),

@@ -22,6 +22,7 @@ from infrastructures.openstack.errors import (
 )
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
+from synchronisation.ignoring import reasons
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ def compare_nodes(
 
     Other flavors that the catalogue knows these nodes to have are recorded, too.
 
-    Cost: three queries or four, and those of `record_findings`; in each node, in parallel, what `read_node` costs,
+    Cost: four queries or five, and those of `record_findings`; in each node, in parallel, what `read_node` costs,
     retried once when the node fails.
     """
     expected = expected_by_node(infrastructures, flavors)
@@ -121,9 +122,10 @@ class Expected:
 def expected_by_node(infrastructures: Collection[Infrastructure], flavors: Collection[Flavor]) -> dict[int, Expected]:
     """Return, by the nodes' keys, what each should have of these flavors, and what else it is known to have.
 
-    Cost: three queries; one more if other flavors are known, and one if extra specs were dropped.
+    Cost: four queries; one more if other flavors are known, and one if extra specs were dropped.
     """
     recorded, dropped = sightings.known_ids(infrastructures), dropped_values(flavors, infrastructures)
+    ignored = reasons(infrastructures) if flavors else {}
     others = {flavor for flavor, _ in recorded} - {flavor.pk for flavor in flavors}
     published = Flavor.objects.published().in_bulk(others)
     besides: dict[int, list[Wanted]] = defaultdict(list)
@@ -137,6 +139,7 @@ def expected_by_node(infrastructures: Collection[Infrastructure], flavors: Colle
                     flavor=flavor,
                     recorded_as=recorded.get((flavor.pk, node.pk), ""),
                     dropped=dropped.get((flavor.pk, node.pk), {}),
+                    ignored=ignored.get((flavor.pk, node.pk), ""),
                 )
                 for flavor in flavors
             ],

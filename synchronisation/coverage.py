@@ -10,7 +10,8 @@ from flavors.catalogue.states import RECORDED, UNRECORDED
 from flavors.catalogue.states import state_now as state_of
 from flavors.models import Flavor, Installation, Sighting
 from infrastructures.models import Infrastructure
-from synchronisation.models import LastComparison, SyncOutcome, SyncRun
+from synchronisation.ignoring import ignored_in
+from synchronisation.models import IgnoredFlavor, LastComparison, SyncOutcome, SyncRun
 from synchronisation.summary import (
     Known,
     NodeSummary,
@@ -36,6 +37,7 @@ class Row:
     """A flavor and its state in each node, in the order of the window's nodes."""
 
     pk: int
+    flavorid: str
     name: str
     promoted: bool
     states: list[str]
@@ -74,6 +76,7 @@ class Cell:
     """What is known of one flavor in one node; `outcome` is the last outcome that a run recorded."""
 
     state: str
+    ignored: IgnoredFlavor | None
     sighting: Sighting | None
     installation: Installation | None
     outcome: SyncOutcome | None
@@ -100,7 +103,8 @@ def coverage(
         state: the state that the flavors were seen in, in one of the nodes; "" is any.
         rows, columns: the window, in flavors and nodes.
 
-    Cost: seven queries, one more with *trouble* or *state*; two of them read cells, those in the window only.
+    Cost: nine queries, two more with *trouble* or *state*; three of them read cells, those in the window only.
+    Where anything is ignored, two more.
     """
     flavors = Flavor.objects.promoted() if promoted else Flavor.objects.published()
     # Names are compared in Python: a collation by code point is case-sensitive.
@@ -122,13 +126,15 @@ def coverage(
 
 
 def cell(*, flavor: Flavor, infrastructure: Infrastructure) -> Cell:
-    """Return what is known of a flavor in a node. Cost: four queries."""
+    """Return what is known of a flavor in a node. Cost: five queries."""
+    ignored = IgnoredFlavor.objects.filter(flavor=flavor, infrastructure=infrastructure).first()
     sighting = Sighting.objects.filter(flavor=flavor, infrastructure=infrastructure).first()
     installation = Installation.objects.filter(flavor=flavor, infrastructure=infrastructure).first()
     last = LastComparison.objects.filter(infrastructure=infrastructure).first()
     outcomes = SyncOutcome.objects.of_flavor(flavor.flavorid).of_node(infrastructure)
     return Cell(
-        state=_state(last, sighting, installation, flavor),
+        state=State.IGNORED.value if ignored else _state(last, sighting, installation, flavor),
+        ignored=ignored,
         sighting=sighting,
         installation=installation,
         outcome=outcomes.latest_first().first(),
@@ -153,14 +159,19 @@ def _state(
 
 
 def _rows(flavors: Sequence[Known], nodes: Sequence[NodeSummary]) -> list[Row]:
-    """Return the flavors' rows, with a cell for each node. Two queries."""
+    """Return the flavors' rows, with a cell for each node. Three queries."""
     unseen = [State.UNREACHABLE.value if node.unreachable_at else UNRECORDED for node in nodes]
-    rows = {flavor.pk: Row(flavor.pk, flavor.name, flavor.promoted, unseen.copy()) for flavor in flavors}
+    rows = {
+        flavor.pk: Row(flavor.pk, flavor.flavorid, flavor.name, flavor.promoted, unseen.copy()) for flavor in flavors
+    }
     column_of = {node.pk: column for column, node in enumerate(nodes)}
     _mark_recorded(rows, column_of, recorded_alone(flavors).filter(infrastructure__in=column_of), nodes)
     seen = sightings_now(flavors).filter(infrastructure__in=column_of)
     for flavor, node, state in seen.values_list("flavor", "infrastructure", "now"):
         rows[flavor].states[column_of[node]] = state
+    for node, ignored in ignored_in(column_of).items():
+        for flavor in ignored & rows.keys():
+            rows[flavor].states[column_of[node]] = State.IGNORED.value
     return list(rows.values())
 
 

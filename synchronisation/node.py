@@ -116,7 +116,8 @@ def repair(part: Part, found: Found, new: Collection[SyncOutcome], listen: Liste
     gone = take_steps(planned, Repair(part.run, part.infrastructure, found.nova), part.node, listen, stopped)
     if gone or not _does_all(part.run):
         return gone
-    return bring_access(infrastructure=part.infrastructure, nova=found.nova, flavors=part.flavors)
+    brought = [wanted.flavor for wanted in part.expected.wanted if not wanted.ignored]
+    return bring_access(infrastructure=part.infrastructure, nova=found.nova, flavors=brought)
 
 
 def _does_all(run: SyncRun) -> bool:

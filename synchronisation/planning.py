@@ -1,10 +1,11 @@
 """Planning what brings a node's flavors in sync: a plan is data, and planning asks no cloud and no database."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from flavors.catalogue.comparison import Finding
+from flavors.catalogue.comparison import EXTRA_SPECS, Finding
 from synchronisation.models import SyncOutcome
 
 State = SyncOutcome.State
@@ -16,7 +17,7 @@ IN_PLACE = ("description",)
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """The action for a finding, and the reason: for CANNOT, why nothing can be done."""
+    """The action for a finding, and the reason: for CANNOT why nothing can be done, for what is ignored why it is."""
 
     finding: Finding
     action: SyncOutcome.Action
@@ -28,7 +29,7 @@ class Step:
         return SyncOutcome(
             flavorid=flavor.flavorid,
             name=flavor.name,
-            state=self.finding.state,
+            state=State.IGNORED if self.finding.wanted.ignored else self.finding.state,
             differences=[difference.as_json() for difference in self.finding.differences],
             action=self.action,
             reason=self.reason,
@@ -61,6 +62,11 @@ def as_it_should_be(flavorid: str, name: str) -> SyncOutcome:
     return SyncOutcome(flavorid=flavorid, name=name, state=State.IN_SYNC, action=Action.NOTHING)
 
 
+def takes_replacement(members: Iterable[str]) -> bool:
+    """Say whether Nova can only bring these members of a flavor in sync by deleting it and creating it again."""
+    return any(member not in IN_PLACE and not member.startswith(f"{EXTRA_SPECS}.") for member in members)
+
+
 def plan(finding: Finding, *, replaces: bool = False) -> Step:
     """Return the step that brings the node in sync.
 
@@ -69,6 +75,8 @@ def plan(finding: Finding, *, replaces: bool = False) -> Step:
 
     Source: Compute API reference, "Update Flavor Description" and "Create extra specs for a flavor".
     """
+    if finding.wanted.ignored:
+        return Step(finding=finding, action=Action.NOTHING, reason=finding.wanted.ignored)
     match finding.state:
         case State.IN_SYNC:
             return Step(finding=finding, action=Action.NOTHING if finding.recorded else Action.ADOPT)

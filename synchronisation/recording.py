@@ -61,7 +61,7 @@ def record_plans(
 
     def write() -> None:
         new.update({node: list(_not_settled(node, outcomes)) for node, (_, outcomes) in plans.items()})
-        to_store = [outcome for outcomes in new.values() for outcome in outcomes if outcome.action != Action.NOTHING]
+        to_store = [outcome for outcomes in new.values() for outcome in outcomes if _is_kept(outcome)]
         if to_store:
             SyncOutcome.objects.bulk_create(to_store)
         lists = _lists_of(flavors for flavors, _ in plans.values())
@@ -98,6 +98,11 @@ def created_unrecorded(found: Mapping[Infrastructure, Iterable[Finding]]) -> set
     planned = there.filter(action=Action.CREATE, result=Result.PLANNED, node__run__repairs=True)
     begun = planned.exclude(node__error=STOPPED).values_list("flavorid", "node__infrastructure")
     return {(new[key], key[1]) for key in begun if key in new}
+
+
+def _is_kept(outcome: SyncOutcome) -> bool:
+    """Say whether an outcome takes a row: one that is in sync, and needs no action, takes none."""
+    return outcome.action != Action.NOTHING or outcome.state == SyncOutcome.State.IGNORED
 
 
 def record_unreachable(run: SyncRun, node: SyncNode, flavors: Collection[Flavor], error: CloudError) -> None:

@@ -33,6 +33,7 @@ Action = SyncOutcome.Action
 Result = SyncOutcome.Result
 
 SECONDS_BETWEEN_RECORDS = 0.5
+IGNORED = "Somebody has just said that it is to be ignored here, so it was left alone."
 UNCONFIRMED = "It has changed since this was confirmed, so it was left alone."
 
 Listener = Callable[[SyncNode, SyncOutcome | None], None]
@@ -206,10 +207,13 @@ class Repair:
 
         Raises:
             NotFound: it is no longer promoted.
-            Conflict: it has changed since the run was confirmed.
+            Conflict: it has changed since the run was confirmed, or is to be ignored in the node by now.
         """
         planned = finding.wanted.flavor
-        flavor = Flavor.objects.wanted_in_nodes().filter(pk=planned.pk).first()
+        wanted = Flavor.objects.wanted_in_nodes().filter(pk=planned.pk)
+        flavor = wanted.exclude(ignored_in__infrastructure=self.infrastructure).first()
+        if flavor is None and wanted.exists():
+            raise Conflict(IGNORED)
         if flavor is None:
             raise NotFound(f"The flavor {planned.flavorid} does not exist")
         if self.run.confirmed is not None and flavor.as_nova() != planned.as_nova():

@@ -61,7 +61,9 @@ class SummedUp:
     @property
     def state(self) -> SyncRun.State:
         """The final state of a run that would have found this."""
-        has_drift = any(node.counts.total() != node.counts[SyncOutcome.State.IN_SYNC.value] for node in self.nodes)
+        state = SyncOutcome.State
+        fine = (state.IN_SYNC.value, state.IGNORED.value)
+        has_drift = any(node.counts.total() != sum(node.counts[each] for each in fine) for node in self.nodes)
         return _state([node.unreachable_at is not None for node in self.nodes], has_drift=has_drift)
 
 

@@ -88,7 +88,9 @@ class FindingSerializer(serializers.Serializer[SyncOutcome]):
     name = serializers.CharField()
     state = serializers.ChoiceField(SyncOutcome.State.choices)
     action = serializers.ChoiceField(SyncOutcome.Action.choices)
-    reason = serializers.CharField(help_text="Why nothing can be done, or why it failed; for an adoption, the id there")
+    reason = serializers.CharField(
+        help_text="Why nothing can be done, it failed or is ignored; for an adoption, the id there"
+    )
     differences = DifferenceSerializer(many=True)
 
 
@@ -111,6 +113,7 @@ class CountsSerializer(serializers.Serializer[Any]):
     other_id = serializers.IntegerField()
     name_taken = serializers.IntegerField()
     unreachable = serializers.IntegerField()
+    ignored = serializers.IntegerField(help_text="Exceptions, whatever was seen of them")
     changed = serializers.IntegerField(help_text="Seen, and changed in the catalogue since")
     not_compared = serializers.SerializerMethodField(help_text="Never seen")
 

@@ -39,35 +39,41 @@ class Story:
     away: Sequence[SyncNode]
     done: Sequence[SyncOutcome]
     left: Sequence[SyncOutcome]
+    ignored: Sequence[SyncOutcome]
     more: int
     took: timedelta | None
     retry: tuple[Sequence[int], Sequence[int]]
 
 
 def story_of(run: SyncRun, progress: Progress, choice: Choice) -> Story:
-    """Return the story of a run. Cost: six queries, however much it did."""
+    """Return the story of a run. Cost: seven queries, however much it did."""
     nodes = run.nodes.filter(choice.nodes)
     outcomes = SyncOutcome.objects.filter(node__in=nodes)
     done, planned, failed = Q(result=Result.DONE), Q(result=Result.PLANNED), Q(result=Result.FAILED)
-    amiss = ~Q(state=State.IN_SYNC)
+    ignored = Q(state=State.IGNORED)
+    amiss = ~Q(state=State.IN_SYNC) & ~ignored
     counts = outcomes.order_by().aggregate(
         kept=Count("pk"),
         done=Count("pk", filter=done),
         failed=Count("pk", filter=failed),
         planned=Count("pk", filter=planned),
         left=Count("pk", filter=amiss & ~done & ~failed & ~planned),
+        ignored=Count("pk", filter=ignored),
     )
     away = list(nodes.filter(Q(unreachable=True) | ~Q(error="")).order_by("name"))
     unseen = sum(node.flavor_count for node in away if node.unreachable)
     in_sync = max(progress.flavors_done - counts["kept"] - unseen, 0)
     ordered = outcomes.select_related("node").order_by("node__name", "name")
-    told_done, told_left = list(ordered.filter(done)[:TOLD]), list(ordered.filter(amiss).exclude(done)[:TOLD])
+    told_done, told_left, told_ignored = (
+        list(ordered.filter(which)[:TOLD]) for which in (done, amiss & ~done, ignored)
+    )
     figures = [
         Figure(in_sync, "in sync as found", "good"),
         Figure(counts["done"], "mended", "good"),
         Figure(counts["planned"], "to do" if run.finished_at is None and run.repairs else "could be mended", "missing"),
         Figure(counts["left"], "left, and why is below", "missing"),
         Figure(counts["failed"], "failed", "differs"),
+        Figure(counts["ignored"], "ignored", "unknown"),
         Figure(len(away), "nodes not reached", "differs"),
     ]
     return Story(
@@ -75,7 +81,8 @@ def story_of(run: SyncRun, progress: Progress, choice: Choice) -> Story:
         away=away[:AWAY],
         done=told_done,
         left=told_left,
-        more=counts["kept"] - len(told_done) - len(told_left),
+        ignored=told_ignored,
+        more=counts["kept"] - len(told_done) - len(told_left) - len(told_ignored),
         took=run.finished_at - run.started_at if run.finished_at and run.started_at else None,
         retry=_retry(outcomes, away, Result.FAILED if run.repairs else Result.PLANNED),
     )

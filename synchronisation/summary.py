@@ -12,11 +12,13 @@ from django.utils.dateparse import parse_datetime
 from flavors.catalogue.states import CHANGED, RECORDED, UNRECORDED
 from flavors.models import DIGESTED, Flavor, Installation, Sighting, digest_of
 from infrastructures.models import Infrastructure
+from synchronisation.ignoring import ignored_in
+from synchronisation.models import IgnoredFlavor
 
 State = Sighting.State
 
-# OTHER_ID is fine: the node has the flavor.
-AS_THEY_SHOULD_BE = (State.IN_SYNC.value, State.OTHER_ID.value)
+# OTHER_ID is fine: the node has the flavor. IGNORED is what somebody wants there.
+AS_THEY_SHOULD_BE = (State.IN_SYNC.value, State.OTHER_ID.value, State.IGNORED.value)
 # All states of a flavor in a node
 STATES = (*State.values, CHANGED, RECORDED, UNRECORDED)
 
@@ -64,14 +66,16 @@ def known_flavors(flavors: QuerySet[Flavor]) -> list[Known]:
 def summaries(
     nodes: QuerySet[Infrastructure], flavors: Sequence[Known], *, only: int | None = None
 ) -> list[NodeSummary]:
-    """Return the summaries of nodes, by name. Cost: three queries, whatever the number of nodes and flavors.
+    """Return the summaries of nodes, by name. Cost: four queries, whatever the number of nodes and flavors.
+
+    Where anything is ignored, two more.
 
     Args:
         only: the key of the only node to summarise, so that nothing is counted for the others.
     """
     if only is not None:
         nodes = nodes.filter(pk=only)
-    seen, recorded = _seen(flavors, only), _recorded(flavors, only)
+    seen, recorded = _counts(flavors, only)
     promoted = {flavor.flavorid for flavor in flavors if flavor.promoted}
     columns = [f"last_comparison__{name}" for name in ("whole_at", "parts", "unreachable_at", "error")]
     found: Any = nodes.order_by("name").values_list("pk", "name", *columns)
@@ -122,22 +126,39 @@ def recorded_alone(flavors: Sequence[Known]) -> QuerySet[Installation]:
     return installations.filter(~Exists(same))
 
 
-def _among(rows: Any, only: int | None) -> Any:
-    return rows if only is None else rows.filter(infrastructure=only)
+def _counts(flavors: Sequence[Known], only: int | None) -> tuple[dict[int, Counter[str]], Counter[int]]:
+    """Count, in each node, the flavors by what was seen of them, and those that are recorded but were never seen.
+
+    What is ignored is counted as that: there is little of it, so it is counted by itself and taken off again. Two
+    queries, and one for what is ignored; two more if anything is.
+    """
+
+    def among(rows: Any) -> Any:
+        return rows if only is None else rows.filter(infrastructure=only)
+
+    sightings, installations = among(sightings_now(flavors)), among(recorded_alone(flavors))
+    seen, recorded = _by_state(sightings), _by_node(installations)
+    ignored = _by_node(among(IgnoredFlavor.objects.filter(flavor__in=[flavor.pk for flavor in flavors])))
+    if ignored:
+        is_ignored = {"infrastructure__ignored_flavors__flavor": F("flavor")}
+        recorded -= _by_node(installations.filter(**is_ignored))
+        for node, counts in _by_state(sightings.filter(**is_ignored)).items():
+            seen[node] -= counts
+        for node, count in ignored.items():
+            seen[node][State.IGNORED.value] = count
+    return seen, recorded
 
 
-def _seen(flavors: Sequence[Known], only: int | None) -> dict[int, Counter[str]]:
-    seen_now = _among(sightings_now(flavors), only)
-    counted = seen_now.values_list("infrastructure", "now").annotate(count=Count("pk"))
-    seen: dict[int, Counter[str]] = defaultdict(Counter)
+def _by_state(sightings: Any) -> dict[int, Counter[str]]:
+    counted = sightings.values_list("infrastructure", "now").annotate(count=Count("pk"))
+    found: dict[int, Counter[str]] = defaultdict(Counter)
     for node, state, count in counted:
-        seen[node][state] = count
-    return seen
+        found[node][state] = count
+    return found
 
 
-def _recorded(flavors: Sequence[Known], only: int | None) -> Counter[int]:
-    counted: Any = _among(recorded_alone(flavors), only).values_list("infrastructure").annotate(count=Count("pk"))
-    return Counter(dict(counted))
+def _by_node(rows: Any) -> Counter[int]:
+    return Counter(dict(rows.order_by().values_list("infrastructure").annotate(count=Count("pk"))))
 
 
 def _with_unseen(seen: Counter[str], recorded: int, flavors: int, *, is_reachable: bool) -> Counter[str]:
@@ -157,17 +178,25 @@ def _oldest(whole_at: datetime | None, parts: Mapping[str, str], flavorids: Coll
 
 
 def only_trouble(flavors: Sequence[Known], nodes: Collection[int], fine: Collection[str]) -> list[Known]:
-    """Return the flavors that were seen in any but these states in one of the nodes. One query."""
+    """Return the flavors that were seen in any but these states in one of the nodes. Two queries."""
     return _only(flavors, nodes, sightings_now(flavors).exclude(now__in=fine))
 
 
 def only_in_state(flavors: Sequence[Known], nodes: Collection[int], state: str) -> list[Known]:
-    """Return the flavors that were seen in this state in one of the nodes. One query."""
+    """Return the flavors that are in this state in one of the nodes. Two queries; one for those that are ignored."""
+    if state == State.IGNORED:
+        keys = set().union(*(those for node, those in ignored_in().items() if node in nodes))
+        return [flavor for flavor in flavors if flavor.pk in keys]
     return _only(flavors, nodes, sightings_now(flavors).filter(now=state))
 
 
 def _only(flavors: Sequence[Known], nodes: Collection[int], seen: Any) -> list[Known]:
-    keys = {flavor for flavor, node in seen.values_list("flavor", "infrastructure").distinct() if node in nodes}
+    ignored = ignored_in()
+    keys = {
+        flavor
+        for flavor, node in seen.values_list("flavor", "infrastructure").distinct()
+        if node in nodes and flavor not in ignored.get(node, ())
+    }
     return [flavor for flavor in flavors if flavor.pk in keys]
 
 

@@ -18,7 +18,8 @@ State = Sighting.State
 
 BETWEEN_NOTES = timedelta(minutes=10)
 KEPT = timedelta(days=400)
-UNKNOWN = (State.UNREACHABLE.value, RECORDED, UNRECORDED)
+# Not counted: what is not known, and what is ignored
+UNKNOWN = (State.UNREACHABLE.value, State.IGNORED.value, RECORDED, UNRECORDED)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Day:
 
 
 def known(node: NodeSummary) -> int:
-    """Return the number of flavors whose state in the node is known."""
+    """Return the number of flavors whose state in the node is known, and not ignored."""
     return node.counts.total() - sum(node.counts[state] for state in UNKNOWN)
 
 

@@ -33,7 +33,7 @@ COUNTS = Resource(
         dict.fromkeys(
             (
                 *("in_sync", "missing", "different", "other_id", "name_taken", "unreachable"),
-                *("changed", "not_compared"),
+                *("ignored", "changed", "not_compared"),
             ),
             Kind.INTEGER,
         )

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.timezone import localtime
 
 from flavors.admin import actions
-from flavors.admin.looks import LOOKS
+from flavors.admin.looks import LOOKS, address_of_cell
 from flavors.admin.staff import ADD, CHANGE, PROMOTE, may_install
 from flavors.catalogue.extra_specs import refusals_of
 from flavors.catalogue.states import CHANGED, RECORDED, state_now
@@ -52,7 +52,7 @@ class InstallationInline(admin.TabularInline):
             state = state_now(installation.seen_state, installation.seen_digest, installation.flavor.digest)
         if state not in (RECORDED, CHANGED):
             since = f" since {date_format(localtime(installation.seen_since), 'DATETIME_FORMAT')}"
-        url = reverse("admin:flavors_flavor_cell", args=[installation.flavor_id, installation.infrastructure_id])
+        url = address_of_cell(installation.flavor.flavorid, installation.infrastructure.name)
         return format_html('<a href="{}">{}{}</a>', url, LOOKS[state].words, since)
 
 

@@ -41,12 +41,14 @@ class Wanted:
     """A flavor of the catalogue as one node should have it.
 
     `recorded_as` is the id under which the catalogue records it in the node, or "". `dropped` are the values, by key,
-    that its extra specs used to have in the catalogue: a node that still has one got it from there.
+    that its extra specs used to have in the catalogue: a node that still has one got it from there. `ignored` is why
+    the node may have it otherwise, or not at all, or "".
     """
 
     flavor: Flavor
     recorded_as: str = ""
     dropped: Dropped = field(default_factory=dict)
+    ignored: str = ""
 
     @property
     def nova(self) -> NovaFlavor:

@@ -15,13 +15,14 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from pytest_django import Settings
 
 from flavors.models import Flavor, Installation, Sighting
 from identity.models import User
 from infrastructures.models import Check, Infrastructure
 from pages import urls
-from synchronisation.models import Removal, SyncNode, SyncOutcome, SyncRun
+from synchronisation.models import IgnoredFlavor, Removal, SyncNode, SyncOutcome, SyncRun
 from synchronisation.telling.models import Subscriber
 from testing.cloud import Federation, flavor_document
 from testing.flavors import document_of, make_flavor
@@ -32,8 +33,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 # How many queries an administrator's pages take at most, two of them for who is asking: those that show rows, ...
 OF_ROWS = {
     "catalogue": 4,
-    "public_flavor": 6,
-    "node": 19,
+    "public_flavor": 7,
+    "node": 22,
     "flavor": 15,
     "overview": 18,
     "index": 18,  # the same page
@@ -68,8 +69,7 @@ OF_ROWS = {
     "flavors_flavor: retire_flavors": 9,
     "flavors_flavor: keep_flavors": 7,
     "flavors_flavor: synchronise_flavors": 10,
-    "flavors_flavor_coverage": 9,
-    "flavors_flavor_cell": 9,
+    "flavors_flavor_coverage": 13,
     "flavors_flavor_compare": 3,
     "flavors_flavor_own": 3,
     "flavors_flavor_make": 3,
@@ -80,7 +80,7 @@ OF_ROWS = {
     "synchronisation_removal_history": 6,
     "synchronisation_syncrun_changelist": 7,
     "synchronisation_syncrun_history": 5,
-    "synchronisation_syncrun_change": 11,
+    "synchronisation_syncrun_change": 12,
     "synchronisation_syncrun_progress": 4,
     "telling_subscriber_changelist": 5,
     "telling_subscriber_history": 5,
@@ -90,6 +90,8 @@ OF_ROWS = {
 }
 # ... and those that show none or one, or lead on.
 OF_NONE = {
+    "a cell": 10,
+    "an ignored cell": 10,
     "docs": 0,
     "app_list": 2,
     "login": 2,
@@ -109,7 +111,7 @@ OF_NONE = {
     "telling_subscriber_add": 3,
     "telling_subscriber: make_new_secret": 5,
     "telling_subscriber: send_test_event": 8,
-    "a draft: delete": 9,
+    "a draft: delete": 10,
     "mend": 14,
     "two nodes: install": 6,
 }
@@ -167,6 +169,9 @@ def fill(count: int, federation: Federation) -> dict[str, Model]:
         documents += [document_of(flavor) for flavor in flavors]
         cloud.flavors = {document["id"]: document for document in documents}
     _see(nodes, Flavor.objects.all(), [{"member": "ram", "node": each, "catalogue": 1} for each in numbers])
+    IgnoredFlavor.objects.bulk_create(
+        IgnoredFlavor(flavor=flavors[-1], infrastructure=node, reason="their own") for node in nodes
+    )
     made = [flavors[0], nodes[0], *_people(numbers, nodes), _run(count, nodes, flavors)]
     made += [make_replacement(infrastructure=node) for node in nodes][:1]
     made += [_subscriber(number, nodes) for number in numbers][:1]
@@ -255,6 +260,9 @@ def pages(made: dict[str, Model], user: User) -> Iterator[Page]:
         yield from _actions(model, type(row), user)
     compare = reverse("admin:flavors_flavor_compare")
     yield Page("two nodes", f"{compare}?left=node-00&right=node-01")
+    of_cell = urlencode({"flavor": "0", "node": "node-00"})
+    yield Page("a cell", f"{reverse('admin:flavors_flavor_cell')}?{of_cell}")
+    yield Page("an ignored cell", f"{reverse('admin:flavors_flavor_ignore')}?{of_cell}")
     asked = {"do": "install", "flavorid": "0", "flavor": "flavor-00", "node": "node-00", "into": "node-01"}
     yield Page("mend", reverse("admin:flavors_flavor_mend"), {"nodes": made["infrastructures_infrastructure"].pk})
     yield Page("two nodes: install", f"{compare}change/", asked)

@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.timesince import timesince
 from django.utils.timezone import localtime, now
 
+from flavors.admin.looks import address_of_cell
 from pages import navigation as sections
 from pages.differences import Told, told
 
@@ -25,6 +26,12 @@ def navigation(context: Any) -> sections.Navigation:
 def differences(kept: Any) -> list[Told]:
     """Return differences, new or stored ones, in the form that pages show, with units."""
     return told(each if isinstance(each, dict) else each.as_json() for each in kept or ())
+
+
+@register.simple_tag
+def cell(flavorid: str, node: str) -> str:
+    """Return the address of the page about a flavor in a node."""
+    return address_of_cell(flavorid, node)
 
 
 @register.filter

@@ -7,9 +7,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from flavors.models import Sighting
+from flavors.models import Flavor, Sighting
 from infrastructures.models import Infrastructure
 from pages.one_node import one_node
+from synchronisation.ignoring import ignore
 from synchronisation.models import NodeDay
 from synchronisation.tests.test_coverage import make_run
 from testing.flavors import make_flavor
@@ -71,3 +72,12 @@ def test_a_list_leads_to_the_pages_of_its_rows(crete: Infrastructure, admin_clie
     nodes = admin_client.get(reverse("admin:infrastructures_infrastructure_changelist")).text
     assert f'<a href="{reverse("node", args=[crete.pk])}">Crete</a>' in nodes
     assert 'href="/admin/flavors/' in admin_client.get(reverse("admin:flavors_flavor_changelist")).text
+
+
+def test_what_is_ignored_is_told_apart(crete: Infrastructure, admin_client: Client) -> None:
+    ignore(flavor=Flavor.objects.get(name="a"), infrastructure=crete, reason="their own sizes", ignored_by="curator")
+    found = one_node(crete)
+    assert list(found.amiss) == []
+    assert [each.reason for each in found.ignored] == ["their own sizes"]
+    assert (found.look.drift, found.look.per_cent, found.look.known) == (0, 100, 1)
+    assert "their own sizes" in admin_client.get(reverse("node", args=[crete.pk])).text

@@ -1,32 +1,28 @@
-"""The coverage map's pages: flavors down, nodes across, and a page for each cell."""
+"""The coverage map: flavors down, nodes across."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import ceil
 from typing import Any
+from urllib.parse import quote_plus, urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import escape
 from django.views.decorators.http import require_POST, require_safe
-from rest_framework.exceptions import APIException
 
-from flavors.admin.actions import sentence
 from flavors.admin.looks import LOOKS, Look
-from flavors.admin.staff import VIEW, at_work, may_install, nodes_of
+from flavors.admin.staff import VIEW
 from flavors.catalogue.states import CHANGED
-from flavors.lifecycle import writing
 from flavors.models import Flavor
 from infrastructures.admin import origin
-from infrastructures.models import Infrastructure
-from infrastructures.querysets import InfrastructureQuerySet
 from synchronisation.admin.plans import confirm_or_repair, page_of
-from synchronisation.coverage import Coverage, Row, State, cell, coverage
-from synchronisation.permissions import may_synchronise, nodes_to_synchronise, nodes_told_of
+from synchronisation.coverage import Coverage, Row, State, coverage
+from synchronisation.permissions import may_synchronise, nodes_to_synchronise
 from synchronisation.tasks import start_run
 
 # How many flavors and nodes a page of the map shows
@@ -50,7 +46,6 @@ class CoveragePages:
             path("coverage/", wrap(require_safe(self.map_view)), name="flavors_flavor_coverage"),
             path("coverage/compare/", wrap(require_POST(self.compare_view)), name="flavors_flavor_compare_now"),
             path("coverage/mend/", wrap(require_POST(self.mend_view)), name="flavors_flavor_mend"),
-            path("coverage/<int:flavor>/<int:node>/", wrap(self.cell_view), name="flavors_flavor_cell"),
         ]
 
     def map_view(self, request: HttpRequest) -> HttpResponse:
@@ -67,6 +62,7 @@ class CoveragePages:
             columns=_window(_number(request, "nodes"), NODES_SHOWN),
             **asked,
         )
+        nodes = [quote_plus(each.name) for each in found.nodes]
         context = {
             # Without the admin's list of applications, which takes as long as the map, and takes up its width
             "title": "Coverage map",
@@ -80,7 +76,7 @@ class CoveragePages:
             "figures": _figures(request, found),
             "is_roomy": len(found.nodes) <= ROOMY,
             "unreachable": [node for node in found.all_nodes if node.unreachable_at],
-            "rows": [(row, _cells(row, found)) for row in found.rows],
+            "rows": [(row, _cells(row, nodes)) for row in found.rows],
             "legend": LOOKS.values(),
             "pages": [
                 _pages(request, "Flavors", "flavors", found.flavor_count, FLAVORS_SHOWN),
@@ -129,69 +125,6 @@ class CoveragePages:
             back=back,
         )
 
-    def cell_view(self, request: HttpRequest, flavor: int, node: int) -> HttpResponse:
-        """Show what a node has of a flavor; a POST repairs it there or, if it is not promoted, installs it."""
-        _require(request, VIEW)
-        wanted = get_object_or_404(Flavor.objects.published(), pk=flavor)
-        where = get_object_or_404(Infrastructure, pk=node)
-        if request.method == "POST":
-            return self._repair(request, wanted, where)
-        found = cell(flavor=wanted, infrastructure=where)
-        mine = _changeable(request, wanted).filter(pk=node).exists()
-        told_of = nodes_told_of(request.user)
-        context = {
-            **self._context(request, f"{wanted} in {where}"),
-            "flavor": wanted,
-            "node": where,
-            "found": found,
-            "look": LOOKS[found.state],
-            "has_changed": found.state == CHANGED,
-            "outcome": found.outcome if told_of is None or told_of.filter(pk=node).exists() else None,
-            "may_synchronise": mine and wanted.promoted and may_synchronise(request.user),
-            "may_install": mine and not wanted.promoted and not found.installation and may_install(request.user),
-            "is_fine": found.state == State.IN_SYNC.value,
-        }
-        return TemplateResponse(request, "admin/flavors/flavor/cell.html", context)
-
-    def _repair(self, request: HttpRequest, flavor: Flavor, node: Infrastructure) -> HttpResponse:
-        """Repair a promoted flavor in one node, by a run of its own once confirmed; install any other flavor."""
-        if not (may_synchronise(request.user) if flavor.promoted else may_install(request.user)):
-            raise PermissionDenied
-        chosen = _changeable(request, flavor).filter(pk=node.pk)
-        if not chosen:
-            raise PermissionDenied
-        if not flavor.promoted:
-            return self._install(request, flavor, node)
-        return confirm_or_repair(
-            self,
-            request,
-            title=f"Synchronise {flavor} in {node}",
-            flavors=[flavor],
-            nodes=list(chosen),
-            replaces="replaces" in request.POST,
-            exact="exact" in request.POST,
-            back=request.get_full_path(),
-        )
-
-    def _install(self, request: HttpRequest, flavor: Flavor, node: Infrastructure) -> HttpResponse:
-        changes = {"nodes": [node.name]}
-        try:
-            writing.update_flavor(user=at_work(request), flavorid=flavor.flavorid, node=None, changes=changes)
-        except APIException as error:
-            messages.error(request, f"{flavor}: {sentence(error)}")
-        else:
-            messages.success(request, f"{flavor}: installed in {node}")
-            self.log_change(request, flavor, f"installed in {node}")  # type: ignore[attr-defined]
-        return HttpResponseRedirect(request.get_full_path())
-
-    def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
-        return {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
-
-
-def _changeable(request: HttpRequest, flavor: Flavor) -> InfrastructureQuerySet:
-    """Return the nodes to which the user may bring the flavor."""
-    return nodes_to_synchronise(request.user) if flavor.promoted else nodes_of(request.user)
-
 
 def _require(request: HttpRequest, permission: str) -> None:
     if not request.user.has_perm(permission):
@@ -237,10 +170,11 @@ def _with_state(request: HttpRequest, state: str) -> str:
 _LOOKS = {state: asdict(look) for state, look in LOOKS.items()}
 
 
-def _cells(row: Row, found: Coverage) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield each cell's link, relative to the map, and its look; neither needs escaping."""
-    for node, state in zip(found.nodes, row.states, strict=True):
-        yield f"{row.pk}/{node.pk}/", _LOOKS[state]
+def _cells(row: Row, nodes: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield each cell's link, relative to the map and ready for HTML, and its look; *nodes* are quoted names."""
+    flavor = escape(f"cell/?{urlencode({'flavor': row.flavorid})}&node=")
+    for node, state in zip(nodes, row.states, strict=True):
+        yield flavor + node, _LOOKS[state]
 
 
 # The pages of the map

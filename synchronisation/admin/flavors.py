@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver
 from flavors.admin import FlavorAdmin
 from flavors.models import Flavor
 from synchronisation.admin import actions
+from synchronisation.admin.cells import CellPages
 from synchronisation.admin.compare import ComparisonPages
 from synchronisation.admin.coverage import CoveragePages
 from synchronisation.admin.own_flavors import OwnFlavorPages
@@ -17,14 +18,15 @@ admin.site.unregister(Flavor)
 
 
 @admin.register(Flavor)
-class SynchronisedFlavorAdmin(CoveragePages, ComparisonPages, OwnFlavorPages, FlavorAdmin):
+class SynchronisedFlavorAdmin(CoveragePages, CellPages, ComparisonPages, OwnFlavorPages, FlavorAdmin):
     """The flavors of the catalogue, and their synchronisation with the nodes."""
 
     actions = [*FlavorAdmin.actions, "synchronise_flavors"]
 
     def get_urls(self) -> list[URLResolver | URLPattern]:  # type: ignore[override]
         """Add our own pages."""
-        return [*self.coverage_urls(), *self.comparison_urls(), *self.own_flavor_urls(), *super().get_urls()]
+        own = (self.coverage_urls, self.cell_urls, self.comparison_urls, self.own_flavor_urls)
+        return [*(route for routes in own for route in routes()), *super().get_urls()]
 
     def has_synchronise_permission(self, request: HttpRequest) -> bool:
         """Say whether the user may synchronise any node."""

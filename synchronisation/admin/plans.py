@@ -29,6 +29,8 @@ LOOKS = {
     Action.ADOPT: ("missing", "adopt"),
     Action.CANNOT: ("unknown", "nothing"),
 }
+IGNORED = ("unknown", "nothing: ignored")
+ORDER = [*LOOKS, Action.NOTHING]
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def confirm_or_repair(
     if found.nodes and is_confirmed(request, found.digest):
         options = RunOptions(repairs=True, replaces=replaces, exact=exact, confirmed=sorted(found.confirmed))
         return start_and_show(model_admin, request, flavors=flavors, infrastructures=found.nodes, **options)
-    lines = sorted(_lines(found), key=lambda line: list(LOOKS).index(line.prospect.step.action))
+    lines = sorted(_lines(found), key=lambda line: ORDER.index(line.prospect.step.action))
     shown = [line for number, line in enumerate(lines) if number < LINES or line.prospect.step.action in DESTROYS]
     context = {
         **model_admin.admin_site.each_context(request),
@@ -99,9 +101,10 @@ def page_of(run: SyncRun) -> str:
 
 def _lines(found: Preview) -> Iterator[Line]:
     for prospect in found.prospects:
-        if prospect.step.action == Action.NOTHING:
+        is_ignored = bool(prospect.step.finding.wanted.ignored)
+        if prospect.step.action == Action.NOTHING and not is_ignored:
             continue
-        colour, words = LOOKS[prospect.step.action]
+        colour, words = IGNORED if is_ignored else LOOKS[prospect.step.action]
         yield Line(prospect, *(LOOKS[Action.CANNOT] if prospect.uncounted else (colour, words)))
 
 

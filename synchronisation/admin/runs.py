@@ -211,7 +211,7 @@ def _progress(run: SyncRun, choice: Choice) -> Progress:
 def _nodes(run: SyncRun, choice: Choice) -> list[Any]:
     """Return the first chosen nodes that have rows, with counts of what was found in each. One query."""
     result = SyncOutcome.Result
-    in_sync = Q(outcomes__state=SyncOutcome.State.IN_SYNC)
+    in_sync = Q(outcomes__state__in=(SyncOutcome.State.IN_SYNC, SyncOutcome.State.IGNORED))
     done = Q(outcomes__result=result.DONE)
 
     def count(which: Q) -> Count:

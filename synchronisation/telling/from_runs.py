@@ -13,6 +13,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from flavors.models import Sighting
 from infrastructures.locks import Locked, exclusive
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
+from synchronisation.summary import AS_THEY_SHOULD_BE
 from synchronisation.telling.models import AnnouncedRun, AwayNode, Event, Kind
 from synchronisation.telling.outbox import announce, is_anybody_listening
 
@@ -121,7 +122,7 @@ def _kind(outcome: SyncOutcome, new: Collection[Key]) -> Kind | None:
     if outcome.result == Result.FAILED:
         is_failing = getattr(outcome, "earlier", None) == Result.FAILED
         return Kind.REPAIR_FAILED if is_new or not is_failing else None
-    is_drift = outcome.state not in (SyncOutcome.State.IN_SYNC, SyncOutcome.State.OTHER_ID)
+    is_drift = outcome.state not in AS_THEY_SHOULD_BE
     return Kind.DRIFT_FOUND if is_new and is_drift else None
 
 

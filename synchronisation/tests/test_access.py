@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from flavors.admin.looks import address_of_cell
 from flavors.models import Flavor, Grant, Sighting
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import Forbidden
@@ -150,7 +150,7 @@ def test_a_project_that_a_node_does_not_have_is_told_in_the_coverage(
     assert bring_to_mordor(opened) == ("", set())
     sighting = Sighting.objects.get()
     assert sighting.lacking_projects == ["ours of the domain Users"]
-    cell = reverse("admin:flavors_flavor_cell", args=[opened.pk, sighting.infrastructure_id])
+    cell = address_of_cell(opened.flavorid, sighting.infrastructure.name)
     assert "projects that Mordor does not have: ours of the domain Users" in admin_client.get(cell).text
     has(federation, OWN, "projects?name=ours&domain_id=d2", {"projects": [{"id": "m1", "name": "ours"}]})
     bring_to_mordor(opened)

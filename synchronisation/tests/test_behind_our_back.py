@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from flavors.admin.looks import address_of_cell
 from flavors.catalogue.states import CHANGED
 from flavors.models import Flavor
 from flavorsync_project.tests.test_monitoring import TOKEN, read
@@ -168,7 +169,7 @@ def by_map(federation: Federation) -> dict[str, str]:
 def by_cells(federation: Federation) -> dict[str, str]:
     flavor = Flavor.objects.get(flavorid="story")
     pages = {
-        node.name: federation.staff.get(reverse("admin:flavors_flavor_cell", args=[flavor.pk, node.pk]))
+        node.name: federation.staff.get(address_of_cell(flavor.flavorid, node.name))
         for node in Infrastructure.objects.all()
     }
     return {node: page.context["found"].state for node, page in pages.items()}

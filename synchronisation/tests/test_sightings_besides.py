@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from flavors.admin.looks import address_of_cell
 from flavors.catalogue.sightings import State
 from flavors.models import Flavor, Installation, Sighting
 from infrastructures.models import Infrastructure
@@ -200,7 +201,7 @@ def test_a_cells_page_tells_what_was_seen_and_no_reason_of_another_state(
     mordor: RegisteredCloud, published: Flavor, admin_client: Client
 ) -> None:
     promoted, node = Flavor.objects.get(flavorid="promoted"), Infrastructure.objects.get()
-    pages = [reverse("admin:flavors_flavor_cell", args=[flavor.pk, node.pk]) for flavor in (promoted, published)]
+    pages = [address_of_cell(flavor.flavorid, node.name) for flavor in (promoted, published)]
     mordor.flavors["promoted"]["ram"] = 7
     run()
     assert "Nova cannot change ram in place" in admin_client.get(pages[0]).text

@@ -1,9 +1,9 @@
-// Opens a cell of the map in a dialog, under an address of its own, and moves from cell to cell by the arrow keys.
+// Opens a cell of the map in a dialog, under the address of its page, and moves from cell to cell by the arrow keys.
 // Without this script a cell opens as a page, and each cell is a stop of the Tab key.
 
 const dialog = document.querySelector("#cell");
 const map = document.querySelector(".map");
-const ADDRESS = /^#cell=(\d+\/\d+)$/;
+const HERE = location.pathname + location.search;
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
 async function open(link) {
@@ -20,7 +20,7 @@ async function open(link) {
     close.addEventListener("click", () => dialog.close());
     dialog.replaceChildren(heading, page.querySelector("#cell-content"), close);
     dialog.showModal();
-    history.replaceState(null, "", `#cell=${link.getAttribute("href").replace(/\/$/, "")}`);
+    history.replaceState(null, "", link.href); // its own page, for whoever keeps or sends the address
   } catch {
     location.assign(link.href); // let the browser show what is wrong
   }
@@ -57,12 +57,9 @@ map?.addEventListener("focusin", (event) => {
   if (link) stopAt(link);
 });
 
-dialog?.addEventListener("close", () => history.replaceState(null, "", location.pathname + location.search));
+dialog?.addEventListener("close", () => history.replaceState(null, "", HERE));
 
 if (map) {
   for (const link of map.querySelectorAll("td a")) link.tabIndex = -1;
-  const [, address] = ADDRESS.exec(location.hash) ?? [];
-  const asked = address && map.querySelector(`td a[href="${address}/"]`);
-  stopAt(asked || map.querySelector("td a"));
-  if (asked) open(asked);
+  stopAt(map.querySelector("td a"));
 }

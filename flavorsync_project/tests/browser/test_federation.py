@@ -80,8 +80,7 @@ def test_what_replacing_does_is_shown_before_it_is_done(visitor: Visitor, site: 
     visitor.sign_in("administrator")
     page = visitor.go(MAP)
     page.get_by_role("row", name="fiware.small").get_by_role("cell").get_by_role("link").first.click()
-    page.get_by_label("Replace it if its numbers differ").check()
-    page.get_by_role("button", name="Repair fiware.small in Mordor…").click()
+    page.get_by_role("button", name="Replace fiware.small in Mordor…").click()
     row = page.get_by_role("row", name="fiware.small")
     for text in ("delete and make again", "RAM", "1 GiB", "2 GiB", "none"):
         expect(row).to_contain_text(text)
@@ -151,7 +150,7 @@ def test_a_cell_is_opened_and_closed_by_keyboard(visitor: Visitor, site: Site) -
     expect(page.get_by_role("link", name="only.Spain2")).to_be_focused()
     page.goto("about:blank")
     page.goto(address)  # a cell's own
-    expect(dialog.get_by_role("heading", name="only.Mordor in Mordor")).to_be_visible()
+    expect(page.get_by_role("heading", name="only.Mordor in Mordor")).to_be_visible()
 
 
 LARGE = """
