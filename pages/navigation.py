@@ -108,7 +108,7 @@ SECTIONS = (
             Item(
                 "Coverage map",
                 "flavors_flavor_coverage",
-                ("flavors_flavor_coverage", "flavors_flavor_cell", "flavors_flavor_mend", "flavors_flavor_ignore"),
+                ("flavors_flavor_coverage", "flavors_flavor_cell", "flavors_flavor_mend"),
                 _has_view,
             ),
         ),

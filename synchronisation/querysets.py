@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 from django.utils import timezone
 
+from flavors.models import Flavor
 from infrastructures.models import Infrastructure
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ class SyncOutcomeQuerySet(models.QuerySet["SyncOutcome"]):
     def latest_first(self) -> Self:
         """Return them with their nodes and runs, the newest first."""
         return self.select_related("node__run").order_by("-pk")
+
+    def with_flavors(self) -> Self:
+        """Annotate each with the key of its `flavor`, None if that is no longer in the catalogue."""
+        same = Flavor.objects.order_by().filter(flavorid=models.OuterRef("flavorid"))
+        return self.annotate(flavor=models.Subquery(same.values("pk")[:1]))
 
     def of_flavor(self, flavorid: str) -> Self:
         """Return those of the catalogue's flavor with this id, in any node."""

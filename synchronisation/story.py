@@ -63,7 +63,7 @@ def story_of(run: SyncRun, progress: Progress, choice: Choice) -> Story:
     away = list(nodes.filter(Q(unreachable=True) | ~Q(error="")).order_by("name"))
     unseen = sum(node.flavor_count for node in away if node.unreachable)
     in_sync = max(progress.flavors_done - counts["kept"] - unseen, 0)
-    ordered = outcomes.select_related("node").order_by("node__name", "name")
+    ordered = outcomes.with_flavors().select_related("node").order_by("node__name", "name")
     told_done, told_left, told_ignored = (
         list(ordered.filter(which)[:TOLD]) for which in (done, amiss & ~done, ignored)
     )

@@ -262,7 +262,7 @@ def pages(made: dict[str, Model], user: User) -> Iterator[Page]:
     yield Page("two nodes", f"{compare}?left=node-00&right=node-01")
     of_cell = urlencode({"flavor": "0", "node": "node-00"})
     yield Page("a cell", f"{reverse('admin:flavors_flavor_cell')}?{of_cell}")
-    yield Page("an ignored cell", f"{reverse('admin:flavors_flavor_ignore')}?{of_cell}")
+    yield Page("an ignored cell", f"{reverse('admin:flavors_flavor_cell_ignore')}?{of_cell}")
     asked = {"do": "install", "flavorid": "0", "flavor": "flavor-00", "node": "node-00", "into": "node-01"}
     yield Page("mend", reverse("admin:flavors_flavor_mend"), {"nodes": made["infrastructures_infrastructure"].pk})
     yield Page("two nodes: install", f"{compare}change/", asked)

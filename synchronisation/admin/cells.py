@@ -19,13 +19,16 @@ from flavors.admin.staff import VIEW, at_work, may_install, nodes_of
 from flavors.catalogue.states import CHANGED
 from flavors.lifecycle import writing
 from flavors.models import Flavor
+from flavors.validators import validate_name
 from infrastructures.models import Infrastructure
+from infrastructures.openstack.rules import MAX_NAME_LENGTH
 from infrastructures.querysets import InfrastructureQuerySet
 from synchronisation.admin.plans import confirm_or_repair
 from synchronisation.coverage import Cell, State, cell
 from synchronisation.ignoring import heed, ignore
 from synchronisation.permissions import may_synchronise, nodes_to_synchronise, nodes_told_of
 from synchronisation.planning import takes_replacement
+from synchronisation.renaming import find_in_the_way, rename_in_the_way
 
 # The states in which there is nothing to replace
 NOTHING_TO_REPLACE = tuple(each.value for each in (State.IN_SYNC, State.MISSING, State.OTHER_ID, State.NAME_TAKEN))
@@ -42,6 +45,12 @@ class ReasonForm(forms.Form):
     )
 
 
+class NameForm(forms.Form):
+    """The form of another name."""
+
+    name = forms.CharField(label="New name", max_length=MAX_NAME_LENGTH, strip=False, validators=[validate_name])
+
+
 class CellPages:
     """The pages of a cell, for the admin of the flavors. Each names its flavor by id, and its node, as the API does."""
 
@@ -53,7 +62,8 @@ class CellPages:
         wrap, both = self.admin_site.admin_view, require_http_methods(["GET", "HEAD", "POST"])
         return [
             path("coverage/cell/", wrap(both(self.cell_view)), name="flavors_flavor_cell"),
-            path("coverage/cell/ignore/", wrap(both(self.ignore_view)), name="flavors_flavor_ignore"),
+            path("coverage/cell/ignore/", wrap(both(self.ignore_view)), name="flavors_flavor_cell_ignore"),
+            path("coverage/cell/rename/", wrap(both(self.rename_view)), name="flavors_flavor_cell_rename"),
         ]
 
     def cell_view(self, request: HttpRequest) -> HttpResponse:
@@ -74,7 +84,8 @@ class CellPages:
             "may_install": mine and not flavor.promoted and not found.installation and may_install(request.user),
             "is_fine": found.state == State.IN_SYNC.value,
             "offers_replacing": found.state not in NOTHING_TO_REPLACE,
-            "offers_repair": not _takes_replacement(found),
+            "offers_renaming": _has_name_taken(found),
+            "offers_repair": not takes_replacement(_differing(found)),
         }
         return TemplateResponse(request, "admin/flavors/flavor/cell.html", context)
 
@@ -83,9 +94,7 @@ class CellPages:
 
         Cost: as `cell`, and some eight queries.
         """
-        flavor, node = _asked(request)
-        if not (may_synchronise(request.user) and _changeable(request, flavor).filter(pk=node.pk).exists()):
-            raise PermissionDenied
+        flavor, node = _to_mend(request)
         found = cell(flavor=flavor, infrastructure=node)
         if found.ignored:
             return self._heed(request, flavor, node, found)
@@ -109,6 +118,33 @@ class CellPages:
                 return HttpResponseRedirect(address_of_cell(flavor.flavorid, node.name))
             return self._done(request, flavor, node, f"no longer ignored in {node}")
         return self._ask(request, f"No longer ignore {flavor} in {node}", flavor, node, found=found)
+
+    def rename_view(self, request: HttpRequest) -> HttpResponse:
+        """Show the flavor that has the name of a node's cell, and the form that gives it another; a POST does it.
+
+        Cost: some six queries, and as `find_in_the_way` or `rename_in_the_way`.
+        """
+        flavor, node = _to_mend(request)
+        form = NameForm(request.POST or None)
+        try:
+            if form.is_valid():
+                name = form.cleaned_data["name"]
+                digest = request.POST.get("plan", "")
+                was = rename_in_the_way(
+                    flavor=flavor, infrastructure=node, digest=digest, name=name, requested_by=str(request.user)
+                ).flavor
+                return self._done(request, flavor, node, f"flavor {was.id} of {node} is now called {name}")
+        except APIException as error:
+            form.add_error(None, sentence(error))
+        try:
+            found = find_in_the_way(flavor=flavor, infrastructure=node)
+        except APIException as error:
+            messages.error(request, sentence(error))
+            return HttpResponseRedirect(address_of_cell(flavor.flavorid, node.name))
+        if not form.is_bound and found:
+            form = NameForm(initial={"name": found.proposal})
+        context = {**self._of_cell(request, f"Rename what is in the way of {flavor} in {node}", flavor, node)}
+        return TemplateResponse(request, "admin/flavors/flavor/rename.html", {**context, "found": found, "form": form})
 
     def _ask(self, request: HttpRequest, title: str, flavor: Flavor, node: Infrastructure, **more: Any) -> HttpResponse:
         context = {**self._of_cell(request, title, flavor, node), **more}
@@ -172,11 +208,24 @@ def _asked(request: HttpRequest) -> tuple[Flavor, Infrastructure]:
     )
 
 
+def _to_mend(request: HttpRequest) -> tuple[Flavor, Infrastructure]:
+    """Return what `_asked` does, for users who may repair the flavor in the node. One or two queries more."""
+    flavor, node = _asked(request)
+    if not (may_synchronise(request.user) and _changeable(request, flavor).filter(pk=node.pk).exists()):
+        raise PermissionDenied
+    return flavor, node
+
+
 def _changeable(request: HttpRequest, flavor: Flavor) -> InfrastructureQuerySet:
     """Return the nodes to which the user may bring the flavor."""
     return nodes_to_synchronise(request.user) if flavor.promoted else nodes_of(request.user)
 
 
-def _takes_replacement(found: Cell) -> bool:
+def _differing(found: Cell) -> list[str]:
     differences = found.sighting.differences if found.sighting and found.state == State.DIFFERENT else []
-    return takes_replacement(difference["member"] for difference in differences)
+    return [difference["member"] for difference in differences]
+
+
+def _has_name_taken(found: Cell) -> bool:
+    """Say whether another flavor may have the name there: it has, or the flavor has another name."""
+    return found.state == State.NAME_TAKEN or "name" in _differing(found)

@@ -12,7 +12,7 @@ from flavors.admin.confirming import is_confirmed
 from flavors.models import Flavor
 from infrastructures.models import Infrastructure
 from synchronisation.models import SyncOutcome, SyncRun
-from synchronisation.planning import DESTROYS
+from synchronisation.planning import DESTROYS, plan
 from synchronisation.prospect import Preview, Prospect, preview
 from synchronisation.running import RunOptions
 from synchronisation.tasks import start_run
@@ -71,6 +71,7 @@ def confirm_or_repair(
         "lines": shown,
         "left_out": len(lines) - len(shown),
         "changes": any(each.changes_something for each in found.prospects),
+        "replaceable": sum(_could_be_replaced(each) for each in found.prospects),
         "posted": list(_posted(request)),
         "back": back,
     }
@@ -106,6 +107,12 @@ def _lines(found: Preview) -> Iterator[Line]:
             continue
         colour, words = IGNORED if is_ignored else LOOKS[prospect.step.action]
         yield Line(prospect, *(LOOKS[Action.CANNOT] if prospect.uncounted else (colour, words)))
+
+
+def _could_be_replaced(prospect: Prospect) -> bool:
+    """Say whether a flavor is left alone only because replacing was not asked for."""
+    finding = prospect.step.finding
+    return prospect.step.action == Action.CANNOT and plan(finding, replaces=True).action == Action.REPLACE
 
 
 def _posted(request: HttpRequest) -> Iterator[tuple[str, str]]:

@@ -88,6 +88,19 @@ def test_a_cell_shows_first_what_replacing_does(admin_client: Client, flavor: Fl
     assert spain2.flavors["tiny"]["ram"] == 512
 
 
+def test_what_could_only_be_replaced_can_be_looked_at_from_there(
+    admin_client: Client, flavor: Flavor, spain2: RegisteredCloud
+) -> None:
+    mend = reverse("admin:flavors_flavor_mend")
+    shown = admin_client.post(mend, {"flavors": flavor.pk})
+    assert "Nova cannot change 1 of these in place." in shown.text
+    asked = {name: values[0] for name, values in posted(shown).items() if name != "plan"}
+    answer = admin_client.post(mend, {**asked, "replaces": "on"})
+    assert "2, which keep the old values" in words(answer)
+    assert CHANGED not in answer.text
+    assert "Nova cannot change" not in answer.text
+
+
 def test_servers_that_may_not_be_counted_are_said_to_be_so(
     admin_client: Client, flavor: Flavor, spain2: RegisteredCloud
 ) -> None:

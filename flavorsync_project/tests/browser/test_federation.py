@@ -256,3 +256,34 @@ def test_everybody_can_use_these_pages(visitor: Visitor, site: Site, clouds: Lab
     assert_everybody_can_use(page, "compare")
     page.get_by_role("button", name="Publish: ").first.click()
     assert_everybody_can_use(page, "compare-confirm")
+
+
+def test_a_flavor_in_the_way_is_renamed_and_the_name_adopted(visitor: Visitor, site: Site, clouds: Lab) -> None:
+    """By keyboard alone, and so is ignoring what another node has."""
+    clouds.create_flavor("Mordor", "FIWARE.small", flavor_id="own", vcpus=1, ram=2048, disk=10)
+    site.start_over(
+        federation(clouds) + 'make_flavor(name="fiware.small", flavorid="fiware", vcpus=1, ram=2048, disk=10)'
+    )
+    visitor.sign_in("administrator")
+    page = visitor.page
+    with site.worker():
+        page.get_by_role("button", name="Compare now: 2 nodes never compared").press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("drift found", timeout=60_000)
+        page.get_by_role("row", name="Mordor").get_by_role("link", name="name taken").press("Enter")
+        page.get_by_role("link", name="Rename there…").press("Enter")
+        expect(page.get_by_role("row", name="FIWARE.small")).to_contain_text("none")
+        expect(page.get_by_label("New name")).to_have_value("fiware.small")
+        page.get_by_label("New name").press("Enter")
+        expect(page.get_by_text("is now called fiware.small")).to_be_visible()
+        page.get_by_role("button", name="Adopt fiware.small in Mordor…").press("Enter")
+        page.get_by_role("button", name="Synchronise").press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("in sync", timeout=60_000)
+    assert {flavor["id"]: flavor["name"] for flavor in clouds.flavors("Mordor")}["own"] == "fiware.small"
+    visitor.go(MAP)
+    page.get_by_role("row", name="fiware.small").get_by_role("cell").get_by_role("link").last.press("Enter")
+    page.get_by_role("dialog").get_by_role("link", name="Ignore here…").press("Enter")
+    page.get_by_label("Reason").fill("Spain2 has its own sizes.")
+    page.get_by_role("button", name="Ignore it").press("Enter")
+    expect(page.get_by_text("Spain2 has its own sizes.").last).to_be_visible()
+    visitor.go(MAP)
+    expect(page.get_by_role("row", name="fiware.small").get_by_role("cell")).to_have_text(["✓in sync", "∅ignored"])
