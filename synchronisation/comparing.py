@@ -73,7 +73,7 @@ def look_into(infrastructures: Sequence[Infrastructure]) -> list[Outcome[NodeFla
     expected = expected_by_node(infrastructures, ())
     as_of = timezone.now()
     outcomes = in_each_cloud(infrastructures, lambda nova: read_node(nova, ()))
-    seen = {each.infrastructure: seen_besides(expected[each.infrastructure.pk], each.result) for each in outcomes}
+    seen = {each.infrastructure: list(seen_besides(expected[each.infrastructure.pk], each.result)) for each in outcomes}
     sightings.record_findings(seen, as_of=as_of)
     return outcomes
 
@@ -132,19 +132,24 @@ def expected_by_node(infrastructures: Collection[Infrastructure], flavors: Colle
     for (flavor, node), flavorid in recorded.items():
         if flavor in published:
             besides[node].append(Wanted(flavor=published[flavor], recorded_as=flavorid))
+    # Nearly all nodes should have the same under the same ids: they share it.
+    alike: dict[tuple[int, str], Wanted] = {}
+
+    def wanted(flavor: Flavor, node: int) -> Wanted:
+        key, recorded_as = (flavor.pk, node), recorded.get((flavor.pk, node), "")
+        if key in dropped or key in ignored:
+            return Wanted(
+                flavor=flavor,
+                recorded_as=recorded_as,
+                dropped=dropped.get(key, {}),
+                ignored=ignored.get(key, ""),
+            )
+        if (flavor.pk, recorded_as) not in alike:
+            alike[flavor.pk, recorded_as] = Wanted(flavor=flavor, recorded_as=recorded_as)
+        return alike[flavor.pk, recorded_as]
+
     return {
-        node.pk: Expected(
-            wanted=[
-                Wanted(
-                    flavor=flavor,
-                    recorded_as=recorded.get((flavor.pk, node.pk), ""),
-                    dropped=dropped.get((flavor.pk, node.pk), {}),
-                    ignored=ignored.get((flavor.pk, node.pk), ""),
-                )
-                for flavor in flavors
-            ],
-            besides=besides[node.pk],
-        )
+        node.pk: Expected(wanted=[wanted(flavor, node.pk) for flavor in flavors], besides=besides[node.pk])
         for node in infrastructures
     }
 

@@ -40,7 +40,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What a node had when it was asked at *as_of*, and the plan for it."""
+    """What a node had when it was asked at *as_of*, and the plan for what is not in sync."""
 
     nova: Nova
     as_of: datetime
@@ -94,7 +94,7 @@ def survey(part: Part) -> Found:
     has = with_one_retry(lambda: read_node(nova, part.flavors))
     findings = findings_of(part.expected.wanted, has, exact=part.run.exact)
     steps = [plan(finding, replaces=part.run.replaces) for finding in findings]
-    planned = [(step, _planned(part.run, part.node, step, nova)) for step in steps]
+    planned = [(step, _planned(part.run, part.node, step, nova)) for step in steps if step.takes_row]
     return Found(nova=nova, as_of=as_of, findings=[*findings, *seen_besides(part.expected, has)], planned=planned)
 
 

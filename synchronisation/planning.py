@@ -23,6 +23,11 @@ class Step:
     action: SyncOutcome.Action
     reason: str = ""
 
+    @property
+    def takes_row(self) -> bool:
+        """Whether it takes a row in a run: a flavor that is in sync, and needs no action, takes none."""
+        return self.action != Action.NOTHING or bool(self.finding.wanted.ignored)
+
     def as_outcome(self) -> SyncOutcome:
         """Return the step as an outcome, unsaved and without a node."""
         flavor = self.finding.wanted.flavor

@@ -49,7 +49,8 @@ def record_plans(
     attempt has done stays recorded as done, unless it must be done again.
 
     Args:
-        plans: for each node the flavors that it was compared with, and an unsaved outcome of each.
+        plans: for each node the flavors that it was compared with, and an unsaved outcome of each step that
+            `takes_row`.
 
     Raises:
         MayBeWritten: the database connection was lost, and did not come back in time.
@@ -60,9 +61,11 @@ def record_plans(
     new: dict[SyncNode, list[SyncOutcome]] = {}
 
     def write() -> None:
-        new.update({node: list(_not_settled(node, outcomes)) for node, (_, outcomes) in plans.items()})
-        to_store = [outcome for outcomes in new.values() for outcome in outcomes if _is_kept(outcome)]
-        if to_store:
+        for node, (flavors, outcomes) in plans.items():
+            if node.attempts > 1:
+                _forget_undone(node, flavors, outcomes)
+            new[node] = list(outcomes)
+        if to_store := [outcome for outcomes in new.values() for outcome in outcomes]:
             SyncOutcome.objects.bulk_create(to_store)
         lists = _lists_of(flavors for flavors, _ in plans.values())
         with _counted(run, plans, *COMPARED):
@@ -98,11 +101,6 @@ def created_unrecorded(found: Mapping[Infrastructure, Iterable[Finding]]) -> set
     planned = there.filter(action=Action.CREATE, result=Result.PLANNED, node__run__repairs=True)
     begun = planned.exclude(node__error=STOPPED).values_list("flavorid", "node__infrastructure")
     return {(new[key], key[1]) for key in begun if key in new}
-
-
-def _is_kept(outcome: SyncOutcome) -> bool:
-    """Say whether an outcome takes a row: one that is in sync, and needs no action, takes none."""
-    return outcome.action != Action.NOTHING or outcome.state == SyncOutcome.State.IGNORED
 
 
 def record_unreachable(run: SyncRun, node: SyncNode, flavors: Collection[Flavor], error: CloudError) -> None:
@@ -224,14 +222,11 @@ def _has_news(
     return True
 
 
-def _not_settled(node: SyncNode, outcomes: Sequence[SyncOutcome]) -> Sequence[SyncOutcome]:
-    """Return the outcomes of a plan that no earlier attempt has done, and delete those that one left undone."""
-    if node.attempts == 1:
-        return outcomes
-    settled = set(node.outcomes.filter(result=Result.DONE).values_list("flavorid", flat=True))
-    settled &= {outcome.flavorid for outcome in outcomes if outcome.action == Action.NOTHING}
-    node.outcomes.exclude(flavorid__in=settled).delete()
-    return [outcome for outcome in outcomes if outcome.flavorid not in settled]
+def _forget_undone(node: SyncNode, flavors: Collection[Flavor], outcomes: Collection[SyncOutcome]) -> None:
+    """Delete what an earlier attempt in a node has left undone, or must be done again by the new *outcomes*."""
+    in_sync = {flavor.flavorid for flavor in flavors} - {outcome.flavorid for outcome in outcomes}
+    done = set(node.outcomes.filter(result=Result.DONE).values_list("flavorid", flat=True))
+    node.outcomes.exclude(flavorid__in=done & in_sync).delete()
 
 
 def record_repairs(

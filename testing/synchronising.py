@@ -109,7 +109,8 @@ def compared(run: SyncRun, node: str, *outcomes: SyncOutcome, ended: bool = Fals
     flavors = [Flavor(flavorid=outcome.flavorid, name=outcome.name) for outcome in outcomes]
     for outcome in outcomes:
         outcome.node = part
-    record_plans(run, {part: (flavors, outcomes)})
+    kept = [outcome for outcome in outcomes if outcome.action != "nothing" or outcome.state == "ignored"]
+    record_plans(run, {part: (flavors, kept)})
     if ended:
         record_ends({part: ""})
 

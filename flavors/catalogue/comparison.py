@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Self
 
 from flavors.models import NOVA_MEMBERS, Flavor, Sighting
@@ -50,7 +51,7 @@ class Wanted:
     dropped: Dropped = field(default_factory=dict)
     ignored: str = ""
 
-    @property
+    @cached_property
     def nova(self) -> NovaFlavor:
         """Return it as the node's Nova should have it."""
         return self.flavor.as_nova(self.recorded_as)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from django.db import Error, IntegrityError, connection
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from flavors.catalogue.comparison import Finding, differences_between
@@ -125,22 +125,20 @@ def known_ids(infrastructures: Collection[Infrastructure]) -> dict[Key, str]:
     In the order of installation, then the missing ones. An id that another flavor has taken there is left out. Cost:
     two queries.
     """
-    known: dict[Key, str] = {}
-    taken: set[tuple[int, str]] = set()
-    installations = Installation.objects.filter(infrastructure__in=infrastructures)
-    for flavor, infrastructure, flavorid in installations.values_list("flavor_id", "infrastructure_id", "flavorid"):
-        known[flavor, infrastructure] = flavorid
-        taken.add((infrastructure, flavorid))
+    columns = "flavor_id", "infrastructure_id", "flavorid"
+    installations = Installation.objects.filter(infrastructure__in=infrastructures).values_list(*columns)
+    known = {(flavor, infrastructure): flavorid for flavor, infrastructure, flavorid in installations}
     missing = Sighting.objects.filter(infrastructure__in=infrastructures, state__in=ABSENT)
-    remembered = missing.exclude(flavorid=NOT_KNOWN)
-    for flavor, infrastructure, flavorid in remembered.values_list("flavor_id", "infrastructure_id", "flavorid"):
-        if (infrastructure, flavorid) not in taken:
-            known.setdefault((flavor, infrastructure), flavorid)
+    if remembered := list(missing.exclude(flavorid=NOT_KNOWN).values_list(*columns)):
+        taken = {(infrastructure, flavorid) for (_, infrastructure), flavorid in known.items()}
+        for flavor, infrastructure, flavorid in remembered:
+            if (infrastructure, flavorid) not in taken:
+                known.setdefault((flavor, infrastructure), flavorid)
     return known
 
 
 def record_findings(
-    findings: Mapping[Infrastructure, Iterable[Finding]], *, as_of: datetime, made: Collection[Key] = ()
+    findings: Mapping[Infrastructure, Collection[Finding]], *, as_of: datetime, made: Collection[Key] = ()
 ) -> None:
     """Record what a comparison saw in nodes that were asked at *as_of*.
 
@@ -150,13 +148,18 @@ def record_findings(
     Raises:
         MayBeWritten: the database is away.
 
-    Cost: as `write`, in one transaction.
+    Cost: one query; if there is something new, those of `write`, in one transaction.
     """
+    common, in_sync = _recorded_in_sync(findings)
+    in_sync -= {node for _, node in made}
     seen = [
         found(finding, node, made=(finding.wanted.flavor.pk, node.pk) in made)
         for node, of_node in findings.items()
         for finding in of_node
+        if node.pk not in in_sync or finding.wanted.flavor.pk not in common
     ]
+    if not seen:
+        return
     for attempt in range(MAX_ATTEMPTS):
         try:
             write_certainly(partial(write, seen, as_of=as_of), is_written=partial(_is_told, seen))
@@ -167,6 +170,28 @@ def record_findings(
         flavors = Flavor.objects.in_bulk({each.flavor.pk for each in seen})
         nodes = Infrastructure.objects.in_bulk({each.infrastructure.pk for each in seen})
         seen = [each for each in seen if each.flavor.pk in flavors and each.infrastructure.pk in nodes]
+
+
+def _recorded_in_sync(findings: Mapping[Infrastructure, Collection[Finding]]) -> tuple[set[int], set[int]]:
+    """Return flavors that were looked for in every node, and the nodes where all of them are in sync and recorded so.
+
+    Both by their keys. The database counts the rows: reading them would cost more than all else in a run that has
+    nothing to do. Cost: one query; none if no node is in sync.
+    """
+    asked = [
+        {each.wanted.flavor.pk: each.wanted.flavor for each in of_node} for of_node in findings.values() if of_node
+    ]
+    flavors = set(asked[0]).intersection(*asked[1:]) if asked else set()
+    in_sync = [
+        node.pk
+        for node, of_node in findings.items()
+        if all(each.state == State.IN_SYNC for each in of_node if each.wanted.flavor.pk in flavors)
+    ]
+    # A digest stands for its flavor: the flavor's id is in it.
+    digests = [asked[0][flavor].digest for flavor in flavors]
+    rows = Sighting.objects.order_by().filter(infrastructure__in=in_sync, state=State.IN_SYNC, digest__in=digests)
+    counts = rows.values_list("infrastructure").annotate(Count("pk"))
+    return flavors, {node for node, count in counts if count == len(flavors)}
 
 
 def record_change(*, infrastructure: Infrastructure, nova: Nova, flavorid: str, has: NovaFlavor | None) -> None:

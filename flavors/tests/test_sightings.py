@@ -1,6 +1,6 @@
 """What was last seen of flavors in nodes: what is recorded and when, and which nodes a flavor then has."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -53,6 +54,14 @@ def seen() -> tuple[str, list[str]]:
     return Sighting.objects.get(flavor__flavorid="tiny").state, Flavor.objects.get(flavorid="tiny").nodes
 
 
+def rows_read_by(work: Callable[[], object]) -> list[str]:
+    """Return the queries of *work* that read the rows of sightings, and do not just count them."""
+    with CaptureQueriesContext(connection) as queries:
+        work()
+    read = [query["sql"] for query in queries if "differences" in query["sql"] and "flavors_sighting" in query["sql"]]
+    return [sql for sql in read if sql.startswith("SELECT")]
+
+
 # What comparisons write
 
 
@@ -63,6 +72,32 @@ def test_a_comparison_that_finds_nothing_new_writes_nothing(mordor: RegisteredCl
     run()
     assert Sighting.objects.values().get() == before
     assert before["since"] == before["seen_at"] <= timezone.now()
+
+
+def test_what_is_in_sync_and_recorded_so_is_not_read(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    """Reading a hundred rows of each of a thousand nodes was most of a run with nothing to do."""
+    small = make_flavor(flavorid="small", name="m1.small")
+    mordor.flavors |= {flavor.flavorid: document_of(flavor) for flavor in (tiny, small)}
+    run()
+    assert not rows_read_by(run)
+    mordor.flavors["small"]["ram"] = 7
+    assert rows_read_by(run)
+    assert dict(Sighting.objects.values_list("flavor__flavorid", "state")) == {"tiny": "in_sync", "small": "different"}
+    tiny.description = "new"
+    tiny.save()
+    mordor.flavors["tiny"]["description"] = "new"
+    assert rows_read_by(run)
+    assert Sighting.objects.get(flavor=tiny).digest == tiny.digest
+
+
+def test_another_flavors_sighting_does_not_stand_for_one_that_is_new(mordor: RegisteredCloud, tiny: Flavor) -> None:
+    """As many rows say "in sync" as there are flavors to compare, but one of them is about another flavor."""
+    mordor.flavors["tiny"] = document_of(tiny)
+    run()
+    Flavor.objects.filter(pk=tiny.pk).update(promoted=False, public=False)
+    mordor.flavors["small"] = document_of(make_flavor(flavorid="small", name="m1.small"))
+    run()
+    assert set(Sighting.objects.values_list("flavor__flavorid", "state")) == {("tiny", "in_sync"), ("small", "in_sync")}
 
 
 @pytest.mark.parametrize("repairs", [False, True])

@@ -10,7 +10,7 @@ from django.core.cache import caches
 from keystoneauth1.session import Session
 from novaclient import API_MAX_VERSION, API_MIN_VERSION
 from novaclient.api_versions import APIVersion
-from novaclient.client import Client
+from novaclient.client import SessionClient
 
 from infrastructures.openstack.bounds import Allowance
 from infrastructures.openstack.bulkhead import place_in
@@ -59,9 +59,8 @@ class Connection:
             self._highest = highest_version(session, endpoint)
         self._version = min(self._highest, API_MAX_VERSION, APIVersion(settings.NOVA_API_VERSION))
         self._session, self._endpoint = session, endpoint.rstrip("/")
-        self._client = Client(self._version, session=session, endpoint_override=endpoint)
-        unvalidated = min(self._version, LAST_UNVALIDATED_VERSION)
-        self._unvalidated_client = Client(unvalidated, session=session, endpoint_override=endpoint)
+        self._client = _client(session, endpoint, self._version)
+        self._unvalidated_client = _client(session, endpoint, min(self._version, LAST_UNVALIDATED_VERSION))
 
     @property
     def microversion(self) -> str:
@@ -123,14 +122,14 @@ class Connection:
     def _get_once(self, path: str, read: Callable[[Any], T], allowance: Allowance | None = None) -> T:
         with self._answering():
             timeout = allowance.timeout() if allowance else self._timeout
-            answer, body = self._client.client.get(path, timeout=timeout)
+            answer, body = self._client.get(path, timeout=timeout)
             if allowance:
                 allowance.take(answer.content, body)
             return read(body)
 
-    def _post(self, path: str, body: object, read: Callable[[Any], T], *, client: Any = None) -> T:
+    def _post(self, path: str, body: object, read: Callable[[Any], T], *, client: SessionClient | None = None) -> T:
         with self._changing():
-            _, answer = (client or self._client).client.post(path, body=body, timeout=self._writing_timeout)
+            _, answer = (client or self._client).post(path, body=body, timeout=self._writing_timeout)
             return read(answer)
 
     @property
@@ -162,6 +161,11 @@ class Connection:
             raise CloudUnavailable(
                 self.region.name, "its Nova did not answer as OpenStack does.", request_id=error.request_id
             ) from error
+
+
+def _client(session: Session, endpoint: str, version: APIVersion) -> SessionClient:
+    """Return novaclient's HTTP client alone: its own `Client` makes forty managers, which we have no use for."""
+    return SessionClient(session=session, endpoint_override=endpoint, service_type="compute", api_version=version)
 
 
 def highest_version(nova: Session, endpoint: str) -> APIVersion:

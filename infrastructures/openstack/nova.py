@@ -208,7 +208,7 @@ class Nova(Connection):
             FlavorNotFound, FlavorRefused, Forbidden: Nova's refusal.
         """
         with self._changing():
-            self._client.client.put(
+            self._client.put(
                 f"/flavors/{self._quoted(flavorid)}",
                 body={"flavor": {"description": description or None}},
                 timeout=self._writing_timeout,
@@ -242,7 +242,7 @@ class Nova(Connection):
         """
         body = {"extra_specs": dict(extra_specs)}
         with suppress(FlavorNotFound), self._answering():
-            self._client.client.post(f"/flavors/{uuid.uuid4()}/os-extra_specs", body=body, timeout=self._timeout)
+            self._client.post(f"/flavors/{uuid.uuid4()}/os-extra_specs", body=body, timeout=self._timeout)
 
     def unset_extra_spec(self, flavorid: str, key: str) -> None:
         """Remove an extra spec from a flavor; it is not an error if it is missing.
@@ -255,7 +255,7 @@ class Nova(Connection):
         path = f"/flavors/{self._quoted(flavorid)}/os-extra_specs/{quote(key, safe='')}"
         try:
             with self._changing():
-                self._client.client.delete(path, timeout=self._writing_timeout)
+                self._client.delete(path, timeout=self._writing_timeout)
         except FlavorNotFound:
             return
 
@@ -327,9 +327,7 @@ class Nova(Connection):
         before = self.doubt
         try:
             with self._changing():
-                answer, _ = self._client.client.delete(
-                    f"/flavors/{self._quoted(flavorid)}", timeout=self._writing_timeout
-                )
+                answer, _ = self._client.delete(f"/flavors/{self._quoted(flavorid)}", timeout=self._writing_timeout)
                 if answer.status_code != ACCEPTED:
                     raise ValueError(f"a deletion answered with {answer.status_code}")
         except CloudUnavailable as error:
