@@ -103,8 +103,8 @@ def coverage(
         state: the state that the flavors were seen in, in one of the nodes; "" is any.
         rows, columns: the window, in flavors and nodes.
 
-    Cost: nine queries, two more with *trouble* or *state*; three of them read cells, those in the window only.
-    Where anything is ignored, two more.
+    Cost: five queries, two more with *trouble* or *state*, and those of `summaries`; three of them read cells, those in
+    the window only.
     """
     flavors = Flavor.objects.promoted() if promoted else Flavor.objects.published()
     # Names are compared in Python: a collation by code point is case-sensitive.

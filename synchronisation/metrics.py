@@ -23,7 +23,7 @@ DRIFT = [state for state in [*Sighting.State.values, CHANGED] if state not in FI
 
 
 class StateCollector(Collector):
-    """Reads the database on every scrape. Cost: nine queries, eleven where anything is ignored.
+    """Reads the database on every scrape. Cost: six queries, and those of `summaries`.
 
     Without the database it yields `flavorsync_database_up 0` and nothing else.
     """

@@ -234,7 +234,7 @@ def test_the_state_of_the_federation(
     make_run("Spain2", 10, {"2": different, "4": different})
     make_run("Spain2", 11, {"3": different}, result="done", whole=False)
     SyncRun.objects.create()
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(11):
         figures = read(client)
     assert figures["flavorsync_database_up", ()] == 1
     assert figures["flavorsync_catalogue_flavors", ("public",)] == 5

@@ -235,7 +235,7 @@ def test_the_cost_does_not_grow(django_assert_num_queries: DjangoAssertNumQuerie
     for node in range(10):
         make_run(f"Node {node}", 10, {str(flavor): State.IN_SYNC for flavor in range(10)})
         make_run(f"Node {node}", 11, {"1": State.MISSING}, whole=False)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         found = coverage()
     assert found.counts == {State.IN_SYNC: 90, State.MISSING: 10}
 
