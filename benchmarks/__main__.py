@@ -63,6 +63,8 @@ def measure(server: str | None, folder: Path, lab: Lab, arguments: argparse.Name
         rows.append(reading.measure_account(large, rounds=rounds, seconds=seconds))
         say("The coverage map")
         rows.append(pages.measure_map(server, folder, environment, rounds=rounds * 12))
+        say("The pages of 1,000 nodes")
+        rows += pages.measure_many_nodes(server, folder, environment, rounds=rounds * 4)
         say("Pages")
         rows += reading.measure_pages({1_000: (large.database, large.ours), 100_000: huge}, rounds=rounds * 4)
         say("A region's flavors, and private ones")

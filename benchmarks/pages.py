@@ -1,4 +1,4 @@
-"""How fast the pages are."""
+"""How fast the staff's pages are."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,9 +7,14 @@ from benchmarks.databases import database
 from benchmarks.report import Row, compared
 from benchmarks.servers import answering
 
-FLAVORS, NODES = 100, 50
+FLAVORS, NODES, MANY_NODES = 100, 50, 1_000
+# The days of the overview's chart: its only cells
+DAYS = 30
+MAP = "admin:flavors_flavor_coverage"
 # Within which an answer seems to come at once. Source: J. Nielsen, "Response Times: The 3 Important Limits".
-MILLISECONDS = 100.0
+AT_ONCE = 100.0
+# The pages of a whole large federation: their cells, and within how many milliseconds they should be there
+OF_MANY_NODES = (("overview", "overview", DAYS, 150.0), (MAP, "coverage map's first page", FLAVORS * NODES, 500.0))
 
 
 def measure_map(server: str | None, folder: Path, environment: Mapping[str, str], *, rounds: int) -> Row:
@@ -19,13 +24,35 @@ def measure_map(server: str | None, folder: Path, environment: Mapping[str, str]
         RuntimeError: it does not answer, or lacks cells; its log says why.
     """
     with database(server, folder, flavors=FLAVORS, nodes=NODES) as url:
-        settings = {**environment, "DATABASE_URL": url}
-        with answering("benchmarks.run_map", environment=settings, log=folder / "map.log") as ask:
-            times: list[float] = []
-            for _ in range(rounds):
-                page, cells = ask() or ("", "0")
-                if int(cells) != FLAVORS * NODES:
-                    raise RuntimeError(f"The map has {cells} cells: {(folder / 'map.log').read_text()[-2000:]}")
-                times.append(float(page) * 1000)
-    at_once = [MILLISECONDS] * rounds
-    return compared(f"coverage map, {FLAVORS} x {NODES}: at once", times, at_once, unit="ms", at_most=1)
+        times = _milliseconds(MAP, url, folder, environment, rounds=rounds, cells=FLAVORS * NODES)
+    work = f"coverage map, {FLAVORS} x {NODES}: at once"
+    return compared(work, times, [AT_ONCE] * rounds, unit="ms", at_most=1)
+
+
+def measure_many_nodes(server: str | None, folder: Path, environment: Mapping[str, str], *, rounds: int) -> list[Row]:
+    """Measure the overview of many nodes, and the map's first page of them.
+
+    Raises:
+        RuntimeError: as `measure_map`.
+    """
+    rows = []
+    with database(server, folder, flavors=FLAVORS, nodes=MANY_NODES) as url:
+        for route, title, cells, bound in OF_MANY_NODES:
+            times = _milliseconds(route, url, folder, environment, rounds=rounds, cells=cells)
+            work = f"{title}, {FLAVORS} x {MANY_NODES:,}: within {bound:g} ms"
+            rows.append(compared(work, times, [bound] * rounds, unit="ms", at_most=1))
+    return rows
+
+
+def _milliseconds(
+    route: str, url: str, folder: Path, environment: Mapping[str, str], *, rounds: int, cells: int
+) -> list[float]:
+    log = folder / "page.log"
+    times: list[float] = []
+    with answering("benchmarks.run_page", route, environment={**environment, "DATABASE_URL": url}, log=log) as ask:
+        for _ in range(rounds):
+            seconds, found = ask() or ("0", "-1")
+            if int(found) != cells:
+                raise RuntimeError(f"{route} has {found} cells: {log.read_text()[-2000:]}")
+            times.append(float(seconds) * 1000)
+    return times

@@ -10,6 +10,7 @@ from django.db.models import Field, ManyToManyField, QuerySet, prefetch_related_
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest
 
+from flavorsync_project.moments import column
 from identity.forms import NewAccountForm, PasswordForm, SignInForm
 from identity.models import User
 
@@ -41,7 +42,7 @@ class AccountAdmin(UserAdmin):
     add_form = NewAccountForm
     change_password_form = PasswordForm
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "password1", "password2")}),)
-    list_display = ("username", "email", "operates", "is_staff", "is_active", "last_login")
+    list_display = ("username", "email", "operates", "is_staff", "is_active", column("last_login", "last sign-in"))
     readonly_fields = ("last_login", "date_joined")
     formfield_overrides = _BOXES
 

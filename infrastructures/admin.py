@@ -9,11 +9,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, URLResolver, reverse
-from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
-from django.utils.timezone import localtime
 
+from flavorsync_project.moments import column, moment
 from infrastructures.models import Check, Infrastructure, Replacement
 from infrastructures.own_nodes import OwnNodePages, operates
 from infrastructures.readiness import check_and_keep
@@ -210,7 +209,7 @@ class InfrastructureAdmin(OwnNodePages, KeptByInstallations, OffersActions):
             return format_html('<span class="badge unknown">{}</span>', "never checked")
         look, text = ("differs", "✕ trouble") if check.problem else ("good", "✓ ready")
         return format_html(
-            '<span class="badge {}">{}</span> <span class="moment">{}</span>', look, text, _moment(check)
+            '<span class="badge {}">{}</span> <span class="moment">{}</span>', look, text, moment(check.checked_at)
         )
 
     @admin.display(description="last check")
@@ -268,18 +267,32 @@ def _last_check(infrastructure: Infrastructure) -> Check | None:
     return getattr(infrastructure, "check_result", None)
 
 
-def _moment(check: Check) -> str:
-    return date_format(localtime(check.checked_at), "DATETIME_FORMAT")
+def linked(node: Infrastructure) -> str:
+    """Return a node's name, with a link to its page."""
+    return format_html('<a href="{}">{}</a>', reverse("node", args=[node.pk]), node.name)
 
 
 @admin.register(Replacement)
 class ReplacementAdmin(admin.ModelAdmin):
     """Changes that are under way, were cut short or are watched; read-only, since the next contact settles them."""
 
-    list_display = ["flavorid", "infrastructure", "state", "unsure_until", "requested_by", "created_at", "last_error"]
+    list_display = [
+        "flavorid",
+        "node",
+        "state",
+        column("unsure_until", "unsure until"),
+        "requested_by",
+        column("created_at", "begun"),
+        "last_error",
+    ]
     list_select_related = ["infrastructure"]
     list_filter = ["infrastructure", "goal", "is_met"]
     search_fields = ["flavorid", "infrastructure__name"]
+
+    @admin.display(description="node", ordering="infrastructure__name")
+    def node(self, replacement: Replacement) -> str:
+        """Return the node's name, with a link to its page."""
+        return linked(replacement.infrastructure)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: only the service creates them."""

@@ -11,11 +11,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from flavors.models import Flavor
+from flavors.admin.looks import LOOKS
+from flavors.models import Flavor, Sighting
 from flavorsync_project.console.words import counted
 from identity.callers import Caller
 from infrastructures.models import Infrastructure, Replacement
-from pages.charts import Line, percentages
+from pages.charts import Bars, Landscape, Line, bars, landscape, percentages
 from pages.nodes import Health, Look, NodeLook, looks
 from pages.remedies import Remedy, check, mend
 from synchronisation.models import Removal, SyncRun
@@ -23,10 +24,15 @@ from synchronisation.runs import visible_runs
 from synchronisation.summary import known_flavors, summaries
 from synchronisation.trend import trend
 
+State = Sighting.State
 DAYS = 30
 # The most nodes with a tile, and the most nodes of a kind that are named among the concerns
 TILES, NAMED = 60, 4
 RUNS = 5
+# How many of the last runs have a column, and the most flavors in the landscape
+COLUMNS, MOST_FLAVORS = 30, 1_000
+# What the columns show; what could not be asked is no drift, but there, too, something is not as it should be
+DRIFT = [state.value for state in (State.MISSING, State.DIFFERENT, State.NAME_TAKEN, State.OTHER_ID, State.UNREACHABLE)]
 RUN_LOOKS = {
     SyncRun.State.WAITING: Look("…", "unknown", "waiting"),
     SyncRun.State.RUNNING: Look("▶", "promoted", "running"),
@@ -70,6 +76,8 @@ class Overview:
     runs: Sequence[SyncRun]
     next_run: datetime | None
     chart: Line | None
+    drift_of_runs: Bars | None
+    landscape: Landscape | None
     tiles: Sequence[NodeLook] = field(default=())
 
     @property
@@ -110,7 +118,7 @@ class Overview:
 
 
 def overview(*, user: Caller, rights: Rights) -> Overview:
-    """Return the federation as it was last seen; no cloud is asked. Cost: eleven queries."""
+    """Return the federation as it was last seen; no cloud is asked. Cost: eleven queries, and those of `summaries`."""
     flavors = known_flavors(Flavor.objects.wanted_in_nodes())
     nodes = looks(summaries(Infrastructure.objects.all(), flavors))
     runs = list(visible_runs(user).order_by("-created_at", "-pk")[:RUNS])
@@ -122,7 +130,21 @@ def overview(*, user: Caller, rights: Rights) -> Overview:
         runs=runs,
         next_run=_next_run(),
         chart=percentages([(day.day, day.per_cent) for day in trend(days=DAYS)]),
+        drift_of_runs=_drift_of_runs(user),
+        landscape=landscape(list(Flavor.objects.promoted().values_list("name", "vcpus", "ram")[:MOST_FLAVORS])),
     )
+
+
+def _drift_of_runs(user: Caller) -> Bars | None:
+    """Return a column for each of the last ended runs over all flavors, by the states that it found. One query."""
+    ended = visible_runs(user).ended().filter(flavorids=[], found__isnull=False).order_by("-pk")
+    rows = []
+    found: Any
+    for pk, found in reversed(ended.values_list("pk", "found")[:COLUMNS]):
+        url = reverse("admin:synchronisation_syncrun_change", args=[pk])
+        counts = [(LOOKS[state].colour, LOOKS[state].words, found.get(state, 0)) for state in DRIFT]
+        rows.append((f"Run {pk}", url, counts))
+    return bars(rows)
 
 
 def _next_run() -> datetime | None:

@@ -11,6 +11,7 @@ from synchronisation.recording import STOPPED
 
 Action = SyncOutcome.Action
 Result = SyncOutcome.Result
+State = SyncOutcome.State
 
 
 def end_run(run_id: int, *, state: SyncRun.State | None = None) -> bool:
@@ -21,7 +22,7 @@ def end_run(run_id: int, *, state: SyncRun.State | None = None) -> bool:
     Args:
         state: its final state; by default that follows from its nodes.
 
-    Cost: some eight queries, in one transaction, whatever its size.
+    Cost: some ten queries, in one transaction, whatever its size.
     """
     ended = False
 
@@ -56,9 +57,19 @@ def _end(run: SyncRun, state: SyncRun.State | None) -> None:
     counts = run.nodes.order_by().aggregate(**counted)
     for name, count in counts.items():
         setattr(run, name, count)
+    run.found = _found(run)
     if run.listed_id:
         _fold(run)
-    run.save(update_fields=["state", "finished_at", "compared_with", *counts])
+    run.save(update_fields=["state", "finished_at", "compared_with", "found", *counts])
+
+
+def _found(run: SyncRun) -> dict[str, int]:
+    """Return how many flavors were found in which state, each once for each node. Two queries."""
+    outcomes = SyncOutcome.objects.order_by().filter(node__run=run)
+    found = Counter(dict(outcomes.values_list("state").annotate(count=Count("pk"))))
+    away = run.nodes.filter(unreachable=True).aggregate(flavors=Sum("flavor_count", default=0))["flavors"]
+    in_sync = run.flavor_count - found.total() - away
+    return dict(found + Counter({State.IN_SYNC.value: in_sync, State.UNREACHABLE.value: away}))
 
 
 def _state_of(run: SyncRun) -> SyncRun.State:

@@ -36,8 +36,8 @@ OF_ROWS = {
     "public_flavor": 7,
     "node": 22,
     "flavor": 15,
-    "overview": 18,
-    "index": 18,  # the same page
+    "overview": 19,
+    "index": 19,  # the same page
     "auth_group_changelist": 5,
     "auth_group_history": 7,
     "auth_group_delete": 7,
@@ -75,7 +75,7 @@ OF_ROWS = {
     "flavors_flavor_make": 3,
     "a node's own flavors": 33,  # some 20 of them to settle a replacement there; in MariaDB two more, for its lock
     "a private flavor to change": 12,
-    "two nodes": 16,  # three for the session: it shows what the page before, an action of subscribers, has reported
+    "two nodes": 17,  # three for the session: it shows what the page before, an action of subscribers, has reported
     "synchronisation_removal_changelist": 6,
     "synchronisation_removal_history": 6,
     "synchronisation_syncrun_changelist": 7,

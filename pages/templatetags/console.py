@@ -1,17 +1,17 @@
-"""Template tags and filters of all pages: the navigation, differences and relative times."""
+"""Template tags and filters of all pages: the navigation, differences, addresses and relative times."""
 
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import template
-from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.timesince import timesince
-from django.utils.timezone import localtime, now
+from django.utils.safestring import SafeString
 
 from flavors.admin.looks import address_of_cell
+from flavorsync_project.moments import moment
 from pages import navigation as sections
 from pages.differences import Told, told
+from pages.history import address_of
 
 register = template.Library()
 
@@ -34,19 +34,24 @@ def cell(flavorid: str, node: str) -> str:
     return address_of_cell(flavorid, node)
 
 
+@register.simple_tag
+def labelled(cells: Iterable[str], headers: Iterable[Mapping[str, Any]]) -> list[SafeString]:
+    """Return the cells of a row of an admin's list with their roles, and with their columns' titles as labels."""
+    return [_labelled(str(cell), str(header["text"])) for cell, header in zip(cells, headers, strict=True)]
+
+
+def _labelled(cell: str, title: str) -> SafeString:
+    """Return a cell, which Django has escaped, with its role and label."""
+    role, label = ("rowheader", "") if cell.startswith("<th") else ("cell", title if "<input" not in title else "")
+    told = format_html(' role="{}" data-label="{}"', role, heading(label))
+    return SafeString(f"{cell[:3]}{told}{cell[3:]}")
+
+
 @register.filter
-def moment(at: datetime | None) -> str:
-    """Return a time in relative words, with the exact time as a tooltip."""
-    if at is None:
-        return "never"
-    exact = date_format(localtime(at), "DATETIME_FORMAT")
-    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), exact, relative(at))
+def heading(text: str) -> str:
+    """Return a column's title with a capital first letter, unless it has one after that: vCPUs."""
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
 
 
-def relative(at: datetime) -> str:
-    """Say how long ago a time was, or how soon it will be, in the largest unit."""
-    current = now()
-    if abs((current - at).total_seconds()) < 60:
-        return "just now"
-    ago = timesince(min(at, current), max(at, current), depth=1)
-    return f"{ago} ago" if at < current else f"in {ago}"
+register.filter("moment", moment)
+register.filter("address", address_of)

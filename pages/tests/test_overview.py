@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
@@ -136,3 +138,37 @@ def test_the_navigation_goes_by_task_and_hides_the_queue(admin_client: Client, c
     user.user_permissions.set(_permissions("view_flavor"))
     client.force_login(user)
     assert ">Access</a>" not in client.get(OVERVIEW).text
+
+
+def test_the_last_runs_have_a_column_each_and_flavors_a_place(admin_client: Client) -> None:
+    make_flavor(name="a", flavorid="a", vcpus=2, ram=4096)
+    for number, found in enumerate(({"missing": 2, "in_sync": 5}, None, {"in_sync": 7, "ignored": 1})):
+        SyncRun.objects.create(state="in_sync", finished_at=timezone.now(), found=found, requested_by=str(number))
+    chart = shown(admin_client).drift_of_runs
+    assert chart is not None
+    assert [[(part.words, part.count) for part in bar.parts] for bar in chart.bars] == [[("missing", 2)], []]
+    text = admin_client.get(OVERVIEW).text
+    assert "2 vCPUs, 4 GiB: a" in text
+    runs = admin_client.get(reverse("admin:synchronisation_syncrun_changelist")).text
+    for differences in ("2", "-", "0"):
+        assert f'data-label="Differences" class="field-differences">{differences}</td>' in runs
+
+
+def test_the_history_leads_to_what_was_changed(admin_client: Client) -> None:
+    flavor, node = make_flavor(name="a"), make_infrastructure("Crete")
+    user = User.objects.get()
+    for what, flag in ((flavor, 2), (node, 2), (user, 2), (node, 3)):
+        LogEntry.objects.create(
+            user=user,
+            content_type=ContentType.objects.get_for_model(what),
+            object_id=str(what.pk),
+            object_repr=str(what),
+            action_flag=flag,
+        )
+    for page in (OVERVIEW, reverse("admin:admin_logentry_changelist")):
+        text = admin_client.get(page).text
+        for url in (reverse("flavor", args=[flavor.pk]), reverse("admin:identity_user_change", args=[user.pk])):
+            assert f'<a href="{url}">' in text
+        assert (
+            text.count(f'<a href="{reverse("node", args=[node.pk])}">Crete</a>') - (page == OVERVIEW) == 1
+        )  # a tile of the overview has it, too

@@ -42,6 +42,8 @@ class Line:
 
     flavor: NovaFlavor
     node: Infrastructure
+    # The key of the catalogue's flavor, if it is published
+    pk: int | None
     # If it is published, its id in the catalogue, which may differ from that in the node
     flavorid: str
     published: bool
@@ -264,4 +266,5 @@ class _Lines:
         if published and not promoted and self._may["promote"]:
             choices.append(Choice("promote", f"Promote{which}"))
         flavorid = known.flavorid if known and published else flavor.id
-        return Line(flavor, node, flavorid, published, promoted, tuple(choices))
+        pk = known.pk if known and published else None
+        return Line(flavor, node, pk, flavorid, published, promoted, tuple(choices))

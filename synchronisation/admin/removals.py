@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from flavors.admin.staff import PROMOTE
+from flavorsync_project.moments import column
+from infrastructures.admin import linked
 from synchronisation.models import Removal
 
 
@@ -11,11 +13,16 @@ from synchronisation.models import Removal
 class RemovalAdmin(admin.ModelAdmin):
     """The flavors to remove from nodes, read-only: runs remove them, and then delete these rows."""
 
-    list_display = ["flavorid", "name", "infrastructure", "reason", "requested_by", "created_at"]
+    list_display = ["flavorid", "name", "node", "reason", "requested_by", column("created_at", "deleted")]
     list_filter = ["infrastructure"]
     list_select_related = ["infrastructure"]
     search_fields = ["flavorid", "requested_by"]
     fields = ["flavorid", "name", "infrastructure", "reason", "requested_by", "created_at", "was"]
+
+    @admin.display(description="node", ordering="infrastructure__name")
+    def node(self, removal: Removal) -> str:
+        """Return the node's name, with a link to its page."""
+        return linked(removal.infrastructure)
 
     @admin.display(description="name")
     def name(self, removal: Removal) -> str:

@@ -9,14 +9,12 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, URLResolver, path
-from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.timesince import timesince
-from django.utils.timezone import localtime
 from django.views.decorators.http import require_POST, require_safe
 from rest_framework.exceptions import APIException
 
 from flavorsync_project.console.words import counted
+from flavorsync_project.moments import column
 from synchronisation.history import Choice, progress_of
 from synchronisation.models import Progress, SyncNode, SyncOutcome, SyncRun
 from synchronisation.permissions import may_synchronise, nodes_told_of
@@ -42,7 +40,16 @@ class SyncRunAdmin(admin.ModelAdmin):
 
     change_form_template = "admin/synchronisation/syncrun/change_form.html"
     change_list_template = "admin/synchronisation/syncrun/change_list.html"
-    list_display = ["number", "look", "what", "progress", "requested_by", "asked", "lasted"]
+    list_display = [
+        "number",
+        "look",
+        "what",
+        "differences",
+        "progress",
+        "requested_by",
+        column("created_at", "asked for"),
+        "lasted",
+    ]
     list_display_links = ["number", "what"]
     list_filter = ["state", "repairs", "periodic"]
     search_fields = ["requested_by"]
@@ -73,16 +80,10 @@ class SyncRunAdmin(admin.ModelAdmin):
         """Return the run's name."""
         return f"Run {run.pk}"
 
-    @admin.display(description="asked for", ordering="created_at")
-    def asked(self, run: SyncRun) -> str:
-        """Say how long ago it was requested, with the exact time as a tooltip."""
-        exact = date_format(localtime(run.created_at), "DATETIME_FORMAT")
-        return format_html(
-            '<time datetime="{}" title="{}">{} ago</time>',
-            run.created_at.isoformat(),
-            exact,
-            timesince(run.created_at, depth=1),
-        )
+    @admin.display(description="differences")
+    def differences(self, run: SyncRun) -> str:
+        """Return how many flavors it found otherwise, each once for each node."""
+        return "" if run.drift is None else str(run.drift)
 
     @admin.display(description="took")
     def lasted(self, run: SyncRun) -> str:

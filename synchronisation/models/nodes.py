@@ -148,7 +148,10 @@ class NodeDay(models.Model):
                 violation_error_message="This day of the node is written down already.",
             ),
         ]
-        indexes = [models.Index(fields=["day"], name="nodeday_by_day")]
+        # All that `synchronisation.trend` sums up
+        indexes = [
+            models.Index(fields=["day", "flavors", "in_sync", "looks", "looks_away"], name="nodeday_sums_by_day"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.infrastructure_id} on {self.day}"

@@ -19,6 +19,10 @@ class Progress:
     flavors_done: int
 
 
+# What a run finds that is no difference: of nodes that could not be asked nothing is known
+NO_DRIFT = (Sighting.State.IN_SYNC.value, Sighting.State.IGNORED.value, Sighting.State.UNREACHABLE.value)
+
+
 def _count() -> "models.PositiveIntegerField[int, int]":
     # A database default, because the previous version's INSERT omits the column
     return models.PositiveIntegerField(default=0, db_default=0, editable=False)
@@ -72,6 +76,9 @@ class SyncRun(models.Model):
     Without `flavorids` it covers every promoted flavor. `replaces` lets it replace flavors whose numbers differ,
     `exact` lets it remove extra specs that the catalogue does not name.
 
+    `found` says, once it has ended, how many flavors were in which state, each counted once for each node; it is null
+    for runs from before this was kept.
+
     An ended run keeps a `SyncNode` only where something happened. Its other `listed` nodes had every flavor of
     `compared_with` as it should be. `synchronisation.history` reads both.
     """
@@ -111,6 +118,7 @@ class SyncRun(models.Model):
     nodes_ended = _count()
     flavor_count = _count()
     flavors_done = _count()
+    found = models.JSONField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -148,6 +156,13 @@ class SyncRun(models.Model):
             flavors=self.flavor_count + (to_come * self.expected_flavors() if to_come else 0),
             flavors_done=self.flavors_done,
         )
+
+    @property
+    def drift(self) -> int | None:
+        """The number of flavors found otherwise than in the catalogue, each once for each node; None if not known."""
+        if self.found is None:
+            return None
+        return sum(int(count) for state, count in self.found.items() if state not in NO_DRIFT)
 
     def expected_flavors(self) -> int:
         """Return how many flavors it would compare a node with now. One query if it covers all promoted ones."""

@@ -70,6 +70,7 @@ def test_a_run_compares_it_and_leaves_it_alone(mordor: RegisteredCloud, has: dic
         ("Spain2", "tiny"): ("missing", "create", "done"),
     }
     assert ended.state == SyncRun.State.IN_SYNC
+    assert ended.found == {"ignored": 1, "missing": 1}
     outcome = SyncOutcome.objects.get(state="ignored")
     assert outcome.reason.startswith("Ignored by curator since 20")
     assert outcome.reason.endswith(REASON)

@@ -80,7 +80,7 @@ def test_the_list_says_how_it_goes_and_no_secret_part_of_a_url(admin_client: Cli
     page = admin_client.get(LIST).content.decode()
     assert "sesame" not in page
     assert "It answers 500. Failed 2 times in a row." in page
-    assert '<td class="field-pending">2</td>' in page
+    assert 'class="field-pending">2</td>' in page
 
 
 def test_the_command_lists_and_tests(http: requests_mock.Mocker) -> None:
