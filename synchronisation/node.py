@@ -17,12 +17,13 @@ from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.errors import CredentialsRefused
 from infrastructures.openstack.nova import Nova
 from infrastructures.replacements.replacing import settle_replacements
+from infrastructures.threads import Threads
 from synchronisation import removing
 from synchronisation.access import bring_access
 from synchronisation.comparing import Expected, findings_of, read_node, seen_besides
 from synchronisation.models import Removal, SyncNode, SyncOutcome, SyncRun
 from synchronisation.planning import DESTROYS, Step, fingerprint, plan
-from synchronisation.repairing import UNCONFIRMED, Action, Listener, Planned, Repair, Result, take_steps
+from synchronisation.repairing import MOST_CREATIONS, UNCONFIRMED, Action, Listener, Planned, Repair, Result, take_steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +114,9 @@ def repair(part: Part, found: Found, new: Collection[SyncOutcome], listen: Liste
     """
     ids = {outcome.flavorid for outcome in new}
     planned = [(step, outcome) for step, outcome in found.planned if outcome.flavorid in ids]
-    gone = take_steps(planned, Repair(part.run, part.infrastructure, found.nova), part.node, listen, stopped)
+    with Threads(MOST_CREATIONS) as threads:
+        repairer = Repair(part.run, part.infrastructure, found.nova, threads)
+        gone = take_steps(planned, repairer, part.node, listen, stopped)
     if gone or not _does_all(part.run):
         return gone
     brought = [wanted.flavor for wanted in part.expected.wanted if not wanted.ignored]

@@ -2,11 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from itertools import groupby
 from threading import Event
 from typing import Any, Self
 
+from django.conf import settings
 from django.db import IntegrityError
 from rest_framework.exceptions import APIException, NotFound
 
@@ -21,7 +24,7 @@ from infrastructures.openstack.errors import CloudError, CloudTimedOut, CloudUnr
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
 from infrastructures.replacements import journal
-from infrastructures.replacements.changes import alone_with, create_flavor, delete_flavor, keep_watching
+from infrastructures.replacements.changes import alone_with, create_flavors, delete_flavor, keep_watching
 from infrastructures.replacements.replacing import replace_flavor
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.planning import IN_PLACE, Step
@@ -33,6 +36,8 @@ Action = SyncOutcome.Action
 Result = SyncOutcome.Result
 
 SECONDS_BETWEEN_RECORDS = 0.5
+# In one node at once: they share their queries, and a Nova has some threads for them
+MOST_CREATIONS = 4
 IGNORED = "Somebody has just said that it is to be ignored here, so it was left alone."
 UNCONFIRMED = "It has changed since this was confirmed, so it was left alone."
 
@@ -43,27 +48,40 @@ Planned = tuple[Step, SyncOutcome]
 
 
 def take_steps(planned: Iterable[Planned], repair: "Repair", node: SyncNode, listen: Listener, stopped: Event) -> str:
-    """Take the steps in order until the run is stopped or the cloud stops responding; return which, or ""."""
+    """Take the steps in order until the run is stopped or the cloud stops responding; return which, or "".
+
+    Some creations that follow each other are carried out at once.
+    """
     gone: CloudError | None = None
     with _Record(repair, node, listen) as record:
-        for step, outcome in planned:
-            if outcome.result != Result.PLANNED:
-                continue
+        for some in _at_once(planned):
             if stopped.is_set():
                 return STOPPED
             began = time.monotonic()
-            try:
-                if gone:
-                    raise gone
-                repair.take(step)
-                outcome.result = Result.DONE
-            except APIException as error:
-                outcome.result, outcome.reason = Result.FAILED, str(error.detail)
+            # After the cloud has stopped responding, each further step would only wait just as long.
+            errors = [gone] * len(some) if gone else repair.take([step for step, _ in some])
+            seconds = round(time.monotonic() - began, 3)
+            for (_, outcome), error in zip(some, errors, strict=True):
+                outcome.seconds, outcome.result = seconds, Result.FAILED if error else Result.DONE
+                if error:
+                    outcome.reason = str(error.detail)
                 if isinstance(error, CloudUnreachable | CloudTimedOut):
-                    gone = error.plain()  # the next step would only wait just as long
-            outcome.seconds = round(time.monotonic() - began, 3)
-            record.add(step, outcome)
+                    gone = error.plain()
+            record.add(some)
     return str(gone.detail) if gone else ""
+
+
+def _at_once(planned: Iterable[Planned]) -> Iterator[list[Planned]]:
+    """Yield the planned steps in order: creations up to `creations_at_once` together, all others alone."""
+    to_take = [each for each in planned if each[1].result == Result.PLANNED]
+    for is_creation, alike in groupby(to_take, key=lambda each: each[0].action == Action.CREATE):
+        most, steps = creations_at_once() if is_creation else 1, list(alike)
+        yield from (steps[start : start + most] for start in range(0, len(steps), most))
+
+
+def creations_at_once() -> int:
+    """Return how many flavors to create in a node at once: no more than may be at work there."""
+    return min(MOST_CREATIONS, settings.CLOUD_CONCURRENCY or MOST_CREATIONS)
 
 
 class _Record:
@@ -86,9 +104,9 @@ class _Record:
     def __exit__(self, *_: object) -> None:
         self._write()
 
-    def add(self, step: Step, outcome: SyncOutcome) -> None:
-        """Add a step that was taken, or has failed."""
-        self._taken.append((step, outcome))
+    def add(self, taken: Iterable[Planned]) -> None:
+        """Add steps that were taken, or have failed."""
+        self._taken += taken
         if time.monotonic() - self._written_at >= SECONDS_BETWEEN_RECORDS:
             self._write()
 
@@ -108,26 +126,42 @@ class Repair:
     run: SyncRun
     infrastructure: Infrastructure
     nova: Nova
+    # Where calls are made at once
+    threads: Executor
     # The flavors as the catalogue had them when their step was taken, by key
     applied: dict[int, Flavor] = field(default_factory=dict)
     # The values that they were given in the node, by key and member
     given: dict[int, Mapping[str, object]] = field(default_factory=dict)
 
-    def take(self, step: Step) -> None:
-        """Take one step in the cloud.
+    def take(self, steps: Sequence[Step]) -> list[APIException | None]:
+        """Take one step in the cloud, or several creations, and return the error of each, or None."""
+        if steps[0].action == Action.CREATE:
+            return self._create(steps)
+        (step,) = steps
+        try:
+            self._change(step)
+        except APIException as error:
+            return [error]
+        return [None]
 
-        Raises:
-            CloudError, Conflict: it could not be taken.
-        """
+    def _change(self, step: Step) -> None:
         match step.action:
-            case Action.CREATE:
-                wanted = self._wanted_now(step.finding).as_nova()
-                create_flavor(infrastructure=self.infrastructure, nova=self.nova, flavor=wanted)
-                self._note_given(step.finding, values_by_member(wanted))
             case Action.UPDATE:
                 self._update(step.finding)
             case Action.REPLACE:
                 self._replace(step.finding)
+
+    def _create(self, steps: Sequence[Step]) -> list[APIException | None]:
+        wanted = self._all_wanted_now([step.finding for step in steps])
+        flavors = [flavor.as_nova() for flavor in wanted if isinstance(flavor, Flavor)]
+        errors = create_flavors(
+            infrastructure=self.infrastructure, nova=self.nova, flavors=flavors, threads=self.threads
+        )
+        by_id = {flavor.id: error for flavor, error in zip(flavors, errors, strict=True)}
+        self.given.update(
+            {flavor.pk: values_by_member(flavor.as_nova()) for flavor in wanted if isinstance(flavor, Flavor)}
+        )
+        return [by_id[flavor.flavorid] if isinstance(flavor, Flavor) else flavor for flavor in wanted]
 
     def record(self, taken: Sequence[Planned]) -> None:
         """Record the results of steps; a created flavor that cannot be recorded is deleted again, and has failed.
@@ -203,23 +237,40 @@ class Repair:
         self.given[finding.wanted.flavor.pk] = values
 
     def _wanted_now(self, finding: Finding) -> Flavor:
-        """Return the flavor as it is in the catalogue now: its node may have been compared long before.
+        """Return one flavor as `_all_wanted_now` does.
 
         Raises:
-            NotFound: it is no longer promoted.
-            Conflict: it has changed since the run was confirmed, or is to be ignored in the node by now.
+            NotFound, Conflict: why not.
         """
-        planned = finding.wanted.flavor
-        wanted = Flavor.objects.wanted_in_nodes().filter(pk=planned.pk)
-        flavor = wanted.exclude(ignored_in__infrastructure=self.infrastructure).first()
-        if flavor is None and wanted.exists():
-            raise Conflict(IGNORED)
-        if flavor is None:
-            raise NotFound(f"The flavor {planned.flavorid} does not exist")
-        if self.run.confirmed is not None and flavor.as_nova() != planned.as_nova():
-            raise Conflict(UNCONFIRMED)
-        self.applied[flavor.pk] = flavor
+        (flavor,) = self._all_wanted_now([finding])
+        if isinstance(flavor, APIException):
+            raise flavor
         return flavor
+
+    def _all_wanted_now(self, findings: Sequence[Finding]) -> list[Flavor | APIException]:
+        """Return flavors as they are in the catalogue now: their node may have been compared long before.
+
+        In place of a flavor stands why it is left alone: NotFound if it is no longer promoted, Conflict if it has
+        changed since the run was confirmed, or is to be ignored in the node by now. Cost: two queries.
+        """
+        planned = [finding.wanted.flavor for finding in findings]
+        there = {
+            flavor.pk: flavor
+            for flavor in Flavor.objects.wanted_in_nodes().filter(pk__in=[each.pk for each in planned])
+        }
+        ignored = set(self.infrastructure.ignored_flavors.filter(flavor__in=planned).values_list("flavor", flat=True))
+        wanted = [self._checked(flavor, there.get(flavor.pk), is_ignored=flavor.pk in ignored) for flavor in planned]
+        self.applied.update({flavor.pk: flavor for flavor in wanted if isinstance(flavor, Flavor)})
+        return wanted
+
+    def _checked(self, planned: Flavor, now: Flavor | None, *, is_ignored: bool) -> Flavor | APIException:
+        if now is None:
+            return NotFound(f"The flavor {planned.flavorid} does not exist")
+        if is_ignored:
+            return Conflict(IGNORED)
+        if self.run.confirmed is not None and now.as_nova() != planned.as_nova():
+            return Conflict(UNCONFIRMED)
+        return now
 
     def _update(self, finding: Finding) -> None:
         flavorid = self._id_of(finding)

@@ -1,8 +1,12 @@
 """Single changes of a cloud's flavors. Each holds the flavor's lock, and is in the journal while in progress."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
+from copy import copy
 from typing import TypeVar
+
+from rest_framework.exceptions import APIException
 
 from flavorsync_project.api.errors import Conflict
 from infrastructures.clouds import Outcome, in_each_cloud
@@ -38,6 +42,64 @@ def create_flavor(*, infrastructure: Infrastructure, nova: Nova, flavor: NovaFla
             raise
         journal.end([(entry, True, nova.doubt)])
         return created
+
+
+def create_flavors(
+    *, infrastructure: Infrastructure, nova: Nova, flavors: Sequence[NovaFlavor], threads: Executor
+) -> list[APIException | None]:
+    """Create flavors in the cloud, all at once, and return the error of each, or None.
+
+    They share the queries. Where they cannot, since somebody else is changing one of them or the journal has something
+    about the cloud, they are created one by one, as with `create_flavor`.
+
+    Args:
+        threads: where the calls are made; they use no database.
+
+    Cost: as `Nova.create_flavor` for each; some seven queries for all of them.
+    """
+    if len(flavors) > 1:
+        locks = [lock for flavor in flavors for lock in _locks_of(infrastructure, flavor.id, flavor.name)]
+        try:
+            with exclusive(*locks):
+                if journal.is_empty(infrastructure):
+                    return _created_at_once(infrastructure, nova, flavors, threads)
+        except Locked:
+            pass
+    return [_error_of_creating(infrastructure, nova, flavor) for flavor in flavors]
+
+
+def _created_at_once(
+    infrastructure: Infrastructure, nova: Nova, flavors: Sequence[NovaFlavor], threads: Executor
+) -> list[APIException | None]:
+    try:
+        entries = journal.begin_new_creations(infrastructure, flavors)
+    except Conflict as unregistered:
+        return [unregistered] * len(flavors)
+    made = list(threads.map(_made_apart, [nova] * len(flavors), flavors, entries))
+    journal.end((entry, error is None, doubt) for entry, (error, doubt) in zip(entries, made, strict=True))
+    for entry, (error, doubt) in zip(entries, made, strict=True):
+        if error and doubt == Doubt.OPEN:
+            journal.told(error, entry.record)
+    return [error for error, _ in made]
+
+
+def _made_apart(nova: Nova, flavor: NovaFlavor, entry: Entry) -> tuple[CloudError | None, Doubt]:
+    """Create the flavor through a Nova of its own, whose doubt is that of this creation alone."""
+    own = copy(nova)
+    own.doubt = Doubt.NONE
+    try:
+        _made(own, flavor, entry)
+    except CloudError as error:
+        return error, own.doubt
+    return None, own.doubt
+
+
+def _error_of_creating(infrastructure: Infrastructure, nova: Nova, flavor: NovaFlavor) -> APIException | None:
+    try:
+        create_flavor(infrastructure=infrastructure, nova=nova, flavor=flavor)
+    except APIException as error:
+        return error
+    return None
 
 
 def delete_flavor(*, infrastructure: Infrastructure, nova: Nova, flavorid: str) -> None:
@@ -221,12 +283,15 @@ def alone_with(infrastructure: Infrastructure, flavorid: str, *, name: str | Non
 
     Cost: as `exclusive`, and one query with *name*.
     """
-    locks = [lock_of(infrastructure, flavorid), *([] if name is None else [name_lock_of(infrastructure, name)])]
     try:
-        with exclusive(*locks):
+        with exclusive(*_locks_of(infrastructure, flavorid, name)):
             yield name is not None and _nothing_is_reserved(infrastructure, flavorid, name)
     except Locked as error:
         raise Conflict(f"{infrastructure}: somebody else is changing flavor {flavorid}.") from error
+
+
+def _locks_of(infrastructure: Infrastructure, flavorid: str, name: str | None) -> list[str]:
+    return [lock_of(infrastructure, flavorid), *([] if name is None else [name_lock_of(infrastructure, name)])]
 
 
 def _nothing_is_reserved(infrastructure: Infrastructure, flavorid: str, name: str) -> bool:

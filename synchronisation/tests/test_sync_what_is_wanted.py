@@ -110,7 +110,8 @@ def test_a_run_that_has_waited_for_a_node_brings_what_is_wanted_then(mordor: Reg
     }
 
 
-def test_a_flavor_is_created_as_it_is_wanted_by_then(mordor: RegisteredCloud) -> None:
+def test_a_flavor_is_created_as_it_is_wanted_by_then(mordor: RegisteredCloud, settings: Settings) -> None:
+    settings.CLOUD_CONCURRENCY = 1
     make_flavor(flavorid="a", name="a")
     make_flavor(flavorid="b", name="b")
     at_first(mordor, CREATE, change("b", ram=77, name="renamed"))
@@ -119,7 +120,10 @@ def test_a_flavor_is_created_as_it_is_wanted_by_then(mordor: RegisteredCloud) ->
 
 
 @pytest.mark.parametrize("gone", [{"promoted": False}, None], ids=["unpromoted", "deleted"])
-def test_a_flavor_that_is_no_longer_wanted_is_not_created(mordor: RegisteredCloud, gone: dict[str, Any] | None) -> None:
+def test_a_flavor_that_is_no_longer_wanted_is_not_created(
+    mordor: RegisteredCloud, settings: Settings, gone: dict[str, Any] | None
+) -> None:
+    settings.CLOUD_CONCURRENCY = 1
     make_flavor(flavorid="a", name="a")
     make_flavor(flavorid="b", name="b")
     at_first(mordor, CREATE, change("b", **gone) if gone else Flavor.objects.filter(flavorid="b").delete)
