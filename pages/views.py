@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from flavors.admin.staff import MANAGE_NODES, PROMOTE, VIEW, nodes_of
 from flavors.models import Flavor
 from infrastructures.models import Infrastructure
+from pages.node_views import may_ask
 from pages.one_flavor import in_nodes, last_outcomes
 from pages.one_node import one_node
 from pages.overview import Rights, overview
@@ -60,16 +61,17 @@ def node_page(request: HttpRequest, node: int) -> HttpResponse:
         "sees_reasons": sees_cloud or rights.sees_reasons,
         "check": getattr(where, "check_result", None) if sees_cloud else None,
         "operators": list(where.operators.all()) if sees_cloud else [],
-        "remedies": [*remedies, *_links_of_node(where, sees_cloud=sees_cloud)],
+        "remedies": [*remedies, *_links_of_node(where, sees_cloud=sees_cloud, may_ask=may_ask(request, node))],
         "may_mend": node in rights.may_mend,
     }
     return TemplateResponse(request, "pages/node.html", context)
 
 
-def _links_of_node(node: Infrastructure, *, sees_cloud: bool) -> list[Remedy]:
+def _links_of_node(node: Infrastructure, *, sees_cloud: bool, may_ask: bool) -> list[Remedy]:
     edit = reverse("admin:infrastructures_infrastructure_change", args=[node.pk])
     compare, coverage = reverse("admin:flavors_flavor_compare"), reverse("admin:flavors_flavor_coverage")
     return [
+        *([Remedy("Ask what it has now", reverse("node_now", args=[node.pk]))] if may_ask else []),
         *([Remedy("Edit", edit)] if sees_cloud else []),
         Remedy("On the map", f"{coverage}?{urlencode({'node': node.name})}"),
         Remedy("Compare with another", f"{compare}?{urlencode({'left': node.name})}"),

@@ -201,7 +201,9 @@ class RegisteredCloud:
             return json.dumps(version_document(self.microversion))
         self.calls.append(call)
         self.before_call(call)
-        if path == "/servers":
+        if path == "/servers/detail":
+            context.status_code, body = self._lists_servers_in_detail(request)
+        elif path == "/servers":
             context.status_code, body = self._lists_servers(request)
         else:
             context.status_code, body = self._does(request, *map(unquote, path.split("/")[2:]))
@@ -214,6 +216,14 @@ class RegisteredCloud:
             return self.failing["GET /servers"], fault(self.failing["GET /servers"])
         count = self.servers.get(query["flavor"][0], 0)
         return 200, {"servers": [{"id": str(number)} for number in range(count)]}
+
+    def _lists_servers_in_detail(self, request: Any) -> tuple[int, Any]:
+        assert request.url.endswith("?all_tenants=1")
+        assert request.headers.get("OpenStack-API-Version", "compute 2.1") == "compute 2.1"  # with flavors' ids
+        if "GET /servers" in self.failing:
+            return self.failing["GET /servers"], fault(self.failing["GET /servers"])
+        ids = [flavorid for flavorid, count in self.servers.items() for _ in range(count)]
+        return 200, {"servers": [{"id": str(number), "flavor": {"id": id}} for number, id in enumerate(ids)]}
 
     def _does(self, request: Any, id: str = "", part: str = "", key: str = "") -> tuple[int, Any]:
         flavor = self.flavors.get(id)

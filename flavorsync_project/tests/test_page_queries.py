@@ -34,7 +34,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 OF_ROWS = {
     "catalogue": 4,
     "public_flavor": 7,
-    "node": 22,
+    "node": 23,
+    "node_now": 22,
     "flavor": 15,
     "overview": 19,
     "index": 19,  # the same page

@@ -58,6 +58,7 @@ TABLE = """
 /flavors/private                             | 404 404 404 404 404 404
 /admin/                                      | 302 302 200 200 200 200
 /admin/nodes/{OWN}/                          | 302 302 200 200 200 200
+/admin/nodes/{OWN}/now/                      | 302 302 200 200 403 200
 /admin/flavors/{PUBLIC}/                     | 302 302 200 200 200 200
 /admin/flavors/flavor/                       | 302 302 200 200 200 200
 /admin/flavors/flavor/coverage/              | 302 302 200 200 200 200

@@ -38,6 +38,7 @@ DESCRIPTION_VERSION = APIVersion("2.55")
 # Later versions validate known extra specs whenever some are set, which takes five times as long. So we set them at
 # this version, and validate them once for all nodes (`Nova.check_extra_specs`).
 LAST_UNVALIDATED_VERSION = APIVersion("2.85")
+OLDEST_VERSION = APIVersion("2.1")
 
 
 class Connection:
@@ -61,6 +62,7 @@ class Connection:
         self._session, self._endpoint = session, endpoint.rstrip("/")
         self._client = _client(session, endpoint, self._version)
         self._unvalidated_client = _client(session, endpoint, min(self._version, LAST_UNVALIDATED_VERSION))
+        self._oldest_client = _client(session, endpoint, OLDEST_VERSION)
 
     @property
     def microversion(self) -> str:
@@ -112,17 +114,29 @@ class Connection:
                 raise TokenRefused(self.region.name, "its Nova does not accept the token.")
         return NovaResponse(status=answer.status_code, headers=answer.headers, body=answer.content)
 
-    def _get(self, path: str, read: Callable[[Any], T], allowance: Allowance | None = None) -> T:
+    def _get(
+        self,
+        path: str,
+        read: Callable[[Any], T],
+        allowance: Allowance | None = None,
+        client: SessionClient | None = None,
+    ) -> T:
         """Return what *read* makes of the response's body; try once more if the connection breaks."""
         try:
-            return self._get_once(path, read, allowance)
+            return self._get_once(path, read, allowance, client)
         except CloudUnreachable:
-            return self._get_once(path, read, allowance)
+            return self._get_once(path, read, allowance, client)
 
-    def _get_once(self, path: str, read: Callable[[Any], T], allowance: Allowance | None = None) -> T:
+    def _get_once(
+        self,
+        path: str,
+        read: Callable[[Any], T],
+        allowance: Allowance | None = None,
+        client: SessionClient | None = None,
+    ) -> T:
         with self._answering():
             timeout = allowance.timeout() if allowance else self._timeout
-            answer, body = self._client.get(path, timeout=timeout)
+            answer, body = (client or self._client).get(path, timeout=timeout)
             if allowance:
                 allowance.take(answer.content, body)
             return read(body)

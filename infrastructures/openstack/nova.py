@@ -15,7 +15,6 @@ from urllib.parse import quote, urlencode
 
 from infrastructures.openstack import pages, shapes
 from infrastructures.openstack.bounds import Allowance
-from infrastructures.openstack.connection import Connection
 from infrastructures.openstack.errors import (
     CloudError,
     CloudUnavailable,
@@ -26,11 +25,10 @@ from infrastructures.openstack.errors import (
 )
 from infrastructures.openstack.records import Doubt, NovaFlavor
 from infrastructures.openstack.rules import can_be_said
+from infrastructures.openstack.servers import MAX_PAGES, Servers
 
 logger = logging.getLogger(__name__)
 
-# A Nova that always names a next page must not hold us up forever.
-MAX_PAGES = 100
 # The share of the time-out for each of the two looks at what became of a change.
 LOOKING_SHARE = 1 / 4
 ACCEPTED = 202
@@ -38,7 +36,7 @@ ACCEPTED = 202
 MAX_CREATIONS = 3
 
 
-class Nova(Connection):
+class Nova(Servers):
     """The flavors of a region, read and changed over a session with its cloud.
 
     Raises and cost: as `Connection`; every method raises the same errors, too.
@@ -291,23 +289,6 @@ class Nova(Connection):
     def _act_on_access(self, flavorid: str, action: str, project: str) -> None:
         body = {action: {"tenant": project}}
         self._post(f"/flavors/{self._quoted(flavorid)}/action", body, itemgetter("flavor_access"))
-
-    def count_servers(self, flavorid: str) -> int:
-        """Return the number of servers, of all projects, that use a flavor.
-
-        Cost: one upstream call per page of Nova's, which has 1,000 servers by default.
-        Source: Compute API reference, "List Servers".
-        """
-        query: Mapping[str, str] = {"all_tenants": "1", "flavor": flavorid}
-        count, allowance = 0, Allowance(self.region.name, timeout=self._timeout)
-        for _ in range(MAX_PAGES):
-            with self._about_no_flavor():
-                servers, marker = self._get(f"/servers?{urlencode(query)}", pages.read_servers, allowance)
-            count += servers
-            if not marker:
-                return count
-            query = {**query, "marker": marker}
-        raise CloudUnavailable(self.region.name, "its Nova's list of servers never ends.")
 
     def delete_flavor(self, flavorid: str) -> None:
         """Delete a flavor. Servers that use it keep their own copy.

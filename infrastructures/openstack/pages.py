@@ -41,6 +41,20 @@ def read_servers(body: Any) -> tuple[int, str]:
     return len(servers), shapes.line(servers[-1]["id"], "a server's id") if has_more else ""
 
 
+def read_flavors_of_servers(body: Any) -> tuple[list[str], str]:
+    """Return the ids of the flavors of a page's servers, one for each server, and the marker of the next page, or "".
+
+    Before microversion 2.47 Nova says which flavor a server has by its id.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is not a page of servers in detail.
+    """
+    servers = shapes.items(body["servers"], "servers")
+    has_more = servers and _next(body.get("servers_links", []))
+    flavors = [shapes.line(server["flavor"]["id"], "a flavor's id") for server in servers]
+    return flavors, shapes.line(servers[-1]["id"], "a server's id") if has_more else ""
+
+
 def read_projects(body: Any) -> tuple[str, ...]:
     """Return the projects of a flavor's access list, sorted.
 

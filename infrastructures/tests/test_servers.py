@@ -38,3 +38,31 @@ def test_who_may_not_count_is_told(cloud: Cloud) -> None:
     cloud.nova("GET", FIRST, {"status_code": 403, "json": {"forbidden": {"message": "Policy doesn't allow it."}}})
     with pytest.raises(Forbidden, match="Policy doesn't allow it"):
         cloud.open().count_servers("a b")
+
+
+DETAIL = "/servers/detail?all_tenants=1"
+
+
+def detail(*flavors: str, more: bool = False) -> dict[str, Any]:
+    links = [{"rel": "next", "href": "http://10.0.0.1:8774/v2.1/servers/detail?marker=not-ours"}] if more else []
+    servers = [{"id": f"s-{id}", "flavor": {"id": id, "links": []}} for id in flavors]
+    return {"json": {"servers": servers, "servers_links": links}}
+
+
+def test_servers_are_counted_by_their_flavors_over_all_pages(cloud: Cloud) -> None:
+    cloud.nova("GET", DETAIL, detail("a", "b", "a", more=True))
+    cloud.nova("GET", f"{DETAIL}&marker=s-a", detail("c"))
+    assert cloud.open().servers_by_flavor() == {"a": 2, "b": 1, "c": 1}
+    assert cloud.calls == [f"GET {DETAIL}", f"GET {DETAIL}&marker=s-a"]
+
+
+def test_servers_that_do_not_say_their_flavor_are_none_of_novas(cloud: Cloud) -> None:
+    cloud.nova("GET", DETAIL, {"json": {"servers": [{"id": "1", "flavor": {"original_name": "m1.tiny"}}]}})
+    with pytest.raises(CloudUnavailable, match="did not answer as OpenStack does"):
+        cloud.open().servers_by_flavor()
+
+
+def test_endless_pages_of_servers_in_detail_end(cloud: Cloud) -> None:
+    cloud.nova("GET", "/servers/detail", detail("1", more=True))
+    with pytest.raises(CloudUnavailable, match="list of servers never ends"):
+        cloud.open().servers_by_flavor()

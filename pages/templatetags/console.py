@@ -47,7 +47,7 @@ def _labelled(cell: str, title: str) -> SafeString:
     return SafeString(f"{cell[:3]}{told}{cell[3:]}")
 
 
-@register.filter
+@register.filter(is_safe=True)
 def heading(text: str) -> str:
     """Return a column's title with a capital first letter, unless it has one after that: vCPUs."""
     return text if text[1:2].isupper() else text[:1].upper() + text[1:]

@@ -172,3 +172,10 @@ def test_the_history_leads_to_what_was_changed(admin_client: Client) -> None:
         assert (
             text.count(f'<a href="{reverse("node", args=[node.pk])}">Crete</a>') - (page == OVERVIEW) == 1
         )  # a tile of the overview has it, too
+
+
+def test_a_lists_headings_keep_the_box_that_chooses_all(admin_client: Client) -> None:
+    make_flavor()
+    text = admin_client.get(reverse("admin:flavors_flavor_changelist")).text
+    assert '<input type="checkbox" id="action-toggle"' in text
+    assert ">vCPUs</a>" in text

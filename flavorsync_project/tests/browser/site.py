@@ -78,10 +78,10 @@ class Site:
 
     def start_over(self, code: str = "") -> None:
         """Empty its tables, all but the roles', and run *code*, which has the tests' factories at hand."""
-        self.do(_EMPTY + _FACTORIES + code)
+        self.do(_EMPTY + FACTORIES + code)
 
 
-_FACTORIES = f"""
+FACTORIES = f"""
 from django.contrib.auth.models import Permission
 from synchronisation.tests.test_coverage import make_run
 from testing.flavors import make_flavor, make_infrastructure, make_installation

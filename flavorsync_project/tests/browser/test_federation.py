@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from flavorsync_project.tests.browser.site import WIDTHS, Site, Visitor, assert_everybody_can_use
+from flavorsync_project.tests.browser.site import FACTORIES, WIDTHS, Site, Visitor, assert_everybody_can_use
 from lab import Lab, seed
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab]
@@ -39,6 +39,20 @@ def test_from_the_overview_a_node_is_repaired(visitor: Visitor, site: Site, clou
     assert "fiware" in {flavor["id"] for flavor in clouds.flavors("Mordor")}
     visitor.go("/admin/")
     expect(page.get_by_role("listitem").filter(has_text="Mordor").filter(has_text="in sync")).to_be_visible()
+
+
+def test_the_one_dead_node_is_found_from_the_overview_in_two_clicks(visitor: Visitor, site: Site, clouds: Lab) -> None:
+    dead = "Infrastructure.objects.filter(name='Spain2').update(keystone_url='http://127.0.0.1:9/v3')\n"
+    site.start_over(federation(clouds) + dead + 'make_flavor(name="fiware.small", flavorid="fiware")')
+    visitor.sign_in("administrator")
+    page = visitor.page
+    with site.worker():
+        page.get_by_role("button", name="Compare now: 2 nodes never compared").click()
+        expect(page.get_by_role("status")).to_contain_text("partly done", timeout=60_000)
+    page.get_by_role("link", name="Overview").press("Enter")
+    page.get_by_role("link", name="Spain2 is unreachable").press("Enter")
+    expect(page.get_by_text("When it was last asked, it could not be reached")).to_be_visible()
+    expect(page.get_by_role("button", name="Check connection")).to_be_visible()
 
 
 def test_a_missing_flavor_is_seen_on_the_map_and_repaired(visitor: Visitor, site: Site, clouds: Lab) -> None:
@@ -256,6 +270,20 @@ def test_everybody_can_use_these_pages(visitor: Visitor, site: Site, clouds: Lab
     assert_everybody_can_use(page, "compare")
     page.get_by_role("button", name="Publish: ").first.click()
     assert_everybody_can_use(page, "compare-confirm")
+    visitor.go("/admin/infrastructures/infrastructure/")
+    page.get_by_role("link", name="Spain2", exact=True).click()
+    page.get_by_role("link", name="Ask what it has now").click()
+    page.get_by_role("heading", name="Servers per flavor").wait_for()
+    assert_everybody_can_use(page, "node-now")
+    page.get_by_label("Take in m1.tiny").check()
+    page.get_by_role("button", name="Take in…").click()
+    page.get_by_role("button", name="Take in").wait_for()
+    assert_everybody_can_use(page, "take-in")
+    site.do(f"{FACTORIES}make_flavor(name='M1.tiny', flavorid='wanted', vcpus=1)")
+    of_cell = "?flavor=wanted&node=Spain2"
+    for name in ("cell", "cell/rename", "cell/ignore"):
+        visitor.go(f"{MAP}{name}/{of_cell}")
+        assert_everybody_can_use(page, name.replace("/", "-") + "-of-one-to-mend")
 
 
 def test_a_flavor_in_the_way_is_renamed_and_the_name_adopted(visitor: Visitor, site: Site, clouds: Lab) -> None:
