@@ -9,6 +9,7 @@ from typing import Any
 from flavors.catalogue.states import RECORDED, UNRECORDED
 from flavors.catalogue.states import state_now as state_of
 from flavors.models import Flavor, Installation, Sighting
+from flavors.natural import natural
 from infrastructures.models import Infrastructure
 from synchronisation.ignoring import ignored_in
 from synchronisation.models import IgnoredFlavor, LastComparison, SyncOutcome, SyncRun
@@ -109,6 +110,7 @@ def coverage(
     flavors = Flavor.objects.promoted() if promoted else Flavor.objects.published()
     # Names are compared in Python: a collation by code point is case-sensitive.
     chosen = [each for each in known_flavors(flavors) if flavor.lower() in each.name.lower()]
+    chosen.sort(key=lambda each: natural(each.name))
     all_nodes = [each for each in summaries(Infrastructure.objects.all(), chosen) if node.lower() in each.name.lower()]
     if trouble:
         chosen = only_trouble(chosen, {each.pk for each in all_nodes}, NO_TROUBLE)

@@ -7,17 +7,20 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Count, F, Func, IntegerField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.urls import URLPattern, URLResolver, reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timezone import localtime
 
 from flavors.admin import actions
+from flavors.admin.documents import DocumentPages, may_load
+from flavors.admin.filters import CoverageFilter, RamFilter, VcpusFilter
 from flavors.admin.looks import LOOKS, address_of_cell
 from flavors.admin.staff import ADD, CHANGE, PROMOTE, may_install
 from flavors.catalogue.extra_specs import refusals_of
 from flavors.catalogue.states import CHANGED, RECORDED, state_now
 from flavors.models import Flavor, Installation, Sighting
+from flavors.natural import NaturalPaginator
 from flavors.units import readable_gib, readable_mib
 from flavors.validators import validate_extra_specs
 from infrastructures.admin import KeptByInstallations, OffersActions
@@ -69,28 +72,6 @@ class FlavorForm(forms.ModelForm[Flavor]):
         return extra_specs
 
 
-class CoverageFilter(admin.SimpleListFilter):
-    """Whether every node has a flavor."""
-
-    title = "number of nodes"
-    parameter_name = "coverage"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the choices."""
-        return [("all", "in every node"), ("some", "in some nodes"), ("none", "in no node")]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        """Return the flavors of the choice."""
-        match self.value():
-            case "all":
-                return queryset.filter(node_count=F("node_total"))
-            case "some":
-                return queryset.filter(node_count__gt=0, node_count__lt=F("node_total"))
-            case "none":
-                return queryset.filter(node_count=0)
-        return queryset
-
-
 class Catalogue(ChangeList):
     """The list of the flavors, whose names lead to all that there is to know of each."""
 
@@ -98,9 +79,15 @@ class Catalogue(ChangeList):
         """Return the address of a flavor's page."""
         return reverse("flavor", args=[result.pk])
 
+    def get_results(self, request: HttpRequest) -> None:
+        """Have a single page in the natural order, too: Django takes the queryset itself for it."""
+        super().get_results(request)
+        if isinstance(self.paginator, NaturalPaginator) and not self.multi_page:
+            self.result_list = self.paginator.page(1).object_list
+
 
 @admin.register(Flavor)
-class FlavorAdmin(KeptByInstallations, OffersActions):
+class FlavorAdmin(DocumentPages, KeptByInstallations, OffersActions):
     """The flavors of the catalogue."""
 
     form = FlavorForm
@@ -114,6 +101,8 @@ class FlavorAdmin(KeptByInstallations, OffersActions):
     list_filter = [
         "promoted",
         "public",
+        VcpusFilter,
+        RamFilter,
         CoverageFilter,
         ("installations__infrastructure", admin.RelatedFieldListFilter),
     ]
@@ -131,6 +120,21 @@ class FlavorAdmin(KeptByInstallations, OffersActions):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Have the names lead to the flavors' pages, which lead on to their forms."""
         return Catalogue
+
+    def get_urls(self) -> list[URLResolver | URLPattern]:  # type: ignore[override]
+        """Add the files of the catalogue."""
+        return [*self.document_urls(), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list, where those who may can load a document."""
+        return super().changelist_view(request, {"may_load": may_load(request), **(extra_context or {})})
+
+    def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **options: Any) -> Any:
+        """Return pages in the natural order of names, unless the list is sorted by something else."""
+        order = queryset.query.order_by[:1]
+        if order in (("name",), ("-name",)):
+            return NaturalPaginator(queryset, per_page, backwards=order == ("-name",))
+        return super().get_paginator(request, queryset, per_page, *args, **options)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         """Show where a flavor is installed, if it is anywhere."""

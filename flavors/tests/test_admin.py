@@ -50,7 +50,7 @@ def test_the_list_takes_as_many_queries_whatever_its_length(
         flavor = make_flavor(name=f"flavor {number:02}")
         for node in range(number % 3):
             make_installation(flavor, f"Node {node}")
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         answer = admin_client.get(LIST)
     assert answer.status_code == 200
     rows = answer.context["cl"].result_list

@@ -128,7 +128,7 @@ def test_the_page_is_one_of_several(
         flavor = make_flavor(name=f"flavor {number:03}")
         for node in range(number % 4):
             make_installation(flavor, f"Node {node}")
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         shown = names(client, page=page)
     assert (shown[0], len(shown)) == (first, count)
 

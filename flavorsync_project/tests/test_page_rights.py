@@ -82,6 +82,9 @@ TABLE = """
 /admin/flavors/flavor/{PUBLIC}/change/       | 302 302 200 200 200 200
 /admin/flavors/flavor/{PUBLIC}/history/      | 302 302 200 200 200 200
 /admin/flavors/flavor/{PUBLIC}/delete/       | 302 302 403 403 403 200
+/admin/flavors/flavor/csv/                   | 302 302 200 200 200 200
+/admin/flavors/flavor/yaml/                  | 302 302 200 200 200 200
+/admin/flavors/flavor/load/                  | 302 302 403 403 403 200
 /admin/flavors/flavor/coverage/cell/?flavor=public&node=Mordor | 302 302 200 200 200 200
 /admin/flavors/flavor/coverage/cell/ignore/?flavor=promoted&node=Mordor | 302 302 200 200 403 200
 /admin/infrastructures/infrastructure/{OWN}/change/  | 302 302 403 200 302 200

@@ -119,6 +119,7 @@ PAGES = {
     "flavors": "/admin/flavors/flavor/",
     "flavor": "/admin/flavors/flavor/{flavor}/change/",
     "flavor-add": "/admin/flavors/flavor/add/",
+    "flavor-load": "/admin/flavors/flavor/load/",
     "infrastructures": "/admin/infrastructures/infrastructure/",
     "infrastructure": "/admin/infrastructures/infrastructure/{infrastructure}/change/",
     "infrastructure-register": "/admin/infrastructures/infrastructure/register/",
