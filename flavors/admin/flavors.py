@@ -15,14 +15,13 @@ from django.utils.timezone import localtime
 from flavors.admin import actions
 from flavors.admin.documents import DocumentPages, may_load
 from flavors.admin.filters import CoverageFilter, RamFilter, VcpusFilter
+from flavors.admin.forms import FlavorForm, access_in_lines, effect_of_saving
 from flavors.admin.looks import LOOKS, address_of_cell
 from flavors.admin.staff import ADD, CHANGE, PROMOTE, may_install
-from flavors.catalogue.extra_specs import refusals_of
 from flavors.catalogue.states import CHANGED, RECORDED, state_now
 from flavors.models import Flavor, Installation, Sighting
 from flavors.natural import NaturalPaginator
 from flavors.units import readable_gib, readable_mib
-from flavors.validators import validate_extra_specs
 from infrastructures.admin import KeptByInstallations, OffersActions
 from infrastructures.models import Infrastructure
 
@@ -59,19 +58,6 @@ class InstallationInline(admin.TabularInline):
         return format_html('<a href="{}">{}{}</a>', url, LOOKS[state].words, since)
 
 
-class FlavorForm(forms.ModelForm[Flavor]):
-    """A flavor of the catalogue. A node, if one answers, says whether Nova accepts its extra specs."""
-
-    def clean_extra_specs(self) -> dict[str, str]:
-        """Have a node's Nova check new extra specs, unless they are wrong by our own rules."""
-        extra_specs: dict[str, str] = self.cleaned_data["extra_specs"]
-        if extra_specs != self.instance.extra_specs:
-            validate_extra_specs(extra_specs)
-            if refusal := refusals_of([extra_specs])[0]:
-                raise forms.ValidationError(refusal)
-        return extra_specs
-
-
 class Catalogue(ChangeList):
     """The list of the flavors, whose names lead to all that there is to know of each."""
 
@@ -91,6 +77,7 @@ class FlavorAdmin(DocumentPages, KeptByInstallations, OffersActions):
     """The flavors of the catalogue."""
 
     form = FlavorForm
+    change_form_template = "admin/flavors/flavor/change_form.html"
 
     class Media:
         """Extra specs as rows, and sizes in larger units."""
@@ -113,7 +100,7 @@ class FlavorAdmin(DocumentPages, KeptByInstallations, OffersActions):
     fieldsets = [
         (None, {"fields": ["name", "flavorid", ("public", "promoted")]}),
         ("Sizes", {"fields": [("vcpus", "ram"), ("disk", "ephemeral"), ("swap", "rxtx_factor")]}),
-        ("In the clouds", {"fields": ["description", "is_public", "extra_specs"]}),
+        ("In the clouds", {"fields": ["description", "is_public", "access", "extra_specs"]}),
         ("Record", {"fields": [("created_at", "updated_at")]}),
     ]
 
@@ -128,6 +115,23 @@ class FlavorAdmin(DocumentPages, KeptByInstallations, OffersActions):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the list, where those who may can load a document."""
         return super().changelist_view(request, {"may_load": may_load(request), **(extra_context or {})})
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Say what saving sets off in the nodes."""
+        flavor: Any = kwargs.get("obj")
+        if flavor and self.has_change_permission(request, flavor):
+            context["effect"] = effect_of_saving(flavor, nodes=flavor.node_total)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Flavor, form: Any, change: bool) -> None:
+        """Save the flavor, and its access list."""
+        super().save_model(request, obj, form, change)
+        form.grant()
+
+    @admin.display(description="projects")
+    def access(self, flavor: Flavor) -> str:
+        """Return the projects that may use it, for those who may not change them."""
+        return access_in_lines(flavor) or "none by the catalogue"
 
     def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **options: Any) -> Any:
         """Return pages in the natural order of names, unless the list is sorted by something else."""

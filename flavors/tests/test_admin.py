@@ -9,12 +9,12 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from flavors.models import Flavor, Sighting
 from identity.models import User
 from infrastructures.models import Infrastructure
-from synchronisation.models import SyncOutcome
+from synchronisation.models import SyncOutcome, WrittenFlavor
 from testing.flavors import make_flavor, make_infrastructure, make_installation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -192,3 +192,55 @@ def test_a_viewer_changes_nothing(client: Client) -> None:
     assert client.get(LIST).status_code == client.get(change).status_code == 200
     assert client.post(change, VALUES).status_code == 403
     assert client.get(ADD).status_code == 403
+
+
+# What saving sets off, and who may use it
+
+
+@pytest.mark.parametrize(
+    ("values", "minutes", "words"),
+    [
+        ({"public": False, "promoted": False}, 0, "It is a draft: no node has it."),
+        ({"promoted": False}, 0, "Nodes that have it keep it as it is."),
+        ({}, 0, "is brought to 1 node, by the next run that somebody starts."),
+        ({}, 30, "by the next periodic run, every 30 minutes."),
+    ],
+)
+def test_the_form_says_what_saving_sets_off(
+    admin_client: Client, settings: Settings, values: dict[str, Any], minutes: int, words: str
+) -> None:
+    settings.SYNC_INTERVAL_MINUTES = minutes
+    make_infrastructure("Crete")
+    flavor = make_flavor(**values)
+    page = reverse("admin:flavors_flavor_change", args=[flavor.pk])
+    assert words in admin_client.get(page).text
+
+
+def test_projects_are_granted_and_revoked_on_the_form(admin_client: Client, settings: Settings) -> None:
+    settings.SYNC_ON_CHANGE_SECONDS = 5
+    flavor = make_flavor(is_public=False)
+    flavor.grants.create(project="old", name="Old", domain="Default")
+    flavor.grants.create(project="kept", name="Kept", domain="Default")
+    page = reverse("admin:flavors_flavor_change", args=[flavor.pk])
+    assert "kept\nold</textarea>" in admin_client.get(page).text
+    values = VALUES | {"flavorid": flavor.flavorid, "name": flavor.name, "access": "kept\n new new"}
+    assert admin_client.post(page, values).status_code == 302
+    assert set(flavor.grants.values_list("project", "name", "revoked")) == {
+        ("kept", "Kept", False),
+        ("new", "", False),
+        ("old", "Old", True),
+    }
+    assert WrittenFlavor.objects.get().flavorid == flavor.flavorid
+    refused = admin_client.post(page, values | {"is_public": "on"})
+    assert "It is open to every project" in refused.text
+    too_long = admin_client.post(page, values | {"access": "x" * 256})
+    assert "each of 255 characters at most" in too_long.text
+
+
+def test_whoever_may_not_change_a_flavor_sees_its_projects(client: Client) -> None:
+    flavor = make_flavor(is_public=False)
+    flavor.grants.create(project="a-project")
+    client.force_login(member_of_staff("view_flavor"))
+    text = client.get(reverse("admin:flavors_flavor_change", args=[flavor.pk])).text
+    assert "a-project" in text
+    assert "It is promoted: what you change" not in text

@@ -64,7 +64,7 @@ OF_ROWS = {
     "flavors_flavor_yaml": 10,
     "flavors_flavor_history": 5,
     "flavors_flavor_delete": 5,
-    "flavors_flavor_change": 4,
+    "flavors_flavor_change": 6,
     "flavors_flavor: delete_selected": 11,
     "flavors_flavor: publish_flavors": 9,
     "flavors_flavor: promote_flavors": 9,

@@ -1,5 +1,8 @@
 """The catalogue in the admin site, with the pages and actions to compare and synchronise it."""
 
+from typing import Any
+
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +15,7 @@ from synchronisation.admin.cells import CellPages
 from synchronisation.admin.compare import ComparisonPages
 from synchronisation.admin.coverage import CoveragePages
 from synchronisation.admin.own_flavors import OwnFlavorPages
+from synchronisation.delivery import note_written
 from synchronisation.permissions import may_synchronise
 
 admin.site.unregister(Flavor)
@@ -27,6 +31,12 @@ class SynchronisedFlavorAdmin(CoveragePages, CellPages, ComparisonPages, OwnFlav
         """Add our own pages."""
         own = (self.coverage_urls, self.cell_urls, self.comparison_urls, self.own_flavor_urls)
         return [*(route for routes in own for route in routes()), *super().get_urls()]
+
+    def save_model(self, request: HttpRequest, obj: Flavor, form: Any, change: bool) -> None:
+        """Save the flavor; projects that have changed are brought to the nodes like any other change."""
+        super().save_model(request, obj, form, change)
+        if settings.SYNC_ON_CHANGE_SECONDS and obj.promoted and "access" in form.changed_data:
+            note_written(obj.flavorid, written_by=str(request.user), seconds=settings.SYNC_ON_CHANGE_SECONDS)
 
     def has_synchronise_permission(self, request: HttpRequest) -> bool:
         """Say whether the user may synchronise any node."""
