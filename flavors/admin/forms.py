@@ -72,8 +72,8 @@ def effect_of_saving(flavor: Flavor, *, nodes: int) -> str:
         return "Nodes that have it keep it as it is." if flavor.public else "It is a draft: no node has it."
     return (
         f"It is promoted: what you change is brought to {counted(nodes, 'node')}, {_when()}. The description, the "
-        "extra specs and the projects are changed in place. Nova cannot change anything else: only a run that may replace "
-        "deletes the flavor there and creates it again, and servers that use it keep the old values."
+        "extra specs and the projects are changed in place. Nova cannot change anything else: only a run that may "
+        "replace deletes the flavor there and creates it again, and servers that use it keep the old values."
     )
 
 
