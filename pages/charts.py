@@ -105,6 +105,15 @@ class Bars:
     bars: Sequence[Bar]
     ticks: Sequence[Tick]
 
+    @property
+    def key(self) -> Sequence[tuple[str, str]]:
+        """What the colours mean: each with its words, those of one colour together."""
+        words: dict[str, list[str]] = {}
+        for part in (part for bar in self.bars for part in bar.parts):
+            if part.words not in words.setdefault(part.colour, []):
+                words[part.colour].append(part.words)
+        return [(colour, ", ".join(told)) for colour, told in words.items()]
+
 
 Counted = tuple[str, str, Sequence[tuple[str, str, int]]]
 """A name, where it leads to, and what is counted: each with its colour, its words and its number."""

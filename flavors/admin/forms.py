@@ -19,7 +19,7 @@ class FlavorForm(forms.ModelForm[Flavor]):
     """A flavor of the catalogue. A node, if one answers, says whether Nova accepts its extra specs."""
 
     access = forms.CharField(
-        label="projects",
+        label="Projects",
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
         help_text="Which projects may use it, if it is not open to every one: their ids in the central Keystone, one a "

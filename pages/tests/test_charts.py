@@ -33,6 +33,7 @@ def test_columns_are_stacked_on_an_axis_that_is_easy_to_read() -> None:
     assert [(part.at, part.length, part.words) for part in first.parts] == [(0, 75, "missing")]
     assert (first.words, second.words, second.total) == ("Run 1: 3 missing", "Run 2: none", 0)
     assert first.at + first.thickness < second.at
+    assert chart.key == [("missing", "missing")]
     chart = bars([("a", "", [("good", "servers", 130)])])
     assert chart is not None
     assert chart.ticks[-1].text == "200"

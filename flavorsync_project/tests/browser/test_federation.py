@@ -94,7 +94,7 @@ def test_what_replacing_does_is_shown_before_it_is_done(visitor: Visitor, site: 
     visitor.sign_in("administrator")
     page = visitor.go(MAP)
     page.get_by_role("row", name="fiware.small").get_by_role("cell").get_by_role("link").first.click()
-    page.get_by_role("button", name="Replace fiware.small in Mordor…").click()
+    page.get_by_role("button", name="Replace fiware.small in Mordor…").press("Enter")
     row = page.get_by_role("row", name="fiware.small")
     for text in ("delete and make again", "RAM", "1 GiB", "2 GiB", "none"):
         expect(row).to_contain_text(text)
@@ -215,7 +215,7 @@ flavors = [f"{size}.{kind}" for kind in ("small", "medium", "large", "xlarge") f
 flavors += ["gpu.a100-with-a-rather-long-name"]
 states = [State.IN_SYNC] * 9 + [State.MISSING, State.DIFFERENT, State.OTHER_ID]
 for number, name in enumerate(flavors):
-    make_flavor(name=name, flavorid=name, promoted=number != 3)
+    make_flavor(name=name, flavorid=name, promoted=number != 3, vcpus=2 ** (number % 6), ram=512 << number % 7)
 for column, node in enumerate(nodes[:-1]):
     make_run(node, 9, {
         name: State.UNREACHABLE if node == "Gent" else states[(7 * row + 5 * column + row * column) % len(states)]
@@ -223,6 +223,17 @@ for column, node in enumerate(nodes[:-1]):
     })
 make_infrastructure("Zurich")
 SyncRun.objects.create()  # which waits
+from datetime import timedelta
+from django.utils import timezone
+from synchronisation.models import NodeDay
+for number, run in enumerate(SyncRun.objects.ended()):
+    found = {"missing": number % 5, "different": 7 * number % 4, "unreachable": 17 * (number % 6 == 0)}
+    SyncRun.objects.filter(pk=run.pk).update(found={"in_sync": 300, **found})
+today = timezone.now()
+for number in range(30):
+    NodeDay.objects.create(
+        infrastructure=Infrastructure.objects.get(name="Mordor"), day=today.date() - timedelta(days=number),
+        flavors=16, in_sync=16 - number % 3, looks=144, looks_away=20 * (number == 9), noted_at=today)
 SyncOutcome.objects.filter(state="different").update(
     differences=[{"member": "ram", "node": 4096, "catalogue": 8192}], reason="Nova cannot change ram in place.")
 """
