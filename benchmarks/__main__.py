@@ -38,9 +38,6 @@ def measure(server: str | None, folder: Path, lab: Lab, arguments: argparse.Name
     rounds, seconds = arguments.rounds, arguments.seconds
     rows: list[report.Row] = []
 
-    def say(text: str) -> None:
-        print(f"==> {text}", file=sys.stderr, flush=True)
-
     with ExitStack() as stack:
         say("Bringing the lab up")
         lab.up()
@@ -83,7 +80,7 @@ def measure(server: str | None, folder: Path, lab: Lab, arguments: argparse.Name
 
 def measure_faces(server: str | None, folder: Path, lab: Lab, arguments: argparse.Namespace) -> list[report.Row]:
     """Measure the OpenStack face alone, and return the results."""
-    print("==> The OpenStack face of the federation, and of a node", file=sys.stderr, flush=True)
+    say("The OpenStack face of the federation, and of a node")
     lab.up()
     with clouds.clouds(lab), reading.contest(server, folder, _environment(lab), flavors=1_000, nodes=20) as contest:
         clouds.register(lab, contest.ours)
@@ -95,8 +92,12 @@ def measure_faces(server: str | None, folder: Path, lab: Lab, arguments: argpars
 
 def measure_farm(server: str | None, folder: Path, lab: Lab, arguments: argparse.Namespace) -> list[report.Row]:
     """Measure runs over a farm of simulated clouds, and return the results."""
-    print("==> A hundred clouds, and a thousand", file=sys.stderr, flush=True)
-    return farming.measure(server, folder, _environment(lab), rounds=arguments.rounds)
+    return farming.measure(server, folder, _environment(), rounds=arguments.rounds, say=say)
+
+
+def say(text: str) -> None:
+    """Tell how far the benchmarks are."""
+    print(f"==> {text}", file=sys.stderr, flush=True)
 
 
 def _mixed(contest: reading.Contest) -> list[Request]:
@@ -121,8 +122,8 @@ def _mixed(contest: reading.Contest) -> list[Request]:
     ]
 
 
-def _environment(lab: Lab) -> dict[str, str]:
-    """Return the settings of a service in production, with this lab's clouds."""
+def _environment(lab: Lab | None = None) -> dict[str, str]:
+    """Return the settings of a service in production, with the clouds of a lab that is up, or with none."""
     return {
         "ENV_FILE": os.devnull,
         "DJANGO_SETTINGS_MODULE": "flavorsync_project.settings",
@@ -130,7 +131,7 @@ def _environment(lab: Lab) -> dict[str, str]:
         "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
         **{
             name: value
-            for name, value in lab.environment().items()
+            for name, value in (lab.environment() if lab else {}).items()
             if name in {"KEYROCK_URL", "KEYROCK_APP_IDS", "KEYSTONE_URL", "INFRASTRUCTURE_URL_ALLOWLIST"}
         },
     }

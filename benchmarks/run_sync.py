@@ -1,7 +1,8 @@
 """Synchronise all nodes once for each line of input, and print what it took.
 
 That is the final state, the seconds on the clock, those until the last node that did not fail was done, the seconds of
-processor time, and the number of connections to the database.
+processor time, and the number of connections to the database. For a line `help` it does not begin a run itself, but
+shares the next one that another process begins.
 """
 
 import os
@@ -17,8 +18,10 @@ django.setup(set_prefix=False)
 from django.db.backends.signals import connection_created  # noqa: E402
 
 from infrastructures.models import Infrastructure  # noqa: E402
-from synchronisation.models import SyncNode, SyncOutcome  # noqa: E402
-from synchronisation.running import carry_out, create_run  # noqa: E402
+from synchronisation.models import SyncNode, SyncOutcome, SyncRun  # noqa: E402
+from synchronisation.running import carry_out, create_run, help_with  # noqa: E402
+
+SECONDS_BETWEEN_LOOKS = 0.005
 
 
 def main() -> None:
@@ -29,19 +32,36 @@ def main() -> None:
         made.append(connection["connection"])
 
     connection_created.connect(note)
-    for _ in sys.stdin:
-        ends = [began := time.perf_counter()]
-
-        def listen(node: SyncNode, outcome: SyncOutcome | None, ends: list[float] = ends) -> None:
-            if outcome is None and node.state == SyncNode.State.DONE:
-                ends.append(time.perf_counter())
-
+    for line in sys.stdin:
         made.clear()
         processor = time.process_time()
-        run = create_run(requested_by="benchmark", infrastructures=list(Infrastructure.objects.all()), repairs=True)
-        state = carry_out(run.pk, listen=listen).state
-        seconds, processor = time.perf_counter() - began, time.process_time() - processor
-        print(state, seconds, max(ends) - began, processor, len(made), flush=True)
+        state, seconds, living = _help() if line.strip() == "help" else _run()
+        print(state, seconds, living, time.process_time() - processor, len(made), flush=True)
+
+
+def _run() -> tuple[str, float, float]:
+    ends = [began := time.perf_counter()]
+
+    def listen(node: SyncNode, outcome: SyncOutcome | None) -> None:
+        if outcome is None and node.state == SyncNode.State.DONE:
+            ends.append(time.perf_counter())
+
+    run = create_run(requested_by="benchmark", infrastructures=list(Infrastructure.objects.all()), repairs=True)
+    run = carry_out(run.pk, listen=listen)
+    while not run.finished_at:  # others still work on it
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+        run.refresh_from_db()
+    return run.state, time.perf_counter() - began, max(ends) - began
+
+
+def _help() -> tuple[str, float, float]:
+    while (run := SyncRun.objects.filter(state=SyncRun.State.RUNNING).first()) is None:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    began = time.perf_counter()
+    help_with(run.pk)
+    seconds = time.perf_counter() - began
+    run.refresh_from_db()
+    return run.state, seconds, seconds
 
 
 if __name__ == "__main__":
