@@ -16,28 +16,37 @@ LABELS = {
     "is_public": "open to every project",
     "flavorid": "id",
 }
+CAUSES = {
+    "node": "changed in the node",
+    "catalogue": "changed in the catalogue",
+    "both": "changed in the node and in the catalogue",
+}
 UNITS = {"ram": readable_mib, "swap": readable_mib, "disk": readable_gib, "ephemeral": readable_gib}
 
 
 @dataclass(frozen=True)
 class Told:
-    """A value that differs: its label, the catalogue's value, and the node's."""
+    """A value that differs: its label, the catalogue's value, the node's, and what has changed, if that is known."""
 
     label: str
     is_code: bool
     catalogue: str
     node: str
+    cause: str
 
 
 def told(differences: Iterable[Mapping[str, Any]] | None) -> list[Told]:
     """Return the differences of a sighting or outcome in the form that pages show."""
-    return [_told(each["member"], each.get("catalogue"), each.get("node")) for each in differences or ()]
+    return [
+        _told(each["member"], each.get("catalogue"), each.get("node"), CAUSES.get(each.get("cause", ""), ""))
+        for each in differences or ()
+    ]
 
 
-def _told(member: str, catalogue: object, node: object) -> Told:
+def _told(member: str, catalogue: object, node: object, cause: str) -> Told:
     is_spec = member.startswith(EXTRA_SPEC)
     label = member.removeprefix(EXTRA_SPEC) if is_spec else LABELS.get(member, member)
-    return Told(label, is_spec, _value(member, catalogue), _value(member, node))
+    return Told(label, is_spec, _value(member, catalogue), _value(member, node), cause)
 
 
 def _value(member: str, value: object) -> str:

@@ -1,7 +1,7 @@
 """Comparing the catalogue's flavors with what nodes have right now."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from infrastructures.openstack.errors import (
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaFlavor
 from synchronisation.ignoring import reasons
+from synchronisation.models import SyncOutcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +153,16 @@ def expected_by_node(infrastructures: Collection[Infrastructure], flavors: Colle
         node.pk: Expected(wanted=[wanted(flavor, node.pk) for flavor in flavors], besides=besides[node.pk])
         for node in infrastructures
     }
+
+
+def tell_causes(outcomes: Mapping[sightings.Key, SyncOutcome]) -> None:
+    """Have outcomes, by the keys of flavor and node, tell what caused their differences, as the record has it by now.
+
+    Cost: one query; none without differences.
+    """
+    recorded = sightings.causes({key: outcome.differences for key, outcome in outcomes.items()})
+    for key, differences in recorded.items():
+        outcomes[key].differences = differences
 
 
 def seen_besides(expected: Expected, has: NodeFlavors | None) -> Iterator[Finding]:

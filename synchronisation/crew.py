@@ -28,7 +28,7 @@ from infrastructures.openstack.errors import CloudError
 from infrastructures.threads import ConnectedThreads, Threads, until_interrupted
 from synchronisation.backing_off import left_alone
 from synchronisation.claiming import claim, claim_all
-from synchronisation.comparing import expected_by_node
+from synchronisation.comparing import expected_by_node, tell_causes
 from synchronisation.models import SyncNode, SyncOutcome, SyncRun
 from synchronisation.node import Found, Part, is_to_be_repaired, repair, settle, survey, to_be_settled
 from synchronisation.recording import (
@@ -255,6 +255,13 @@ class Crew:
         seen = {part.infrastructure: found.findings for part, found in surveyed}
         made = created_unrecorded(seen) if self._run.repairs else set()
         sightings.record_findings(seen, as_of=min(found.as_of for _, found in surveyed), made=made)
+        tell_causes(
+            {
+                (step.finding.wanted.flavor.pk, part.infrastructure.pk): outcome
+                for part, found in surveyed
+                for step, outcome in found.planned
+            }
+        )
         return record_plans(self._run, {part.node: (part.flavors, found.outcomes) for part, found in surveyed})
 
     def _tell(self, node: SyncNode, outcomes: Iterable[SyncOutcome]) -> None:

@@ -15,7 +15,7 @@ from flavorsync_project.api.errors import Conflict
 from identity.callers import Caller
 from infrastructures.choosing import find_nodes_or_all
 from infrastructures.models import Infrastructure
-from synchronisation.comparing import NodeComparison, compare_nodes, promoted_flavors
+from synchronisation.comparing import NodeComparison, compare_nodes, promoted_flavors, tell_causes
 from synchronisation.history import ALL, Choice, names_of_nodes, nodes_in_full, progress_of
 from synchronisation.models import ListedNode, NodeList, Progress, SyncNode, SyncOutcome, SyncRun
 from synchronisation.planning import plan, unreachable
@@ -91,11 +91,19 @@ def current_status(*, nodes: Sequence[Infrastructure], flavorids: Collection[str
     Raises:
         NotFound: there is no such promoted flavor.
 
-    Cost: one query, and what `compare_nodes` costs.
+    Cost: one query, one more if values differ, and what `compare_nodes` costs.
     """
     flavors = promoted_flavors(flavorids, absent=NotFound)
     compared = compare_nodes(infrastructures=nodes, flavors=flavors)
-    return Status(nodes=tuple(_status_of(comparison, flavors) for comparison in compared))
+    status = Status(nodes=tuple(_status_of(comparison, flavors) for comparison in compared))
+    tell_causes(
+        {
+            (finding.wanted.flavor.pk, comparison.infrastructure.pk): outcome
+            for comparison, node in zip(compared, status.nodes, strict=True)
+            for finding, outcome in zip(comparison.findings, node.outcomes, strict=not comparison.error)
+        }
+    )
+    return status
 
 
 def last_status(*, nodes: Sequence[Infrastructure], flavorids: Collection[str] = ()) -> SummedUp:

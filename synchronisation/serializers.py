@@ -6,6 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from flavors.catalogue.comparison import CAUSES
 from flavors.catalogue.states import RECORDED, UNRECORDED
 from flavorsync_project.api.serializers import IdField, StrictBooleanField, StrictListField, wrapped
 from infrastructures.fields import FlavorIdField, NameField
@@ -79,6 +80,11 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     member = IdField(help_text="As Nova calls it; an extra spec is `extra_specs.KEY`")
     node = ValueField()
     catalogue = ValueField()
+    cause = serializers.ChoiceField(
+        CAUSES,
+        required=False,
+        help_text="What has changed since Flavor Sync last applied the value there; absent where that is not known",
+    )
 
 
 class FindingSerializer(serializers.Serializer[SyncOutcome]):

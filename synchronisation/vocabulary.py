@@ -7,7 +7,7 @@ from flavorsync_project.api.vocabulary import Kind, Resource, is_answered, is_ta
 DIFFERENCE = Resource(
     element="difference",
     attributes=("member",),
-    children=MappingProxyType({"node": Kind.VALUE, "catalogue": Kind.VALUE}),
+    children=MappingProxyType({"node": Kind.VALUE, "catalogue": Kind.VALUE, "cause": Kind.TEXT}),
 )
 
 OUTCOME = Resource(

@@ -12,6 +12,10 @@ State = Sighting.State
 
 EXTRA_SPECS = "extra_specs"
 
+# What has caused a difference, where that is known
+CAUSE = "cause"
+CAUSES = NODE, CATALOGUE, BOTH = "node", "catalogue", "both"
+
 Dropped = Mapping[str, Collection[str]]
 
 
@@ -128,6 +132,28 @@ def compare(wanted: Wanted, node: NodeFlavors, *, exact: bool = False, of_others
         name_taken_by=namesake.id if namesake and namesake.id != nova.id else "",
         recorded=bool(recorded_as),
     )
+
+
+def cause_of(difference: Mapping[str, object], applied: Mapping[str, object] | None) -> str:
+    """Return what has changed since we last applied a value: `NODE` (behind our back), `CATALOGUE` or `BOTH`.
+
+    "" if we have not applied it there, or do not know.
+
+    Args:
+        difference: as `Difference.as_json`.
+        applied: as in a `Sighting`. What we have made has all of its members there: no other extra spec is from us.
+    """
+    member, has_all = difference["member"], applied and NOVA_MEMBERS[0] in applied
+    if not applied or (member not in applied and not has_all):
+        return ""
+    last = applied.get(str(member))
+    changed = (difference["node"] != last, difference["catalogue"] != last)
+    return {(True, False): NODE, (False, True): CATALOGUE, (True, True): BOTH}.get(changed, "")
+
+
+def without_cause(differences: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:
+    """Return differences as they were compared, without what was told of their cause."""
+    return [{key: value for key, value in each.items() if key != CAUSE} for each in differences]
 
 
 def values_by_member(flavor: NovaFlavor) -> dict[str, object]:

@@ -15,7 +15,7 @@ from django.db import Error, IntegrityError, connection
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from flavors.catalogue.comparison import Finding, differences_between
+from flavors.catalogue.comparison import CAUSE, Finding, cause_of, differences_between, without_cause
 from flavors.models import Flavor, Installation, Sighting
 from infrastructures.commits import MAX_ATTEMPTS, write_certainly
 from infrastructures.models import Infrastructure, Replacement
@@ -80,7 +80,9 @@ class Seen:
     def tells_something_new(self, row: Told | None, digest: str) -> bool:
         """Say whether it differs from what *row* says, by the flavor's *digest* as it is now."""
         told = (self.state, digest, list(self.differences))
-        return row is None or self.flavorid is not None or told != (row.state, row.digest, row.differences)
+        return (
+            row is None or self.flavorid is not None or told != (row.state, row.digest, without_cause(row.differences))
+        )
 
 
 def installed(
@@ -328,17 +330,41 @@ def _not_of_others(seen: Sequence[Seen], rows: Mapping[Key, Told], known: Mappin
 
 def _row(seen: Seen, row: Told | None, known: Installation | None, now: datetime) -> Sighting:
     flavorid = _known_by(seen, row, known)
+    applied = _applied(seen, row, flavorid)
     return Sighting(
         flavor=seen.flavor,
         infrastructure=seen.infrastructure,
         state=seen.state,
-        differences=list(seen.differences),
+        differences=[_with_cause(difference, applied) for difference in seen.differences],
         digest=seen.flavor.digest,
         flavorid=flavorid,
-        applied=_applied(seen, row, flavorid),
+        applied=applied,
         since=row.since if row and row.state == seen.state else now,
         seen_at=now,
     )
+
+
+def _with_cause(difference: Mapping[str, object], applied: Mapping[str, object] | None) -> dict[str, object]:
+    cause = cause_of(difference, applied)
+    return {**difference, CAUSE: cause} if cause else {**difference}
+
+
+def causes(outcomes: Mapping[Key, Sequence[Mapping[str, object]]]) -> dict[Key, list[dict[str, object]]]:
+    """Return recorded differences with their causes, by the keys of flavor and node, where they are the same as these.
+
+    Cost: one query; none without differences.
+    """
+    differing = {key for key, differences in outcomes.items() if differences}
+    if not differing:
+        return {}
+    flavors, nodes = zip(*differing, strict=True)
+    rows = Sighting.objects.order_by().filter(state=State.DIFFERENT, flavor__in=flavors, infrastructure__in=nodes)
+    recorded = rows.values_list("flavor", "infrastructure", "differences")
+    return {
+        (flavor, node): differences
+        for flavor, node, differences in recorded
+        if (flavor, node) in differing and without_cause(differences) == list(outcomes[flavor, node])
+    }
 
 
 def _applied(seen: Seen, row: Told | None, flavorid: str) -> dict[str, object] | None:

@@ -154,7 +154,7 @@ def test_one_that_is_there_with_other_values_is_there(mordor: RegisteredCloud, t
     run()
     assert seen() == (State.DIFFERENT, ["Mordor"])
     kept = Sighting.objects.get()
-    assert kept.differences == [{"member": "ram", "node": 7, "catalogue": 512}]
+    assert kept.differences == [{"member": "ram", "node": 7, "catalogue": 512, "cause": "node"}]
     assert kept.since > since
     mordor.flavors["tiny"]["ram"] = 8
     run()

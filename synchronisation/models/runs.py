@@ -236,7 +236,8 @@ class SyncOutcome(models.Model):
     """What a run found of one flavor in one node that was not in sync, what it planned, and what came of it.
 
     `differences` is a list of objects with the keys `member` (a member of `NovaFlavor`; an extra
-    spec is `extra_specs.KEY`), `node` and `catalogue`; null where that side has no such extra spec.
+    spec is `extra_specs.KEY`), `node` and `catalogue`; null where that side has no such extra spec. A `cause` says what
+    has changed since we last applied the value there, where that is known: see `flavors.catalogue.comparison.cause_of`.
     `servers` is how many servers in the node use the flavor, counted before it is replaced.
     """
 
