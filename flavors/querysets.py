@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Self
 
 from django.db import models
 
+from flavors.scs.names import PREFIX
+from flavors.scs.standard import NAME
+
 if TYPE_CHECKING:
     from flavors.models import Flavor  # noqa: F401
 
@@ -23,6 +26,10 @@ class FlavorQuerySet(models.QuerySet["Flavor"]):
     def published(self) -> Self:
         """Return those that everybody sees."""
         return self.filter(public=True)
+
+    def about_scs(self) -> Self:
+        """Return those that the standards of the Sovereign Cloud Stack are about: by their name, or an extra spec."""
+        return self.filter(models.Q(name__startswith=PREFIX) | models.Q(extra_specs__has_key=NAME))
 
     def chosen(self, flavorids: Collection[str]) -> Self:
         """Return those with these ids, or all if no id is named."""

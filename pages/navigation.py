@@ -84,6 +84,7 @@ SECTIONS = (
         (
             _listed("Catalogue", "flavors.flavor", "flavor"),
             _listed("Leaving the nodes", "synchronisation.removal"),
+            Item("Sovereign Cloud Stack", "flavors_flavor_scs", ("flavors_flavor_scs",), _has_view),
         ),
     ),
     Section(

@@ -36,7 +36,7 @@ class FlavorLike(Protocol):
     @property
     def disk(self) -> int: ...
     @property
-    def extra_specs(self) -> Mapping[str, str]: ...
+    def extra_specs(self) -> Mapping[str, str] | None: ...  # a Nova before microversion 2.61 lists none
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,9 @@ def _less(flavor: FlavorLike, name: ScsName) -> list[str]:
 
 def _by_name(flavors: Iterable[FlavorLike]) -> dict[str, FlavorLike]:
     """Return flavors by the name that an extra spec gives, or else by their own."""
-    found = {flavor.extra_specs[NAME]: flavor for flavor in flavors if NAME in flavor.extra_specs}
+    flavors = list(flavors)
+    named = ((dict(flavor.extra_specs or {}).get(NAME), flavor) for flavor in flavors)
+    found = {name: flavor for name, flavor in named if name is not None}
     for flavor in flavors:
         if is_scs(flavor.name):
             found.setdefault(flavor.name, flavor)
@@ -107,7 +109,7 @@ def _differences(name: str, flavor: FlavorLike | None) -> list[str]:
     if flavor is None:
         return ["missing"]
     expected = specification(name)
-    has = {"vcpus": flavor.vcpus, "ram": flavor.ram, "disk": flavor.disk, **flavor.extra_specs}
+    has = {"vcpus": flavor.vcpus, "ram": flavor.ram, "disk": flavor.disk, **(flavor.extra_specs or {})}
     return [
         f"{member} is {has[member]}, not {value}" if member in has else f"{member} is not {value}, but missing"
         for member, value in expected.items()

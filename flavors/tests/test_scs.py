@@ -109,3 +109,27 @@ def test_a_standard_flavor_is_found_by_its_extra_spec_and_compared_with_all_of_t
     assert judge(flavors).standard["SCS-1V-4"] == ["scs:cpu-type is not shared-core, but missing"]
     flavors[13].extra_specs["scs:disk0-type"] = "network"
     assert judge(flavors).standard["SCS-2V-4-20s"] == ["scs:disk0-type is network, not ssd"]
+
+
+def test_the_seven_mistakes_of_the_standards_own_test_data_are_found() -> None:
+    """Those of its file of wrong flavors, made in a cloud: no verdict on any other flavor changes."""
+    flavors = {name: standard(name) for name in (*MANDATORY, *RECOMMENDED)}
+    flavors["SCS-1V-4"].extra_specs["scs:cpu-type"] = "crowded-core"
+    flavors["SCS-2V-8"].extra_specs["scs:name-v1"] = "SCS-2V-8"
+    flavors["SCS-4V-16"].ram = 12 * 1024
+    flavors["SCS-8V-32"].disk = 128
+    flavors["SCS-1V-2"].vcpus = 2
+    del flavors["SCS-2V-4-20s"].extra_specs["scs:disk0-type"]
+    flavors["SCS-4V-16-100s"].disk = 10
+    verdict = judge(flavors.values())
+    assert {name: problems for name, problems in verdict.standard.items() if problems} == {
+        "SCS-1V-4": ["scs:cpu-type is crowded-core, not shared-core"],
+        "SCS-2V-8": ["scs:name-v1 is SCS-2V-8, not SCS-2V:8"],
+        "SCS-4V-16": ["ram is 12288, not 16384"],
+        "SCS-8V-32": ["disk is 128, not 0"],
+        "SCS-1V-2": ["vcpus is 2, not 1"],
+        "SCS-2V-4-20s": ["scs:disk0-type is not ssd, but missing"],
+        "SCS-4V-16-100s": ["disk is 10, not 100"],
+    }
+    # Of these, the names break a promise only where there is less than they say.
+    assert set(verdict.broken_promises) == {"SCS-4V-16", "SCS-4V-16-100s"}

@@ -76,6 +76,8 @@ OF_ROWS = {
     "flavors_flavor_compare": 3,
     "flavors_flavor_own": 3,
     "flavors_flavor_make": 3,
+    "flavors_flavor_scs": 4,
+    "a node's standards": 12,
     "a node's own flavors": 33,  # some 20 of them to settle a replacement there; in MariaDB two more, for its lock
     "a private flavor to change": 12,
     "two nodes": 17,  # three for the session: it shows what the page before, an action of subscribers, has reported
@@ -271,6 +273,7 @@ def pages(made: dict[str, Model], user: User) -> Iterator[Page]:
     yield Page("mend", reverse("admin:flavors_flavor_mend"), {"nodes": made["infrastructures_infrastructure"].pk})
     yield Page("two nodes: install", f"{compare}change/", asked)
     yield Page("a node's own flavors", f"{reverse('admin:flavors_flavor_own')}?node=node-01")
+    yield Page("a node's standards", f"{reverse('admin:flavors_flavor_scs')}?node=node-01")
     resize = reverse("admin:flavors_flavor_resize")
     yield Page("a private flavor to change", f"{resize}?node=node-00&flavorid=0")
     draft = Flavor.objects.filter(public=False)[0]

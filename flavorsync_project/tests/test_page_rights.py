@@ -63,6 +63,7 @@ TABLE = """
 /admin/flavors/flavor/                       | 302 302 200 200 200 200
 /admin/flavors/flavor/coverage/              | 302 302 200 200 200 200
 /admin/flavors/flavor/compare/               | 302 302 200 200 200 200
+/admin/flavors/flavor/scs/                   | 302 302 200 200 200 200
 /admin/flavors/flavor/own/                   | 302 302 403 200 200 200
 /admin/flavors/flavor/own/new/               | 302 302 403 200 200 200
 /admin/synchronisation/removal/              | 302 302 200 403 403 200

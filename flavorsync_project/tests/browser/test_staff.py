@@ -124,6 +124,7 @@ PAGES = {
     "infrastructure": "/admin/infrastructures/infrastructure/{infrastructure}/change/",
     "infrastructure-register": "/admin/infrastructures/infrastructure/register/",
     "flavor-make": "/admin/flavors/flavor/own/new/",
+    "scs": "/admin/flavors/flavor/scs/",
     "flavor-delete": "/admin/flavors/flavor/{draft}/delete/",
     "flavor-history": "/admin/flavors/flavor/{flavor}/history/",
     "infrastructure-add": "/admin/infrastructures/infrastructure/add/",
@@ -162,6 +163,8 @@ LogEntry.objects.create(
     user=User.objects.get(username="operator"), content_type=ContentType.objects.get_for_model(Flavor),
     object_id=flavor.pk, object_repr=str(flavor), action_flag=2, change_message="installed in Mordor",
 )
+for name in ("SCS-1V-4", "SCS-2V-4-10", "SCS-8C-16-10n_kvm_z3", "SCS-tiny"):
+    make_flavor(name=name, vcpus=1, ram=4096, disk=10)
 make_flavor(name="a draft", public=False, promoted=False, swap=512)
 mordor, crete = Infrastructure.objects.get(name="Mordor"), Infrastructure.objects.get(name="Crete")
 Check.objects.create(infrastructure=mordor, checked_at=timezone.now(), authenticated=True, microversion="2.96")

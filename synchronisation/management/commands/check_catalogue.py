@@ -6,14 +6,14 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from flavors.models import Flavor
-from flavors.scs.standard import MANDATORY, RECOMMENDED, Verdict, judge
+from flavors.scs.standard import MANDATORY, RECOMMENDED, Verdict
 from flavorsync_project.console import commands
 from flavorsync_project.console.printing import print_json, print_table, refusals_in_one_line
 from flavorsync_project.console.words import counted
 from infrastructures.choosing import find_nodes
 from infrastructures.clouds import Outcome
 from infrastructures.models import Infrastructure
+from synchronisation import standards
 from synchronisation.comparing import look_into
 
 CATALOGUE = "the catalogue"
@@ -47,13 +47,15 @@ class Command(commands.Command):
         """Print a table, then every violation by place; fail if anything does not comply."""
         with refusals_in_one_line():
             nodes = find_nodes(node) if node else list(Infrastructure.objects.with_credentials())
-        verdicts = {CATALOGUE: judge(Flavor.objects.promoted().filter(is_public=True))}
+        verdicts = {CATALOGUE: standards.of_catalogue()}
         outcomes = [] if offline else look_into(nodes)
         verdicts |= dict(_of_nodes(outcomes))
         if as_json:
             print_json(self.stdout, {place: _as_json(verdict) for place, verdict in verdicts.items()})
         else:
-            print_table(self.stdout, HEADER, [[place, *_cells(verdict)] for place, verdict in verdicts.items()])
+            print_table(
+                self.stdout, HEADER, [[place, *standards.figures(verdict)] for place, verdict in verdicts.items()]
+            )
             for place, verdict in verdicts.items():
                 for line in [*(_names(verdict) if explain else ()), *_wrong(verdict)]:
                     self.stdout.write(f"{place}: {line}")
@@ -71,20 +73,10 @@ class Command(commands.Command):
 
 
 def _of_nodes(outcomes: Iterable[Outcome[Any]]) -> Iterator[tuple[str, Verdict]]:
-    """Yield a verdict for each node that responded, on the flavors that are open to every project there."""
+    """Yield a verdict for each node that responded."""
     for outcome in outcomes:
         if outcome.result:
-            flavors = [flavor for flavor in outcome.result.by_id.values() if flavor.is_public]
-            yield outcome.infrastructure.name, judge(flavors)
-
-
-def _cells(verdict: Verdict) -> list[str]:
-    has = sum(not verdict.standard[name] for name in MANDATORY)
-    return [
-        "met" if verdict.keeps_names else f"{len(verdict.wrong_names) + len(verdict.broken_promises)} wrong",
-        "met" if verdict.has_mandatory else f"{has} of {len(MANDATORY)}",
-        f"{verdict.recommended} of {len(RECOMMENDED)}",
-    ]
+            yield outcome.infrastructure.name, standards.of_node(outcome.result)
 
 
 def _names(verdict: Verdict) -> Iterator[str]:
