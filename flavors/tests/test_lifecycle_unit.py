@@ -106,6 +106,7 @@ def watched(federation: Federation) -> Iterator[list[str]]:
             "flavors_droppedspec": "dropped spec",
             "flavors_grant": "grant",
             "flavors_retirement": "retirement",
+            "synchronisation_ignoredflavor": "exception",
             "flavors_flavor": "flavor",
         }
         if verb in ("INSERT", "UPDATE", "DELETE"):
@@ -120,7 +121,7 @@ def watched(federation: Federation) -> Iterator[list[str]]:
 
 INSTALL = ["INSERT sighting", "INSERT installation"]
 PUT_IN = ["INSERT flavor", *INSTALL]
-TAKEN = ["sighting", "installation", "sighting", "dropped spec", "grant", "retirement", "flavor"]
+TAKEN = ["sighting", "installation", "sighting", "dropped spec", "grant", "retirement", "exception", "flavor"]
 TAKE_OUT = [f"DELETE {table}" for table in TAKEN]
 
 
