@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from django.core.management import get_commands, load_command_class
 
 from flavorsync_project.environment import SETTINGS
-from testing.source import ROOT, setting_names
+from testing.source import ROOT
 
 PROJECT_APPS = {
     "flavorsync_project",
@@ -52,50 +51,13 @@ def _anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def _settings_documented() -> set[str]:
-    """Return the names in the first cells of the table of docs/settings.md."""
-    rows = re.findall(r"^\|([^|]*)\|", _settings_page(), re.MULTILINE)
-    return {name for cell in rows for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", cell)}
-
-
-def _as_written() -> dict[str, tuple[str, str]]:
-    """Return each setting's default and allowed values from the table of docs/settings.md."""
-    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|", _settings_page(), re.MULTILINE)
-    return {name: (default, allowed) for name, default, allowed in rows}
-
-
 def _commands() -> set[str]:
     return {name for name, app in get_commands().items() if app in PROJECT_APPS}
-
-
-def test_every_setting_is_in_the_table() -> None:
-    missing = sorted(setting_names() - _settings_documented())
-    assert not missing, (
-        f"flavorsync_project/environment.py has {', '.join(missing)}, which docs/settings.md's table lacks: "
-        "add a row | `NAME` | default | allowed | meaning |"
-    )
-
-
-def test_the_table_has_no_setting_that_is_not_read() -> None:
-    gone = sorted(_settings_documented() - setting_names())
-    assert not gone, (
-        f"docs/settings.md's table has {', '.join(gone)}, which flavorsync_project/environment.py does not have"
-    )
 
 
 def test_the_page_of_settings_names_the_file_of_each_secret() -> None:
     files = set(re.findall(r"`([A-Z_]+)_FILE`", _settings_page())) - {"ENV", "NAME"}
     assert files == {name for name, setting in SETTINGS.items() if setting.kind.is_secret}
-
-
-@pytest.mark.parametrize("name", SETTINGS)
-def test_the_table_says_what_is_allowed_and_the_default(name: str) -> None:
-    setting = SETTINGS[name]
-    default, allowed = _as_written()[name]
-    assert allowed == setting.kind.allowed
-    # Those without one that could be written say what happens then, ENV_FILE with a name.
-    assert not setting.default or default == f"`{setting.default}`"
-    assert setting.default or name == "ENV_FILE" or not re.fullmatch("`[^`]*`", default)
 
 
 def test_every_command_is_documented() -> None:
