@@ -280,7 +280,7 @@ def test_an_operator_unregisters_their_node(
 ) -> None:
     stored = make_registered("Mordor")
     stored.operators.add(User.objects.get())
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(23):
         assert local.delete("Mordor") == (204, b"")
     assert not Infrastructure.objects.exists()
     assert local.delete("Mordor") == (404, error("The infrastructure Mordor does not exist"))
