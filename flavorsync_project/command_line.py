@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import shorten
+from typing import Any
 
 from django.conf import settings
 from django.core.management import ManagementUtility, execute_from_command_line, get_commands, load_command_class
@@ -18,6 +19,7 @@ OURS = {"flavorsync_project", "identity", "infrastructures", "flavors", "regions
 OURS |= {"synchronisation", "synchronisation.telling"}
 OF_DJANGO = ("migrate", "showmigrations", "createsuperuser", "changepassword", "check", "collectstatic")
 
+SERVICES = {"serve", "run_web", "run_worker", "run_scheduler"}
 LONGEST_SENTENCE = 90
 
 # Django answers a shell that asks it for words, in the variables of bash's own completion.
@@ -83,6 +85,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.stdout.write(COMPLETION)
     else:
         _look_at_settings()
+        if not SERVICES.intersection(arguments[1:2]):
+            _log_warnings_only()
         with traced():
             if Path(arguments[0]).name == INSTALLED:
                 CommandLine(arguments).execute()
@@ -96,3 +100,9 @@ def _look_at_settings() -> None:
         settings.INSTALLED_APPS  # noqa: B018 — reading it is what counts
     except WrongSetting as error:
         sys.exit(str(error))
+
+
+def _log_warnings_only() -> None:
+    """Leave out of what a typed command prints what the log of a service has of each refusal, expected or not."""
+    root: Any = settings.LOGGING["root"]
+    root["level"] = "WARNING"

@@ -1,13 +1,25 @@
 """`flavor-sync`: our commands without Django's noise, and what completes them."""
 
+import logging
 import tomllib
+from collections.abc import Iterator
+from copy import deepcopy
 
 import pytest
 from django.core.management import get_commands
+from pytest_django import Settings
 
 from flavorsync_project import __version__
 from flavorsync_project.command_line import OF_DJANGO, main, ours
 from testing.source import ROOT
+
+
+@pytest.fixture(autouse=True)
+def _own_logging(settings: Settings) -> Iterator[None]:
+    """Keep what a command makes of the log from the tests that follow."""
+    settings.LOGGING, level = deepcopy(settings.LOGGING), logging.getLogger().level
+    yield
+    logging.getLogger().setLevel(level)
 
 
 def typed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -59,3 +71,12 @@ def test_a_shell_completes_commands_and_their_options(
     with pytest.raises(SystemExit):
         typed(capsys)
     assert set(capsys.readouterr().out.split()) == completed
+
+
+@pytest.mark.parametrize(("command", "level"), [("sync_flavors", "WARNING"), ("run_worker", "INFO")])
+def test_a_typed_command_logs_warnings_alone_and_a_service_what_it_does(
+    command: str, level: str, settings: Settings
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["manage.py", command, "--help"])
+    assert settings.LOGGING["root"]["level"] == level
