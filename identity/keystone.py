@@ -66,8 +66,9 @@ class Keystone(Provider):
     def _judge(self, answer: Answer) -> Document:
         """Return the token's description in Keystone's response."""
         document = answer.document or {}
-        # Only Keystone's own error refuses a token: a proxy, or a wrong KEYSTONE_URL, would refuse every one.
-        if answer.status in (400, 401, 403, 404) and "error" in document:
+        # Only Keystone's own error refuses a token: a proxy, or a wrong KEYSTONE_URL, would refuse every one. And 403
+        # is about its policy (identity:validate_token), which it may not have read yet when it has just started.
+        if answer.status in (400, 401, 404) and "error" in document:
             raise refused(f"it was revoked, or {WITH_ACCESS_RULES}" if answer.status == 404 else "")
         token = part(document, "token")
         if answer.status != 200 or not token:
