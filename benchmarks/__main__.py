@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from benchmarks import clouds, databases, faces, farming, pages, reading, report, synchronising
+from benchmarks import clouds, databases, faces, farming, pages, reading, report, scs, synchronising
 from benchmarks.load import Request
 from lab import Lab
 
@@ -24,7 +24,15 @@ def main() -> int:
     began = time.monotonic()
     server = None if arguments.sqlite or not databases.answers(arguments.mariadb) else arguments.mariadb
     with tempfile.TemporaryDirectory(prefix="flavorsync-benchmark-") as folder:
-        measured = measure_farm if arguments.farm else measure_faces if arguments.faces else measure
+        measured = (
+            measure_farm
+            if arguments.farm
+            else measure_faces
+            if arguments.faces
+            else measure_scs
+            if arguments.flavor_manager
+            else measure
+        )
         rows = measured(server, Path(folder), Lab(arguments.lab), arguments)
     kind = "MariaDB" if server else "SQLite"
     seconds = round(time.monotonic() - began)
@@ -95,6 +103,14 @@ def measure_farm(server: str | None, folder: Path, lab: Lab, arguments: argparse
     return farming.measure(server, folder, _environment(), rounds=arguments.rounds, say=say)
 
 
+def measure_scs(server: str | None, folder: Path, lab: Lab, arguments: argparse.Namespace) -> list[report.Row]:
+    """Measure the standard flavors into a real cloud alone, and return the results."""
+    lab.up()
+    say("The standard flavors into a cloud, and nothing to do")
+    program, rounds = arguments.flavor_manager, arguments.rounds
+    return scs.measure(server, folder, lab, _environment(lab), manager=program, rounds=rounds)
+
+
 def say(text: str) -> None:
     """Tell how far the benchmarks are."""
     print(f"==> {text}", file=sys.stderr, flush=True)
@@ -145,6 +161,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sqlite", action="store_true", help="use SQLite even if there is a MariaDB")
     parser.add_argument("--farm", action="store_true", help="only the runs over simulated clouds, without the lab")
     parser.add_argument("--faces", action="store_true", help="only the OpenStack face")
+    parser.add_argument(
+        "--flavor-manager",
+        metavar="PROGRAM",
+        help="only the standard flavors of SCS, against OSISM's openstack-flavor-manager, installed anywhere",
+    )
     parser.add_argument("--rounds", type=int, default=5, help="how many turns each contender has (%(default)s)")
     parser.add_argument("--seconds", type=float, default=0.7, help="how long a turn takes (%(default)s)")
     parser.add_argument(
