@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -167,7 +168,9 @@ def test_the_map_of_all_public_flavors_tells_it(mordor: RegisteredCloud, admin_c
 
 
 @pytest.mark.usefixtures("mordor")
-def test_what_is_known_of_many_flavors_costs_two_queries_more() -> None:
+def test_what_is_known_of_many_flavors_costs_as_much_as_of_one() -> None:
+    """That is two queries more than of none on SQLite, where one is a BEGIN, and one on MariaDB."""
+
     def queries() -> int:
         with counting_in_all_connections() as counted:
             run()
@@ -181,7 +184,8 @@ def test_what_is_known_of_many_flavors_costs_two_queries_more() -> None:
             make_installation(make_flavor(flavorid=f"f{number}", name=f"f{number}", promoted=False), "Mordor")
         run()
         with_some.append(queries())
-    assert with_some == [none + 2, none + 2]
+    begins = connection.vendor == "sqlite"
+    assert with_some == [none + 1 + begins] * 2
 
 
 @pytest.mark.usefixtures("published")
