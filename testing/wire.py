@@ -198,7 +198,8 @@ def _outcome(element: Element) -> Document:
 
 def _difference(element: Element) -> Document:
     read = _VALUES.get(element.get("member", ""), str)
-    return _object(element, "difference", "member", {"node": read, "catalogue": read})
+    cause = {"cause": str} if element.find("cause") is not None else {}  # it is not always known
+    return _object(element, "difference", "member", {"node": read, "catalogue": read, **cause})
 
 
 WIRES: dict[str, Wire] = {"json": Json(), "xml": Xml()}
