@@ -167,8 +167,11 @@ class Lab(Instance):
         Raises:
             LabError: there is no such region, or Nova refused.
         """
+        first, *others = regions or tuple(seed.REGIONS)
+        # A Keystone that has just started answers 500 to some of the first requests, if several come at once.
+        self._reset(first)
         with ThreadPoolExecutor() as pool:
-            list(pool.map(self._reset, regions or tuple(seed.REGIONS)))
+            list(pool.map(self._reset, others))
 
     def project_ids(self, region: str) -> dict[str, str]:
         """Return the id of every project of the region's Keystone by its name."""
