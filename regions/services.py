@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from flavors.catalogue.sightings import record_change
+from flavors.catalogue.changes import record_change
 from infrastructures.clouds import region_of
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.entering import CallersNova

@@ -16,7 +16,7 @@ from uuid import uuid4
 from compute.wire import microversions
 from compute.wire.bodies import name_and_id_of
 from compute.wire.microversions import Microversion
-from flavors.catalogue.sightings import record_change
+from flavors.catalogue.changes import record_change
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.connection import READING
 from infrastructures.openstack.nova import Nova

@@ -4,25 +4,20 @@ A comparison writes what is new; whoever changes a node writes what it has after
 the node one of the flavor's nodes, comes and goes with it, in the same transaction.
 """
 
-import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from django.db import Error, IntegrityError, connection
-from django.db.models import Count, Q
+from django.db import IntegrityError, connection
+from django.db.models import Count
 from django.utils import timezone
 
-from flavors.catalogue.comparison import CAUSE, Finding, cause_of, differences_between, without_cause
+from flavors.catalogue.comparison import CAUSE, Finding, cause_of, without_cause
 from flavors.models import Flavor, Installation, Sighting
 from infrastructures.commits import MAX_ATTEMPTS, write_certainly
 from infrastructures.models import Infrastructure, Replacement
-from infrastructures.openstack.nova import Nova
-from infrastructures.openstack.records import NovaFlavor
-
-logger = logging.getLogger(__name__)
 
 State = Sighting.State
 
@@ -164,7 +159,7 @@ def record_findings(
         return
     for attempt in range(MAX_ATTEMPTS):
         try:
-            write_certainly(partial(write, seen, as_of=as_of), is_written=partial(_is_told, seen))
+            write_certainly(partial(write, seen, as_of=as_of), is_written=partial(is_told, seen))
             return
         except IntegrityError:  # a flavor or a node is gone by now, or somebody else has just written the same
             if attempt == MAX_ATTEMPTS - 1:
@@ -194,48 +189,6 @@ def _recorded_in_sync(findings: Mapping[Infrastructure, Collection[Finding]]) ->
     rows = Sighting.objects.order_by().filter(infrastructure__in=in_sync, state=State.IN_SYNC, digest__in=digests)
     counts = rows.values_list("infrastructure").annotate(Count("pk"))
     return flavors, {node for node, count in counts if count == len(flavors)}
-
-
-def record_change(*, infrastructure: Infrastructure, nova: Nova, flavorid: str, has: NovaFlavor | None) -> None:
-    """Record what a node has under this id (None: nothing), after somebody has changed it there through us.
-
-    If it cannot be recorded, the change stands all the same, and the next comparison will see it.
-
-    Cost: one query; for a flavor of the catalogue two more, and those of `write`.
-    """
-    try:
-        seen = _changed(infrastructure, nova, flavorid, has)
-        if seen:
-            write_certainly(partial(write, seen), is_written=partial(_is_told, seen))
-    except Error as error:
-        logger.warning("%s: the change of flavor %s could not be recorded: %s", infrastructure, flavorid, error)
-
-
-def _changed(infrastructure: Infrastructure, nova: Nova, flavorid: str, has: NovaFlavor | None) -> list[Seen]:
-    here = {"infrastructure": infrastructure, "flavorid": flavorid}
-    known_here = Q(pk__in=Installation.objects.filter(**here).values("flavor")) | Q(
-        pk__in=Sighting.objects.filter(**here).values("flavor")
-    )
-    flavors = list(Flavor.objects.filter(Q(promoted=True, flavorid=flavorid) | known_here))
-    known = known_ids([infrastructure]) if flavors else {}
-    return [
-        _now(flavor, infrastructure, nova, has)
-        for flavor in flavors
-        if known.get((flavor.pk, infrastructure.pk), flavorid) == flavorid
-    ]
-
-
-def _now(flavor: Flavor, infrastructure: Infrastructure, nova: Nova, has: NovaFlavor | None) -> Seen:
-    if has is None:
-        return Seen(flavor=flavor, infrastructure=infrastructure, state=State.MISSING)
-    differences = differences_between(flavor.as_nova(), has, descriptions=nova.keeps_descriptions)
-    return Seen(
-        flavor=flavor,
-        infrastructure=infrastructure,
-        state=State.DIFFERENT if differences else State.IN_SYNC,
-        differences=[difference.as_json() for difference in differences],
-        id_there=has.id,
-    )
 
 
 def write(seen: Collection[Seen], *, as_of: datetime | None = None) -> None:
@@ -300,7 +253,8 @@ def _new(seen: Collection[Seen], rows: Mapping[Key, Told]) -> list[Seen]:
     return [each for each in seen if each.tells_something_new(rows.get(each.key), digests[each.flavor])]
 
 
-def _is_told(seen: Collection[Seen]) -> bool:
+def is_told(seen: Collection[Seen]) -> bool:
+    """Say whether all of this is recorded already. One query."""
     return not _new(seen, _told(seen))
 
 

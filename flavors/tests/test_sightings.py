@@ -13,6 +13,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from flavors.catalogue import recording, services, sightings
+from flavors.catalogue.changes import record_change
 from flavors.catalogue.sightings import State
 from flavors.models import Flavor, Installation, Sighting
 from infrastructures.clouds import open_nova
@@ -223,7 +224,7 @@ def test_a_node_that_cannot_be_reached_changes_nothing_of_what_was_seen(mordor: 
 def changed(flavorid: str, has: NovaFlavor | None) -> None:
     """Write down a change of Mordor that was made through us."""
     node = Infrastructure.objects.get(name="Mordor")
-    sightings.record_change(infrastructure=node, nova=open_nova(node), flavorid=flavorid, has=has)
+    record_change(infrastructure=node, nova=open_nova(node), flavorid=flavorid, has=has)
 
 
 @pytest.mark.usefixtures("mordor")
@@ -257,7 +258,7 @@ def test_what_is_none_of_the_catalogues_costs_one_query(
     nova = open_nova(node)
     for id in ("private", "published"):
         with django_assert_num_queries(1):
-            sightings.record_change(infrastructure=node, nova=nova, flavorid=id, has=tiny.as_nova(id))
+            record_change(infrastructure=node, nova=nova, flavorid=id, has=tiny.as_nova(id))
     assert not Sighting.objects.exists()
 
 

@@ -356,50 +356,10 @@ def told(error: CloudError, record: Replacement) -> None:
         )
 
 
-# Reading
-
-
-@dataclass(frozen=True)
-class Moment:
-    """The state of some clouds' journal at a moment: it shows whether a list read then may lack a flavor."""
-
-    ended: tuple[int, ...]
-    half_way: int
-    wanting: int
-
-
-def moment(infrastructures: Iterable[Infrastructure]) -> Moment:
-    """Return the state of these clouds' journal now.
-
-    Cost: one query, in raw SQL: building a QuerySet takes longer than the query.
-    """
-    keys = [infrastructure.pk for infrastructure in infrastructures]
-    if not keys:
-        return Moment((), 0, 0)
-    with connection.cursor() as cursor:
-        cursor.execute(_MOMENT.format(", ".join(["%s"] * len(keys))), keys)
-        rows = cursor.fetchall()
-    return Moment(
-        tuple(int(ended) for _, ended, _, _ in rows),
-        sum(int(half_way) for _, _, half_way, _ in rows),
-        sum(int(wanting) for _, _, _, wanting in rows),
-    )
-
-
-_MOMENT = """
-    SELECT cloud.id, cloud.replaced, COUNT(CASE WHEN written.is_met THEN NULL ELSE written.id END), COUNT(written.id)
-    FROM infrastructures_infrastructure cloud
-    LEFT JOIN infrastructures_replacement written ON written.infrastructure_id = cloud.id AND written.goal <> 'nil'
-    WHERE cloud.id IN ({})
-    GROUP BY cloud.id, cloud.replaced
-    ORDER BY cloud.id
-"""
-
-
 def is_empty(infrastructure: Infrastructure) -> bool:
     """Say whether the journal has nothing about a cloud's flavors, which is nearly always the case.
 
-    Cost: one query, in raw SQL, as `moment`.
+    Cost: one query, in raw SQL: building a QuerySet takes longer than the query.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM infrastructures_replacement WHERE infrastructure_id = %s", [infrastructure.pk])
