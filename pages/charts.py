@@ -174,7 +174,7 @@ def landscape(flavors: Sequence[tuple[str, int, int]]) -> Landscape | None:
     by_size: dict[tuple[int, int], list[str]] = {}
     for name, vcpus, ram in flavors:
         by_size.setdefault((vcpus, ram), []).append(name)
-    across, up = (_doubling([size[axis] for size in by_size]) for axis in (0, 1))
+    across, up = (_Doubling([size[axis] for size in by_size]) for axis in (0, 1))
     return Landscape(
         dots=[
             Dot(across(vcpus), 100 - up(ram), 4 + min(2 * (len(names) - 1), 6), vcpus, ram, names)
@@ -185,7 +185,7 @@ def landscape(flavors: Sequence[tuple[str, int, int]]) -> Landscape | None:
     )
 
 
-class _doubling:  # noqa: N801 — it is used like a function
+class _Doubling:
     """Places numbers on an axis on which each step doubles, in per cent, with some room at both ends."""
 
     def __init__(self, numbers: Sequence[int]) -> None:

@@ -1,7 +1,5 @@
 """The page of what a node has at this moment, which asks the node, and from which its flavors are taken in."""
 
-import json
-from hashlib import sha256
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import APIException
 
 from flavors.admin.actions import sentence
-from flavors.admin.confirming import is_confirmed
+from flavors.admin.confirming import digest_of, is_confirmed
 from flavors.admin.staff import VIEW, may_install, nodes_of
 from flavors.models import Flavor
 from infrastructures.models import Infrastructure
@@ -61,8 +59,8 @@ def _take_in(request: HttpRequest, node: Infrastructure) -> HttpResponse:
     try:
         found = take_in(node, chosen, dry_run=True)
         prospects = [(each, *told(each, dry_run=True)) for each in found]
-        digest = sha256(json.dumps([[each.flavorid, comes, words] for each, comes, words in prospects]).encode())
-        if is_confirmed(request, digest.hexdigest()):
+        digest = digest_of([[each.flavorid, comes, words] for each, comes, words in prospects])
+        if is_confirmed(request, digest):
             _report(request, node, [each.flavorid for each, comes, _ in prospects if comes])
             return HttpResponseRedirect(request.path)
     except APIException as error:
@@ -73,7 +71,7 @@ def _take_in(request: HttpRequest, node: Infrastructure) -> HttpResponse:
         "prospects": prospects,
         "any_comes": any(comes for _, comes, _ in prospects),
         "chosen": chosen,
-        "digest": digest.hexdigest(),
+        "digest": digest,
     }
     return TemplateResponse(request, "pages/take_in.html", context)
 

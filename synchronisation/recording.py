@@ -92,7 +92,7 @@ def created_unrecorded(found: Mapping[Infrastructure, Iterable[Finding]]) -> set
         (finding.wanted.flavor.flavorid, node.pk): finding.wanted.flavor.pk
         for node, findings in found.items()
         for finding in findings
-        if finding.has and finding.has.id == finding.wanted.flavor.flavorid and not finding.recorded
+        if not finding.recorded and finding.has and finding.has.id == finding.wanted.flavor.flavorid
     }
     if not new:
         return set()

@@ -1,9 +1,7 @@
 """What the staff does with flavors. A page first says what will happen and asks; afterwards there is a report."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 from django import forms
@@ -12,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from rest_framework.exceptions import APIException
 
-from flavors.admin.confirming import is_confirmed
+from flavors.admin.confirming import digest_of, is_confirmed
 from flavors.admin.staff import at_work, nodes_of
 from flavors.catalogue import retiring, services
 from flavors.catalogue.outcomes import Came
@@ -139,7 +137,7 @@ def confirmation(
 def _digest(prospects: Iterable[Prospect]) -> str:
     """Return a digest that changes with a flavor, or with what will happen to it."""
     told = sorted((each.flavor.pk, each.flavor.digest, each.applies, each.text) for each in prospects)
-    return sha256(json.dumps(told).encode()).hexdigest()
+    return digest_of(told)
 
 
 def _nodes_form(request: HttpRequest, *, bound: bool) -> NodesForm:

@@ -1,9 +1,17 @@
 """Checking that what people confirm is what they were shown."""
 
+import json
+from hashlib import sha256
+
 from django.contrib import messages
 from django.http import HttpRequest
 
 CHANGED = "The nodes or the catalogue have changed since this was shown. This is what would happen now."
+
+
+def digest_of(told: object) -> str:
+    """Return a digest of what is shown, made of what JSON has: it changes with any of that."""
+    return sha256(json.dumps(told).encode()).hexdigest()
 
 
 def is_confirmed(request: HttpRequest, digest: str) -> bool:

@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from flavors.admin.confirming import is_confirmed
+from flavors.admin.confirming import digest_of, is_confirmed
 from flavors.admin.staff import ADD, CHANGE, PROMOTE
 from flavors.catalogue.documents import Entry, UnreadableDocument, read_document, write_document
 from flavors.catalogue.loading import Change, load_catalogue
@@ -129,8 +129,8 @@ def may_load(request: HttpRequest) -> bool:
 
 
 def _digest(changes: list[Change]) -> str:
-    """Return what the document does, as one line."""
-    return repr([(change.flavorid, change.came, sorted(change.members.items())) for change in changes])
+    """Return a digest of what the document does. A new flavor without an id gets another one each time."""
+    return digest_of([[change.name, change.came, sorted(change.members.items())] for change in changes])
 
 
 def _plain(value: object) -> object:

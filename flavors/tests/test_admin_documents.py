@@ -88,6 +88,13 @@ def test_a_document_is_loaded_once_what_it_does_was_shown(admin_client: Client) 
     assert posted(shown)["plan"]
 
 
+def test_flavors_without_an_id_are_loaded_once_they_were_shown(admin_client: Client) -> None:
+    text = "flavors: [{name: new.one, vcpus: 1, ram: 512, disk: 1}]"
+    shown = admin_client.post(LOAD, {"document": text})
+    assert admin_client.post(LOAD, {"document": text, "plan": shown.context["digest"]})["Location"] == LIST
+    assert Flavor.objects.filter(name="new.one").exists()
+
+
 def test_a_document_that_is_wrong_is_told_so_and_nothing_is_loaded(admin_client: Client) -> None:
     answer = admin_client.post(LOAD, {"document": "flavors: [{id: a, name: a, vcpus: 0, ram: 1, disk: 1}]"})
     assert "vcpus" in answer.context["form"].errors["document"][0]
