@@ -1,13 +1,12 @@
-"""The catalogue as a file: out of the list of flavors as CSV and YAML, and into it as YAML."""
+"""The catalogue as a file: out of the list of flavors, and into it, as CSV and YAML."""
 
-import csv
-from io import StringIO
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -19,26 +18,51 @@ from flavors.admin.staff import ADD, CHANGE, PROMOTE
 from flavors.catalogue.documents import Entry, UnreadableDocument, read_document, write_document
 from flavors.catalogue.loading import Change, load_catalogue
 from flavors.catalogue.outcomes import Came
-from flavors.models import NOVA_MEMBERS, Flavor
+from flavors.catalogue.tables import write_table
+from flavors.models import Flavor
 from flavors.natural import natural
 
-# The columns of a CSV file: sizes in MiB and GiB, as Nova has them
-COLUMNS = ("flavorid", *NOVA_MEMBERS, "public", "promoted")
 # The largest document, in characters: some 2,000 flavors
 LONGEST = 1_000_000
 TOO_LONG = MaxLengthValidator(LONGEST, f"It is longer than {LONGEST:,} characters: use manage.py load_catalogue.")
-# How a cell begins that a spreadsheet would take for a formula
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class DocumentForm(forms.Form):
-    """The form of a YAML document."""
+    """The form of a document: a file, or its text."""
 
-    document = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 16, "spellcheck": "false"}),
-        validators=[TOO_LONG],
-        help_text="As “YAML” downloads it, or of the Sovereign Cloud Stack. What it does is shown first.",
+    file = forms.FileField(
+        required=False,
+        help_text="As “CSV” or “YAML” downloads it, or YAML of the Sovereign Cloud Stack. What it does is shown first.",
     )
+    document = forms.CharField(
+        label="Or its text",
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}),
+        validators=[TOO_LONG],
+        help_text="You can paste cells of a spreadsheet, too, with their heading.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Take the text of the file, if there is one."""
+        values = self.cleaned_data
+        if file := values.get("file"):
+            values["document"] = self._text_of(file)
+        if not self.errors and not values.get("document", "").strip():
+            self.add_error("document", "Choose a file, or paste its text.")
+        return values
+
+    def _text_of(self, file: UploadedFile) -> str:
+        try:
+            text = bytes(file.read(4 * LONGEST + 1)).decode("utf-8-sig")
+            TOO_LONG(text)
+        except UnicodeDecodeError:
+            self.add_error("file", "It is not in UTF-8: save it as CSV in UTF-8, or as YAML.")
+        except ValidationError as error:
+            self.add_error("file", error)
+        else:
+            return text
+        return ""
 
 
 class DocumentPages:
@@ -58,13 +82,7 @@ class DocumentPages:
 
     def csv_view(self, request: HttpRequest) -> HttpResponse:
         """Return the flavors of the list, as it is filtered, as CSV. Cost: as the list, and one query."""
-        text = StringIO()
-        writer = csv.writer(text)
-        writer.writerow(["id", *COLUMNS[1:], "extra_specs"])
-        for flavor in self._listed(request):
-            specs = "; ".join(f"{key}={value}" for key, value in sorted(flavor.extra_specs.items()))
-            writer.writerow([_plain(getattr(flavor, column)) for column in COLUMNS] + [_plain(specs)])
-        return _download(text.getvalue(), "text/csv", "flavors.csv")
+        return _download(write_table(self._listed(request)), "text/csv", "flavors.csv")
 
     def yaml_view(self, request: HttpRequest) -> HttpResponse:
         """Return the flavors of the list, as it is filtered, as a YAML document. Cost: as the list, and two queries."""
@@ -78,7 +96,7 @@ class DocumentPages:
         """
         if not may_load(request):
             raise PermissionDenied
-        form = DocumentForm(request.POST or None)
+        form = DocumentForm(request.POST or None, request.FILES or None)
         changes: list[Change] | None = None
         if form.is_valid():
             try:
@@ -88,13 +106,14 @@ class DocumentPages:
                     return self._load(request, entries)
             except UnreadableDocument as error:
                 for problem in error.problems[:20]:
-                    form.add_error("document", problem)
+                    form.add_error("file" if request.FILES else "document", problem)
         news = [change for change in changes or () if change.came is not Came.KNOWN]
         context = {
             **self.admin_site.each_context(request),
             "title": "Load flavors",
             "opts": self.opts,
             "form": form,
+            "document": form.cleaned_data["document"] if changes is not None else "",
             "news": sorted(news, key=lambda change: natural(change.name)),
             "known": len(changes) - len(news) if changes is not None and not form.errors else None,
             "digest": "" if changes is None else _digest(changes),
@@ -131,11 +150,6 @@ def may_load(request: HttpRequest) -> bool:
 def _digest(changes: list[Change]) -> str:
     """Return a digest of what the document does. A new flavor without an id gets another one each time."""
     return digest_of([[change.name, change.came, sorted(change.members.items())] for change in changes])
-
-
-def _plain(value: object) -> object:
-    """Return a value that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _download(text: str, kind: str, name: str) -> HttpResponse:

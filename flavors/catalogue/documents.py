@@ -1,6 +1,6 @@
-"""The catalogue as a YAML document: in our own layout, which `dump_catalogue` writes, or the Sovereign Cloud Stack's.
+"""The catalogue as a document: YAML in our own layout or the Sovereign Cloud Stack's, or a table in CSV (`tables`).
 
-Our own is an object with the list `flavors`. Its members have the names that Nova and this service use:
+`dump_catalogue` writes our own, an object with the list `flavors`. Its members have Nova's names and this service's:
 `id name vcpus ram disk swap ephemeral rxtx_factor is_public description extra_specs public promoted`, and `access`: the
 projects that a flavor is open to which is not open to every one.
 The Sovereign Cloud Stack's (standard SCS-0103, and its flavor manager) has the lists `reference`, `mandatory` and
@@ -15,6 +15,7 @@ import yaml
 from rest_framework import serializers
 
 from flavors.catalogue.granting import ACCESS, Project, access_of
+from flavors.catalogue.tables import is_table, read_table
 from flavors.models import NOVA_MEMBERS, Flavor
 from flavors.serializers import FlavorChangesSerializer
 from flavors.validators import validate_extra_specs, validate_rxtx_factor
@@ -81,23 +82,26 @@ def read_document(text: str | bytes, *, promote_recommended: bool = False) -> li
         promote_recommended: promote the Sovereign Cloud Stack's recommended flavors, too, not only the mandatory ones.
 
     Raises:
-        UnreadableDocument: it is not YAML, has neither layout, or some of its values are wrong.
+        UnreadableDocument: it is neither CSV nor YAML, has neither layout, or some of its values are wrong.
     """
-    document = _parse(text)
-    if "flavors" in document:
-        found = list(_own(document))
-    elif any(name in document for name in SCS_LISTS):
-        found = list(_scs(document, promote_recommended=promote_recommended))
-    else:
-        raise UnreadableDocument(
-            ["The document has no list of flavors: neither flavors, nor mandatory or recommended."]
-        )
+    table = _table_in(text)
+    found = list(_table(table) if table is not None else _listed(text, promote_recommended=promote_recommended))
     problems = [problem for _, problems in found for problem in problems]
     entries = [entry for entry, _ in found]
     problems += _doubles(entries)
     if problems:
         raise UnreadableDocument(problems)
     return entries
+
+
+def _table_in(text: str | bytes) -> str | None:
+    """Return a document as text if it is a table."""
+    read = text if isinstance(text, str) else text.decode("utf-8", errors="replace")
+    if not is_table(read):
+        return None
+    if isinstance(text, bytes) and read.encode() != text:
+        raise UnreadableDocument(["The table is not in UTF-8: save it as CSV in UTF-8."])
+    return read
 
 
 class _Loader(yaml.SafeLoader):
@@ -129,6 +133,15 @@ def _parse(text: str | bytes) -> dict[Any, Any]:
 
 
 Found = Iterator[tuple[Entry, list[str]]]
+
+
+def _listed(text: str | bytes, *, promote_recommended: bool) -> Found:
+    document = _parse(text)
+    if "flavors" in document:
+        return _own(document)
+    if any(name in document for name in SCS_LISTS):
+        return _scs(document, promote_recommended=promote_recommended)
+    raise UnreadableDocument(["The document has no list of flavors: neither flavors, nor mandatory or recommended."])
 
 
 class _AccessField(serializers.Field[Any, Any, Any, Any]):
@@ -168,10 +181,19 @@ class _EntrySerializer(FlavorChangesSerializer):
 
 def _own(document: Mapping[Any, Any]) -> Found:
     for label, values in _entries(document, "flavors"):
-        entry, problems = _checked(label, values, {})
-        if not problems and not {"flavorid", "name"} & set(entry.values):
-            problems = [entry.problem("name", "is required, or else an id")]
-        yield entry, problems
+        yield _own_entry(label, values)
+
+
+def _table(text: str) -> Found:
+    for label, values, problems in read_table(text):
+        yield (Entry(label, {}), problems) if problems else _own_entry(label, values)
+
+
+def _own_entry(label: str, values: Mapping[Any, Any]) -> tuple[Entry, list[str]]:
+    entry, problems = _checked(label, values, {})
+    if not problems and not {"flavorid", "name"} & set(entry.values):
+        problems = [entry.problem("name", "is required, or else an id")]
+    return entry, problems
 
 
 def _scs(document: Mapping[Any, Any], *, promote_recommended: bool) -> Found:

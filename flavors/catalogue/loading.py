@@ -28,6 +28,16 @@ class Change:
     came: Came
     members: Mapping[str, tuple[Any, Any]]
 
+    @property
+    def is_new(self) -> bool:
+        """Say whether the catalogue has no such flavor yet."""
+        return self.came is Came.CREATED
+
+    @property
+    def has_id(self) -> bool:
+        """Say whether its id stays: without one in the document, a new flavor gets one when it is loaded."""
+        return not self.is_new or "flavorid" in self.members
+
 
 def load_catalogue(*, entries: Iterable[Entry], dry_run: bool = False) -> list[Change]:
     """Create and change flavors of the catalogue as a document says: all of them, or none.

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from flavors.admin.looks import address_of_cell
 from flavorsync_project.moments import moment
 from pages import navigation as sections
-from pages.differences import Told, told
+from pages.differences import Told, told, told_changes
 from pages.history import address_of
 
 register = template.Library()
@@ -26,6 +26,9 @@ def navigation(context: Any) -> sections.Navigation:
 def differences(kept: Any) -> list[Told]:
     """Return differences, new or stored ones, in the form that pages show, with units."""
     return told(each if isinstance(each, dict) else each.as_json() for each in kept or ())
+
+
+register.filter("changes", told_changes)
 
 
 @register.simple_tag

@@ -216,13 +216,13 @@ def _sections(found: TwoNodes, line: "_Lines") -> list[dict[str, Any]]:
         {
             "title": "Different",
             "colour": "differs",
-            "pairs": True,
+            "pairs": f"{left} → {right}",
             "lines": [line.pair(pair) for pair in found.different],
         },
         {
             "title": "Equal under another name or id",
             "colour": "unknown",
-            "pairs": True,
+            "pairs": f"In {right}",
             "lines": [line.pair(pair) for pair in found.alike],
         },
         {"title": "The same", "colour": "good", "lines": [line.pair(pair) for pair in found.same]},

@@ -15,6 +15,7 @@ from flavors.models import Flavor, Sighting
 from flavors.tests.test_admin import member_of_staff
 from flavors.tests.test_admin_actions import federation
 from infrastructures.models import Infrastructure
+from synchronisation.tests.test_admin_plans import words
 from testing.cloud import Federation, flavor_document
 from testing.flavors import document_of, make_flavor, make_installation
 from testing.shell import shell
@@ -71,7 +72,7 @@ def test_two_nodes_are_shown_side_by_side(
         "Equal under another name or id": [],
         "The same": ["same"],
     }
-    assert "ram: <b>4</b> instead of 2" in answer.text
+    assert "RAM in Mordor 2 MiB → in Spain2 4 MiB" in words(answer)
     assert "★ promoted" in answer.text
     assert federation.calls() == {"Mordor": ["GET /flavors/detail"], "Spain2": ["GET /flavors/detail"]}
 

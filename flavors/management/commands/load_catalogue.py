@@ -1,4 +1,4 @@
-"""`manage.py load_catalogue`: load a YAML document into the catalogue."""
+"""`manage.py load_catalogue`: load a document into the catalogue."""
 
 import json
 import sys
@@ -20,11 +20,11 @@ COUNTED = (Came.CREATED, Came.UPDATED, Came.KNOWN)
 
 
 class Command(commands.Command):
-    """Create and change flavors of the catalogue as a YAML document says, all of them or none."""
+    """Create and change flavors of the catalogue as a document says, all of them or none."""
 
     help = (
-        "Create and change flavors of the catalogue as a YAML document says, which is one of dump_catalogue or of the "
-        "Sovereign Cloud Stack (mandatory flavors become promoted, recommended ones public). If one flavor is wrong, "
+        "Create and change flavors of the catalogue as a document says: YAML of dump_catalogue or of the Sovereign "
+        "Cloud Stack (mandatory flavors become promoted, recommended ones public), or CSV. If one flavor is wrong, "
         "none is loaded. One node is asked whether Nova accepts new extra specs; no cloud is changed."
     )
     examples = ("./manage.py load_catalogue --dry-run catalogue.yaml", "./manage.py load_catalogue --scs")
