@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from flavors.admin.looks import LOOKS, Look
-from flavors.models import Flavor, Sighting
+from flavors.models import Flavor
 from infrastructures.models import Infrastructure, Replacement
 from pages.charts import Line, percentages
 from pages.differences import Told, told
 from pages.nodes import NodeLook, looks
 from synchronisation.models import IgnoredFlavor, Removal, SyncNode
+from synchronisation.selecting import FINE
 from synchronisation.summary import known_flavors, sightings_now, summaries
 from synchronisation.trend import Day, trend
 
 DAYS = 30
 # The most differences, and the most of the last runs, that a page shows
 DIFFERENCES, RUNS = 200, 8
-FINE = (Sighting.State.IN_SYNC.value, Sighting.State.UNREACHABLE.value)
 
 
 @dataclass(frozen=True)

@@ -25,3 +25,9 @@ def mend(label: str, *, nodes: Collection[int] = (), flavors: Collection[int] = 
     """Return the button that previews a repair of flavors in nodes; without flavors or nodes, of all."""
     posts = [("nodes", pk) for pk in nodes] + [("flavors", pk) for pk in flavors]
     return Remedy(label, reverse("admin:flavors_flavor_mend"), tuple(posts) or (("nodes", ""),))
+
+
+def ignore(*, nodes: Collection[int] = (), flavors: Collection[int] = ()) -> Remedy:
+    """Return the button that shows what would be ignored: these flavors, or all, where they differ in these nodes."""
+    posts = [("nodes", pk) for pk in nodes] + [("flavors", pk) for pk in flavors]
+    return Remedy("Ignore…", reverse("admin:flavors_flavor_cells_ignore"), tuple(posts))

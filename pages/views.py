@@ -19,7 +19,7 @@ from pages.node_views import may_ask
 from pages.one_flavor import in_nodes, last_outcomes
 from pages.one_node import one_node
 from pages.overview import Rights, overview
-from pages.remedies import Remedy, check, mend
+from pages.remedies import Remedy, check, ignore, mend
 from synchronisation.permissions import may_synchronise, nodes_to_synchronise, nodes_told_of
 
 # The number of last changes that the overview shows
@@ -51,7 +51,7 @@ def node_page(request: HttpRequest, node: int) -> HttpResponse:
     found = one_node(where)
     remedies = [check(node)] if node in rights.may_check else []
     if node in rights.may_mend and found.amiss:
-        remedies.append(mend("Repair…", nodes=[node]))
+        remedies += [mend("Repair…", nodes=[node]), ignore(nodes=[node])]
     context = {
         **admin.site.each_context(request),
         "title": where.name,
@@ -94,11 +94,14 @@ def flavor_page(request: HttpRequest, flavor: int) -> HttpResponse:
         "outcomes": last_outcomes(found, among=nodes_told_of(request.user)),
         "offered": [(name, label) for name, label in choices if name not in _pointless(found)],
         "may_change": flavors.has_change_permission(request, found),
-        "repair": mend("Repair everywhere…", flavors=[flavor])
-        if found.promoted and may_synchronise(request.user)
-        else None,
+        "remedies": _remedies_of_flavor(found) if may_synchronise(request.user) else (),
     }
     return TemplateResponse(request, "pages/flavor.html", context)
+
+
+def _remedies_of_flavor(flavor: Flavor) -> list[Remedy]:
+    key = [flavor.pk]
+    return [mend("Repair everywhere…", flavors=key), ignore(flavors=key)] if flavor.promoted else []
 
 
 def _pointless(flavor: Flavor) -> set[str]:

@@ -119,6 +119,7 @@ OF_NONE = {
     "telling_subscriber: send_test_event": 8,
     "a draft: delete": 10,
     "mend": 14,
+    "ignore many": 8,
     "two nodes: install": 6,
 }
 BOUNDS = OF_ROWS | OF_NONE
@@ -271,6 +272,7 @@ def pages(made: dict[str, Model], user: User) -> Iterator[Page]:
     yield Page("an ignored cell", f"{reverse('admin:flavors_flavor_cell_ignore')}?{of_cell}")
     asked = {"do": "install", "flavorid": "0", "flavor": "flavor-00", "node": "node-00", "into": "node-01"}
     yield Page("mend", reverse("admin:flavors_flavor_mend"), {"nodes": made["infrastructures_infrastructure"].pk})
+    yield Page("ignore many", reverse("admin:flavors_flavor_cells_ignore"), {})
     yield Page("two nodes: install", f"{compare}change/", asked)
     yield Page("a node's own flavors", f"{reverse('admin:flavors_flavor_own')}?node=node-01")
     yield Page("a node's standards", f"{reverse('admin:flavors_flavor_scs')}?node=node-01")

@@ -132,6 +132,7 @@ TOLD_BY_OTHER_TESTS = {
     "flavors_flavor_change_one",  # DEEDS
     "flavors_flavor_compare_now",  # test_everybody_synchronises_what_they_may_over_the_api
     "flavors_flavor_mend",  # the same, and synchronisation/tests/test_admin_plans.py
+    "flavors_flavor_cells_ignore",  # synchronisation/tests/test_ignoring_many.py
     "flavors_flavor_cell_rename",  # synchronisation/tests/test_renaming.py
     "flavors_flavor_resize",  # DEEDS
     "index",  # /admin/ is in the table: the overview has its place

@@ -17,20 +17,21 @@ from django.views.decorators.http import require_POST, require_safe
 
 from flavors.admin.looks import LOOKS, Look
 from flavors.admin.staff import VIEW
-from flavors.catalogue.states import CHANGED
 from flavors.models import Flavor
 from infrastructures.admin import origin
+from synchronisation.admin.many_cells import selected
 from synchronisation.admin.plans import confirm_or_repair, page_of
 from synchronisation.coverage import Coverage, Row, State, coverage
 from synchronisation.permissions import may_synchronise, nodes_to_synchronise
+from synchronisation.selecting import FINE, SEEN
 from synchronisation.tasks import start_run
 
 # How many flavors and nodes a page of the map shows
 FLAVORS_SHOWN, NODES_SHOWN = 100, 50
 # The most nodes whose names are written horizontally
 ROOMY = 12
-# The states that flavors can be filtered by: those of a sighting
-SEEN = (*(state for state in State.values if state != State.UNREACHABLE), CHANGED)
+# The states that are not ignored unless the map is filtered by them
+NEVER_IGNORED = (*FINE, State.IGNORED)
 
 
 class CoveragePages:
@@ -83,6 +84,8 @@ class CoveragePages:
                 _pages(request, "Nodes", "nodes", len(found.all_nodes), NODES_SHOWN),
             ],
             "may_compare": may_synchronise(request.user),
+            "state": state if state in SEEN else "",
+            "may_ignore": may_synchronise(request.user) and _ignorable(found, state),
         }
         return TemplateResponse(request, "admin/flavors/flavor/coverage.html", context)
 
@@ -103,12 +106,9 @@ class CoveragePages:
         """
         if not may_synchronise(request.user):
             raise PermissionDenied
-        nodes, flavors = nodes_to_synchronise(request.user), Flavor.objects.wanted_in_nodes()
-        if keys := _keys(request, "nodes"):
-            nodes = nodes.filter(pk__in=keys)
-        if keys := _keys(request, "flavors"):
-            flavors = flavors.filter(pk__in=keys)
-        chosen, wanted, back = list(nodes), list(flavors), origin(request) or reverse("admin:flavors_flavor_coverage")
+        selection = selected(request)
+        chosen, back = list(selection.nodes), origin(request) or reverse("admin:flavors_flavor_coverage")
+        wanted = list(Flavor.objects.filter(pk__in=[flavor.pk for flavor in selection.flavors]))
         if not chosen or not wanted:
             messages.warning(request, "There is nothing that you may repair: no promoted flavor, or no node of yours.")
             return HttpResponseRedirect(back)
@@ -131,10 +131,6 @@ def _require(request: HttpRequest, permission: str) -> None:
         raise PermissionDenied
 
 
-def _keys(request: HttpRequest, name: str) -> list[int]:
-    return [int(key) for key in request.POST.getlist(name) if re.fullmatch("[0-9]{1,18}", key)]
-
-
 @dataclass(frozen=True)
 class Figure:
     """How many cells look like this, and the query that filters the map by it, if there is one."""
@@ -152,6 +148,12 @@ def _figures(request: HttpRequest, found: Coverage) -> list[Figure]:
         for state, look in LOOKS.items()
         if counts[state] or state == chosen
     ]
+
+
+def _ignorable(found: Coverage, state: str) -> bool:
+    """Say whether the map shows anything that could be ignored, or is."""
+    counts = found.counts
+    return bool(counts[state]) if state in SEEN else any(counts[each] for each in SEEN if each not in NEVER_IGNORED)
 
 
 def _with_state(request: HttpRequest, state: str) -> str:

@@ -14,6 +14,7 @@ from synchronisation.admin import actions
 from synchronisation.admin.cells import CellPages
 from synchronisation.admin.compare import ComparisonPages
 from synchronisation.admin.coverage import CoveragePages
+from synchronisation.admin.many_cells import ManyCellsPages
 from synchronisation.admin.own_flavors import OwnFlavorPages
 from synchronisation.admin.scs import ScsPages
 from synchronisation.delivery import note_written
@@ -23,14 +24,23 @@ admin.site.unregister(Flavor)
 
 
 @admin.register(Flavor)
-class SynchronisedFlavorAdmin(CoveragePages, CellPages, ComparisonPages, OwnFlavorPages, ScsPages, FlavorAdmin):
+class SynchronisedFlavorAdmin(
+    CoveragePages, CellPages, ManyCellsPages, ComparisonPages, OwnFlavorPages, ScsPages, FlavorAdmin
+):
     """The flavors of the catalogue, and their synchronisation with the nodes."""
 
     actions = [*FlavorAdmin.actions, "synchronise_flavors"]
 
     def get_urls(self) -> list[URLResolver | URLPattern]:  # type: ignore[override]
         """Add our own pages."""
-        own = (self.coverage_urls, self.cell_urls, self.comparison_urls, self.own_flavor_urls, self.scs_urls)
+        own = (
+            self.coverage_urls,
+            self.cell_urls,
+            self.many_cells_urls,
+            self.comparison_urls,
+            self.own_flavor_urls,
+            self.scs_urls,
+        )
         return [*(route for routes in own for route in routes()), *super().get_urls()]
 
     def save_model(self, request: HttpRequest, obj: Flavor, form: Any, change: bool) -> None:

@@ -72,7 +72,7 @@ def confirm_or_repair(
         "left_out": len(lines) - len(shown),
         "changes": any(each.changes_something for each in found.prospects),
         "replaceable": sum(_could_be_replaced(each) for each in found.prospects),
-        "posted": list(_posted(request)),
+        "posted": list(posted(request)),
         "back": back,
     }
     return TemplateResponse(request, "admin/flavors/flavor/plan.html", context)
@@ -115,7 +115,7 @@ def _could_be_replaced(prospect: Prospect) -> bool:
     return prospect.step.action == Action.CANNOT and plan(finding, replaces=True).action == Action.REPLACE
 
 
-def _posted(request: HttpRequest) -> Iterator[tuple[str, str]]:
+def posted(request: HttpRequest) -> Iterator[tuple[str, str]]:
     """Yield the earlier choices, to be submitted again with the confirmation."""
     for name, values in request.POST.lists():
         if name not in ("csrfmiddlewaretoken", "plan"):
