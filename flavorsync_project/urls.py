@@ -13,8 +13,11 @@ from compute.views import VersionsView
 from flavors import pages
 from flavorsync_project import monitoring
 from flavorsync_project.api.views import DescriptionView, IndexView
+from identity import schema  # noqa: F401 — what the API's description says of credentials
 from identity.pages import sign_out
 from pages.views import public_flavor_page
+
+admin.autodiscover()  # here, so that no command waits for pages that it does not show
 
 api: list[URLPattern | URLResolver] = [
     path("", include("infrastructures.urls")),

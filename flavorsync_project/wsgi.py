@@ -4,6 +4,7 @@ import os
 import sys
 
 import django
+from django.urls import get_resolver
 
 from flavorsync_project.api.wsgi import Handler
 from flavorsync_project.environment import WrongSetting
@@ -17,5 +18,8 @@ try:
 except WrongSetting as error:
     sys.stderr.write(f"{error}\n")
     sys.exit(CANNOT_BE_LOADED)
+
+# Now, since the first request would wait for it
+get_resolver().url_patterns  # noqa: B018 — reading it is what counts
 
 application = Handler()

@@ -9,8 +9,8 @@ class IdentityConfig(AppConfig):
     name = "identity"
 
     def ready(self) -> None:
-        """Register the system checks and the API description's security schemes; keep tokens out of the logs."""
-        # These import models and Django REST Framework, which need the apps to be loaded.
-        from identity import checks, schema, tokens  # noqa: F401, PLC0415
+        """Register the system checks; keep tokens out of the logs."""
+        # These import models, which need the apps to be loaded.
+        from identity import checks, tokens  # noqa: F401, PLC0415
 
         tokens.hide_tokens_in_logs()

@@ -10,8 +10,8 @@ class PagesConfig(AppConfig):
     name = "pages"
 
 
-class ConsoleConfig(apps.AdminConfig):
-    """Django's admin, with our site as the default."""
+class ConsoleConfig(apps.SimpleAdminConfig):
+    """Django's admin, with our site as the default. The URLs load its pages, which no command but `check` waits for."""
 
     default = False
     default_site = "pages.site.Console"

@@ -1,6 +1,8 @@
 """`flavor-sync`: our commands without Django's noise, and what completes them."""
 
 import logging
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from copy import deepcopy
@@ -80,3 +82,17 @@ def test_a_typed_command_logs_warnings_alone_and_a_service_what_it_does(
     with pytest.raises(SystemExit):
         main(["manage.py", command, "--help"])
     assert settings.LOGGING["root"]["level"] == level
+
+
+@pytest.mark.process
+def test_a_command_does_not_wait_for_the_pages_of_the_admin_site() -> None:
+    program = """if True:
+        import atexit, sys
+        from flavorsync_project.command_line import main
+        atexit.register(lambda: print(*sys.modules))
+        main(["manage.py", "list_infrastructures", "--help"])
+    """
+    printed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(printed.stdout.split())
+    assert "infrastructures.models" in loaded
+    assert {"flavors.admin", "pages.views", "drf_spectacular.generators"}.isdisjoint(loaded)
