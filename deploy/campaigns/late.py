@@ -41,7 +41,7 @@ SETTINGS = {
     "CLOUD_BREAKER_FAILURES": "0",
     "CLOUD_CONCURRENCY": "0",
 }
-AT_ONCE = {"api": 12, "command": 3, "synchronisation": 1}
+AT_ONCE = {"api": 12, "command": 12, "synchronisation": 1}
 MAY_REPEAT = 400
 """Seconds after which a request is no longer repeated: it is then unknown whether it was carried out."""
 MAY_SYNCHRONISE = 10.0

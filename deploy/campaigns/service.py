@@ -3,20 +3,20 @@
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from deploy.campaigns import commands
 from lab import Lab, seed
 
 MAY_START = 120
@@ -31,6 +31,8 @@ class Service:
     checkout: Path
     environment: Mapping[str, str]
     port: int
+    # Where commands are carried out
+    commands: Path
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: Any = None) -> tuple[int, Any]:
         """Send a request, and return the status and JSON document of the response; the status is 0 without one."""
@@ -47,20 +49,8 @@ class Service:
         return answer.status, json.loads(text) if text.startswith(b"{") else None
 
     def manage(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command of manage.py; one that exceeds `MAY_TAKE` is killed, and its status is -SIGKILL."""
-        command = [sys.executable, "manage.py", *arguments]
-        try:
-            return subprocess.run(
-                command,
-                cwd=self.checkout,
-                env={**self.environment, **environment},
-                capture_output=True,
-                text=True,
-                timeout=MAY_TAKE,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return subprocess.CompletedProcess(command, -signal.SIGKILL, "", f"killed after {MAY_TAKE} s")
+        """Run a command of manage.py; one that takes longer than `MAY_TAKE` seconds is killed."""
+        return commands.carry_out(self.commands, arguments, environment)
 
 
 @contextmanager
@@ -84,32 +74,36 @@ def running(checkout: Path, lab: Lab, database: str, **settings: str) -> Iterato
         "ALLOWED_HOSTS": "127.0.0.1",
         **settings,
     }
-    service = Service(checkout, environment, port)
-    migrated = service.manage("migrate", "-v0")
-    assert migrated.returncode == 0, migrated.stderr
+    service = Service(checkout, environment, port, folder / "commands")
+    serving_commands = [str(Path(commands.__file__)), str(service.commands), str(MAY_TAKE)]
     gunicorn = ["gunicorn", "--workers=1", f"--threads={THREADS}", f"--bind=127.0.0.1:{port}", "--log-level=error"]
-    commands = [[*gunicorn, "flavorsync_project.wsgi:application"]]
-    with (folder / "log").open("wb") as log:
-        processes = [_start([sys.executable, "-m", *command], service, log) for command in commands]
-        processes.append(_start([sys.executable, "manage.py", "run_scheduler", "--interval", "2"], service, log))
-        try:
-            _wait(service)
-            yield service
-        finally:
-            for process in processes:
-                process.terminate()
-            for process in processes:
-                process.wait(timeout=MAY_TAKE)
+    with (folder / "log").open("wb") as log, ExitStack() as processes:
+        processes.enter_context(_process(serving_commands, service, log))
+        _wait(service.commands.exists)
+        migrated = service.manage("migrate", "-v0")
+        assert migrated.returncode == 0, migrated.stderr
+        processes.enter_context(_process(["-m", *gunicorn, "flavorsync_project.wsgi:application"], service, log))
+        processes.enter_context(_process(["manage.py", "run_scheduler", "--interval", "2"], service, log))
+        _wait(lambda: service.send("GET", "/v1", {})[0] == 200)
+        yield service
     shutil.rmtree(folder)
 
 
-def _start(command: list[str], service: Service, log: Any) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(command, cwd=service.checkout, env=dict(service.environment), stdout=log, stderr=log)
+@contextmanager
+def _process(arguments: Sequence[str], service: Service, log: Any) -> Iterator[None]:
+    """Run Python with these arguments in the checkout, and end it with the block."""
+    command = [sys.executable, *arguments]
+    process = subprocess.Popen(command, cwd=service.checkout, env=dict(service.environment), stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=MAY_TAKE)
 
 
-def _wait(service: Service) -> None:
+def _wait(is_there: Callable[[], bool]) -> None:
     deadline = time.monotonic() + MAY_START
-    while service.send("GET", "/v1", {})[0] != 200:
+    while not is_there():
         assert time.monotonic() < deadline, "the service does not start"
         time.sleep(0.2)
 
