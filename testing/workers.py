@@ -3,11 +3,15 @@
 Its own `--dist loadgroup` writes a test's group into the test's id, which pytest 9.2 no longer heeds
 (pytest-xdist#1386): every test goes to any worker then, and nothing says so. Here the workers write the groups into a
 file, which whoever hands out the tests reads.
+
+Its `--dist loadscope` hands out the group with the most tests first, so that a single long test may come last, while
+the other workers have nothing left to do. Here the group comes first that may take longest.
 """
 
 import json
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +20,14 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from testing.lab import lab_of_the_tests
+from testing.tiers import NEEDS
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.workermanage import WorkerController
+
+ANY = 300
+"""Seconds that stand for those of a test without a limit."""
 
 _FOLDER = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
 
@@ -46,9 +54,14 @@ def pytest_configure_node(node: "WorkerController") -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Write the groups of all tests, in a worker, before it says that it has collected them."""
+    """Write the groups of all tests, in a worker, and put the longest first, before it says what it has collected."""
     if "groups" in (given := getattr(session.config, "workerinput", {})):
-        Path(given["groups"]).write_text(json.dumps({item.nodeid: group_of(item) for item in session.items}))
+        groups = {item: group_of(item) for item in session.items}
+        Path(given["groups"]).write_text(json.dumps({item.nodeid: group for item, group in groups.items()}))
+        may_take: Counter[str] = Counter()
+        for item, group in groups.items():
+            may_take[group] += seconds_of(item)
+        session.items.sort(key=lambda item: -may_take[groups[item]])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -58,7 +71,8 @@ def pytest_report_to_serializable() -> Generator[None, Any, Any]:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "Scheduler":
-    """Have the tests handed out by group, the largest group first."""
+    """Have the tests handed out by group, in the order in which the workers have collected them."""
+    config.option.loadscopereorder = False
     return Scheduler(config, log)
 
 
@@ -70,6 +84,14 @@ def group_of(item: pytest.Item) -> str:
     if any(definition.scope == "module" for definitions in fixtures for definition in definitions):
         return str(item.path)
     return item.nodeid
+
+
+def seconds_of(item: pytest.Item) -> int:
+    """Return how long a test may take: what its own limit says, the general one, or next to nothing for a fast one."""
+    if not any(item.get_closest_marker(need) for need in NEEDS) and not item.get_closest_marker("thorough"):
+        return 1
+    limit = item.get_closest_marker("timeout")
+    return int(limit.args[0] if limit else item.config.getini("timeout") or ANY)
 
 
 class Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types

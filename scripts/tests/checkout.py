@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ TOOLS = (
     "sleep",
     "tail",
 )
-DONE = 60
+DONE = 180
 """Seconds to wait at most for something to answer or end."""
 
 # Stands for python3 and for the Python of the environments it makes: writes down how it was called, installs
@@ -63,14 +63,17 @@ esac
 class Checkout:
     """A copy of the project in its own folder, as a newcomer has it: no environment, no database."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, like: Path | None = None) -> None:
+        """Copy the project, or another copy with all that was made there; what is compiled need not be so again."""
         self.folder = folder
         self.root = folder / "checkout"
         self.log = folder / "python.log"
         self.bin = folder / "bin"
         self.elsewhere = folder / "elsewhere"
         self._started: list[subprocess.Popen[bytes]] = []
-        shutil.copytree(ROOT, self.root, ignore=shutil.ignore_patterns(".*", "db.sqlite3*", "__pycache__"))
+        shutil.copytree(
+            like or ROOT, self.root, ignore=None if like else shutil.ignore_patterns(".*", "db.sqlite3*"), symlinks=True
+        )
         self.bin.mkdir()
         self.elsewhere.mkdir()
         for tool in TOOLS:
@@ -120,10 +123,16 @@ class Checkout:
 
     def serve(self, *arguments: str, **variables: str) -> "Server":
         """Type scripts/serve, and wait until it serves."""
-        port = free_port()
+        return self._serve([self.root / "scripts" / "serve", *arguments], free_port(), variables)
+
+    def serve_again(self, port: int, variables: dict[str, str]) -> "Server":
+        """Serve what scripts/serve has prepared, on the same port as then."""
+        return self._serve([self.root / ".venv" / "bin" / "python", self.root / "manage.py", "serve"], port, variables)
+
+    def _serve(self, command: Sequence[str | Path], port: int, variables: dict[str, str]) -> "Server":
         output = (self.folder / f"serve-{port}.log").open("wb")
         process = subprocess.Popen(
-            [self.root / "scripts" / "serve", "--port", str(port), *arguments],
+            [*command, "--port", str(port)],
             cwd=self.elsewhere,
             env=self.environment(variables),
             stdin=subprocess.DEVNULL,
@@ -133,7 +142,7 @@ class Checkout:
         )
         output.close()
         self._started.append(process)
-        return Server(process, f"http://127.0.0.1:{port}", Path(output.name))
+        return Server(process, port, Path(output.name))
 
     def end(self) -> None:
         """End what a failed test left behind."""
@@ -146,9 +155,10 @@ class Checkout:
 class Server:
     """A scripts/serve that was typed."""
 
-    def __init__(self, process: subprocess.Popen[bytes], url: str, output: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, output: Path) -> None:
         self.process = process
-        self.url = url
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
         self._output = output
         self.seconds = self._wait(time.monotonic())
 

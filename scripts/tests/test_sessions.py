@@ -3,7 +3,9 @@
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -64,39 +66,76 @@ SESSIONS = {
 }
 
 
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    """The tests' lab, with its seed before and after."""
+@pytest.fixture(scope="module")
+def the_lab() -> Iterator[Lab]:
+    """The tests' lab, which has its seed again after the last page."""
     lab = lab_of_the_tests()
-    lab.up()
-    lab.reset()
     yield lab
     lab.up()
     lab.reset()
 
 
+@pytest.fixture
+def lab(the_lab: Lab) -> Lab:
+    """The tests' lab, with its seed."""
+    the_lab.up()
+    the_lab.reset()
+    return the_lab
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What scripts/serve --lab has left, and on which port it has served."""
+
+    root: Path
+    port: int
+
+
+@pytest.fixture(scope="module")
+def prepared(the_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """A database with the lab's regions, made once: each page begins with a copy."""
+    checkout = Checkout(tmp_path_factory.mktemp("prepared"))
+    the_tests_lab(checkout, the_lab)
+    server = checkout.serve("--lab")
+    server.stop()
+    return Prepared(checkout.root, server.port)
+
+
 @pytest.mark.parametrize(
     "page", [pytest.param(page, marks=[] if page == "README.md" else pytest.mark.thorough) for page in SESSIONS]
 )
-def test_a_page_can_be_pasted(page: str, checkout: Checkout, lab: Lab) -> None:
+def test_a_page_can_be_pasted(page: str, lab: Lab, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     session, found = SESSIONS[page], sessions.steps(ROOT / page)
     session.prepare(lab)
-    the_tests_lab(checkout, lab)
-    if session.served:
-        server = checkout.serve("--lab")
-    else:
-        (checkout.root / ".venv").symlink_to(ROOT / ".venv")
-    # What the lab is asked from now on.
-    the_tests_lab(checkout, lab, since=lab.mark())
-    script = sessions.script(found).replace(SERVED, server.url if session.served else SERVED)
-    printed = pasted(script, checkout, lab)
-    wrong = sessions.differences(found, printed)
-    assert not wrong, f"{page} shows something else than\n{''.join(wrong)}"
-    if session.left is not None:
-        # What was made and deleted is so in every cloud, within seconds.
-        until(lambda: names_in(lab) == [session.left] * len(seed.REGIONS))
-    if session.served:
+    with beside_a_server(lab, tmp_path, request) if session.served else alone(tmp_path) as (checkout, url):
+        # What the lab is asked from now on.
+        the_tests_lab(checkout, lab, since=lab.mark())
+        printed = pasted(sessions.script(found).replace(SERVED, url), checkout, lab)
+        wrong = sessions.differences(found, printed)
+        assert not wrong, f"{page} shows something else than\n{''.join(wrong)}"
+        if session.left is not None:
+            # What was made and deleted is so in every cloud, within seconds.
+            until(lambda: names_in(lab) == [session.left] * len(seed.REGIONS))
+
+
+@contextmanager
+def beside_a_server(lab: Lab, folder: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Checkout, str]]:
+    """Serve a copy of what scripts/serve --lab has prepared; yield the copy, and where it is served."""
+    prepared: Prepared = request.getfixturevalue("prepared")
+    checkout = Checkout(folder, like=prepared.root)
+    server = checkout.serve_again(prepared.port, lab.environment())
+    try:
+        yield checkout, server.url
+    finally:
         server.stop()
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[tuple[Checkout, str]]:
+    """Yield a copy of the project with an environment, and where it would be served."""
+    checkout = Checkout(folder)
+    (checkout.root / ".venv").symlink_to(ROOT / ".venv")
+    yield checkout, SERVED
 
 
 def the_tests_lab(checkout: Checkout, lab: Lab, since: dict[str, int] | None = None) -> None:

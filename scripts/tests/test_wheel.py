@@ -129,7 +129,7 @@ def serve(command: list[str], folder: Path, environment: dict[str, str]) -> Serv
             start_new_session=True,
         )
     try:
-        return Server(process, f"http://127.0.0.1:{port}", output)
+        return Server(process, port, output)
     except AssertionError:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -29,7 +29,7 @@ def test_lab(number, worker): pass
 @pytest.mark.parametrize("number", range(10))
 def test_module(number, worker, module): pass
 
-@pytest.mark.parametrize("number", range(40))
+@pytest.mark.parametrize("number", range(400))
 def test_alone(number, worker): pass
 """
 
@@ -40,7 +40,7 @@ def test_what_belongs_together_goes_to_one_worker_and_nothing_else_does(tmp_path
     ran = re.findall(r'name="test_(\w+)\[.*?value="(gw\d [\w-]+)"', (tmp_path / "report.xml").read_text(), re.DOTALL)
     workers = {kind: {worker for of, worker in ran if of == kind} for kind in ("lab", "module", "alone")}
     assert {kind: len(its) for kind, its in workers.items()} == {"lab": 1, "module": 1, "alone": 2}
-    assert len(ran) == 70
+    assert len(ran) == 430
     assert workers["alone"] == {f"gw0 {LAB}", f"gw1 {LAB}-gw1"}, "each has a lab of its own"
 
 
@@ -49,6 +49,37 @@ def test_a_worker_reports_a_test_that_logs_what_cannot_be_sent(tmp_path: Path) -
     done = run_project(make_project(tmp_path, tests), PLUGIN, *TWO)
     assert "1 failed, 1 passed" in done.stdout
     assert "\\ud800" in done.stdout
+
+
+LONG_AND_SHORT = """
+import pytest
+
+@pytest.mark.parametrize("number", range(30))
+@pytest.mark.lab
+@pytest.mark.timeout(10)
+def test_lab(number): pass
+
+@pytest.mark.parametrize("number", range(30))
+def test_fast(number): pass
+
+@pytest.mark.process
+@pytest.mark.timeout(900)
+def test_long(): pass
+
+@pytest.mark.process
+def test_usual(): pass
+"""
+
+
+def test_what_may_take_longest_comes_first(tmp_path: Path) -> None:
+    """One worker, and so the order in which all of them take them."""
+    project = make_project(tmp_path, LONG_AND_SHORT)
+    (project / "pytest.ini").write_text("[pytest]\ntimeout = 100\nmarkers =\n  lab\n  process\n")
+    done = run_project(project, PLUGIN, "-n", "1", "--dist", "loadscope")
+    assert done.returncode == 0, done.stdout
+    ran = re.findall(r"^PASSED \S*::test_(\w+)", done.stdout, re.MULTILINE)
+    kinds = list(dict.fromkeys(ran))
+    assert (kinds, len(ran)) == (["long", "lab", "usual", "fast"], 62)
 
 
 @pytest.mark.parametrize(("path", "shared"), [("", True), ("test_it.py", False), ("test_it.py::test_it", False)])
