@@ -6,6 +6,7 @@ import tomllib
 from typing import Any
 
 import yaml
+from packaging.version import Version
 
 from scripts.tests.checkout import ROOT
 
@@ -68,6 +69,12 @@ def test_the_hooks_before_a_commit_are_the_gates() -> None:
     assert hooks == {gate: f"scripts/check {gate}" for gate in _gates() - {"audit", "coverage"}}
 
 
+def test_ci_runs_every_gate() -> None:
+    (beside,) = re.findall(r"^GATES=\((.*)\)$", _read(".ci/run"), re.MULTILINE)
+    assert set(beside.split()) == _gates() - {"coverage"}
+    assert "scripts/check coverage" in _read(".ci/run")
+
+
 def test_editors_and_ruff_agree_on_the_width_of_a_line() -> None:
     editors = configparser.ConfigParser()
     editors.read_string(f"[top]\n{_read('.editorconfig')}")
@@ -82,5 +89,5 @@ def test_the_licence_is_the_one_of_the_licence_file() -> None:
 
 def test_the_changelog_has_a_section_for_this_version() -> None:
     version = _pyproject()["project"]["version"]
-    section = "Unreleased" if "dev" in version else version
+    section = "Unreleased" if Version(version).is_prerelease else version
     assert re.search(rf"^## \[{re.escape(section)}\]", _read("CHANGELOG.md"), re.MULTILINE)
