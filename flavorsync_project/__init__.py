@@ -2,7 +2,7 @@
 
 from flavorsync_project.telemetry.figures import share_figures
 
-__version__ = "1.0.0.dev0"
+__version__ = "1.0.0rc1"
 """The version, as in pyproject.toml, which a test keeps the same."""
 
 # Here, since any module may create metrics when it is imported.
