@@ -20,6 +20,7 @@ KEYSTONE = "https://keystone.example.org:5000/v3"
 NOVA = "https://nova.example.org:8774/v2.1"
 TOKEN = "gAAAAABm-a-token-of-somebody"
 FAR_AWAY = "2099-01-01T00:00:00.000000Z"
+OF_A_SERVER = "sentinel-of-a-server"
 ENDPOINTS = {"Spain2": NOVA}
 
 
@@ -223,7 +224,8 @@ class RegisteredCloud:
         if "GET /servers" in self.failing:
             return self.failing["GET /servers"], fault(self.failing["GET /servers"])
         ids = [flavorid for flavorid, count in self.servers.items() for _ in range(count)]
-        return 200, {"servers": [{"id": str(number), "flavor": {"id": id}} for number, id in enumerate(ids)]}
+        told = {"name": OF_A_SERVER, "tenant_id": OF_A_SERVER}
+        return 200, {"servers": [{"id": str(number), "flavor": {"id": id}, **told} for number, id in enumerate(ids)]}
 
     def _does(self, request: Any, id: str = "", part: str = "", key: str = "") -> tuple[int, Any]:
         flavor = self.flavors.get(id)

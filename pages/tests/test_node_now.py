@@ -13,7 +13,7 @@ from flavors.tests.test_admin import member_of_staff
 from identity.models import User
 from infrastructures.models import Infrastructure
 from synchronisation.tests.test_admin_plans import posted, words
-from testing.cloud import RegisteredCloud, flavor_document, registered_clouds
+from testing.cloud import OF_A_SERVER, RegisteredCloud, flavor_document, registered_clouds
 from testing.flavors import document_of, make_flavor, make_installation
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +48,15 @@ def test_it_is_asked_once_for_flavors_and_once_for_servers(mordor: RegisteredClo
     assert [(bar.name, bar.total) for bar in now.chart.bars] == [("m1.tiny", 3), ("own.large", 1)]
     assert "4 servers use its flavors" in words(answer)
     assert page() in admin_client.get(reverse("node", args=[Infrastructure.objects.get().pk])).text
+
+
+def test_of_the_servers_of_all_projects_their_number_alone_is_shown(
+    mordor: RegisteredCloud, admin_client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    answer = admin_client.get(page())
+    assert "4 servers use its flavors" in words(answer)
+    assert OF_A_SERVER not in answer.text + caplog.text
 
 
 def test_where_servers_may_not_be_counted_the_flavors_are_shown(mordor: RegisteredCloud, admin_client: Client) -> None:
