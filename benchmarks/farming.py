@@ -22,6 +22,8 @@ LATENCY = 0.1
 OF_WHICH_DEAD = 0.03
 # Connections of one process to the database
 CONNECTIONS = 20
+# Rows that a run over 1,000 clouds with nothing to do inserts
+ROWS = 1_100
 SECONDS_TO_FILL = 60
 # What is aimed at on two processors that have nothing else to do
 SECONDS_TO_CREATE = 30
@@ -31,12 +33,16 @@ PROCESSOR_BY_TWO = 6
 
 @dataclass(frozen=True)
 class Taken:
-    """What a run took: seconds on the clock, in all and until the living clouds were done, and of processor time."""
+    """What a run took: seconds on the clock, in all and until the living clouds were done, and of processor time.
+
+    `rows` are those inserted into the database.
+    """
 
     seconds: float
     living: float
     processor: float
     connections: int = 0
+    rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,11 @@ class Contest:
         self.tell(clouds=self.clouds)
         return self.ours(), floor
 
+    def everything_by_two(self) -> Taken:
+        """Return what two workers take to create every flavor everywhere."""
+        self.tell(clouds=self.clouds)
+        return self.by_two()
+
 
 def measure(
     server: str | None, folder: Path, environment: Mapping[str, str], *, rounds: int, say: Callable[[str], None]
@@ -94,12 +105,13 @@ def _hundred(farm: "Contest", rounds: int, say: Callable[[str], None]) -> list[R
     farm.ours()
     made = sum(farm.calls().values()) / farm.clouds
     say("Everything to create in a hundred clouds: half a minute or more")
-    everything = [farm.everything()]
+    everything, shared = [farm.everything()], farm.everything_by_two()
     return [
         *_rows("100 clouds, nothing to do", nothing, at_most=3),
         Row("the same, calls per cloud", "1", made, 1, "", made, made == 1),
         *_rows("100 clouds, everything to create", everything, at_most=2),
         _absolute("the same, seconds", [ours.seconds for ours, _ in everything], at_most=SECONDS_TO_CREATE),
+        _absolute("the same by two workers, seconds", [shared.seconds], at_most=SECONDS_TO_CREATE),
     ]
 
 
@@ -119,15 +131,8 @@ def _thousand(farm: "Contest", rounds: int, say: Callable[[str], None]) -> list[
         compared("the same by two workers: by one", by_two, by_one, unit="s", at_most=0.65),
         _absolute("the same by two, seconds", by_two, at_most=SECONDS_BY_TWO),
         _absolute("the same by two, processor time", [each.processor for each in shared], at_most=PROCESSOR_BY_TWO),
-        Row(
-            "the same, connections to the database",
-            f"<= {CONNECTIONS}",
-            made,
-            CONNECTIONS,
-            "",
-            made / CONNECTIONS,
-            made <= CONNECTIONS,
-        ),
+        _counted("the same, rows inserted", max(each.rows for each in shared), at_most=ROWS),
+        _counted("the same, connections to the database", made, at_most=CONNECTIONS),
         compared("3 % of them dead, until the others are done: without", dead, alive, unit="s", at_most=1.2),
     ]
 
@@ -152,7 +157,8 @@ def contest(server: str | None, folder: Path, environment: Mapping[str, str], *,
                 helped = pool.submit(other, "help")
                 taken = _taken(run(), log)
                 helper = _taken(helped.result(), log)
-                return replace(taken, processor=taken.processor + helper.processor)
+                rows = taken.rows + helper.rows
+                return replace(taken, processor=taken.processor + helper.processor, rows=rows)
 
             it = Contest(clouds, port, lambda: _taken(run(), log), by_two, lambda work: _floor(calls(work), log))
             it.tell(clouds=clouds, latency=LATENCY)
@@ -169,8 +175,8 @@ def _flavors() -> list[Flavor]:
 def _taken(answer: list[str], log: Path) -> Taken:
     if answer[:1] not in (["in_sync"], ["partly_done"], ["running"]):  # the last one: others are still at it
         raise WrongAnswerError(f"a synchronisation ended {answer[:1]}; {log.read_text()[-2000:]}")
-    seconds, living, processor, connections = answer[1:]
-    return Taken(float(seconds), float(living), float(processor), int(connections))
+    seconds, living, processor, connections, rows = answer[1:]
+    return Taken(float(seconds), float(living), float(processor), int(connections), int(rows))
 
 
 def _floor(answer: list[str], log: Path) -> Taken:
@@ -182,6 +188,10 @@ def _floor(answer: list[str], log: Path) -> Taken:
 def _absolute(work: str, seconds: list[float], *, at_most: float) -> Row:
     taken = statistics.median(seconds)
     return Row(work, f"<= {at_most:g} s", taken, at_most, "s", taken / at_most, taken <= at_most)
+
+
+def _counted(work: str, count: int, *, at_most: int) -> Row:
+    return Row(work, f"<= {at_most}", count, at_most, "", count / at_most, count <= at_most)
 
 
 def _rows(work: str, alike: list[tuple[Taken, Taken]], *, at_most: float) -> list[Row]:

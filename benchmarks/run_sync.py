@@ -1,13 +1,14 @@
 """Synchronise all nodes once for each line of input, and print what it took.
 
 That is the final state, the seconds on the clock, those until the last node that did not fail was done, the seconds of
-processor time, and the number of connections to the database. For a line `help` it does not begin a run itself, but
-shares the next one that another process begins.
+processor time, the number of connections to the database, and that of the rows inserted there. For a line `help` it
+does not begin a run itself, but shares the next one that another process begins.
 """
 
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import django
@@ -15,6 +16,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flavorsync_project.settings")
 django.setup(set_prefix=False)
 
+from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 from django.db.backends.signals import connection_created  # noqa: E402
 
 from infrastructures.models import Infrastructure  # noqa: E402
@@ -27,16 +29,25 @@ SECONDS_BETWEEN_LOOKS = 0.005
 def main() -> None:
     """Run until there is no more input."""
     made: list[object] = []
+    inserted: list[int] = []
 
-    def note(**connection: Any) -> None:
-        made.append(connection["connection"])
+    def count(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        found = execute(sql, params, many, context)
+        if sql.startswith("INSERT"):
+            inserted.append(context["cursor"].rowcount)
+        return found
+
+    def note(connection: BaseDatabaseWrapper, **_: Any) -> None:
+        made.append(connection)
+        connection.execute_wrappers[:] = [count]
 
     connection_created.connect(note)
     for line in sys.stdin:
         made.clear()
+        inserted.clear()
         processor = time.process_time()
         state, seconds, living = _help() if line.strip() == "help" else _run()
-        print(state, seconds, living, time.process_time() - processor, len(made), flush=True)
+        print(state, seconds, living, time.process_time() - processor, len(made), sum(inserted), flush=True)
 
 
 def _run() -> tuple[str, float, float]:
