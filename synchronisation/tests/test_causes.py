@@ -17,6 +17,7 @@ from testing.cloud import Federation, RegisteredCloud
 from testing.flavors import document_of, make_flavor
 from testing.infrastructures import make_registered
 from testing.queries import counting_in_all_connections
+from testing.synchronising import STATUS, Callers
 
 MADE = {"name": "tiny", "ram": 2, "extra_specs.hw:a": "1"}
 
@@ -83,6 +84,20 @@ def test_it_is_kept_with_the_nodes_state_and_told_by_runs_the_status_and_the_pag
     assert "changed in the catalogue" in admin_client.get(cell).text
     run(repairs=True, replaces=True)
     assert Sighting.objects.get().differences == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_api_tells_it_in_both_formats_and_the_nodes_page_does(
+    callers: Callers, scripted: Federation, admin_client: Client
+) -> None:
+    make_flavor(flavorid="tiny", name="tiny", ram=2)
+    run(repairs=True)
+    scripted.clouds["Mordor"].flavors["tiny"]["ram"] = 7
+    run()
+    (node,) = callers.manager.get(f"{STATUS}?node=Mordor").body["status"]["nodes"]
+    assert node["outcomes"][0]["differences"] == [difference("node", 7, 2)]
+    page = admin_client.get(reverse("node", args=[Infrastructure.objects.get(name="Mordor").pk]))
+    assert "changed in the node" in page.text
 
 
 @pytest.mark.django_db(transaction=True)
