@@ -165,7 +165,10 @@ def test_an_extra_spec_is_taken_away(admin: Nova) -> None:
     assert Flavor.objects.get().extra_specs == {}
 
 
-@pytest.mark.parametrize("specs", [{"a/b": "1"}, {"": "1"}, {"a": None}, {"a": True}, {"a": []}, {"a": "x" * 256}, []])
+@pytest.mark.parametrize(
+    "specs",
+    [{"a/b": "1"}, {"": "1"}, {"a": None}, {"a": True}, {"a": []}, {"a": "x" * 256}, {"a": "x\ud800"}, []],
+)
 def test_extra_specs_that_nova_would_not_take_are_refused(admin: Nova, specs: Any) -> None:
     make_flavor(flavorid="nano")
     assert admin.post("/flavors/nano/os-extra_specs", {"extra_specs": specs}).fault == ("badRequest", 400)
@@ -204,6 +207,7 @@ def test_other_actions_are_refused(admin: Nova, private: Flavor) -> None:
     assert act(admin, "resize").fault == ("badRequest", 400)
     assert act(admin, "addTenantAccess", "").fault == ("badRequest", 400)
     assert act(admin, "addTenantAccess", 5).fault == ("badRequest", 400)
+    assert act(admin, "addTenantAccess", "\ud800").fault == ("badRequest", 400)
     assert act(admin, "addTenantAccess", flavor="nobody").fault == ("itemNotFound", 404)
 
 
