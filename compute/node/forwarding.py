@@ -91,7 +91,9 @@ def _headers_of_an_answer(request: NovaRequest, nova: Nova) -> dict[str, str]:
     Raises:
         ParseError, VersionNotSupported: Nova would refuse the microversion.
     """
-    asked = microversions.asked_for(request.headers, highest=Microversion.read(nova.highest_microversion))
+    highest = Microversion.read(nova.highest_microversion)
+    asked = microversions.asked_for(request.headers, highest=highest)
+    microversions.require_supported(asked, highest=highest)
     names = (microversions.HEADER, microversions.OLD_HEADER)
     return {**microversions.headers_of(asked), "Vary": ", ".join(names)}
 

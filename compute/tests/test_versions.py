@@ -57,6 +57,7 @@ def test_links_lead_to_the_public_url(settings: Settings) -> None:
         ({"OpenStack-API-Version": "placement 1.2"}, "2.1"),
         ({"X-OpenStack-Nova-API-Version": "2.75"}, "2.75"),
         ({"X-OpenStack-Nova-API-Version": "latest"}, "2.96"),
+        ({"OpenStack-API-Version": "Compute 2.61"}, "2.61"),
         ({"OpenStack-API-Version": "compute 2.55", "X-OpenStack-Nova-API-Version": "2.75"}, "2.55"),
         ({"OpenStack-API-Version": "volume 3.0", "X-OpenStack-Nova-API-Version": "2.75"}, "2.75"),
     ],
@@ -73,11 +74,12 @@ def test_the_microversion_is_told_in_both_headers(user: Nova, headers: dict[str,
 @pytest.mark.parametrize("version", ["2.97", "2.0", "1.1", "3.0"])
 def test_a_microversion_that_is_not_spoken_is_refused(user: Nova, version: str) -> None:
     answer = user.at(version).get("/flavors")
-    assert answer.status == 406
-    assert answer.fault == ("computeFault", 406)
+    assert answer.fault == ("computeFault", answer.status) == ("computeFault", 406)
+    assert answer.headers["OpenStack-API-Version"] == f"compute {version}"
+    assert answer.headers["X-OpenStack-Nova-API-Version"] == version
 
 
-@pytest.mark.parametrize("version", ["2", "2.", "two", "2.1.1", "2.01", "-2.1", "2.1 x", "2.9999999999"])
+@pytest.mark.parametrize("version", ["2", "2.", "two", "2.1.1", "2.01", "-2.1", "2.1 x", "2.9999999999", "LATEST"])
 def test_a_malformed_microversion_is_refused(user: Nova, version: str) -> None:
     assert user.at(version).get("/flavors").fault == ("badRequest", 400)
 

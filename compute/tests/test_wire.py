@@ -46,11 +46,15 @@ def test_what_nova_has_no_route_for_is_not_there(user: Nova, path: str) -> None:
     assert answer.status == 404
     assert answer.headers["Content-Type"] == "text/html; charset=UTF-8"
     assert "<h1>404 Not Found</h1>" in answer.body
+    told = user.having(Accept="application/json").get(path)
+    assert (told.status, told.body.keys()) == (404, {"code", "message", "title"})
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PATCH", "OPTIONS"])
 def test_a_method_that_has_no_route_is_not_there(user: Nova, method: str) -> None:
     assert user.send(method, "/flavors").status == 404
+    answer = user.having(Accept="text/html, application/json;q=0.9").send(method, "/flavors")
+    assert answer.headers["Content-Type"] == "text/html; charset=UTF-8"
 
 
 def test_strangers_are_not_told_what_there_is(db: None) -> None:

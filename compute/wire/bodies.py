@@ -4,6 +4,7 @@ Source: `nova.api.openstack.compute.schemas.flavors`, `flavors_extraspecs` and `
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,9 @@ from flavorsync_project.api.serializers import StrictCharField
 from infrastructures.fields import FlavorIdField, NameField
 from infrastructures.openstack.rules import MAX_INTEGER
 
+_DIGITS, _DECIMAL = re.compile("[0-9]+"), re.compile(r"[0-9]+(\.[0-9]+)?")
+_TRUE = ("True", "TRUE", "true", "1", "ON", "On", "on", "YES", "Yes", "yes")
+_FALSE = ("False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no")
 LARGEST_FACTOR = 3.40282e38  # Nova's own: that of a FLOAT
 LONGEST_DESCRIPTION = 65535
 
@@ -35,12 +39,32 @@ class IntegerField(serializers.IntegerField):
     def __init__(self, *, min_value: int, **options: Any) -> None:
         super().__init__(min_value=min_value, max_value=MAX_INTEGER, **options)
 
+    def to_internal_value(self, data: Any) -> int:
+        """Return the number."""
+        if isinstance(data, str) and not _DIGITS.fullmatch(data):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class BooleanField(serializers.BooleanField):
+    """A JSON boolean, or one of the words that Nova takes for one."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Return the boolean."""
+        if isinstance(data, bool):
+            return data
+        if not isinstance(data, str) or data not in (*_TRUE, *_FALSE):
+            self.fail("invalid", input=data)
+        return data in _TRUE
+
 
 class FactorField(serializers.FloatField):
     """A positive number, as a JSON number or string."""
 
     def to_internal_value(self, data: Any) -> float:
         """Return the number."""
+        if isinstance(data, str) and not _DECIMAL.fullmatch(data):
+            self.fail("invalid")
         factor = super().to_internal_value(data)
         if isinstance(data, bool) or not 0 < factor <= LARGEST_FACTOR:
             self.fail("invalid")
@@ -76,7 +100,7 @@ class FlavorCreation(serializers.Serializer[Any]):
         """Return the fields, including those whose names are not Python identifiers."""
         fields = super().get_fields()
         fields["OS-FLV-EXT-DATA:ephemeral"] = IntegerField(min_value=0, source="ephemeral", required=False)
-        fields["os-flavor-access:is_public"] = serializers.BooleanField(source="is_public", required=False)
+        fields["os-flavor-access:is_public"] = BooleanField(source="is_public", required=False)
         return fields
 
 

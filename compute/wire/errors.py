@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -32,7 +32,12 @@ OTHER = "computeFault"
 
 NOT_AUTHENTICATED = "The request you have made requires authentication."
 UNEXPECTED = "Unexpected API Error. The log of Flavor Sync says why."
-# Nova's response to a path without a route: it is WebOb's, not JSON.
+# Nova's response to a path without a route: it is WebOb's, in HTML unless JSON is asked for.
+NO_ROUTE_IN_JSON = {
+    "message": "The resource could not be found.<br /><br />\n\n\n",
+    "code": "404 Not Found",
+    "title": "Not Found",
+}
 NO_ROUTE = (
     "<html>\n <head>\n  <title>404 Not Found</title>\n </head>\n <body>\n  <h1>404 Not Found</h1>\n"
     "  The resource could not be found.<br /><br />\n\n\n\n </body>\n</html>"
@@ -67,8 +72,10 @@ def fault(status: int, message: str) -> dict[str, Any]:
     return {NAMES.get(status, OTHER): {"code": status, "message": message}}
 
 
-def no_route() -> HttpResponse:
+def no_route(request: HttpRequest) -> HttpResponse:
     """Return the response to a path or method that Nova does not have."""
+    if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
+        return JsonResponse(NO_ROUTE_IN_JSON, status=404)
     return HttpResponse(NO_ROUTE, status=404, content_type="text/html; charset=UTF-8")
 
 

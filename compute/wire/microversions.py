@@ -58,19 +58,25 @@ def asked_for(headers: Mapping[str, str], *, highest: Microversion = HIGHEST) ->
 
     Raises:
         ParseError: it is malformed.
-        VersionNotSupported: it is not between the lowest and *highest*.
     """
     text = _in_header(headers.get(HEADER, "")) or headers.get(OLD_HEADER, "").strip()
     if not text:
         return LOWEST
     if text == "latest":
         return highest
-    version = Microversion.read(text)
+    return Microversion.read(text)
+
+
+def require_supported(version: Microversion, *, highest: Microversion = HIGHEST) -> None:
+    """Require that a microversion is between the lowest and *highest*.
+
+    Raises:
+        VersionNotSupported: it is not.
+    """
     if not LOWEST <= version <= highest:
         raise VersionNotSupported(
             f"Version {version} is not supported by the API. Minimum is {LOWEST} and maximum is {highest}."
         )
-    return version
 
 
 def headers_of(version: Microversion) -> dict[str, str]:
@@ -81,8 +87,8 @@ def headers_of(version: Microversion) -> dict[str, str]:
 def _in_header(header: str) -> str:
     """Return the version that the header asks of the compute service; if there are several, the last."""
     asked = ""
-    for part in header.lower().split(","):
+    for part in header.split(","):
         service, _, version = part.strip().partition(" ")
-        if service == SERVICE:
+        if service.lower() == SERVICE:
             asked = version.strip()
     return asked

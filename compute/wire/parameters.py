@@ -49,19 +49,20 @@ class ListParameters:
 
 
 class _Number(serializers.IntegerField):
-    """A whole number that fits a database's integer, so that it can be compared."""
+    """A whole number, cut to what fits a database's integer, so that it can be compared."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(required=False, max_value=2**63 - 1, **options)
+    def to_internal_value(self, data: Any) -> int:
+        """Return the number."""
+        return max(-(2**63), min(super().to_internal_value(data), 2**63 - 1))
 
 
 class _Parameters(serializers.Serializer[Any]):
-    limit = _Number(min_value=0)
+    limit = serializers.RegexField(r"^[0-9]+\Z", max_length=1000, required=False, trim_whitespace=False)
     marker = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
     sort_key = serializers.ChoiceField(list(SORT_KEYS), required=False)
     sort_dir = serializers.ChoiceField(["asc", "desc"], required=False)
-    minRam = _Number(min_value=-(2**63))  # noqa: N815 — Nova's name
-    minDisk = _Number(min_value=-(2**63))  # noqa: N815 — Nova's name
+    minRam = _Number(required=False)  # noqa: N815 — Nova's name
+    minDisk = _Number(required=False)  # noqa: N815 — Nova's name
     is_public = serializers.CharField(required=False, allow_blank=True)
 
 
@@ -75,7 +76,7 @@ def parameters_of(query: QueryDict, version: Microversion, *, sees_all: bool) ->
     given = {name: value for name, value in query.items() if name != "access_token"}
     values = _validated(given, version) if given else {}  # the serializer alone takes as long as the rest of a list
     return ListParameters(
-        limit=min(values.get("limit", MOST), MOST),
+        limit=min(int(values.get("limit", MOST)), MOST),
         marker=values.get("marker"),
         sort_by=SORT_KEYS[values.get("sort_key", "flavorid")],
         descending=values.get("sort_dir") == "desc",

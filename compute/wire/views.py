@@ -46,6 +46,7 @@ class ComputeView(APIView):
         if self.has_microversions:
             self.microversion = microversions.asked_for(request.headers)
             self._is_negotiated = True
+            microversions.require_supported(self.microversion)
 
     def require(self, permission: str, rule: str) -> None:
         """Require that the caller has a permission; *rule* is the corresponding policy rule of Nova.
@@ -62,15 +63,15 @@ class ComputeView(APIView):
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         """Answer 404, as Nova does for a method without a route."""
-        return no_route()
+        return no_route(request)
 
     def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         """Answer 404: Nova has no route for the method."""
-        return no_route()
+        return no_route(request)
 
     def head(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         """Answer 404: Nova has no route for the method."""
-        return no_route()
+        return no_route(request)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Add the headers for the microversion, and the request id in the header that Nova's clients read."""
