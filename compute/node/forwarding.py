@@ -6,6 +6,7 @@ in the catalogue.
 """
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,10 +20,13 @@ from compute.wire.microversions import Microversion
 from flavors.catalogue.changes import record_change
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.connection import READING
+from infrastructures.openstack.errors import CloudError
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaResponse
 from infrastructures.replacements import changes
 from infrastructures.replacements.replacing import settle_replacements
+
+logger = logging.getLogger(__name__)
 
 # The request headers that are passed to Nova
 REQUEST_HEADERS = ("Content-Type", "OpenStack-API-Version", "X-OpenStack-Nova-API-Version")
@@ -105,9 +109,18 @@ def _change(request: NovaRequest, infrastructure: Infrastructure, nova: Nova) ->
         if flavorid and answer.status in SUCCESS:
             changes.keep_watching(infrastructure=infrastructure, nova=nova, flavorid=flavorid)
     if flavorid and answer.status in SUCCESS:
-        has = nova.find_flavor(flavorid)
-        record_change(infrastructure=infrastructure, nova=nova, flavorid=flavorid, has=has)
+        _record(flavorid, infrastructure, nova)
     return answer
+
+
+def _record(flavorid: str, infrastructure: Infrastructure, nova: Nova) -> None:
+    """Look at the changed flavor and record it; if Nova does not show it, the change was answered all the same."""
+    try:
+        has = nova.find_flavor(flavorid)
+    except CloudError as error:
+        logger.warning("%s: the change of flavor %s could not be recorded: %s", infrastructure, flavorid, error)
+        return
+    record_change(infrastructure=infrastructure, nova=nova, flavorid=flavorid, has=has)
 
 
 @contextmanager
@@ -127,5 +140,5 @@ def _created_id(answer: NovaResponse) -> str:
     try:
         document: Any = json.loads(answer.body)
         return str(document["flavor"]["id"])
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return ""

@@ -14,8 +14,10 @@ from compute.wire.microversions import HEADER, OLD_HEADER
 from compute.wire.views import ComputeView
 from infrastructures.clouds import open_nova, region_of
 from infrastructures.models import Infrastructure
+from infrastructures.openstack.connection import SERVICE
 from infrastructures.openstack.entering import CallersNova
 from infrastructures.openstack.nova import Nova
+from infrastructures.openstack.translation import translated
 
 RULE = "flavor_sync:node"
 # The response headers that are passed on from Nova
@@ -28,14 +30,19 @@ class ForwardedView(ComputeView):
     has_microversions = False
 
     def forward(self, request: Request, node: str, path: str) -> HttpResponse:
-        """Return the response of the node's Nova, with its links rewritten to lead here."""
+        """Return the response of the node's Nova, with its links rewritten to lead here.
+
+        Raises:
+            CloudUnavailable: Nova's links are not links.
+        """
         infrastructure = Infrastructure.objects.filter(name=node).first()
         if infrastructure is None:
             raise NotFound(f"The node {node} does not exist.")
         answer = forward(
             _nova_request(request, path), infrastructure=infrastructure, nova=_open(request, infrastructure)
         )
-        body = with_links_to(root_of(request, node), answer.body)
+        with translated(infrastructure.name, SERVICE):
+            body = with_links_to(root_of(request, node), answer.body)
         response = HttpResponse(body, status=answer.status, content_type="application/json")
         for name in ANSWER_HEADERS:
             if value := answer.headers.get(name):

@@ -142,6 +142,14 @@ def test_a_created_flavor_is_known_to_the_catalogue(operator: Nova) -> None:
     assert Sighting.objects.get(flavor=flavor).state == "in_sync"
 
 
+def test_a_change_is_answered_even_if_nova_does_not_show_it_afterwards(operator: Nova, spain2: RegisteredCloud) -> None:
+    """Where a policy hides the flavor or its access list, say, or a request is slow."""
+    make_flavor(flavorid="42", name="m1.custom")
+    spain2.failing["GET /flavors/42"] = 503
+    assert operator.post("/flavors/42/os-extra_specs", {"extra_specs": {"a": "1"}}).status == 200
+    assert spain2.flavors["42"]["extra_specs"]["a"] == "1"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_nobody_changes_what_somebody_else_is_changing(operator: Nova) -> None:
     with held_by_a_thread(f"flavor:{Infrastructure.objects.get().pk}:42"):
@@ -170,6 +178,14 @@ def test_only_what_is_about_flavors_is_forwarded(
 ) -> None:
     assert operator.send(method, path).status == 404
     assert spain2.calls == []
+
+
+@pytest.mark.parametrize(
+    "links", [1, "links", ["link"], [{"rel": "self"}], [{"rel": "self", "href": "http://nova/v3"}]]
+)
+def test_links_that_are_none_are_that_nodes_failure(operator: Nova, spain2: RegisteredCloud, links: object) -> None:
+    spain2.flavors["42"]["links"] = links
+    assert operator.get("/flavors/42").fault == ("computeFault", 502)
 
 
 def test_a_node_that_does_not_answer(operator: Nova, federation: Federation) -> None:
