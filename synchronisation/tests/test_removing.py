@@ -191,11 +191,36 @@ def test_what_is_gone_already_is_as_it_should_be(was: NovaFlavor, spain2: Infras
 
 
 def test_what_the_catalogue_wants_again_is_left(was: NovaFlavor, spain2: Infrastructure) -> None:
-    make_flavor(flavorid="nano")
+    make_flavor(flavorid="nano", extra_specs={"a": "2", "b": "new"})
     nova = NovaWithServers(was)
     assert remove(spain2, nova) == ""
     assert nova.flavors
     assert not Removal.objects.exists()
+
+
+@pytest.mark.parametrize("specs", [{}, {"a": "1"}, {"b": "old"}])
+def test_what_is_wanted_again_without_its_extra_specs_is_made_anew(
+    was: NovaFlavor, spain2: Infrastructure, specs: dict[str, str]
+) -> None:
+    make_flavor(flavorid="nano", extra_specs=specs)
+    nova = NovaWithServers(was)
+    nova.servers = 2
+    assert remove(spain2, nova) == ""
+    assert not nova.flavors
+
+
+@pytest.mark.parametrize(("granted", "stays"), [([], False), (["p1"], False), (["p1", "p2", "p3"], True)])
+def test_what_is_wanted_again_for_others_is_made_anew(spain2: Infrastructure, granted: list[str], stays: bool) -> None:
+    private = make_flavor(flavorid="nano", is_public=False)
+    private.grants.create(project="p1")
+    private.grants.create(project="p2", revoked=True)
+    make_installation(private, "Spain2", made=True)
+    nova = NovaWithServers(deleted(private))
+    again = make_flavor(flavorid="nano", is_public=False)
+    for project in granted:
+        again.grants.create(project=project)
+    assert remove(spain2, nova) == ""
+    assert bool(nova.flavors) is stays
 
 
 @pytest.mark.parametrize("servers", [0, 2])
