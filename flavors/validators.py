@@ -4,11 +4,10 @@ import re
 
 from django.core.exceptions import ValidationError
 
+from infrastructures.openstack import shapes
 from infrastructures.openstack.rules import refusal_of_flavorid, refusal_of_name
 
 _KEY = re.compile(r"[a-zA-Z0-9_:. -]{1,255}")
-# JSON can hold half of a surrogate pair (`"\ud800"`), which neither a database's text nor a cloud can.
-_HALF = re.compile("[\\ud800-\\udfff]")
 MAX_VALUE_LENGTH = 255
 
 
@@ -34,7 +33,7 @@ def validate_extra_specs(extra_specs: object) -> None:
     """Check extra specs: an object whose values are strings (Compute API reference, "Create extra specs").
 
     Raises:
-        ValidationError: Nova would not accept them.
+        ValidationError: Nova would not accept them, or we would not accept them from a Nova.
     """
     if not isinstance(extra_specs, dict):
         raise ValidationError("must be an object of keys and values")
@@ -43,8 +42,9 @@ def validate_extra_specs(extra_specs: object) -> None:
             raise ValidationError(f"the key {key!r} may hold only letters, digits, '_', '-', ':', '.' and spaces")
         if not isinstance(value, str) or len(value) > MAX_VALUE_LENGTH:
             raise ValidationError(f"the value of {key} must be a string of at most {MAX_VALUE_LENGTH} characters")
-        if _HALF.search(value):
-            raise ValidationError(f"the value of {key} must not hold half of a surrogate pair")
+        # JSON can hold half of a surrogate pair (`"\ud800"`), which neither a database's text nor a cloud can.
+        if not shapes.is_plain(value):
+            raise ValidationError(f"the value of {key} must hold no control characters but line breaks and tabs")
 
 
 def validate_rxtx_factor(factor: float) -> None:

@@ -176,7 +176,18 @@ def test_an_extra_spec_is_taken_away(admin: Nova) -> None:
 
 @pytest.mark.parametrize(
     "specs",
-    [{"a/b": "1"}, {"": "1"}, {"a": None}, {"a": True}, {"a": []}, {"a": "x" * 256}, {"a": "x\ud800"}, []],
+    [
+        {"a/b": "1"},
+        {"": "1"},
+        {"a": None},
+        {"a": True},
+        {"a": []},
+        {"a": "x" * 256},
+        {"a": "x\ud800"},
+        {"a": "\x00"},
+        {"a": "\x9b"},
+        [],
+    ],
 )
 def test_extra_specs_that_nova_would_not_take_are_refused(admin: Nova, specs: Any) -> None:
     make_flavor(flavorid="nano")

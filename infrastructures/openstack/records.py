@@ -105,7 +105,7 @@ class NovaFlavor:
         specs, description = answer.get("extra_specs"), answer.get("description")
         is_public = answer.get("os-flavor-access:is_public", True)
         return cls(
-            id=shapes.line(answer["id"], "id"),
+            id=shapes.flavorid(answer["id"]),
             name=shapes.line(answer["name"], "name"),
             vcpus=shapes.whole(answer["vcpus"], "vcpus"),
             ram=shapes.whole(answer["ram"], "ram"),

@@ -13,8 +13,9 @@ DESCRIPTION_LENGTH = 65535
 LARGEST_NUMBER = 2**31 - 1
 LARGEST_FACTOR = 3.40282e38  # Nova's own: that of a FLOAT
 
-# Control characters, halves of surrogate pairs, and noncharacters. Nova accepts none of them in names and values; in
-# descriptions it accepts line breaks and tabs.
+# Control characters, halves of surrogate pairs, and noncharacters. Nova accepts none of them in names; in descriptions
+# it accepts line breaks and tabs. In extra specs it accepts all but halves of surrogate pairs: we take of these line
+# breaks and tabs, since the others could move a terminal's cursor or end a text.
 _ODD = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"
 _ODD_IN_LINES, _ODD_IN_LINE = re.compile(f"[{_ODD}]"), re.compile(rf"[{_ODD}\t\n\r\u2028\u2029]")
 
@@ -39,6 +40,11 @@ def lines(value: object, what: str, *, longest: int = DESCRIPTION_LENGTH) -> str
     if not isinstance(value, str) or len(value) > longest or not _is_sound(value, _ODD_IN_LINES):
         raise ValueError(f"{what} is no text of at most {longest} characters")
     return value
+
+
+def is_plain(text: str) -> bool:
+    """Say whether a text holds no control characters but line breaks and tabs, and nothing that cannot be encoded."""
+    return _is_sound(text, _ODD_IN_LINES)
 
 
 def _is_sound(text: str, odd: re.Pattern[str]) -> bool:
@@ -107,6 +113,23 @@ def extra_specs(value: object) -> dict[str, str]:
         ValueError: it is not.
     """
     specs = members(value, "extra_specs")
-    return {
-        line(key, "the key of an extra spec"): line(spec, "an extra spec", shortest=0) for key, spec in specs.items()
-    }
+    return {_key(key): lines(spec, "an extra spec", longest=NAME_LENGTH) for key, spec in specs.items()}
+
+
+def flavorid(value: object) -> str:
+    """Return *value* if it is the id of a flavor.
+
+    Raises:
+        ValueError: it is not.
+    """
+    return _ended(value, "id")
+
+
+def _key(value: object) -> str:
+    return _ended(value, "the key of an extra spec")
+
+
+def _ended(value: object, what: str) -> str:
+    """Return *value* if it is one line of text, perhaps with its end, which the patterns of Nova's schemas let pass."""
+    line(value.removesuffix("\n") if isinstance(value, str) else value, what)
+    return str(value)

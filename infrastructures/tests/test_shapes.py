@@ -45,8 +45,8 @@ ODD: dict[str, list[Any]] = {
     "description": [*(value for value in NO_TEXTS if value is not None), "x" * 65536],
     "extra_specs": [
         *([], [1], "a", 5, True),
-        *({"a": value} for value in NO_LINES if value != ""),
-        *({key: "1"} for key in NO_LINES if isinstance(key, str)),
+        *({"a": value} for value in NO_TEXTS),
+        *({key: "1"} for key in [*NO_LINES, "a\n\n", "\n"] if isinstance(key, str)),
         {"x" * 256: "1"},
         {"a": "x" * 256},
     ],
@@ -66,6 +66,7 @@ OF_NOVA: list[tuple[str, Any, str, Any]] = [
     ("id", "a b.c_d-", "id", "a b.c_d-"),
     ("id", "from before there were rules/é", "id", "from before there were rules/é"),
     ("id", "x" * 255, "id", "x" * 255),
+    ("id", "with its end\n", "id", "with its end\n"),
     ("name", ODD_BUT_LEGAL, "name", ODD_BUT_LEGAL),
     ("description", None, "description", ""),
     ("description", "", "description", ""),
@@ -73,6 +74,7 @@ OF_NOVA: list[tuple[str, Any, str, Any]] = [
     ("extra_specs", None, "extra_specs", None),
     ("extra_specs", {"trait:HW_CPU_X86_AVX": "required"}, "extra_specs", {"trait:HW_CPU_X86_AVX": "required"}),
     ("extra_specs", {"a": ""}, "extra_specs", {"a": ""}),
+    ("extra_specs", {"a\n": "two\r\n\tlines\u2028"}, "extra_specs", {"a\n": "two\r\n\tlines\u2028"}),
     ("extra_specs", {"of an old Nova/x": "x" * 255}, "extra_specs", {"of an old Nova/x": "x" * 255}),
 ]  # fmt: skip
 NOT_OPENSTACK = "Spain2: its Nova did not answer as OpenStack does."
