@@ -66,16 +66,19 @@ def _nova_request(request: Request, path: str) -> NovaRequest:
 
 
 def _open(request: Request, infrastructure: Infrastructure) -> Nova:
-    """Open the node's Nova with the caller's own Keystone token, or for its operators with the stored credentials.
+    """Open the node's Nova for its operators with the stored credentials, for others with their own Keystone token.
+
+    A token by which Keystone names an operator need not be worth anything in Nova.
 
     Raises:
         PolicyForbids: the caller has no token for this node, and does not operate it.
         CloudError: the node refused the credentials, or did not answer.
     """
+    is_operator = Infrastructure.objects.operated_by(request.user).filter(pk=infrastructure.pk).exists()
     region = region_of(infrastructure)
-    token: Any = request.auth
-    if token and region.is_central:
-        return CallersNova(region, token)
-    if Infrastructure.objects.operated_by(request.user).filter(pk=infrastructure.pk).exists():
+    token: Any = request.auth if region.is_central else None
+    if is_operator and (infrastructure.has_credentials or not token):
         return open_nova(infrastructure)
+    if token:
+        return CallersNova(region, token)
     raise PolicyForbids(RULE)

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from compute.tests.client import ROOT, Nova, a_user, basic
 from flavors.models import Flavor, Installation, Sighting
 from identity.models import User
 from infrastructures.models import Infrastructure
-from testing.accounts import make_account
+from testing.accounts import make_account, make_keystone_token
 from testing.cloud import Federation, RegisteredCloud, flavor_document
 from testing.flavors import make_flavor
 from testing.holder import held_by_a_thread
@@ -163,6 +164,21 @@ def test_others_have_no_business_in_the_node(federation: Federation, spain2: Reg
         assert user.send(method, path).fault == ("forbidden", 403)
     assert Nova(path=FACE).get("/flavors").status == 401
     assert spain2.calls == []
+
+
+def test_an_operator_enters_with_the_stored_account_also_by_a_token_of_the_central_keystone(
+    federation: Federation, spain2: RegisteredCloud, settings: Settings
+) -> None:
+    """The token is scoped to a project that tells who operates the node, and that may do nothing in its Nova."""
+    settings.KEYSTONE_IDENTITY, settings.KEYSTONE_URL = True, "https://keystone.spain2.example.org/v3"
+    settings.KEYSTONE_OPERATORS = ["flavor_operator@project:{node}/nodes"]
+    project = {"id": "p", "name": "Spain2", "domain": {"id": "d", "name": "nodes"}}
+    known = make_keystone_token("flavor_operator", project=project)
+    federation.http.get(f"{settings.KEYSTONE_URL}/auth/tokens?nocatalog", json=known)
+    owner = Nova({"X-Auth-Token": "gAAAA-of-the-owner"}, FACE)
+    assert owner.delete("/flavors/42").status == 202
+    assert sent_last(federation).headers["X-Auth-Token"] == "token-of-Spain2"
+    assert not spain2.flavors
 
 
 def test_a_node_that_there_is_not(operator: Nova) -> None:
