@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -24,6 +25,7 @@ from infrastructures.openstack.errors import CloudError
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaResponse
 from infrastructures.replacements import changes
+from infrastructures.replacements.reading import raise_if_missing_for_now, read_whole
 from infrastructures.replacements.replacing import settle_replacements
 
 logger = logging.getLogger(__name__)
@@ -65,16 +67,33 @@ def forward(request: NovaRequest, *, infrastructure: Infrastructure, nova: Nova)
 
     Raises:
         Conflict: somebody else is changing the flavor right now, or a flavor with its id or name is being replaced.
-        CloudError: Nova does not accept the token, or did not answer.
+        CloudError: Nova does not accept the token, or did not answer; or the flavor is missing only until its
+            replacement is settled.
 
-    Cost: one upstream call and one query; for a change two more calls and some seven queries.
+    Cost: one upstream call and one query, three for a list; for a change two more calls and some seven queries.
     """
     settle_replacements(infrastructure=infrastructure, nova=nova)
-    if request.method in READING:
-        return _forward(request, nova)
     if request.deletes:
         return _delete(request, infrastructure, nova)
-    return _change(request, infrastructure, nova)
+    if request.method not in READING:
+        answer = _change(request, infrastructure, nova)
+    elif request.flavorid:
+        answer = _forward(request, nova)
+    else:
+        return _whole_list(request, infrastructure, nova)
+    if answer.status == HTTPStatus.NOT_FOUND and request.path == f"/{request.flavorid}":
+        raise_if_missing_for_now([infrastructure], request.flavorid)
+    return answer
+
+
+def _whole_list(request: NovaRequest, infrastructure: Infrastructure, nova: Nova) -> NovaResponse:
+    """Return a list, read again if others have replaced flavors meanwhile, one of which it may lack."""
+    answers = read_whole(
+        [infrastructure],
+        lambda: _forward(request, nova),
+        settle=lambda: settle_replacements(infrastructure=infrastructure, nova=nova),
+    )
+    return answers[-1]
 
 
 def _forward(request: NovaRequest, nova: Nova) -> NovaResponse:

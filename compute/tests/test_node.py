@@ -1,6 +1,7 @@
 """The face of a node: its own Nova, reached with what is stored for it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ from compute.tests.client import ROOT, Nova, a_user, basic
 from flavors.models import Flavor, Installation, Sighting
 from identity.models import User
 from infrastructures.models import Infrastructure
+from infrastructures.replacements import journal
 from testing.accounts import make_account, make_keystone_token
 from testing.cloud import Federation, RegisteredCloud, flavor_document
 from testing.flavors import make_flavor
 from testing.holder import held_by_a_thread
-from testing.infrastructures import make_registered
+from testing.infrastructures import make_nova_flavor, make_registered, make_replacement
 
 FACE = "/compute/nodes/Spain2/v2.1"
 
@@ -202,6 +204,35 @@ def test_only_what_is_about_flavors_is_forwarded(
 def test_links_that_are_none_are_that_nodes_failure(operator: Nova, spain2: RegisteredCloud, links: object) -> None:
     spain2.flavors["42"]["links"] = links
     assert operator.get("/flavors/42").fault == ("computeFault", 502)
+
+
+def test_a_flavor_that_is_being_replaced_is_not_gone(operator: Nova, spain2: RegisteredCloud) -> None:
+    """Clients create another flavor, or forget this one, when they are told 404."""
+    old = make_nova_flavor(is_public=True, projects=())
+    new = replace(old, ram=8192)
+    make_replacement(infrastructure=Infrastructure.objects.get(), old=old.as_json(), new=new.as_json())
+    del spain2.flavors["42"]
+    spain2.failing["POST /flavors"] = 503
+    assert operator.get("/flavors/42").fault == ("computeFault", 502)
+    assert operator.at("2.55").put("/flavors/42", {"flavor": {"description": "x"}}).fault == ("computeFault", 502)
+    assert operator.get("/flavors/43").fault == ("itemNotFound", 404)
+    spain2.failing.clear()
+    assert operator.get("/flavors/42").status == 200
+
+
+def test_a_list_is_read_again_when_a_flavor_was_replaced_meanwhile(operator: Nova, spain2: RegisteredCloud) -> None:
+    (flavor,) = spain2.flavors.values()
+    reads: list[str] = []
+
+    def replace_meanwhile(call: str) -> None:
+        if call == "GET /flavors/detail":
+            reads.append(call)
+            spain2.flavors = {} if len(reads) == 1 else {"42": flavor}
+            if len(reads) == 1:
+                journal.note_end(Infrastructure.objects.get().pk)
+
+    spain2.before_call = replace_meanwhile
+    assert [listed["id"] for listed in operator.get("/flavors/detail").body["flavors"]] == ["42"]
 
 
 def test_a_node_that_does_not_answer(operator: Nova, federation: Federation) -> None:
