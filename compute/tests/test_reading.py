@@ -89,8 +89,10 @@ def several(db: None) -> None:
     make_flavor(flavorid="a", name="gamma", ram=300, disk=1, vcpus=1)
     make_flavor(flavorid="b", name="beta", ram=200, disk=2, vcpus=2)
     private = make_flavor(flavorid="d", name="delta", ram=400, disk=4, vcpus=4, is_public=False)
-    private.grants.create(project="p1")
-    private.grants.create(project="p2", revoked=True)
+    # One of them has been made public since.
+    for flavor in (private, Flavor.objects.get(flavorid="b")):
+        flavor.grants.create(project="p1")
+        flavor.grants.create(project="p2", revoked=True)
 
 
 @pytest.mark.parametrize(("project", "expected"), [("p1", "abcd"), ("p2", "abc"), ("p3", "abc")])
