@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from typing import TypeVar
 
@@ -19,6 +19,9 @@ from infrastructures.replacements import journal
 from infrastructures.replacements.journal import Entry
 
 T = TypeVar("T")
+
+# How long a change waits for whoever settles its flavor, which takes a few calls of the cloud
+SECONDS_TO_SETTLE = 5
 
 # In one cloud
 
@@ -266,6 +269,11 @@ def lock_of(infrastructure: Infrastructure, flavorid: str) -> str:
     return f"flavor:{infrastructure.pk}:{flavorid}"
 
 
+def settling_lock_of(infrastructure: Infrastructure, flavorid: str) -> str:
+    """Return the name of the lock that is held, besides `lock_of`, while a flavor in a cloud is settled."""
+    return f"settling:{infrastructure.pk}:{flavorid}"
+
+
 def name_lock_of(infrastructure: Infrastructure, name: str) -> str:
     """Return the name of the lock on a flavor's name in a cloud; a Nova on MySQL ignores case."""
     return f"name:{infrastructure.pk}:{name.lower()}"
@@ -273,7 +281,7 @@ def name_lock_of(infrastructure: Infrastructure, name: str) -> str:
 
 @contextmanager
 def alone_with(infrastructure: Infrastructure, flavorid: str, *, name: str | None = None) -> Iterator[bool]:
-    """Lock a flavor in a cloud, and with *name* also that name there.
+    """Lock a flavor in a cloud, and with *name* also that name there; if it is just being settled, wait for that.
 
     With *name*, yield whether the journal has nothing about the cloud's flavors.
 
@@ -281,13 +289,25 @@ def alone_with(infrastructure: Infrastructure, flavorid: str, *, name: str | Non
         Conflict: somebody else is changing the flavor; or, with *name*, the name or id belongs to a flavor whose
             replacement is still open.
 
-    Cost: as `exclusive`, and one query with *name*.
+    Cost: as `exclusive`, three times if somebody else has a lock, and one query with *name*.
     """
     try:
-        with exclusive(*_locks_of(infrastructure, flavorid, name)):
+        with ExitStack() as held:
+            _take_locks(held, infrastructure, flavorid, name)
             yield name is not None and _nothing_is_reserved(infrastructure, flavorid, name)
     except Locked as error:
         raise Conflict(f"{infrastructure}: somebody else is changing flavor {flavorid}.") from error
+
+
+def _take_locks(held: ExitStack, infrastructure: Infrastructure, flavorid: str, name: str | None) -> None:
+    """Take the locks. Whoever settles a flavor does it for others, and must not have them refused."""
+    locks = _locks_of(infrastructure, flavorid, name)
+    try:
+        held.enter_context(exclusive(*locks))
+    except Locked:
+        with exclusive(settling_lock_of(infrastructure, flavorid), wait=SECONDS_TO_SETTLE):
+            pass
+        held.enter_context(exclusive(*locks))
 
 
 def _locks_of(infrastructure: Infrastructure, flavorid: str, name: str | None) -> list[str]:

@@ -25,7 +25,7 @@ from infrastructures.openstack.errors import (
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import Doubt, NovaFlavor
 from infrastructures.replacements import journal
-from infrastructures.replacements.changes import alone_with, lock_of, name_lock_of
+from infrastructures.replacements.changes import alone_with, lock_of, name_lock_of, settling_lock_of
 from infrastructures.replacements.journal import Entry
 
 logger = logging.getLogger(__name__)
@@ -231,10 +231,11 @@ def _alone_with(record: Replacement, infrastructure: Infrastructure) -> Iterator
     """
     is_missing = record.is_half_way or (record.is_met and not record.is_over)
     deadline = time.monotonic() + (SECONDS_TO_WAIT if is_missing else 0)
+    locks = (settling_lock_of(infrastructure, record.flavorid), lock_of(infrastructure, record.flavorid))
     with ExitStack() as lock:
         while True:
             try:
-                lock.enter_context(exclusive(lock_of(infrastructure, record.flavorid)))
+                lock.enter_context(exclusive(*locks))
                 break
             except Locked:
                 if time.monotonic() >= deadline:

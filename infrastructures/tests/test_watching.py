@@ -3,8 +3,10 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -15,8 +17,9 @@ from django.utils import timezone
 from infrastructures.locks import exclusive
 from infrastructures.models import Infrastructure, Replacement
 from infrastructures.openstack.records import NovaFlavor
-from infrastructures.replacements.changes import lock_of
-from infrastructures.replacements.replacing import settle_replacements
+from infrastructures.replacements import changes
+from infrastructures.replacements.changes import lock_of, settling_lock_of
+from infrastructures.replacements.replacing import replace_flavor, settle_replacements
 from infrastructures.replacements.watching import settle_everywhere
 from infrastructures.tests.fake_nova import FakeNova
 from testing.cloud import Federation, RegisteredCloud, flavor_document
@@ -105,6 +108,36 @@ def test_who_waits_for_a_replacement_keeps_nobody_off_its_flavor_when_it_has_end
             Replacement.objects.filter(pk=record.pk).update(is_met=True) if watched else record.delete()
         waiting.result()
     assert nova.places == 0
+
+
+def test_a_change_waits_until_its_flavor_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    infrastructure, nova = make_replacement().infrastructure, FakeNova()
+    waits = Event()
+
+    def told(*of: Any) -> str:
+        waits.set()
+        return settling_lock_of(*of)
+
+    def change() -> int:
+        try:
+            where = {"infrastructure": infrastructure, "nova": copy(nova), "flavorid": "42"}
+            return replace_flavor(**where, changes={"ram": 4242}, requested_by="somebody").ram
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(changes, "settling_lock_of", told)
+    with ThreadPoolExecutor() as pool:
+        changing = []
+
+        def begin_a_change(call: str) -> None:
+            nova.before_call = lambda call: None
+            changing.append(pool.submit(change))
+            assert waits.wait(timeout=10)
+
+        nova.before_call = begin_a_change
+        assert settle_replacements(infrastructure=infrastructure, nova=nova) == []
+        assert [each.result() for each in changing] == [4242]
+    assert nova.flavors["42"].ram == 4242
 
 
 class Placed(FakeNova):
