@@ -120,8 +120,13 @@ def test_a_change_waits_until_its_flavor_is_settled(monkeypatch: pytest.MonkeyPa
 
     def change() -> int:
         try:
-            where = {"infrastructure": infrastructure, "nova": copy(nova), "flavorid": "42"}
-            return replace_flavor(**where, changes={"ram": 4242}, requested_by="somebody").ram
+            return replace_flavor(
+                infrastructure=infrastructure,
+                nova=copy(nova),
+                flavorid="42",
+                changes={"ram": 4242},
+                requested_by="somebody",
+            ).ram
         finally:
             connection.close()
 
