@@ -137,6 +137,26 @@ def test_access_is_brought_to_every_node_by_project(clouds: Lab) -> None:
     assert named(clouds) == {}
 
 
+@pytest.mark.usefixtures("_own_signals")
+def test_a_flavor_that_is_created_again_has_nothing_of_the_old_one(clouds: Lab) -> None:
+    admin = Nova({"X-Auth-Token": clouds.token("spain2-admin")}).at("2.61")
+    project, in_mordor = (clouds.project_ids(node)["federation"] for node in ("Spain2", "Mordor"))
+    private = {"id": NAME, "name": NAME, **NUMBERS, "os-flavor-access:is_public": False}
+    ok(admin.post("/flavors", {"flavor": private}))
+    ok(admin.post(f"/flavors/{NAME}/os-extra_specs", {"extra_specs": {"hw:cpu_policy": "dedicated"}}))
+    ok(admin.post(f"/flavors/{NAME}/action", {"addTenantAccess": {"tenant": project}}))
+    bring()
+    assert open_to(clouds, NAME) == {"Spain2": {project}, "Lannion2": {project}, "Mordor": {in_mordor}}
+    ok(admin.delete(f"/flavors/{NAME}"))
+    ok(admin.post("/flavors", {"flavor": private}))
+    bring()
+    assert open_to(clouds, NAME) == {node: set() for node in CLOUDS}
+    assert {node: has["extra_specs"] for node, has in named(clouds).items()} == {node: {} for node in CLOUDS}
+    ok(admin.delete(f"/flavors/{NAME}"))
+    bring()
+    assert named(clouds) == {}
+
+
 def test_the_face_of_a_node_is_its_own_nova(clouds: Lab) -> None:
     admin = Nova({"X-Auth-Token": clouds.token("spain2-admin")}, "/compute/nodes/Spain2/v2.1").at("2.96")
     member = Nova({"X-Auth-Token": clouds.token("spain2-member")}, "/compute/nodes/Spain2/v2.1")

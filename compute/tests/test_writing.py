@@ -119,9 +119,18 @@ def test_a_body_is_json_whatever_it_is_said_to_be(admin: Nova, content_type: str
 
 
 def test_descriptions_begin_with_2_55(admin: Nova) -> None:
-    flavor = {**NEW, "description": "a\tb"}
-    assert admin.at("2.55").post("/flavors", {"flavor": flavor}).fault == ("badRequest", 400)
     assert created(admin.at("2.55").post("/flavors", {"flavor": {**NEW, "description": None}}))["description"] is None
+
+
+@pytest.mark.parametrize("text", ["a\tb", "two\nlines", "\x00", "beyond the first plane \U0001f600", "x" * 65536])
+def test_descriptions_that_nova_would_not_take_are_refused(admin: Nova, text: str) -> None:
+    flavor = {**NEW, "description": text}
+    assert admin.at("2.55").post("/flavors", {"flavor": flavor}).fault == ("badRequest", 400)
+
+
+@pytest.mark.parametrize("text", ["ünïcode\u00a0名", "x" * 65535])
+def test_descriptions_that_nova_takes_are_taken(admin: Nova, text: str) -> None:
+    assert created(admin.at("2.55").post("/flavors", {"flavor": {**NEW, "description": text}}))["description"] == text
 
 
 @pytest.mark.parametrize("promoted", [True, False])

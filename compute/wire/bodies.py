@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from compute.wire.microversions import DESCRIPTIONS, Microversion
 from flavorsync_project.api.serializers import StrictCharField
 from infrastructures.fields import FlavorIdField, NameField
-from infrastructures.openstack.rules import MAX_INTEGER
+from infrastructures.openstack.rules import MAX_INTEGER, refusal_of_characters
 
 _DIGITS, _DECIMAL = re.compile("[0-9]+"), re.compile(r"[0-9]+(\.[0-9]+)?")
 _TRUE = ("True", "TRUE", "true", "1", "ON", "On", "on", "YES", "Yes", "yes")
@@ -72,7 +72,7 @@ class FactorField(serializers.FloatField):
 
 
 class DescriptionField(StrictCharField):
-    """A description of one line, or null."""
+    """A description in the characters that Nova takes, or null."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=LONGEST_DESCRIPTION, allow_blank=True, allow_null=True, **options)
@@ -80,8 +80,8 @@ class DescriptionField(StrictCharField):
     def to_internal_value(self, data: Any) -> str:
         """Return the description."""
         text = super().to_internal_value(data)
-        if not text.isprintable():
-            raise ValidationError("must hold printable characters only")
+        if refusal := refusal_of_characters(text):
+            raise ValidationError(refusal)
         return text
 
 

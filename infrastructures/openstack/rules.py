@@ -18,12 +18,19 @@ def refusal_of_name(name: str) -> str:
     character of Unicode's first plane except controls, formats, unassigned ones, and separators of
     lines and paragraphs.
     """
-    for character in name:
-        if not _is_printable(character):
-            return f"must not hold the character U+{ord(character):04X}: printable characters only"
+    if refusal := refusal_of_characters(name):
+        return refusal
     if name and "Zs" in (unicodedata.category(name[0]), unicodedata.category(name[-1])):
         return "must not begin or end with a space"
     return _refusal_of_length(name)
+
+
+def refusal_of_characters(text: str) -> str:
+    """Return what is wrong with the characters of a name or a description, or "" if Nova accepts all of them."""
+    for character in text:
+        if not _is_printable(character):
+            return f"must not hold the character U+{ord(character):04X}: printable characters only"
+    return ""
 
 
 def refusal_of_flavorid(flavorid: str) -> str:
