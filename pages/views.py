@@ -19,6 +19,7 @@ from pages.node_views import may_ask
 from pages.one_flavor import in_nodes, last_outcomes
 from pages.one_node import one_node
 from pages.overview import Rights, overview
+from pages.public_history import public_history
 from pages.remedies import Remedy, check, ignore, mend
 from synchronisation.permissions import may_synchronise, nodes_to_synchronise, nodes_told_of
 
@@ -115,11 +116,10 @@ def _pointless(flavor: Flavor) -> set[str]:
 
 @require_safe
 def public_flavor_page(request: HttpRequest, flavorid: str) -> HttpResponse:
-    """Show everybody a public flavor and the nodes that have it. Cost: six queries."""
+    """Show everybody a public flavor, the nodes that have it, and its past. Cost: eight queries."""
     found = get_object_or_404(Flavor.objects.published(), flavorid=flavorid)
-    return TemplateResponse(
-        request, "pages/public_flavor.html", {"here": "flavor", "flavor": found, "shares": in_nodes(found)}
-    )
+    context = {"here": "flavor", "flavor": found, "shares": in_nodes(found), "past": public_history(found)}
+    return TemplateResponse(request, "pages/public_flavor.html", context)
 
 
 def _require(request: HttpRequest, permission: str) -> None:

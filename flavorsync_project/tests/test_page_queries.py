@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 # How many queries an administrator's pages take at most, two of them for who is asking: those that show rows, ...
 OF_ROWS = {
     "catalogue": 5,
-    "public_flavor": 7,
+    "public_flavor": 9,
     "node": 23,
     "node_now": 22,
     "flavor": 15,
