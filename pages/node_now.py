@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flavors.catalogue.importing import Import, import_flavors
 from flavors.catalogue.outcomes import Came
 from flavors.models import Flavor, Installation
+from flavors.natural import natural
 from infrastructures.clouds import in_each_cloud
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.records import NovaFlavor
@@ -18,7 +19,7 @@ FLAVORS, BARS = 200, 20
 
 @dataclass(frozen=True)
 class Here:
-    """A flavor of the node, how many servers use it (None: not known), and the catalogue's flavor that it is."""
+    """A flavor of the node, how many servers use it at least (None: not known), and the catalogue's flavor it is."""
 
     flavor: NovaFlavor
     servers: int | None
@@ -32,15 +33,22 @@ class Now:
     Members:
         own, catalogued: its first flavors that the catalogue lacks, and those that it has.
         more: how many there are of each besides.
-        servers: how many servers there are; None if we may not count them: `uncounted` says why.
+        servers: how many servers were counted; None if we may not count them: `uncounted` says why.
+        is_whole: whether these are all; else each flavor has at least as many as it says.
     """
 
     own: Sequence[Here]
     catalogued: Sequence[Here]
     more: tuple[int, int]
     servers: int | None
+    is_whole: bool
     uncounted: str
     chart: Bars | None
+
+    @property
+    def servers_in_words(self) -> str:
+        """The number of servers, as people write it."""
+        return f"{self.servers or 0:,}"
 
 
 def node_now(node: Infrastructure) -> Now:
@@ -55,12 +63,12 @@ def node_now(node: Infrastructure) -> Now:
     if seen.result is None:
         raise seen.error or RuntimeError(node.name)
     (counted,) = in_each_cloud([node], lambda nova: nova.servers_by_flavor())
-    servers = counted.result
+    servers = counted.result.by_flavor if counted.result else None
     installed = Installation.objects.filter(infrastructure=node).select_related("flavor")
     known = {each.flavorid: each.flavor for each in installed}
     here = [
         Here(flavor, servers[flavor.id] if servers is not None else None, known.get(flavor.id))
-        for flavor in sorted(seen.result.by_id.values(), key=lambda flavor: flavor.name.lower())
+        for flavor in sorted(seen.result.by_id.values(), key=lambda flavor: natural(flavor.name))
     ]
     own, catalogued = [each for each in here if not each.known], [each for each in here if each.known]
     return Now(
@@ -68,6 +76,7 @@ def node_now(node: Infrastructure) -> Now:
         catalogued=catalogued[:FLAVORS],
         more=(max(len(own) - FLAVORS, 0), max(len(catalogued) - FLAVORS, 0)),
         servers=None if servers is None else servers.total(),
+        is_whole=counted.result is None or counted.result.is_whole,
         uncounted=str(counted.error.detail) if counted.error else "",
         chart=_chart(here),
     )

@@ -96,7 +96,7 @@ def seen_in(selection: Selection, *, most: int) -> tuple[list[Seen], int]:
         Seen(flavor=flavors[flavor], node=nodes[node], **dict(zip(members.values(), values, strict=True)))
         for flavor, node, *values in found[:most]
     ]
-    return cells, rows.count()
+    return sorted(cells, key=lambda cell: (_by_name(cell.flavor), cell.node.name)), rows.count()
 
 
 def _rows(selection: Selection, nodes: Sequence[int]) -> tuple[QuerySet[Any], Mapping[str, str]]:

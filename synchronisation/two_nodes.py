@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from flavors.catalogue.comparison import Difference, differences_between
+from flavors.natural import natural
 from infrastructures.openstack.records import NovaFlavor
 
 # What a server gets from a flavor; these values identify the same flavor under another name
@@ -51,7 +52,7 @@ def side_by_side(left: Iterable[NovaFlavor], right: Iterable[NovaFlavor]) -> Two
     different += [Pair(left=ours, right=theirs, differences=_differences(ours, theirs)) for ours, theirs in namesakes]
     return TwoNodes(
         same=[pair for pair in compared if not pair.differences],
-        different=sorted(different, key=lambda pair: pair.left.name),
+        different=sorted(different, key=lambda pair: natural(pair.left.name)),
         alike=[Pair(left=ours, right=theirs) for ours, theirs in alike],
         only_left=only_left,
         only_right=only_right,
@@ -89,4 +90,4 @@ def _values(flavor: NovaFlavor) -> object:
 
 
 def _by_name(flavors: Iterable[NovaFlavor]) -> list[NovaFlavor]:
-    return sorted(flavors, key=lambda flavor: (flavor.name, flavor.id))
+    return sorted(flavors, key=lambda flavor: (natural(flavor.name), flavor.id))

@@ -21,6 +21,8 @@ NOVA = "https://nova.example.org:8774/v2.1"
 TOKEN = "gAAAAABm-a-token-of-somebody"
 FAR_AWAY = "2099-01-01T00:00:00.000000Z"
 OF_A_SERVER = "sentinel-of-a-server"
+# As Nova's `[api] max_limit`
+SERVERS_ON_A_PAGE = 1000
 ENDPOINTS = {"Spain2": NOVA}
 
 
@@ -219,13 +221,18 @@ class RegisteredCloud:
         return 200, {"servers": [{"id": str(number)} for number in range(count)]}
 
     def _lists_servers_in_detail(self, request: Any) -> tuple[int, Any]:
-        assert request.url.endswith("?all_tenants=1")
+        query = parse_qs(urlsplit(request.url).query)
+        assert query["all_tenants"] == ["1"]
         assert request.headers.get("OpenStack-API-Version", "compute 2.1") == "compute 2.1"  # with flavors' ids
         if "GET /servers" in self.failing:
             return self.failing["GET /servers"], fault(self.failing["GET /servers"])
         ids = [flavorid for flavorid, count in self.servers.items() for _ in range(count)]
         told = {"name": OF_A_SERVER, "tenant_id": OF_A_SERVER}
-        return 200, {"servers": [{"id": str(number), "flavor": {"id": id}, **told} for number, id in enumerate(ids)]}
+        servers = [{"id": str(number), "flavor": {"id": id}, **told} for number, id in enumerate(ids)]
+        first = int(query.get("marker", ["-1"])[0]) + 1
+        last = first + SERVERS_ON_A_PAGE
+        links = [{"rel": "next", "href": request.url}] if last < len(servers) else []
+        return 200, {"servers": servers[first:last], "servers_links": links}
 
     def _does(self, request: Any, id: str = "", part: str = "", key: str = "") -> tuple[int, Any]:
         flavor = self.flavors.get(id)

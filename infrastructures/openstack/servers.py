@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -10,12 +11,20 @@ from novaclient.client import SessionClient
 from infrastructures.openstack import pages
 from infrastructures.openstack.bounds import Allowance
 from infrastructures.openstack.connection import Connection
-from infrastructures.openstack.errors import CloudUnavailable
+from infrastructures.openstack.errors import CloudAnswersTooMuch, CloudTimedOut, CloudUnavailable
 
 T = TypeVar("T")
 
 # A Nova that always names a next page must not hold us up forever.
 MAX_PAGES = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountedServers:
+    """How many servers use each flavor, by its id; if that is not the whole list, each has at least so many."""
+
+    by_flavor: Counter[str]
+    is_whole: bool
 
 
 class Servers(Connection):
@@ -32,19 +41,28 @@ class Servers(Connection):
         """
         return sum(self._pages_of("/servers", pages.read_servers, flavor=flavorid))
 
-    def servers_by_flavor(self) -> Counter[str]:
-        """Return how many servers, of all projects, use each flavor, by the flavors' ids.
+    def servers_by_flavor(self) -> CountedServers:
+        """Return how many servers, of all projects, use each flavor: all of them, or of the first some 6,000.
+
+        It stops where the pages together are larger than `bounds.ANSWER_BYTES`, or took longer than
+        `bounds.LIST_TIMEOUTS` time-outs.
 
         Cost: one upstream call per page of Nova's, which has 1,000 servers by default.
         Source: Compute API reference, "List Servers Detailed", before microversion 2.47.
 
         Raises:
-            CloudAnswersTooMuch: there are more than some 6,000 servers.
-            CloudTimedOut: all the pages together took longer than `bounds.LIST_TIMEOUTS` time-outs.
+            CloudAnswersTooMuch, CloudTimedOut: not even the first page came within these bounds.
             Forbidden: the token may not see other projects' servers.
         """
-        found = self._pages_of("/servers/detail", pages.read_flavors_of_servers, client=self._oldest_client)
-        return Counter(flavorid for page in found for flavorid in page)
+        found: Counter[str] = Counter()
+        try:
+            for page in self._pages_of("/servers/detail", pages.read_flavors_of_servers, client=self._oldest_client):
+                found.update(page)
+        except (CloudAnswersTooMuch, CloudTimedOut):
+            if not found:
+                raise
+            return CountedServers(by_flavor=found, is_whole=False)
+        return CountedServers(by_flavor=found, is_whole=True)
 
     def _pages_of(
         self, path: str, read: Callable[[Any], tuple[T, str]], *, client: SessionClient | None = None, **query: str

@@ -1,10 +1,12 @@
 """How many servers use a flavor, whosever they are."""
 
+import json
 from typing import Any
 
 import pytest
 
-from infrastructures.openstack.errors import CloudUnavailable, Forbidden
+from infrastructures.openstack import bounds
+from infrastructures.openstack.errors import CloudAnswersTooMuch, CloudUnavailable, Forbidden
 from testing.cloud import Cloud
 
 FIRST = "/servers?all_tenants=1&flavor=a+b"
@@ -52,8 +54,23 @@ def detail(*flavors: str, more: bool = False) -> dict[str, Any]:
 def test_servers_are_counted_by_their_flavors_over_all_pages(cloud: Cloud) -> None:
     cloud.nova("GET", DETAIL, detail("a", "b", "a", more=True))
     cloud.nova("GET", f"{DETAIL}&marker=s-a", detail("c"))
-    assert cloud.open().servers_by_flavor() == {"a": 2, "b": 1, "c": 1}
+    counted = cloud.open().servers_by_flavor()
+    assert (counted.by_flavor, counted.is_whole) == ({"a": 2, "b": 1, "c": 1}, True)
     assert cloud.calls == [f"GET {DETAIL}", f"GET {DETAIL}&marker=s-a"]
+
+
+def test_where_the_list_is_too_long_the_servers_so_far_are_a_lower_bound(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.nova("GET", DETAIL, detail("a", "b", "a", more=True))
+    cloud.nova("GET", f"{DETAIL}&marker=s-a", detail("c"))
+    first, second = (len(json.dumps(each["json"])) for each in (detail("a", "b", "a", more=True), detail("c")))
+    monkeypatch.setattr(bounds, "ANSWER_BYTES", first + second - 1)
+    counted = cloud.open().servers_by_flavor()
+    assert (counted.by_flavor, counted.is_whole) == ({"a": 2, "b": 1}, False)
+    monkeypatch.setattr(bounds, "ANSWER_BYTES", first - 1)
+    with pytest.raises(CloudAnswersTooMuch):
+        cloud.open().servers_by_flavor()
 
 
 def test_servers_that_do_not_say_their_flavor_are_none_of_novas(cloud: Cloud) -> None:

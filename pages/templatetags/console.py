@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import template
+from django.db.models import Model
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -12,6 +13,18 @@ from flavorsync_project.moments import moment
 from pages import navigation as sections
 from pages.differences import Told, told, told_changes
 from pages.history import address_of
+
+# What a list without a single row says, by its model
+EMPTY = {
+    "flavors.flavor": "The catalogue has no flavor yet: add one, load a document, or ask a node what it has.",
+    "infrastructures.infrastructure": "No node is registered yet. Add one: a name, the URL of its Keystone, and an "
+    "account that may manage flavors there.",
+    "infrastructures.replacement": "Nothing is under way. A change of a flavor in a node is here until it is finished.",
+    "synchronisation.syncrun": "Nothing has been compared yet. “Compare all nodes now” changes nothing in them.",
+    "synchronisation.removal": "Nothing is to leave a node. What is retired or deleted is here until it is gone.",
+    "telling.subscriber": "Nobody is told what happens yet. Add a subscriber: a webhook, or an e-mail address.",
+    "admin.logentry": "Nothing has been changed in these pages yet.",
+}
 
 register = template.Library()
 
@@ -35,6 +48,12 @@ register.filter("changes", told_changes)
 def cell(flavorid: str, node: str) -> str:
     """Return the address of the page about a flavor in a node."""
     return address_of_cell(flavorid, node)
+
+
+@register.simple_tag
+def nothing_in(model: type[Model]) -> str:
+    """Return what an empty list says: why it may be empty, or what to do first."""
+    return EMPTY.get(model._meta.label_lower, "There is none yet.")
 
 
 @register.simple_tag

@@ -1,5 +1,6 @@
 """What a node has at this moment, the servers of each flavor, and taking its own flavors into the catalogue."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from flavors.models import Flavor
 from flavors.tests.test_admin import member_of_staff
 from identity.models import User
 from infrastructures.models import Infrastructure
+from infrastructures.openstack import bounds
 from synchronisation.tests.test_admin_plans import posted, words
 from testing.cloud import OF_A_SERVER, RegisteredCloud, flavor_document, registered_clouds
 from testing.flavors import document_of, make_flavor, make_installation
@@ -48,6 +50,23 @@ def test_it_is_asked_once_for_flavors_and_once_for_servers(mordor: RegisteredClo
     assert [(bar.name, bar.total) for bar in now.chart.bars] == [("m1.tiny", 3), ("own.large", 1)]
     assert "4 servers use its flavors" in words(answer)
     assert page() in admin_client.get(reverse("node", args=[Infrastructure.objects.get().pk])).text
+
+
+def test_where_not_all_servers_are_counted_the_numbers_are_lower_bounds(
+    mordor: RegisteredCloud, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mordor.servers = {"tiny": 6001}
+    whole = words(admin_client.get(page()))
+    assert "6001 servers use its flavors" in whole
+    assert "lower bound" not in whole
+    a_server = {"id": "1000", "flavor": {"id": "tiny"}, "name": OF_A_SERVER, "tenant_id": OF_A_SERVER}
+    monkeypatch.setattr(bounds, "ANSWER_BYTES", 6500 * len(json.dumps(a_server)))
+    mordor.servers = {"tiny": 6001, "own": 3000}
+    shown = words(admin_client.get(page()))
+    assert "At least 6,000 servers use its flavors." in shown
+    assert "Every number of servers below is a lower bound" in shown
+    assert "Servers per flavor, at least" in shown
+    assert "at least ≥ 6000" in shown
 
 
 def test_of_the_servers_of_all_projects_their_number_alone_is_shown(

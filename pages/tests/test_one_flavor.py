@@ -72,8 +72,8 @@ def test_what_runs_found_is_its_history(flavor: Flavor) -> None:
 
 def test_everybody_sees_its_history_without_people_reasons_or_values(flavor: Flavor, client: Client) -> None:
     make_installation(flavor, "Crete", installed_at=days_ago(20))
-    for node in ("Gent", "Mordor"):
-        make_installation(flavor, node, installed_at=days_ago(10))
+    for name in ("Gent", "Mordor"):
+        make_installation(flavor, name, installed_at=days_ago(10))
     Flavor.objects.filter(pk=flavor.pk).update(created_at=days_ago(30), updated_at=days_ago(5))
     run = SyncRun.objects.create(requested_by="carla", repairs=True)
     for name, action, result in (
@@ -89,7 +89,7 @@ def test_everybody_sees_its_history_without_people_reasons_or_values(flavor: Fla
     LogEntry.objects.create(
         user=User.objects.create(username="carla"),
         content_type=ContentType.objects.get_for_model(Flavor),
-        object_id=flavor.pk,
+        object_id=str(flavor.pk),
         action_flag=2,
         change_message="a private reason",
     )

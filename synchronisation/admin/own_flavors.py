@@ -19,6 +19,7 @@ from flavors.admin.staff import VIEW, at_work, may_install, nodes_of
 from flavors.lifecycle import reading, writing
 from flavors.lifecycle.private import PrivateFlavor
 from flavors.models import Flavor
+from flavors.natural import natural
 from flavors.validators import validate_flavorid, validate_name
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.rules import MAX_INTEGER, MAX_NAME_LENGTH
@@ -92,7 +93,7 @@ class OwnFlavorPages:
             **self._page(request, f"Flavors of {node}" if node in nodes else "Flavors of a node"),
             "nodes": nodes,
             "node": node,
-            "flavors": flavors,
+            "flavors": sorted(flavors, key=lambda flavor: (natural(flavor.name), flavor.flavorid)),
             "others": others,
         }
         return TemplateResponse(request, "admin/flavors/flavor/own.html", context)

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from flavors.admin.confirming import is_confirmed
 from flavors.models import Flavor
+from flavors.natural import natural
 from infrastructures.models import Infrastructure
 from synchronisation.models import SyncOutcome, SyncRun
 from synchronisation.planning import DESTROYS, plan
@@ -61,7 +62,7 @@ def confirm_or_repair(
     if found.nodes and is_confirmed(request, found.digest):
         options = RunOptions(repairs=True, replaces=replaces, exact=exact, confirmed=sorted(found.confirmed))
         return start_and_show(model_admin, request, flavors=flavors, infrastructures=found.nodes, **options)
-    lines = sorted(_lines(found), key=lambda line: ORDER.index(line.prospect.step.action))
+    lines = sorted(_lines(found), key=_place)
     shown = [line for number, line in enumerate(lines) if number < LINES or line.prospect.step.action in DESTROYS]
     context = {
         **model_admin.admin_site.each_context(request),
@@ -107,6 +108,11 @@ def _lines(found: Preview) -> Iterator[Line]:
             continue
         colour, words = IGNORED if is_ignored else LOOKS[prospect.step.action]
         yield Line(prospect, *(LOOKS[Action.CANNOT] if prospect.uncounted else (colour, words)))
+
+
+def _place(line: Line) -> tuple[Any, ...]:
+    step = line.prospect.step
+    return ORDER.index(step.action), line.prospect.node.name, natural(step.finding.wanted.flavor.name)
 
 
 def _could_be_replaced(prospect: Prospect) -> bool:

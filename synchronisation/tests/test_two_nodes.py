@@ -32,12 +32,12 @@ def test_every_flavor_is_in_its_place() -> None:
     )
     assert ids(found) == {
         "same": ["same"],
-        "different": [("1", "2"), ("other", "other")],
+        "different": [("other", "other"), ("1", "2")],
         "alike": [("old", "new")],
         "only_left": ["left"],
         "only_right": ["right"],
     }
-    taken, other = found.different
+    other, taken = found.different
     assert [difference.as_json() for difference in other.differences] == [{"member": "ram", "node": 1, "catalogue": 9}]
     assert [difference.member for difference in taken.differences] == ["id", "name", "ram"]
 

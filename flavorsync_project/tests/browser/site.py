@@ -19,6 +19,8 @@ AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 SCREENSHOTS = os.environ.get("FLAVORSYNC_SCREENSHOTS", "")
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDTHS = (1440, 390)
+# Widths at which a page must fit, too: a small tablet's, and a large screen's
+MORE_WIDTHS = (768, 2560)
 SETTLED = """async () => {
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
     await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
@@ -149,22 +151,27 @@ def visiting(browser: Browser, site: Site, **options: Any) -> Iterator[Visitor]:
 
 
 def assert_everybody_can_use(page: Page, name: str) -> None:
-    """Fail when axe-core finds something serious on the page, in either scheme, wide or narrow, or it does not fit in.
-
-    Keep pictures of it, where that was asked for.
-    """
+    """Fail when axe-core finds something serious on the page, in either scheme, wide or narrow; or it does not fit."""
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
-            page.evaluate(SETTLED)  # links fade into the colours of another scheme
-            too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert not too_wide, f"{name} is {too_wide} pixels wider than {width}"
-            if SCREENSHOTS:
-                page.screenshot(path=f"{SCREENSHOTS}/{name}-{width}-{scheme}.png", full_page=True)
+            _assert_fits(page, f"{name}-{width}-{scheme}")
             violations = _violations(page)
             assert not violations, "\n".join(violations) + f"{name}, {scheme}, {width} pixels"
+        for width in MORE_WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            _assert_fits(page, f"{name}-{width}-{scheme}")
     page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def _assert_fits(page: Page, name: str) -> None:
+    """Fail when a page is wider than its window; keep a picture of it, where that was asked for."""
+    page.evaluate(SETTLED)  # links fade into the colours of another scheme
+    too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert not too_wide, f"{name} is {too_wide} pixels wider than its window"
+    if SCREENSHOTS:
+        page.screenshot(path=f"{SCREENSHOTS}/{name}.png", full_page=True)
 
 
 def _violations(page: Page) -> list[str]:

@@ -295,6 +295,11 @@ def test_everybody_can_use_these_pages(visitor: Visitor, site: Site, clouds: Lab
     for name in ("cell", "cell/rename", "cell/ignore"):
         visitor.go(f"{MAP}{name}/{of_cell}")
         assert_everybody_can_use(page, name.replace("/", "-") + "-of-one-to-mend")
+    visitor.go(f"{COMPARE}?left=Spain2&right=Mordor")  # this has a look at what both have of it
+    visitor.go(MAP)
+    page.get_by_role("button", name="Ignore these…").click()
+    page.get_by_label("Reason").wait_for()
+    assert_everybody_can_use(page, "cells-ignore")
 
 
 def test_a_flavor_in_the_way_is_renamed_and_the_name_adopted(visitor: Visitor, site: Site, clouds: Lab) -> None:
@@ -325,4 +330,16 @@ def test_a_flavor_in_the_way_is_renamed_and_the_name_adopted(visitor: Visitor, s
     page.get_by_role("button", name="Ignore it").press("Enter")
     expect(page.get_by_text("Spain2 has its own sizes.").last).to_be_visible()
     visitor.go(MAP)
+    expect(page.get_by_role("row", name="fiware.small").get_by_role("cell")).to_have_text(["✓in sync", "∅ignored"])
+    visitor.go(f"{MAP}?state=ignored")
+    page.get_by_role("button", name="No longer ignore these…").press("Enter")
+    expect(page.get_by_role("row", name="fiware.small")).to_contain_text("Spain2 has its own sizes.")
+    page.get_by_role("button", name="No longer ignore them").press("Enter")
+    expect(page.get_by_text("1 no longer ignored")).to_be_visible()
+    visitor.go(MAP)
+    page.get_by_role("button", name="Ignore these…").press("Enter")
+    expect(page.get_by_label("fiware.small in Spain2")).to_be_checked()
+    page.get_by_label("Reason").fill("Spain2 moves next week.")
+    page.get_by_role("button", name="Ignore them").press("Enter")
+    expect(page.get_by_text("1 ignored", exact=True)).to_be_visible()
     expect(page.get_by_role("row", name="fiware.small").get_by_role("cell")).to_have_text(["✓in sync", "∅ignored"])

@@ -1,7 +1,7 @@
 """What the staff does in the admin site, in a browser and with the lab's clouds."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from flavorsync_project.tests.browser.site import Site, Visitor, assert_everybody_can_use
 from lab import Lab, seed
@@ -92,6 +92,25 @@ def test_extra_specs_are_edited_as_rows_and_sizes_said_in_larger_units(visitor: 
         "from flavors.models import Flavor; print(Flavor.objects.get().ram, Flavor.objects.get().extra_specs)"
     )
     assert found.strip() == "3072 {'hw:cpu_policy': 'shared', 'hw:mem_page_size': 'large'}"
+
+
+def test_flavors_are_loaded_from_a_file_once_what_that_does_was_shown(visitor: Visitor, site: Site) -> None:
+    site.start_over(STAFF + 'make_flavor(name="fiware.small", flavorid="fiware", ram=2048)')
+    visitor.sign_in("administrator")
+    page = visitor.go("/admin/flavors/flavor/load/")
+    table = 'id;name;vcpus;ram;disk;extra_specs\nfiware;fiware.small;1;4096;10;"a=1; b=2"\n;new.one;1;512;0;\n'
+    file = FilePayload(name="flavors.csv", mimeType="text/csv", buffer=table.encode())
+    page.get_by_label("File").set_input_files(file)
+    page.get_by_role("button", name="Look at it").press("Enter")
+    expect(page.get_by_role("row", name="fiware.small")).to_contain_text("4 GiB")
+    expect(page.get_by_role("row", name="new.one")).to_contain_text("new id")
+    page.get_by_role("button", name="Load it").press("Enter")
+    expect(page.get_by_text("2 loaded.")).to_be_visible()
+    found = site.do(
+        "from flavors.models import Flavor; print(*Flavor.objects.values_list('name', 'ram'), "
+        "Flavor.objects.get(flavorid='fiware').extra_specs)"
+    )
+    assert found.strip() == "('fiware.small', 4096) ('new.one', 512) {'a': '1', 'b': '2'}"
 
 
 def test_an_operator_is_not_offered_to_promote(visitor: Visitor, site: Site) -> None:
