@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 MAX_NAMES_LENGTH = 255
 SECONDS_BEFORE_AGAIN, MOST_SECONDS_BEFORE_AGAIN = 30, 3600
+# How long others who write all the time hold up a flavor.
+MOST_SECONDS_HELD_UP = 60
 DONE = (SyncRun.State.IN_SYNC, SyncRun.State.DRIFT)
 """The final states of a run that has done all it can: another one right away would do nothing more."""
 
@@ -71,17 +73,28 @@ def _forget_what_is_done() -> None:
 
 
 def _due() -> list[WrittenFlavor]:
-    """Return the flavors to deliver now: none while writes go on, and none whose run is not over."""
+    """Return the flavors to deliver now: those whose writes have settled, and those whose run is over."""
     written = list(WrittenFlavor.objects.select_related("run"))
-    if any(each.run is None and not _has_settled(each) for each in written):
-        return []
-    return [each for each in written if each.run is None or _is_over(each)]
+    waiting = [each for each in written if each.run is None]
+    return [each for each in written if (_has_settled(each, waiting) if each.run is None else _is_over(each))]
 
 
-def _has_settled(written: WrittenFlavor) -> bool:
-    """Say whether it was written long enough ago, or in the future, by a clock that was ahead."""
+def _has_settled(written: WrittenFlavor, waiting: Collection[WrittenFlavor]) -> bool:
+    """Say whether its last write is long enough ago, and no other flavor was written too recently.
+
+    Clients write several flavors together. But nobody waits for one that may itself wait for longer, nor for ever.
+    """
+    seconds = written.settle_seconds
+    if not _is_ago(written, seconds):
+        return False
+    is_quiet = all(_is_ago(each, min(seconds, each.settle_seconds)) for each in waiting)
+    return is_quiet or _is_ago(written, seconds + MOST_SECONDS_HELD_UP)
+
+
+def _is_ago(written: WrittenFlavor, seconds: float) -> bool:
+    """Say whether it was written so long ago, or in the future, by a clock that was ahead."""
     now = timezone.now()
-    return not now - timedelta(seconds=written.settle_seconds) < written.written_at <= now
+    return not now - timedelta(seconds=seconds) < written.written_at <= now
 
 
 def _is_over(written: WrittenFlavor) -> bool:

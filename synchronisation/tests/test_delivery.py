@@ -65,6 +65,28 @@ def test_it_waits_for_the_last_write() -> None:
     assert start().flavorids == ["a", "b"]
 
 
+def test_it_does_not_wait_for_writes_without_end() -> None:
+    written("a", seconds_ago=60)
+    written("b", seconds_ago=1)
+    assert start_when_due() is None
+    written("a", seconds_ago=65)
+    assert start().flavorids == ["a"]
+    assert start_when_due() is None
+
+
+def test_what_may_wait_for_long_holds_up_nothing_else() -> None:
+    note_written("slow", written_by="manager", seconds=3600)
+    WrittenFlavor.objects.update(written_at=timezone.now() - timedelta(seconds=10))
+    written("a")
+    assert start().flavorids == ["a"]
+    assert start_when_due() is None
+    WrittenFlavor.objects.filter(flavorid="slow").update(written_at=timezone.now() - timedelta(hours=1))
+    written("b", seconds_ago=4)
+    assert start_when_due() is None
+    written("b", seconds_ago=5.5)
+    assert start().flavorids == ["slow", "b"]
+
+
 def test_a_clock_that_was_ahead_holds_nothing_up() -> None:
     written("a", seconds_ago=-3600)
     assert start().flavorids == ["a"]
