@@ -139,10 +139,16 @@ def _remove(removal: Removal, infrastructure: Infrastructure, nova: Nova) -> str
 
 
 def _overwrites(wanted: Flavor, was: NovaFlavor, dropped: Iterable[Iterable[str]]) -> bool:
-    """Say whether bringing a flavor to a node leaves no extra spec or grant of the old one there."""
-    keys = {*(was.extra_specs or {}), *(key for key, _ in dropped)}
+    """Say whether bringing a flavor to a node leaves no extra spec or grant of the old one there.
+
+    A run takes out the extra specs and grants that the flavor itself has had: it may be the old one, still wanted.
+    """
+    ours = {*(was.extra_specs or {}).items(), *((key, value) for key, value in dropped)}
+    left = {(key, value) for key, value in ours if key not in wanted.extra_specs}
     projects = set(was.projects or ())
-    return keys <= wanted.extra_specs.keys() and projects <= set(wanted.grants.values_list("project", flat=True))
+    return left <= set(wanted.dropped_specs.values_list("key", "value")) and projects <= set(
+        wanted.grants.values_list("project", flat=True)
+    )
 
 
 def _is_as_it_was_left(has: NovaFlavor, was: NovaFlavor, dropped: Iterable[Iterable[str]]) -> bool:

@@ -198,6 +198,16 @@ def test_what_the_catalogue_wants_again_is_left(was: NovaFlavor, spain2: Infrast
     assert not Removal.objects.exists()
 
 
+def test_what_is_wanted_after_all_is_left(nano: Flavor, spain2: Infrastructure) -> None:
+    """A retirement that is cancelled: the extra specs that the flavor once had are its own matter."""
+    make_installation(nano, "Spain2", made=True)
+    nano.dropped_specs.create(key="b", value="old")
+    note_removals(nano, requested_by="manager")
+    nova = NovaWithServers(nano.as_nova())
+    assert remove(spain2, nova) == ""
+    assert nova.flavors
+
+
 @pytest.mark.parametrize("specs", [{}, {"a": "1"}, {"b": "old"}])
 def test_what_is_wanted_again_without_its_extra_specs_is_made_anew(
     was: NovaFlavor, spain2: Infrastructure, specs: dict[str, str]
