@@ -39,6 +39,7 @@ def exclusive(*names: str, wait: float = 0) -> Iterator[None]:
 
     Raises:
         Locked: somebody else still holds one of them after *wait* seconds.
+        OperationalError: the files cannot be written; or the connection was ended meanwhile.
 
     Cost: two queries on MariaDB and MySQL, however many locks.
     """
@@ -153,8 +154,12 @@ def _release_in_database(names: Sequence[str]) -> None:
 
 @contextmanager
 def _held_in_file(path: Path, wait: float) -> Iterator[None]:
-    path.parent.mkdir(exist_ok=True)
-    descriptor = _locked_file(path, time.monotonic() + wait)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        descriptor = _locked_file(path, time.monotonic() + wait)
+    except OSError as error:
+        reason = f"{path.parent}, where locks are kept with SQLite, cannot be written: {error.strerror}."
+        raise OperationalError(f"{reason} Set another DATA_FOLDER, in the environment.") from error
     try:
         yield
     finally:

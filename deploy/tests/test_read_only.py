@@ -93,3 +93,17 @@ def test_what_cannot_be_kept_is_one_line(tmp_path: Path) -> None:
     assert cannot == "/usr/.secret_key cannot be written: Read-only file system"
     assert ways == "Set SECRET_KEY, FIELD_ENCRYPTION_KEYS and DATABASE_URL, or another DATA_FOLDER."
     assert len(failed.stderr.splitlines()) == 1
+
+
+def test_locks_that_cannot_be_kept_are_one_line(tmp_path: Path, secrets: dict[str, str]) -> None:
+    """With SQLite, where the data folder is not the database's."""
+    data = tmp_path / "data"
+    data.mkdir()
+    environment = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "DATA_FOLDER": str(data), **secrets}
+    assert typed("migrate -v0 --no-input", data, environment).returncode == 0
+    failed = typed("run_scheduler --once", data, environment | {"DATA_FOLDER": "/usr"})
+    assert failed.returncode == 1
+    assert failed.stderr == (
+        "CommandError: The scheduler could not work: /usr/.locks, where locks are kept with SQLite, cannot be written: "
+        "Read-only file system. Set another DATA_FOLDER, in the environment.\n"
+    )
