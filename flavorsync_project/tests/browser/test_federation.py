@@ -295,11 +295,6 @@ def test_everybody_can_use_these_pages(visitor: Visitor, site: Site, clouds: Lab
     for name in ("cell", "cell/rename", "cell/ignore"):
         visitor.go(f"{MAP}{name}/{of_cell}")
         assert_everybody_can_use(page, name.replace("/", "-") + "-of-one-to-mend")
-    visitor.go(f"{COMPARE}?left=Spain2&right=Mordor")  # this has a look at what both have of it
-    visitor.go(MAP)
-    page.get_by_role("button", name="Ignore these…").click()
-    page.get_by_label("Reason").wait_for()
-    assert_everybody_can_use(page, "cells-ignore")
 
 
 def test_a_flavor_in_the_way_is_renamed_and_the_name_adopted(visitor: Visitor, site: Site, clouds: Lab) -> None:
