@@ -37,9 +37,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, f"project/{name}", content=(ROOT / name).read_text(encoding="utf-8")))
     files.append(File.generated(config, "reference/commands.md", content=commands_page()))
     files.append(File.generated(config, "reference/api.md", content=api_page()))
-    picture = ROOT / "docs" / "coverage.png"
-    if picture.exists() and not files.get_file_from_path("coverage.png"):
-        files.append(File("coverage.png", str(ROOT / "docs"), config.site_dir, use_directory_urls=False))
+    for picture in (ROOT / "docs").glob("*.png"):
+        if not files.get_file_from_path(picture.name):
+            files.append(File(picture.name, str(ROOT / "docs"), config.site_dir, use_directory_urls=False))
     return files
 
 

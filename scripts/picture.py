@@ -1,4 +1,4 @@
-"""Take the picture of the README: the coverage map of a lab in which one node lacks flavors.
+"""Take the pictures of the README and the docs: the overview, the coverage map, and a node, of a lab with drift.
 
 Serve with `scripts/serve --lab` and follow the README's tour. Then have something to see: load the standard flavors
 (`./manage.py load_catalogue --scs`) and bring them to the clouds, delete two of them in Mordor, make one again there
@@ -10,26 +10,35 @@ import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
-PICTURE = Path(__file__).resolve().parents[1] / "docs" / "coverage.png"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 SIZE = {"width": 1200, "height": 800}
+NODE = "Mordor"
 
 
 def main() -> None:
-    """Sign in, look at the map, and write the picture."""
+    """Sign in, look at each page, and write its picture."""
     url = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:5000"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport=SIZE, color_scheme="light")
-        page.goto(f"{url}/sign-in/keystone?next=/admin/flavors/flavor/coverage/")
+        page.goto(f"{url}/sign-in/keystone?next=/admin/")
         page.fill("input[name=username]", "flavor-manager")
         page.fill("input[name=password]", "lab-password")
         page.click("main form button[type=submit], main form input[type=submit]")
+        take(page, "overview")
         page.goto(f"{url}/admin/flavors/flavor/coverage/")
-        page.wait_for_load_state("networkidle")
-        page.screenshot(path=PICTURE)
+        take(page, "coverage")
+        page.get_by_role("link", name=NODE, exact=True).first.click()
+        take(page, "node")
         browser.close()
+
+
+def take(page: Page, name: str) -> None:
+    """Write a picture of the page as it is seen first."""
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=DOCS / f"{name}.png")
 
 
 if __name__ == "__main__":
