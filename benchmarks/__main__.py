@@ -63,7 +63,7 @@ def measure(server: str | None, folder: Path, lab: Lab, arguments: argparse.Name
         say("Warm lists")
         rows += reading.measure_lists(large, small, rounds=rounds, seconds=seconds)
         say("The OpenStack face of the federation")
-        rows.append(faces.measure_federation(large, rounds=rounds, seconds=seconds))
+        rows += faces.measure_federation(large, rounds=rounds, seconds=seconds)
         say("A local account")
         rows.append(reading.measure_account(large, rounds=rounds, seconds=seconds))
         say("The coverage map")
@@ -93,7 +93,7 @@ def measure_faces(server: str | None, folder: Path, lab: Lab, arguments: argpars
     with clouds.clouds(lab), reading.contest(server, folder, _environment(lab), flavors=1_000, nodes=20) as contest:
         clouds.register(lab, contest.ours)
         return [
-            faces.measure_federation(contest, rounds=arguments.rounds, seconds=arguments.seconds),
+            *faces.measure_federation(contest, rounds=arguments.rounds, seconds=arguments.seconds),
             faces.measure_node(lab, contest.ours, rounds=arguments.rounds * 8),
         ]
 

@@ -32,6 +32,11 @@ class Server:
         """Return the URL of a path."""
         return f"http://127.0.0.1:{self.port}{path}"
 
+    def processor(self) -> float:
+        """Return the seconds of processor time that its workers have used, the kernel's for them included."""
+        times = [psutil.Process(worker).cpu_times() for worker in self.workers]
+        return float(sum(each.user + each.system for each in times))
+
     def memory(self) -> float:
         """Return the resident memory of the largest worker, in MB."""
         return max(psutil.Process(worker).memory_info().rss for worker in self.workers) / 1e6
