@@ -36,10 +36,6 @@ class Command(BaseCommand):
     examples: Sequence[str] = ()
     """What people type, in the project's folder."""
 
-    # Those of models and URLs take a quarter of a second, and cannot fail in one installation and hold in another;
-    # `check` and `migrate` make them. Settings are checked when they are read.
-    requires_system_checks = ()
-
     # What Django adds to the help of every command; it still works.
     suppressed_base_arguments = {"--version", "--settings", "--pythonpath", "--traceback"}
     _has_begun = False
@@ -60,6 +56,13 @@ class Command(BaseCommand):
             if ended.code == ARGPARSE_ERROR and not self._has_begun:
                 sys.exit(os.EX_USAGE)
             raise
+
+    def check(self, *arguments: Any, **options: Any) -> None:
+        """Make no checks of models and URLs, with or without --skip-checks.
+
+        They take a quarter of a second, and cannot fail in one installation and hold in another; `check` and `migrate`
+        make them. Settings are checked when they are read.
+        """
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run it, now that the arguments are parsed."""
