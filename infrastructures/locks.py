@@ -87,7 +87,7 @@ class Keeper:
 
 
 def _taken_in_database(names: Collection[str]) -> dict[str, ExitStack]:
-    got = _got_in_database([_in_database(name) for name in names], wait=0) if names else {}
+    got = _got_in_database([_in_database(name) for name in names]) if names else {}
     return {name: ExitStack() for name in names if got[_in_database(name)]}
 
 
@@ -116,7 +116,7 @@ def _digest(name: str) -> str:
 
 @contextmanager
 def _held_in_database(names: Sequence[str], wait: float) -> Iterator[None]:
-    held = [name for name, is_ours in _got_in_database(names, wait).items() if is_ours]
+    held = names[: _got_in_order(names, wait)]
     try:
         if len(held) < len(names):
             raise Locked(names)
@@ -125,17 +125,33 @@ def _held_in_database(names: Sequence[str], wait: float) -> Iterator[None]:
         _release_in_database(held)
 
 
-def _got_in_database(names: Sequence[str], wait: float) -> dict[str, bool]:
-    """Try to take locks, and return for each whether we hold it."""
+def _got_in_order(names: Sequence[str], wait: float) -> int:
+    """Take locks until somebody else has one, and return how many we hold.
+
+    Those behind that one are not even tried: whoever has it may just want them, too, and would not get them.
+    """
+    got = f"{len(names)}"
+    for number in reversed(range(len(names))):
+        got = f"CASE GET_LOCK(%s, %s) WHEN 1 THEN {got} WHEN 0 THEN {number} END"
+    (held,) = _answers(got, [parameter for name in names for parameter in (name, wait)])
+    return held
+
+
+def _got_in_database(names: Sequence[str]) -> dict[str, bool]:
+    """Try to take each of the locks, without waiting, and return for each whether we hold it."""
+    columns = ", ".join(["GET_LOCK(%s, 0)"] * len(names))
+    return {name: got == 1 for name, got in zip(names, _answers(columns, names), strict=True)}
+
+
+def _answers(columns: str, parameters: Sequence[str | float]) -> tuple[int, ...]:
     with connection.cursor() as cursor:
-        columns = ", ".join(["GET_LOCK(%s, %s)"] * len(names))
-        cursor.execute(f"SELECT {columns}", [parameter for name in names for parameter in (name, wait)])
-        answers = dict(zip(names, cursor.fetchone(), strict=True))
-    if None in answers.values():
+        cursor.execute(f"SELECT {columns}", parameters)
+        answers: tuple[int, ...] = cursor.fetchone()
+    if None in answers:
         # Source: MariaDB, "GET_LOCK": NULL if the thread was killed while it waited. Nobody else has the lock.
         connection.close()
         raise OperationalError(CONNECTION_KILLED, "The connection was ended while it waited for a lock.")
-    return {name: got == 1 for name, got in answers.items()}
+    return answers
 
 
 def _release_in_database(names: Sequence[str]) -> None:

@@ -4,9 +4,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -18,6 +19,8 @@ from testing.holder import held_by_a_thread
 from testing.source import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+Execute = Callable[..., object]
 
 # Holds a lock and says so, until it is told to end.
 HOLDER = """
@@ -160,6 +163,21 @@ def test_all_names_are_held_or_none() -> None:
             pass
         assert [is_free_for_others(name) for name in ("a", "b", "c")] == [True, False, True]
     assert is_free_for_others("b")
+
+
+@pytest.mark.skipif(connection.vendor != "mysql", reason="on SQLite a lock is a file's")
+def test_what_comes_behind_a_held_name_is_not_touched() -> None:
+    """Else two who want both would refuse each other: the holder of the first could not get the second."""
+    seen = []
+
+    def look(execute: Execute, *query: Any) -> object:
+        answer = execute(*query)
+        seen.append(is_free_for_others("b"))
+        return answer
+
+    with held_by_a_thread("a"), connection.execute_wrapper(look), pytest.raises(Locked), exclusive("a", "b"):
+        pass
+    assert seen == [True]
 
 
 @pytest.mark.skipif(connection.vendor != "mysql", reason="on SQLite a lock is a file's")
