@@ -161,7 +161,9 @@ class Installation(models.Model):
     """
 
     flavor = models.ForeignKey(Flavor, on_delete=models.PROTECT, related_name="installations")
-    infrastructure = models.ForeignKey(Infrastructure, on_delete=models.PROTECT, related_name="installations")
+    infrastructure = models.ForeignKey(
+        Infrastructure, on_delete=models.PROTECT, related_name="installations", verbose_name="node"
+    )
     flavorid = models.CharField("id there", max_length=255)
     installed_at = models.DateTimeField(default=timezone.now)
     # Whether a synchronisation created it there, rather than found it; the old version's INSERT does not name it

@@ -1,12 +1,13 @@
 """The clouds in the admin site."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
-from django.db.models import Count, QuerySet, prefetch_related_objects
+from django.db.models import Count, Model, QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, URLResolver, reverse
 from django.utils.html import format_html, format_html_join
@@ -24,13 +25,21 @@ class OffersActions(admin.ModelAdmin):
 
     change_form_template = "admin/change_form_with_actions.html"
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the form, with the actions as buttons."""
+    def offered(self, request: HttpRequest, row: Model) -> list[tuple[str, str]]:
+        """Return the name and label of each action that the user may carry out on a row."""
+        without = {"delete_selected", *self.pointless_actions(row)}
         choices = self.get_action_choices(request, default_choices=[])
-        offered = [(name, label) for name, label in choices if name != "delete_selected"]
-        return super().change_view(request, object_id, form_url, {"offered": offered, **(extra_context or {})})
+        return [(name, label) for name, label in choices if name not in without]
+
+    def pointless_actions(self, row: Any) -> Collection[str]:
+        """Return the actions that would change nothing about a row."""
+        return ()
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Show the form, with the actions as buttons."""
+        row: Model | None = kwargs.get("obj")
+        context["offered"] = self.offered(request, row) if row else []
+        return super().render_change_form(request, context, *args, **kwargs)
 
 
 class KeptByInstallations(admin.ModelAdmin):

@@ -82,6 +82,7 @@ class Infrastructure(models.Model):
 
     class Meta:
         ordering = ["name"]
+        verbose_name = "node"
         constraints = [
             models.UniqueConstraint(
                 fields=["name_key"],
@@ -189,7 +190,9 @@ class Replacement(models.Model):
         OLD = "old", "put the old flavor back"
         NONE = "nil", "nothing is wanted"
 
-    infrastructure = models.ForeignKey(Infrastructure, on_delete=models.PROTECT, related_name="replacements")
+    infrastructure = models.ForeignKey(
+        Infrastructure, on_delete=models.PROTECT, related_name="replacements", verbose_name="node"
+    )
     flavorid = models.CharField("flavor id", max_length=255)
     old = models.JSONField(null=True, blank=True)
     new = models.JSONField(null=True, blank=True)

@@ -82,18 +82,17 @@ def _links_of_node(node: Infrastructure, *, sees_cloud: bool, may_ask: bool) -> 
 @require_safe
 def flavor_page(request: HttpRequest, flavor: int) -> HttpResponse:
     """Show the staff what is known of a flavor, and the actions on offer. Cost: some fifteen queries."""
-    flavors = admin.site.get_model_admin(Flavor)
+    flavors: Any = admin.site.get_model_admin(Flavor)  # a FlavorAdmin
     if not flavors.has_view_permission(request):
         raise PermissionDenied
     found = get_object_or_404(flavors.get_queryset(request), pk=flavor)
-    choices = flavors.get_action_choices(request, default_choices=[])
     context = {
         **admin.site.each_context(request),
         "title": found.name,
         "flavor": found,
         "shares": in_nodes(found),
         "outcomes": last_outcomes(found, among=nodes_told_of(request.user)),
-        "offered": [(name, label) for name, label in choices if name not in _pointless(found)],
+        "offered": flavors.offered(request, found),
         "may_change": flavors.has_change_permission(request, found),
         "remedies": _remedies_of_flavor(found) if may_synchronise(request.user) else (),
     }
@@ -103,15 +102,6 @@ def flavor_page(request: HttpRequest, flavor: int) -> HttpResponse:
 def _remedies_of_flavor(flavor: Flavor) -> list[Remedy]:
     key = [flavor.pk]
     return [mend("Repair everywhere…", flavors=key), ignore(flavors=key)] if flavor.promoted else []
-
-
-def _pointless(flavor: Flavor) -> set[str]:
-    """Return the actions that would not change a flavor, and the one that its form has a link for."""
-    pointless = {"delete_selected"}
-    if flavor.public:
-        pointless.add("publish_flavors")
-    pointless |= {"promote_flavors"} if flavor.promoted else {"synchronise_flavors", "retire_flavors", "keep_flavors"}
-    return pointless if hasattr(flavor, "retirement") else pointless | {"keep_flavors"}
 
 
 @require_safe

@@ -128,6 +128,12 @@ class FlavorAdmin(DocumentPages, KeptByInstallations, OffersActions):
         super().save_model(request, obj, form, change)
         form.grant()
 
+    def pointless_actions(self, row: Flavor) -> set[str]:
+        """Return the actions that would not change a flavor as it is."""
+        pointless = {"publish_flavors"} if row.public else set()
+        pointless |= {"promote_flavors"} if row.promoted else {"synchronise_flavors", "retire_flavors", "keep_flavors"}
+        return pointless if hasattr(row, "retirement") else pointless | {"keep_flavors"}
+
     @admin.display(description="projects")
     def access(self, flavor: Flavor) -> str:
         """Return the projects that may use it, for those who may not change them."""
@@ -146,7 +152,7 @@ class FlavorAdmin(DocumentPages, KeptByInstallations, OffersActions):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Flavor]:
         """Count each flavor's nodes, and all nodes, in the same query. Only those who may change drafts see them."""
-        flavors: QuerySet[Flavor] = super().get_queryset(request)
+        flavors: QuerySet[Flavor] = super().get_queryset(request).select_related("retirement")
         if not any(request.user.has_perm(permission) for permission in (ADD, CHANGE)):
             flavors = flavors.filter(public=True)
         all_nodes = Infrastructure.objects.order_by().annotate(

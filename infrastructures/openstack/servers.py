@@ -15,7 +15,7 @@ from infrastructures.openstack.errors import CloudAnswersTooMuch, CloudTimedOut,
 
 T = TypeVar("T")
 
-# A Nova that always names a next page must not hold us up forever.
+# A Nova that always names a next page must not hold us up forever. Some give as few as 50 servers a page.
 MAX_PAGES = 100
 
 
@@ -44,8 +44,8 @@ class Servers(Connection):
     def servers_by_flavor(self) -> CountedServers:
         """Return how many servers, of all projects, use each flavor: all of them, or of the first some 6,000.
 
-        It stops where the pages together are larger than `bounds.ANSWER_BYTES`, or took longer than
-        `bounds.LIST_TIMEOUTS` time-outs.
+        It stops where the pages together are larger than `bounds.ANSWER_BYTES`, took longer than
+        `bounds.LIST_TIMEOUTS` time-outs, or are more than `MAX_PAGES`.
 
         Cost: one upstream call per page of Nova's, which has 1,000 servers by default.
         Source: Compute API reference, "List Servers Detailed", before microversion 2.47.
@@ -73,8 +73,10 @@ class Servers(Connection):
         for _ in range(MAX_PAGES):
             with self._about_no_flavor():
                 page, marker = self._get(f"{path}?{urlencode(query)}", read, allowance, client)
+            if marker and marker == query.get("marker"):
+                raise CloudUnavailable(self.region.name, "its Nova's list of servers never ends.")
             yield page
             if not marker:
                 return
             query["marker"] = marker
-        raise CloudUnavailable(self.region.name, "its Nova's list of servers never ends.")
+        raise CloudAnswersTooMuch(self.region.name, f"its Nova lists servers on more than {MAX_PAGES} pages.")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infrastructures.openstack import bounds
+from infrastructures.openstack import bounds, servers
 from infrastructures.openstack.errors import CloudAnswersTooMuch, CloudUnavailable, Forbidden
 from testing.cloud import Cloud
 
@@ -33,6 +33,14 @@ def test_no_servers_are_none(cloud: Cloud, more: bool) -> None:
 def test_endless_pages_end(cloud: Cloud) -> None:
     cloud.nova("GET", "/servers", page("1", more=True))
     with pytest.raises(CloudUnavailable, match="list of servers never ends"):
+        cloud.open().count_servers("a b")
+
+
+def test_more_pages_than_we_read_are_too_many(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud.nova("GET", FIRST, page("1", more=True))
+    cloud.nova("GET", f"{FIRST}&marker=1", page("2", more=True))
+    monkeypatch.setattr(servers, "MAX_PAGES", 2)
+    with pytest.raises(CloudAnswersTooMuch, match="more than 2 pages"):
         cloud.open().count_servers("a b")
 
 
@@ -71,6 +79,16 @@ def test_where_the_list_is_too_long_the_servers_so_far_are_a_lower_bound(
     monkeypatch.setattr(bounds, "ANSWER_BYTES", first - 1)
     with pytest.raises(CloudAnswersTooMuch):
         cloud.open().servers_by_flavor()
+
+
+def test_the_servers_of_as_many_pages_as_we_read_are_a_lower_bound(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.nova("GET", DETAIL, detail("a", "b", more=True))
+    cloud.nova("GET", f"{DETAIL}&marker=s-b", detail("c", more=True))
+    monkeypatch.setattr(servers, "MAX_PAGES", 2)
+    counted = cloud.open().servers_by_flavor()
+    assert (counted.by_flavor, counted.is_whole) == ({"a": 1, "b": 1, "c": 1}, False)
 
 
 def test_servers_that_do_not_say_their_flavor_are_none_of_novas(cloud: Cloud) -> None:

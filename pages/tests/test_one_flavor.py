@@ -1,5 +1,6 @@
 """The pages of a flavor: for everybody, and for the staff."""
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -58,7 +59,10 @@ def test_everybody_sees_what_it_is_and_what_can_be_done_only_the_staff(
     for hidden in ("Repair everywhere…", "Retire…", "256 MiB"):
         assert hidden not in public
         assert hidden in staff
-    assert "Promote…" not in staff  # it is promoted
+    form = admin_client.get(reverse("admin:flavors_flavor_change", args=[flavor.pk])).text
+    for offering in (staff, form):
+        assert "Retire…" in offering
+        assert not {"Publish…", "Promote…", "Keep, not retire…"} & set(re.findall(r"[\w ,]+…", offering))
     assert reverse("public_flavor", args=["a b"]) in client.get("/").text
 
 

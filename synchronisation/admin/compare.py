@@ -129,6 +129,9 @@ class ComparisonPages:
         if not verb.is_allowed(request.user):
             raise PermissionDenied
         back = origin(request) or reverse("admin:flavors_flavor_compare")
+        if asked["do"] == "install" and not asked["into"]:
+            messages.error(request, f"{asked['flavor']}: say in which node to install it.")
+            return HttpResponseRedirect(back)
         try:
             flavor = reading.find_flavor(user=at_work(request), flavorid=asked["flavorid"], node=asked["node"])
         except APIException as error:

@@ -69,7 +69,9 @@ class Removal(models.Model):
     may still have. `reason` is why it is still there.
     """
 
-    infrastructure = models.ForeignKey(Infrastructure, on_delete=models.CASCADE, related_name="removals")
+    infrastructure = models.ForeignKey(
+        Infrastructure, on_delete=models.CASCADE, related_name="removals", verbose_name="node"
+    )
     flavorid = models.CharField("id there", max_length=255)
     was = models.JSONField()
     dropped = models.JSONField(default=list, blank=True)

@@ -113,6 +113,12 @@ def test_a_private_flavor_is_installed_published_and_promoted(admin_client: Clie
     ]
 
 
+def test_installing_takes_a_node(admin_client: Client, federation: Federation) -> None:
+    fill(federation)
+    for into, reason in {"": "say in which node to install it.", "Nowhere": "nodes: there is no node Nowhere"}.items():
+        assert change(admin_client, "install", "mine", "Mordor", into=into) == [f"mine: {reason}"]
+
+
 # A pair of each section: the flavor of Mordor, which is on the left, and that of Spain2
 PAIRS = {"Different": ("other", "other"), "Equal under another name or id": ("a", "b"), "The same": ("same", "same")}
 

@@ -252,7 +252,12 @@ def test_everybody_can_use_these_pages(visitor: Visitor, site: Site, clouds: Lab
     page.get_by_role("link", name="All about m1.small").wait_for()
     page.get_by_role("button", name="Close").click()
     different = page.get_by_role("row", name="m1.small").get_by_role("link", name="different").first
-    visitor.go(f"{MAP}{different.get_attribute('href')}")
+    cell = f"{MAP}{different.get_attribute('href')}"
+    visitor.go(f"{MAP}?state=different")
+    page.get_by_role("button", name="Ignore these…").click()
+    page.get_by_role("button", name="Ignore them").wait_for()
+    assert_everybody_can_use(page, "ignore-many")
+    visitor.go(cell)
     assert_everybody_can_use(page, "cell")
     page.get_by_role("link", name="All about m1.small").click()
     page.get_by_role("heading", name="What runs have found and done").wait_for()
