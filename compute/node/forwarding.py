@@ -147,6 +147,7 @@ def _alone(request: NovaRequest, infrastructure: Infrastructure) -> Iterator[Non
     """Lock the flavor to change, or the name and id of the one to create."""
     if request.flavorid:
         with changes.alone_with(infrastructure, request.flavorid):
+            changes.require_settled(infrastructure=infrastructure, flavorid=request.flavorid)
             yield
         return
     name, flavorid = name_and_id_of(request.body)

@@ -220,6 +220,18 @@ def test_a_flavor_that_is_being_replaced_is_not_gone(operator: Nova, spain2: Reg
     assert operator.get("/flavors/42").status == 200
 
 
+def test_a_flavor_whose_replacement_is_half_way_is_not_changed(operator: Nova, spain2: RegisteredCloud) -> None:
+    """Once it is settled, its extra specs are those of the flavor that was wanted before."""
+    old = make_nova_flavor(is_public=True, projects=())
+    new = replace(old, ram=8192)
+    make_replacement(infrastructure=Infrastructure.objects.get(), old=old.as_json(), new=new.as_json())
+    spain2.failing["GET /flavors/42"] = 503
+    answer = operator.post("/flavors/42/os-extra_specs", {"extra_specs": {"a": "1"}})
+    assert answer.fault == ("computeFault", 502)
+    assert "42 is being replaced" in answer.body["computeFault"]["message"]
+    assert not any(call.startswith("POST") for call in spain2.calls)
+
+
 def test_a_list_is_read_again_when_a_flavor_was_replaced_meanwhile(operator: Nova, spain2: RegisteredCloud) -> None:
     (flavor,) = spain2.flavors.values()
     reads: list[str] = []

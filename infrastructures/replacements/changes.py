@@ -12,7 +12,7 @@ from flavorsync_project.api.errors import Conflict
 from infrastructures.clouds import Outcome, in_each_cloud
 from infrastructures.locks import Locked, exclusive
 from infrastructures.models import Infrastructure, Replacement
-from infrastructures.openstack.errors import CloudError, FlavorConflict, FlavorNotFound
+from infrastructures.openstack.errors import CloudError, CloudUnavailable, FlavorConflict, FlavorNotFound
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import Doubt, NovaFlavor
 from infrastructures.replacements import journal
@@ -140,6 +140,21 @@ def keep_watching(*, infrastructure: Infrastructure, nova: Nova, flavorid: str) 
     if record and has:
         record.want(has)
         record.save()
+
+
+def require_settled(*, infrastructure: Infrastructure, flavorid: str) -> None:
+    """Refuse to change a flavor in place while its replacement is half way: settling that would undo the change.
+
+    Raises:
+        CloudUnavailable: it is, since the cloud has failed.
+
+    Cost: one query; if the journal is not empty, one more.
+    """
+    if journal.is_empty(infrastructure):
+        return
+    record = journal.find({infrastructure: flavorid}).get(infrastructure.pk)
+    if record and record.is_half_way:
+        raise CloudUnavailable(infrastructure.name, f"flavor {flavorid} is being replaced, which is not done yet.")
 
 
 def _failed(entry: Entry, error: CloudError, doubt: Doubt) -> None:
