@@ -61,9 +61,11 @@ def test_the_bounds_are_of_all_pages_together(
 
 def test_the_servers_of_a_flavor_have_them_too(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "ANSWER_BYTES", 250)
-    links = [{"rel": "next", "href": "http://10.0.0.1/v2.1/servers?marker=1"}]
-    cloud.nova("GET", "/servers", {"json": {"servers": [{"id": "1"}], "servers_links": links}})
-    with pytest.raises(CloudAnswersTooMuch):
+    links = [{"rel": "next", "href": "http://10.0.0.1/v2.1/servers?marker=not-ours"}]
+    for query, id in (("", "1"), ("&marker=1", "2"), ("&marker=2", "3")):
+        page = {"json": {"servers": [{"id": id}], "servers_links": links}}
+        cloud.nova("GET", f"/servers?all_tenants=1&flavor=42{query}", page)
+    with pytest.raises(CloudAnswersTooMuch, match="too large"):
         cloud.open().count_servers("42")
     assert len(cloud.calls) == 3
 
