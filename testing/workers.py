@@ -42,8 +42,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_configure(config: pytest.Config) -> None:
     """Give every worker but the first, which has the one of whoever starts the tests, a lab of its own.
 
-    Coverage is that of the workers themselves: to measure the processes that tests start, too, takes a third of the time
-    of all tests, and tells of next to no line that the workers do not run.
+    Coverage is that of the workers themselves. Measured, too, whatever the tests start would take longer by half.
     """
     if "workerinput" in vars(config):
         os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
