@@ -16,26 +16,15 @@ def sees_all(user: Caller) -> bool:
     return bool(user.has_perm(PROMOTE))
 
 
-def view_of(user: Caller) -> object:
-    """Return a key that is the same for all users who see the same flavors."""
-    return sees_all(user), _project_of(user)
-
-
-def visible_flavors(user: Caller) -> FlavorQuerySet:
-    """Return all promoted flavors for a manager, else those open to every project or to the caller's."""
-    promoted = Flavor.objects.promoted()
-    return promoted if sees_all(user) else promoted.filter(_open_to(user))
-
-
-def list_flavors(*, user: Caller, parameters: ListParameters) -> list[Flavor]:
-    """Return the requested page of the visible flavors.
+def list_flavors(*, user: Caller, sees_all: bool, parameters: ListParameters) -> list[Flavor]:
+    """Return the requested page of the flavors that *user* sees: with *sees_all*, all promoted ones.
 
     Raises:
         ParseError: the marker is not the id of a visible flavor.
 
     Cost: one query, two with a marker.
     """
-    flavors = visible_flavors(user)
+    flavors = _visible_flavors(user, sees_all=sees_all)
     page = _after(flavors, parameters) if parameters.marker is not None else flavors
     if parameters.least_ram is not None:
         page = page.filter(ram__gte=parameters.least_ram)
@@ -49,12 +38,12 @@ def list_flavors(*, user: Caller, parameters: ListParameters) -> list[Flavor]:
 
 
 def find_flavor(*, user: Caller, flavorid: str) -> Flavor:
-    """Return the visible flavor with this id. Cost: one query.
+    """Return the flavor with this id, if *user* sees it. Cost: one query, and those of `sees_all`.
 
     Raises:
         NotFound: there is none.
     """
-    flavor = visible_flavors(user).filter(flavorid=flavorid).first()
+    flavor = _visible_flavors(user, sees_all=sees_all(user)).filter(flavorid=flavorid).first()
     if flavor is None:
         raise NotFound(f"Flavor {flavorid} could not be found.")
     return flavor
@@ -88,18 +77,23 @@ def granted_projects(flavor: Flavor) -> list[str]:
     return list(flavor.grants.filter(revoked=False).values_list("project", flat=True))
 
 
+def project_of(user: Caller) -> str:
+    """Return the project that the caller's token is scoped to, "" if none."""
+    return user.project_id if isinstance(user, TokenUser) else ""
+
+
+def _visible_flavors(user: Caller, *, sees_all: bool) -> FlavorQuerySet:
+    promoted = Flavor.objects.promoted()
+    return promoted if sees_all else promoted.filter(_open_to(user))
+
+
 def _open_to(user: Caller) -> Q:
     """Return a filter for the flavors open to every project or to the project of the caller's token."""
-    project = _project_of(user)
+    project = project_of(user)
     if not project:
         return Q(is_public=True)
     # No join: that would repeat a public flavor for each of its grants.
     return Q(is_public=True) | Q(pk__in=Grant.objects.filter(project=project, revoked=False).values("flavor"))
-
-
-def _project_of(user: Caller) -> str:
-    """Return the project that the caller's token is scoped to, "" if none."""
-    return user.project_id if isinstance(user, TokenUser) else ""
 
 
 def _after(flavors: FlavorQuerySet, parameters: ListParameters) -> FlavorQuerySet:

@@ -18,7 +18,7 @@ from compute.wire.microversions import (
     DESCRIPTIONS,
     EXTRA_SPECS_ARE_VALIDATED,
 )
-from compute.wire.parameters import ListParameters, parameters_of
+from compute.wire.parameters import ListParameters, may_show_more, parameters_of
 from compute.wire.views import ComputeView
 from flavors.models import Flavor
 from flavors.permissions import PROMOTE
@@ -47,11 +47,12 @@ class FlavorsView(_FlavorsView):
 
     def page(self, request: Request, collection: str, show: Any) -> HttpResponse:
         """Return the requested page of flavors, each rendered by *show*, and the link to the next page."""
-        parameters = parameters_of(request.query_params, self.microversion, sees_all=reading.sees_all(request.user))
-        root, viewed = root_of(request), reading.view_of(request.user)
+        sees_all = may_show_more(request.query_params) and reading.sees_all(request.user)
+        parameters = parameters_of(request.query_params, self.microversion, sees_all=sees_all)
+        root, viewed = root_of(request), (sees_all, reading.project_of(request.user))
 
         def read() -> dict[str, Any]:
-            flavors = reading.list_flavors(user=request.user, parameters=parameters)
+            flavors = reading.list_flavors(user=request.user, sees_all=sees_all, parameters=parameters)
             body: dict[str, Any] = {
                 "flavors": [show(flavor.as_nova(), self.microversion, root) for flavor in flavors],
             }

@@ -66,6 +66,11 @@ class _Parameters(serializers.Serializer[Any]):
     is_public = serializers.CharField(required=False, allow_blank=True)
 
 
+def may_show_more(query: QueryDict) -> bool:
+    """Say whether a list with these parameters may show more to an administrator than to others of the same project."""
+    return "marker" in query or query.get("is_public", "True") != "True"
+
+
 def parameters_of(query: QueryDict, version: Microversion, *, sees_all: bool) -> ListParameters:
     """Return the parameters of a list; without *sees_all*, `is_public` is ignored and counts as true.
 
