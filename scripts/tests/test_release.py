@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from scripts.bom import written
 from scripts.tests.checkout import ROOT
 
-pytestmark = [pytest.mark.process, pytest.mark.thorough]
 
-
+@pytest.mark.process
+@pytest.mark.thorough
 def test_a_release_names_all_that_it_needs_with_hashes_and_licences(tmp_path: Path) -> None:
     command = [ROOT / "scripts" / "release", tmp_path]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
@@ -24,3 +25,12 @@ def test_a_release_names_all_that_it_needs_with_hashes_and_licences(tmp_path: Pa
     licensed = dict(line.split(" ", 1) for line in (tmp_path / "licences.txt").read_text().splitlines())
     assert licensed["django"].endswith(": BSD-3-Clause")
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=tmp_path, check=True)
+
+
+def test_what_is_not_cyclonedx_is_not_published() -> None:
+    component = {"type": "library", "name": "django", "licenses": [{"license": {"id": "BSD-3-Clause"}}]}
+    bill = {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [component]}
+    assert json.loads(written(bill)) == bill
+    component["licenses"] = [{"license": {"id": "Nobody knows"}}]
+    with pytest.raises(SystemExit, match=r"no CycloneDX: \$\.components\[0\]\.licenses: .*Nobody knows"):
+        written(bill)
