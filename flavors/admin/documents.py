@@ -24,7 +24,7 @@ from flavors.natural import natural
 
 # The largest document, in characters: some 2,000 flavors
 LONGEST = 1_000_000
-TOO_LONG = MaxLengthValidator(LONGEST, f"It is longer than {LONGEST:,} characters: use manage.py load_catalogue.")
+TOO_LONG = MaxLengthValidator(LONGEST, f"It is longer than {LONGEST:,} characters: use the command load_catalogue.")
 
 
 class DocumentForm(forms.Form):

@@ -44,8 +44,8 @@ class Command(BaseCommand):
         """Return the parser, whose help shows the examples before the options."""
         parser = super().create_parser(prog_name, subcommand, formatter_class=HelpFormatter, **options)
         typed = prog_name if prog_name == INSTALLED else f"./{MANAGE}"
-        examples = [f"  {example.replace(f'./{MANAGE}', typed)}" for example in self.examples]
-        parser.description = "\n".join([self.help, "", "Examples:", *examples])
+        described = [self.help, "", "Examples:", *(f"  {example}" for example in self.examples)]
+        parser.description = "\n".join(described).replace(f"./{MANAGE}", typed)
         return parser
 
     def run_from_argv(self, argv: list[str]) -> None:

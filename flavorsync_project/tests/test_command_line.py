@@ -43,11 +43,14 @@ def test_its_help_has_all_of_our_commands_and_few_of_djangos(
     assert max(map(len, text.splitlines())) <= 120
 
 
-def test_a_commands_examples_are_typed_as_it_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", ours())
+def test_a_commands_help_says_how_it_is_typed_where_it_is_installed(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
-        typed(capsys, "prepare", "--help")
+        typed(capsys, name, "--help")
     text = capsys.readouterr().out
-    assert "  flavor-sync prepare --dry-run\n" in text
+    assert f"flavor-sync {name}" in text.partition("Examples:")[2].partition("\n\n")[0]
     assert "manage.py" not in text
 
 

@@ -517,7 +517,8 @@ def test_the_summary_tells_what_was_done_from_what_was_found(mordor: RegisteredC
 def test_the_command_says_when_there_is_no_node(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Beside what it prints, which may be for a script."""
     assert command(*arguments)[0] == 0
-    assert "There is no node that we have credentials for" in capsys.readouterr().err
+    said = "There is no node that we have credentials for, so there is nothing to compare."
+    assert capsys.readouterr().err == f"{said} The command register_infrastructure registers one.\n"
 
 
 def test_who_types_the_command_need_not_have_a_name(

@@ -97,7 +97,7 @@ class Command(commands.Command):
             return
         infrastructures = find_nodes_or_all(nodes, absent=lambda names: CommandError(f"There is no node {names}."))
         if not infrastructures:
-            self.stderr.write(f"{NO_NODES} Register one: ./manage.py register_infrastructure --help")
+            self.stderr.write(f"{NO_NODES} The command register_infrastructure registers one.")
         chosen = [chosen_flavor(flavor).flavorid for flavor in flavors]
         run = create_run(
             requested_by=_requested_by(),
