@@ -1,10 +1,12 @@
 """The face of a node: its own Nova, reached with what is stored for it."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import requests
 from django.test import Client
 from pytest_django import Settings
 
@@ -12,6 +14,8 @@ from compute.tests.client import ROOT, Nova, a_user, basic
 from flavors.models import Flavor, Installation, Sighting
 from identity.models import User
 from infrastructures.models import Infrastructure
+from infrastructures.openstack import bulkhead
+from infrastructures.openstack.bulkhead import place_in
 from infrastructures.replacements import journal
 from testing.accounts import make_account, make_keystone_token
 from testing.cloud import Federation, RegisteredCloud, flavor_document
@@ -250,6 +254,31 @@ def test_a_list_is_read_again_when_a_flavor_was_replaced_meanwhile(operator: Nov
 def test_a_node_that_does_not_answer(operator: Nova, federation: Federation) -> None:
     make_registered("Mordor").operators.add(User.objects.get(username="operator"))
     assert operator.get("//compute/nodes/Mordor/v2.1/flavors").fault == ("computeFault", 502)
+
+
+def test_a_node_that_is_dead_is_not_asked_each_time(
+    operator: Nova, federation: Federation, spain2: RegisteredCloud, settings: Settings
+) -> None:
+    settings.CLOUD_BREAKER_FAILURES, settings.CLOUD_BREAKER_SECONDS = 2, 3600.0
+    operator.get("/flavors")
+    federation.http.get(f"{spain2.endpoint}/flavors", exc=requests.exceptions.ConnectTimeout)
+    sent = [(operator.get("/flavors").fault, federation.http.call_count) for _ in range(3)]
+    assert [fault for fault, _ in sent] == [("computeFault", 502)] * 3
+    assert sent[2][1] == sent[1][1]
+
+
+def test_a_node_that_is_slow_does_not_hold_all_of_us(
+    operator: Nova, spain2: RegisteredCloud, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CLOUD_CONCURRENCY = 1
+    monkeypatch.setattr(bulkhead, "PATIENCE_SECONDS", 0.0)
+    with ThreadPoolExecutor(1) as elsewhere:
+        place = place_in("Spain2")
+        elsewhere.submit(place.__enter__).result()
+        assert operator.get("/flavors/detail").fault == ("computeFault", 502)
+        elsewhere.submit(place.__exit__, None, None, None).result()
+    assert spain2.calls == []
+    assert operator.get("/flavors/detail").status == 200
 
 
 def test_a_body_that_is_too_large_is_refused(operator: Nova, spain2: RegisteredCloud) -> None:

@@ -1,6 +1,11 @@
 """Which versions there are, and how one is asked for."""
 
+import importlib
+from collections.abc import Iterator
+
 import pytest
+from django.test import Client
+from django.urls import clear_url_caches
 from pytest_django import Settings
 
 from compute.tests.client import ROOT, Nova
@@ -86,3 +91,24 @@ def test_a_malformed_microversion_is_refused(user: Nova, version: str) -> None:
 
 def test_who_calls_comes_before_the_microversion(db: None) -> None:
     assert Nova().at("9.9").get("/flavors").status == 401
+
+
+@pytest.fixture
+def _turned_off(settings: Settings) -> Iterator[None]:
+    """A service that was started without this API."""
+
+    def start(*, has_compute: bool) -> None:
+        settings.COMPUTE_API = has_compute
+        importlib.reload(importlib.import_module(settings.ROOT_URLCONF))
+        clear_url_caches()
+
+    start(has_compute=False)
+    yield
+    start(has_compute=True)
+
+
+@pytest.mark.usefixtures("_turned_off")
+@pytest.mark.parametrize("path", ["", "/", "/v2.1", "/v2.1/flavors", "/nodes/Spain2/v2.1/flavors"])
+def test_it_can_be_turned_off(db: None, path: str) -> None:
+    assert Client().get(f"/compute{path}").status_code == 404
+    assert Client().get("/v1").status_code == 200
