@@ -5,8 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.models import Group
-from django.db.models import Field, ManyToManyField, QuerySet, prefetch_related_objects
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Field, ManyToManyField, Q, QuerySet, prefetch_related_objects
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest
 
@@ -21,11 +21,31 @@ admin.site.unregister(Group)
 _BOXES: dict[type[Field[Any, Any]], dict[str, Any]] = {ManyToManyField: {"widget": CheckboxSelectMultiple}}
 
 
-@admin.register(Group)
-class RoleAdmin(GroupAdmin):
-    """The groups that hold each role's permissions, shown as Django shows groups."""
+class OffersPermissions(admin.ModelAdmin):
+    """The admin of a model with permissions, of which it offers those that mean something in these pages."""
 
     formfield_overrides = _BOXES
+
+    def formfield_for_manytomany(self, db_field: ManyToManyField[Any, Any], request: Any = None, **kwargs: Any) -> Any:
+        """Offer the permissions of what has pages, not those of the tables behind it."""
+        if db_field.related_model is Permission:
+            kwargs["queryset"] = Permission.objects.filter(_has_pages()).select_related("content_type")
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
+def _has_pages() -> Q:
+    """Return the condition that a permission is of a model with pages, or of one that is shown on those of another."""
+    shown = set(admin.site._registry)
+    shown.update(inline.model for page in admin.site._registry.values() for inline in page.inlines)
+    found = Q()
+    for model in shown:
+        found |= Q(content_type__app_label=model._meta.app_label, content_type__model=model._meta.model_name)
+    return found
+
+
+@admin.register(Group)
+class RoleAdmin(OffersPermissions, GroupAdmin):
+    """The groups that hold each role's permissions, shown as Django shows groups."""
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Group | None:
         """Fetch the content types, too: the read-only page shows them in the permissions' names."""
@@ -36,7 +56,7 @@ class RoleAdmin(GroupAdmin):
 
 
 @admin.register(User)
-class AccountAdmin(UserAdmin):
+class AccountAdmin(OffersPermissions, UserAdmin):
     """The local accounts, shown as Django shows users, with the nodes that each operates."""
 
     add_form = NewAccountForm
@@ -44,7 +64,6 @@ class AccountAdmin(UserAdmin):
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "password1", "password2")}),)
     list_display = ("username", "email", "operates", "is_staff", "is_active", column("last_login", "last sign-in"))
     readonly_fields = ("last_login", "date_joined")
-    formfield_overrides = _BOXES
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Fetch all accounts' nodes in one more query."""

@@ -7,6 +7,7 @@ class InfrastructuresConfig(AppConfig):
     """The registered clouds, and the changes of flavors in them."""
 
     name = "infrastructures"
+    verbose_name = "Nodes"
 
     def ready(self) -> None:
         """Register the system checks, the XML vocabulary, and the encrypted field."""

@@ -47,12 +47,14 @@ class Infrastructure(models.Model):
         help_text="The region's name in the Keystone catalogue, when it is not the node's name.",
     )
     keystone_url = models.CharField(
+        "Keystone URL",
         max_length=255,
         blank=True,
         validators=[validate_cloud_url],
         help_text="The cloud's own Keystone; leave empty for the federation's central one.",
     )
     nova_url = models.CharField(
+        "Nova URL",
         max_length=255,
         blank=True,
         validators=[validate_cloud_url],
@@ -87,12 +89,12 @@ class Infrastructure(models.Model):
             models.UniqueConstraint(
                 fields=["name_key"],
                 name="infrastructure_name_unique",
-                violation_error_message="There is already an infrastructure of this name.",
+                violation_error_message="There is already a node of this name.",
             ),
             models.CheckConstraint(
                 condition=~models.Q(name=""),
                 name="infrastructure_name_not_empty",
-                violation_error_message="An infrastructure needs a name.",
+                violation_error_message="A node needs a name.",
             ),
             models.CheckConstraint(
                 condition=models.Q(encrypted_password="")
@@ -208,7 +210,7 @@ class Replacement(models.Model):
         help_text="Until when a change that was sent may still be carried out; empty when all are answered.",
     )
     is_met = models.BooleanField(
-        "met", default=False, db_default=False, help_text="Whether Nova has been seen to have what is wanted."
+        "seen in Nova", default=False, db_default=False, help_text="Whether Nova has been seen to have what is wanted."
     )
     requested_by = models.CharField(max_length=255, blank=True)
     last_error = models.TextField(blank=True)

@@ -26,6 +26,9 @@ class FlavorForm(forms.ModelForm[Flavor]):
         "line. What a node's operator has granted there stays.",
     )
 
+    class Meta:
+        labels = {"vcpus": "vCPUs"}
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "access" in self.fields:

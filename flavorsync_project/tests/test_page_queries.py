@@ -191,7 +191,9 @@ def fill(count: int, federation: Federation) -> dict[str, Model]:
 def _people(numbers: Iterable[int], nodes: list[Infrastructure]) -> tuple[User, Group]:
     accounts = [User.objects.create(username=f"account-{number:02}") for number in numbers]
     groups = [Group.objects.create(name=f"group-{number:02}") for number in numbers]
-    account, group, permissions = accounts[0], groups[0], Permission.objects.all()[: len(groups)]
+    account, group = accounts[0], groups[0]
+    offered = Permission.objects.filter(content_type__model__in=["flavor", "group", "infrastructure"])
+    permissions = offered[: len(groups)]
     nodes[0].operators.set(accounts)
     account.infrastructures.set(nodes)
     account.groups.set(groups)

@@ -46,6 +46,16 @@ def test_a_groups_permissions_are_ticked(
     assert f'<input type="checkbox" name="permissions" value="{permission.pk}"' in text
 
 
+def test_permissions_of_tables_that_no_page_shows_are_not_offered(admin_client: Client) -> None:
+    for route in ("admin:identity_user_change", "admin:auth_group_add"):
+        keys = [make_account("operator").pk] if "user" in route else []
+        text = admin_client.get(reverse(route, args=keys, urlconf="flavorsync_project.urls")).text
+        for offered in ("promote flavors", "Can view installation", "Can change node", "Can view synchronisation run"):
+            assert offered in text
+        for hidden in ("Task Result", "session", "content type", "Can add sighting", "Can add heartbeat"):
+            assert hidden not in text
+
+
 def test_no_page_promises_a_way_in_that_is_not_there(admin_client: Client) -> None:
     account = make_account("operator")
     urlconf = "flavorsync_project.urls"

@@ -104,7 +104,7 @@ def test_a_malformed_infrastructure_is_said_on_its_form(admin_client: Client) ->
     )
     assert answer.status_code == 200
     assert answer.context["adminform"].errors == {
-        "__all__": ["There is already an infrastructure of this name."],
+        "__all__": ["There is already a node of this name."],
         "keystone_url": ["must be an http or https URL"],
     }
 
@@ -209,7 +209,7 @@ def test_a_name_is_taken_in_any_case(admin_client: Client) -> None:
     make_infrastructure("spain2")
     assert errors_of(
         admin_client.post(ADD, {"name": "Spain2", "user_domain": "Default", "project_domain": "Default"})
-    ) == {"__all__": ["There is already an infrastructure of this name."]}
+    ) == {"__all__": ["There is already a node of this name."]}
 
 
 def test_who_registers_a_cloud_on_the_page_is_written_down(admin_client: Client) -> None:

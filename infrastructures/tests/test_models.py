@@ -28,12 +28,12 @@ def assert_refused(instance: models.Model, message: str) -> None:
 
 def test_a_name_is_there_once() -> None:
     make_infrastructure("Spain2")
-    assert_refused(Infrastructure(name="Spain2"), "There is already an infrastructure of this name.")
+    assert_refused(Infrastructure(name="Spain2"), "There is already a node of this name.")
 
 
 def test_a_name_is_not_empty() -> None:
     assert_refused(Infrastructure(name=""), "This field cannot be blank.")
-    with pytest.raises(ValidationError, match="An infrastructure needs a name"):
+    with pytest.raises(ValidationError, match="A node needs a name"):
         Infrastructure(name="").validate_constraints()
 
 
@@ -205,7 +205,7 @@ def test_the_role_of_owners_may_register_nodes_and_look_at_flavors() -> None:
 
 def test_a_name_is_taken_in_any_case() -> None:
     make_infrastructure("Spain2")
-    with pytest.raises(ValidationError, match="There is already an infrastructure of this name"):
+    with pytest.raises(ValidationError, match="There is already a node of this name"):
         Infrastructure(name="spain2").full_clean()
     with pytest.raises(IntegrityError), transaction.atomic():
         Infrastructure.objects.create(name="spain2")

@@ -117,7 +117,7 @@ def test_a_form_says_what_is_wrong_with_it(operator: Client) -> None:
         "tenant": ["This field is required."],
         "username": ["This field is required."],
         "password": ["This field is required."],
-        "__all__": ["There is already an infrastructure of this name."],
+        "__all__": ["There is already a node of this name."],
     }
     assert 'role="alert"' in answer.text or "errorlist" in answer.text
     assert Infrastructure.objects.count() == 1

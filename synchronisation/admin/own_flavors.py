@@ -24,7 +24,7 @@ from flavors.validators import validate_flavorid, validate_name
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.rules import MAX_INTEGER, MAX_NAME_LENGTH
 
-SIZES = {"vcpus": ("vCPUs", 1), "ram": ("RAM (MiB)", 1), "disk": ("disk (GiB)", 0), "swap": ("swap (MiB)", 0)}
+SIZES = {"vcpus": ("vCPUs", 1), "ram": ("RAM (MiB)", 1), "disk": ("Disk (GiB)", 0), "swap": ("Swap (MiB)", 0)}
 
 
 class SizesForm(forms.Form):

@@ -25,6 +25,11 @@ SETTLED = """async () => {
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
     await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
 }"""
+# The fields that reach beyond the row of their form, which hides what does
+CUT_OFF = """() => [...document.querySelectorAll(".form-row :is(input, select, textarea)")].filter((field) =>
+    field.checkVisibility()
+    && field.getBoundingClientRect().right > field.closest(".form-row").getBoundingClientRect().right + 0.5
+).map((field) => field.name)"""
 SERIOUS = ("serious", "critical")
 PASSWORD = "a password of the tests"
 
@@ -87,7 +92,7 @@ FACTORIES = f"""
 from django.contrib.auth.models import Permission
 from synchronisation.tests.test_coverage import make_run
 from testing.flavors import make_flavor, make_infrastructure, make_installation
-from testing.infrastructures import make_replacement
+from testing.infrastructures import make_registered, make_replacement
 
 def make_staff(name, *permissions, **values):
     user = User.objects.create_user(name, password={PASSWORD!r}, is_staff=True, **values)
@@ -170,6 +175,8 @@ def _assert_fits(page: Page, name: str) -> None:
     page.evaluate(SETTLED)  # links fade into the colours of another scheme
     too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert not too_wide, f"{name} is {too_wide} pixels wider than its window"
+    cut_off = page.evaluate(CUT_OFF)
+    assert not cut_off, f"{name}: {cut_off} are cut off"
     if SCREENSHOTS:
         page.screenshot(path=f"{SCREENSHOTS}/{name}.png", full_page=True)
 

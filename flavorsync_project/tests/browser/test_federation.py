@@ -217,6 +217,7 @@ states = [State.IN_SYNC] * 9 + [State.MISSING, State.DIFFERENT, State.OTHER_ID]
 for number, name in enumerate(flavors):
     make_flavor(name=name, flavorid=name, promoted=number != 3, vcpus=2 ** (number % 6), ram=512 << number % 7)
 for column, node in enumerate(nodes[:-1]):
+    make_registered(node, keystone_url="http://127.0.0.1:9/v3")
     make_run(node, 9, {
         name: State.UNREACHABLE if node == "Gent" else states[(7 * row + 5 * column + row * column) % len(states)]
         for row, name in enumerate(flavors)

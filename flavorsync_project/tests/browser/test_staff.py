@@ -19,11 +19,11 @@ def register(page: Page, site: Site, lab: Lab, node: str) -> None:
     page.goto(f"{site.url}/admin/infrastructures/infrastructure/add/")
     project = node.lower()
     url = lab.mordor_keystone_url if node == "Mordor" else lab.keystone_url
-    values = {"Name": node, "Keystone url": url, "Tenant": project, "Username": f"{project}-admin"}
+    values = {"Name": node, "Keystone URL": url, "Tenant": project, "Username": f"{project}-admin"}
     for label, value in (values | {"Password": seed.PASSWORD}).items():
         page.get_by_label(f"{label}:", exact=True).fill(value)
     page.get_by_role("button", name="Save and continue editing").click()
-    expect(page.get_by_text(f"The infrastructure “{node}” was added successfully")).to_be_visible()
+    expect(page.get_by_text(f"The node “{node}” was added successfully")).to_be_visible()
 
 
 def test_a_cloud_is_registered_and_checked(visitor: Visitor, site: Site, lab: Lab) -> None:
