@@ -78,7 +78,7 @@ def one_node(node: Infrastructure) -> OneNode:
             for pk, state, since, differences in seen.values_list(*columns)[:DIFFERENCES]
         ],
         ignored=list(ignored[:DIFFERENCES]),
-        runs=list(SyncNode.objects.filter(infrastructure=node).select_related("run").order_by("-run", "-pk")[:RUNS]),
+        runs=list(SyncNode.objects.filter(infrastructure=node).select_related("run").order_by("-run_id", "-pk")[:RUNS]),
         changes=list(node.replacements.all()[:RUNS]),
         removals=list(node.removals.all()[:RUNS]),
         chart=percentages([(day.day, day.per_cent) for day in days]),

@@ -194,14 +194,14 @@ def _away(node: NodeLook, rights: Rights) -> Concern:
 
 def _drifts(nodes: Sequence[NodeLook], rights: Rights) -> Iterator[Concern]:
     mine = [node.pk for node in nodes if node.pk in rights.may_mend]
-    if len(nodes) > 1 and len(mine) > 1:
+    if len(nodes) > NAMED or len(mine) > 1:
         total = sum(node.drift for node in nodes)
         yield Concern(
             "missing",
             f"{counted(len(nodes), 'node')} differ from the catalogue",
             map_of(only="trouble"),
             f"{counted(total, 'flavor')} in all, each once for each node",
-            remedies=(mend("Repair all…", nodes=mine),),
+            remedies=(mend("Repair all…", nodes=mine),) if len(mine) > 1 else (),
         )
     for node in nodes[:NAMED]:
         remedies = (mend("Repair…", nodes=[node.pk]),) if node.pk in rights.may_mend else ()

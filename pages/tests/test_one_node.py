@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from flavors.models import Flavor, Sighting
 from infrastructures.models import Infrastructure
-from pages.one_node import one_node
+from pages.one_node import RUNS, one_node
 from synchronisation.ignoring import ignore
 from synchronisation.models import NodeDay
 from synchronisation.tests.test_coverage import make_run
@@ -49,6 +49,17 @@ def test_what_differs_is_told_in_units(crete: Infrastructure, admin_client: Clie
     text = admin_client.get(reverse("node", args=[crete.pk])).text
     for shown in ("1 of 2 promoted flavors are in sync", "<del>4 GiB</del>", "<ins>8 GiB</ins>", "Repair…"):
         assert shown in text
+
+
+def test_its_last_runs_are_shown_the_newest_first(crete: Infrastructure) -> None:
+    runs = [make_run("Crete", 9, {"a": State.MISSING}).pk for _ in range(RUNS)]
+    assert [part.run_id for part in one_node(crete).runs] == runs[::-1]
+
+
+def test_of_a_node_that_was_never_seen_no_numbers_are_told(admin_client: Client) -> None:
+    text = admin_client.get(reverse("node", args=[make_registered("Gent").pk])).text
+    assert "It is not known what the node has now." in text
+    assert "promoted flavors are in sync" not in text
 
 
 def test_its_health_is_a_strip_of_days(crete: Infrastructure) -> None:

@@ -96,6 +96,19 @@ def test_who_may_not_mend_has_no_buttons_and_is_told_no_reasons(client: Client) 
     assert "Recent changes" not in text
 
 
+def test_whoever_may_not_mend_is_told_of_all_nodes_that_differ(client: Client) -> None:
+    make_flavor(name="a", flavorid="a")
+    for number in range(6):
+        make_run(f"node-{number}", 9, {"a": State.MISSING})
+    user = User.objects.create(username="viewer", is_staff=True)
+    user.user_permissions.set(_permissions("view_flavor"))
+    client.force_login(user)
+    total, *named = (
+        concern for concern in shown(client).concerns if "mend" in concern.title or "differ" in concern.title
+    )
+    assert (total.title, total.remedies, len(named)) == ("6 nodes differ from the catalogue", (), 4)
+
+
 def _permissions(*names: str) -> QuerySet[Permission]:
     return Permission.objects.filter(codename__in=names)
 
@@ -103,6 +116,7 @@ def _permissions(*names: str) -> QuerySet[Permission]:
 def test_an_empty_federation_says_what_to_do_first(admin_client: Client) -> None:
     found = shown(admin_client)
     assert found.per_cent is None
+    assert '<div class="good">' not in admin_client.get(OVERVIEW).text  # nothing is known to be well
     assert [(concern.title, concern.remedies[0].label) for concern in found.concerns] == [
         ("No node is registered yet", "Register a node"),
         ("No flavor is promoted yet", "See the catalogue"),
