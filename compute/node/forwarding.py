@@ -24,6 +24,7 @@ from infrastructures.openstack.connection import READING
 from infrastructures.openstack.errors import CloudError
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.records import NovaResponse
+from infrastructures.openstack.rules import can_be_said
 from infrastructures.replacements import changes
 from infrastructures.replacements.reading import raise_if_missing_for_now, read_whole
 from infrastructures.replacements.replacing import settle_replacements
@@ -53,8 +54,8 @@ class NovaRequest:
 
     @property
     def deletes(self) -> bool:
-        """Say whether the request deletes a flavor."""
-        return self.method == "DELETE" and self.path == f"/{self.flavorid}"
+        """Say whether the request deletes a flavor that the journal can keep; Nova makes other ids of JSON numbers."""
+        return self.method == "DELETE" and self.path == f"/{self.flavorid}" and can_be_said(self.flavorid)
 
     @property
     def url(self) -> str:

@@ -125,6 +125,22 @@ def test_a_flavor_is_deleted(operator: Nova, spain2: RegisteredCloud) -> None:
     assert operator.delete("/flavors/42").fault == ("itemNotFound", 404)
 
 
+def test_a_flavor_is_deleted_whose_id_nova_made_of_a_number(operator: Nova, spain2: RegisteredCloud) -> None:
+    """Nova holds numbers to no pattern, so that an id may hold a plus sign."""
+    spain2.flavors["1e+22"] = flavor_document(id="1e+22")
+    assert operator.delete("/flavors/1e%2B22").status == 202
+    assert spain2.flavors.keys() == {"42"}
+
+
+@pytest.mark.parametrize("values", [{"name": "\ud800"}, {"name": "n", "id": "\udfff"}, {"name": ["\ud800"], "id": {}}])
+def test_half_of_a_surrogate_pair_is_for_nova_to_refuse(
+    operator: Nova, spain2: RegisteredCloud, values: dict[str, object]
+) -> None:
+    spain2.failing["POST /flavors"] = 400
+    assert operator.post("/flavors", {"flavor": values}).fault == ("badRequest", 400)
+    assert spain2.calls == ["POST /flavors"]
+
+
 def test_a_deletion_tells_the_microversion_as_nova_does(operator: Nova, spain2: RegisteredCloud) -> None:
     assert operator.at("2.97").delete("/flavors/42").status == 406
     assert "42" in spain2.flavors

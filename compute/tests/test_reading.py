@@ -136,6 +136,7 @@ def test_a_project_sees_what_is_open_to_it(
         ("?is_public=False", "d"),
         ("?is_public=no", "d"),
         ("?is_public=True", "abc"),
+        ("?is_public=%20no%20", "d"),
         ("?promoted=no", "abc"),
     ],
 )
@@ -156,7 +157,9 @@ def test_what_a_list_may_be_asked_for(admin: Nova, several: None, query: str, ex
         "sort_dir=up",
         "minRam=x",
         "minDisk=1.5",
+        "minDisk=1.0",
         "is_public=x",
+        "is_public=%20none",
     ],
 )
 def test_what_makes_no_sense_is_refused(admin: Nova, several: None, query: str) -> None:

@@ -178,14 +178,18 @@ def extra_spec_of(request: Request, key: str) -> dict[str, str]:
 def name_and_id_of(body: bytes) -> tuple[str, str]:
     """Return the name and id of the flavor that a body asks to create, "" for each that it lacks.
 
-    Nova validates the body.
+    Nova validates the body, and refuses halves of surrogate pairs, which are left out here.
     """
     try:
         flavor = json.loads(body)["flavor"]
         name, id = flavor.get("name"), flavor.get("id")
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return "", ""
-    return str(name or ""), "" if id is None else str(id)
+    return _encodable(name or ""), "" if id is None else _encodable(id)
+
+
+def _encodable(value: object) -> str:
+    return str(value).encode("utf-8", "ignore").decode("utf-8")
 
 
 def _texts(specs: Mapping[str, Any]) -> dict[str, str]:

@@ -53,6 +53,8 @@ class _Number(serializers.IntegerField):
 
     def to_internal_value(self, data: Any) -> int:
         """Return the number."""
+        if "." in data:  # which Django REST framework takes before zeros
+            self.fail("invalid")
         return max(-(2**63), min(super().to_internal_value(data), 2**63 - 1))
 
 
@@ -63,7 +65,7 @@ class _Parameters(serializers.Serializer[Any]):
     sort_dir = serializers.ChoiceField(["asc", "desc"], required=False)
     minRam = _Number(required=False)  # noqa: N815 — Nova's name
     minDisk = _Number(required=False)  # noqa: N815 — Nova's name
-    is_public = serializers.CharField(required=False, allow_blank=True)
+    is_public = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
 
 
 def may_show_more(query: QueryDict) -> bool:
