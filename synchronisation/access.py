@@ -15,7 +15,7 @@ from flavors.models import Flavor, Grant, Installation, Sighting
 from flavorsync_project.api.errors import Conflict
 from infrastructures.clouds import credentials_of, region_of
 from infrastructures.models import Infrastructure
-from infrastructures.openstack.errors import CloudError, CredentialsMissing, FlavorNotFound
+from infrastructures.openstack.errors import CloudError, CredentialsMissing, FlavorNotFound, FlavorRefused, Forbidden
 from infrastructures.openstack.nova import Nova
 from infrastructures.openstack.projects import ProjectName, find_project, name_of_project
 from infrastructures.openstack.records import Credentials
@@ -37,14 +37,16 @@ def bring_access(*, infrastructure: Infrastructure, nova: Nova, flavors: Collect
     if not granted:
         return ""
     there = Installation.objects.filter(infrastructure=infrastructure, flavor__in=granted)
-    projects, failed = _Projects(infrastructure), []
+    projects = _Projects(infrastructure)
+    failed: list[str] = []
     for flavor, flavorid in there.values_list("flavor", "flavorid"):
         try:
             known, lacking = projects.known_here(granted[flavor])
-            _bring(infrastructure, nova, flavorid, known)
+            refused = _bring(infrastructure, nova, flavorid, known)
             projects.note_lacking(flavor, lacking)
         except (CloudError, Conflict) as error:
-            failed.append(f"The access to flavor {flavorid}: {error.detail}")
+            refused = [str(error.detail)]
+        failed += [f"The access to flavor {flavorid}: {reason}" for reason in refused]
     return " ".join(failed)
 
 
@@ -126,17 +128,27 @@ def _of_the_central_keystone() -> Iterator[Credentials]:
                 yield credentials_of(node)
 
 
-def _bring(infrastructure: Infrastructure, nova: Nova, flavorid: str, granted: Granted) -> None:
+def _bring(infrastructure: Infrastructure, nova: Nova, flavorid: str, granted: Granted) -> list[str]:
+    """Grant and revoke, and return why Nova refused some, which is no reason to leave the others."""
+    refused: list[str] = []
     if not granted:
-        return
+        return refused
     with alone_with(infrastructure, flavorid):
         has = set(nova.projects_of(flavorid))
         changes = {project: is_open for project, is_open in granted.items() if is_open != (project in has)}
         for project, is_open in sorted(changes.items()):
-            if is_open:
-                nova.grant_access(flavorid, project)
-            else:
-                with suppress(FlavorNotFound):  # it has just been revoked by somebody else
-                    nova.revoke_access(flavorid, project)
+            try:
+                _change(nova, flavorid, project, is_open=is_open)
+            except (FlavorRefused, Forbidden) as error:
+                refused.append(str(error.detail))
         if changes:
             keep_watching(infrastructure=infrastructure, nova=nova, flavorid=flavorid)
+    return refused
+
+
+def _change(nova: Nova, flavorid: str, project: str, *, is_open: bool) -> None:
+    if is_open:
+        nova.grant_access(flavorid, project)
+        return
+    with suppress(FlavorNotFound):  # it has just been revoked by somebody else
+        nova.revoke_access(flavorid, project)

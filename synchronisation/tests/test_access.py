@@ -77,6 +77,15 @@ def test_a_refusal_is_told(private: Flavor, spain2: Infrastructure) -> None:
     assert bring(spain2, nova, private) == "The access to flavor private: Spain2: not this one"
 
 
+def test_a_project_that_is_refused_does_not_hold_up_the_others(private: Flavor, spain2: Infrastructure) -> None:
+    """Above all not one whose access is revoked."""
+    private.grants.create(project="a-typing-error")
+    nova = NovaWithAccess(private.as_nova(), projects={"before", "theirs"})
+    nova.refuses = "a-typing-error"
+    assert bring(spain2, nova, private) == "The access to flavor private: Spain2: not this one"
+    assert nova.projects == {"ours", "theirs"}
+
+
 def test_only_what_the_node_has_and_is_not_public_is_looked_at(private: Flavor, spain2: Infrastructure) -> None:
     public = make_flavor(flavorid="public", name="public")
     public.grants.create(project="ours")
