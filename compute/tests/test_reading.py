@@ -184,6 +184,34 @@ def test_full_pages_lead_to_the_next(admin: Nova, several: None) -> None:
     assert "flavors_links" not in admin.get("/flavors?limit=3&marker=a").body
 
 
+@pytest.mark.parametrize("query", ["", "&limit=5000"])
+def test_a_page_holds_a_thousand_at_most(user: Nova, query: str) -> None:
+    Flavor.objects.bulk_create(
+        Flavor(flavorid=f"f{number:04}", name=f"f{number:04}", vcpus=1, ram=1, disk=1, public=True, promoted=True)
+        for number in range(1001)
+    )
+    first = user.get(f"/flavors?sort_dir=desc{query}")
+    (link,) = first.body["flavors_links"]
+    last = user.get("/" + link["href"].removeprefix("http://testserver"))
+    assert ids(first) + ids(last) == [f"f{number:04}" for number in reversed(range(1001))]
+    assert len(ids(first)) == 1000
+
+
+@pytest.mark.parametrize("key", ["created_at", "description", "disabled", "is_public", "rxtx_factor"])
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+def test_pages_by_any_key_hold_every_flavor_once(admin: Nova, key: str, direction: str) -> None:
+    """Most have the same values, some of which no binary fraction is equal to."""
+    for number in range(7):
+        odd = {"rxtx_factor": 0.1, "description": "é", "swap": 3, "is_public": False} if number % 3 else {}
+        make_flavor(flavorid=f"f{number}", name=f"{number % 2}{number}", **odd)
+    path = f"/flavors?is_public=None&sort_key={key}&sort_dir={direction}"
+    whole, pages = ids(admin.get(path)), list[str]()
+    while page := ids(admin.get(f"{path}&limit=2" + (f"&marker={pages[-1]}" if pages else ""))):
+        pages += page
+    assert pages == whole
+    assert len(set(whole)) == 7
+
+
 def test_flavors_that_are_not_public_are_for_managers(user: Nova, admin: Nova, several: None) -> None:
     assert ids(user.get("/flavors?is_public=None")) == ["a", "b", "c"]
     assert user.get("/flavors/d").fault == ("itemNotFound", 404)
