@@ -53,7 +53,9 @@ class NewFlavorForm(SizesForm):
     def __init__(self, *args: Any, nodes: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["nodes"] = forms.MultipleChoiceField(
-            choices=[(name, name) for name in nodes], widget=forms.CheckboxSelectMultiple
+            choices=[(name, name) for name in nodes],
+            widget=forms.CheckboxSelectMultiple,
+            help_text="" if nodes else "We hold no credentials for any node that you may change.",
         )
 
 

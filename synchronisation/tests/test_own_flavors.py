@@ -68,6 +68,12 @@ def test_a_node_is_chosen_and_its_flavors_are_shown(operator: Client, federation
     assert "Choose a node." in operator.get(OWN, {"node": "Spain2"}).text
 
 
+def test_where_there_is_no_node_to_make_a_flavor_in_the_form_says_so(operator: Client) -> None:
+    assert "We hold no credentials" not in operator.get(MAKE).text
+    User.objects.get(username="operator").infrastructures.clear()
+    assert "We hold no credentials for any node that you may change." in operator.get(MAKE).text
+
+
 def test_a_cloud_that_does_not_answer_is_said(operator: Client, federation: Federation) -> None:
     federation.http.get(f"{federation.clouds['Mordor'].endpoint}/flavors/detail", status_code=503)
     page = operator.get(OWN, {"node": "Mordor"})
