@@ -8,13 +8,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from flavors.models import Flavor, Sighting
-from infrastructures.models import Infrastructure
+from identity.models import User
+from infrastructures.models import Check, Infrastructure
 from pages.one_node import RUNS, one_node
 from synchronisation.ignoring import ignore
-from synchronisation.models import NodeDay
+from synchronisation.models import NodeDay, Removal
 from synchronisation.tests.test_coverage import make_run
 from testing.flavors import make_flavor
-from testing.infrastructures import make_registered
+from testing.infrastructures import make_registered, make_replacement
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -83,6 +84,25 @@ def test_a_list_leads_to_the_pages_of_its_rows(crete: Infrastructure, admin_clie
     nodes = admin_client.get(reverse("admin:infrastructures_infrastructure_changelist")).text
     assert f'<a href="{reverse("node", args=[crete.pk])}">Crete</a>' in nodes
     assert 'href="/admin/flavors/' in admin_client.get(reverse("admin:flavors_flavor_changelist")).text
+
+
+def test_it_shows_its_connection_its_operators_and_what_is_under_way(
+    crete: Infrastructure, admin_client: Client
+) -> None:
+    now = timezone.now()
+    Check.objects.create(infrastructure=crete, checked_at=now, may_create_flavors=False, problem="It may not.")
+    crete.operators.add(User.objects.create(username="keeper"))
+    make_replacement(infrastructure=crete, last_error="Crete: nobody answers there.")
+    Removal.objects.create(infrastructure=crete, flavorid="gone", was={"name": "gone"}, reason="Servers use it.")
+    text = admin_client.get(reverse("node", args=[crete.pk])).text
+    for shown in (
+        "<dt>May create flavors</dt><dd>no</dd>",
+        "It may not.",
+        "keeper",
+        "nobody answers",
+        "Servers use it.",
+    ):
+        assert shown in text
 
 
 def test_what_is_ignored_is_told_apart(crete: Infrastructure, admin_client: Client) -> None:

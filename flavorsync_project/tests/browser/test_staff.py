@@ -81,6 +81,8 @@ def test_extra_specs_are_edited_as_rows_and_sizes_said_in_larger_units(visitor: 
     expect(page.get_by_text("2 GiB", exact=True)).to_be_visible()
     page.get_by_label("RAM (MiB)").fill("3072")
     expect(page.get_by_text("3 GiB", exact=True)).to_be_visible()
+    expect(page.get_by_label("Key of an extra spec").first).to_have_attribute("list", "known-specs")
+    expect(page.locator("#known-specs option[value='hw:mem_page_size']")).to_have_count(1)
     page.get_by_role("button", name="Remove").nth(1).press("Enter")
     page.get_by_role("button", name="Add an extra spec").press("Enter")
     page.keyboard.type("hw:mem_page_size")
