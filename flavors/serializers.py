@@ -76,4 +76,5 @@ class PromotedFlavorUpdateSerializer(FlavorUpdateSerializer):
 
 
 FLAVOR_DOCUMENT = wrapped("flavor", FlavorSerializer())
+FLAVOR_EXAMPLE = {"name": "example.tiny", "vcpus": 1, "ram": 512, "disk": 1}
 """The body of every answer that holds one flavor, for OpenAPI."""

@@ -21,6 +21,7 @@ from flavors.permissions import ManagesPromotedFlavors
 from flavors.querysets import FlavorQuerySet
 from flavors.serializers import (
     FLAVOR_DOCUMENT,
+    FLAVOR_EXAMPLE,
     FlavorCreationSerializer,
     FlavorSerializer,
     FlavorUpdateSerializer,
@@ -32,8 +33,8 @@ from flavorsync_project.api.pagination import MarkerPagination
 from flavorsync_project.api.parameters import flag
 from flavorsync_project.api.serializers import unwrap, wrapped
 
-UPDATE = document(wrapped("flavor", FlavorUpdateSerializer()))
-PROMOTED_UPDATE = document(wrapped("flavor", PromotedFlavorUpdateSerializer()))
+UPDATE = document(wrapped("flavor", FlavorUpdateSerializer()), example={"public": False})
+PROMOTED_UPDATE = document(wrapped("flavor", PromotedFlavorUpdateSerializer()), example={"promoted": True})
 UNREACHABLE = "X-Flavor-Sync-Unreachable"
 NODE = OpenApiParameter("node", str, description="The node that is meant, if flavors with the same id differ.")
 _FLAG = {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[Yy][Ee][Ss]|[Nn][Oo]|[01])?$"}
@@ -104,7 +105,7 @@ class FlavorViewSet(viewsets.GenericViewSet[Flavor]):
     @extend_schema(
         operation_id="create_flavor",
         summary="Create a flavor",
-        request=document(wrapped("flavor", FlavorCreationSerializer())),
+        request=document(wrapped("flavor", FlavorCreationSerializer()), example=FLAVOR_EXAMPLE),
         responses={201: FLAVOR_DOCUMENT} | errors(403, 409, *WITH_BODY, 502),
     )
     def create(self, request: Request) -> Response:
@@ -173,7 +174,7 @@ class PromotedFlavorViewSet(viewsets.GenericViewSet[Flavor]):
     @extend_schema(
         operation_id="create_promoted_flavor",
         summary="Create a promoted flavor",
-        request=document(wrapped("flavor", PromotedFlavorCreationSerializer())),
+        request=document(wrapped("flavor", PromotedFlavorCreationSerializer()), example=FLAVOR_EXAMPLE),
         responses={201: FLAVOR_DOCUMENT} | plain_text(401) | plain_text(405) | errors(409, *WITH_BODY),
     )
     def create(self, request: Request) -> Response:

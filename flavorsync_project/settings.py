@@ -306,6 +306,7 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["flavorsync_project.api.openapi.canonical_paths"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "flavorsync_project.api.openapi.with_examples",
         "flavorsync_project.api.openapi.unwrapped_in_xml",
     ],
 }

@@ -17,6 +17,14 @@ from infrastructures.serializers import (
     InfrastructureSerializer,
 )
 
+EXAMPLE = {
+    "name": "Example",
+    "keystone_url": "https://keystone.example.org:5000/v3",
+    "username": "flavor-sync",
+    "password": "the password of that account",
+    "tenant": "flavors",
+}
+
 
 class InfrastructureViewSet(viewsets.ViewSet):
     """The clouds that operators have registered, with the credentials to enter them."""
@@ -28,7 +36,7 @@ class InfrastructureViewSet(viewsets.ViewSet):
     @extend_schema(
         operation_id="register_infrastructure",
         summary="Register an infrastructure",
-        request=document(wrapped("infrastructure", InfrastructureRegistrationSerializer())),
+        request=document(wrapped("infrastructure", InfrastructureRegistrationSerializer()), example=EXAMPLE),
         responses={201: INFRASTRUCTURE_DOCUMENT} | errors(403, 409, *WITH_BODY),
     )
     def create(self, request: Request) -> Response:

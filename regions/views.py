@@ -9,7 +9,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from flavors.serializers import FLAVOR_DOCUMENT, FlavorSerializer
+from flavors.serializers import FLAVOR_DOCUMENT, FLAVOR_EXAMPLE, FlavorSerializer
 from flavorsync_project.api.errors import Unauthorized
 from flavorsync_project.api.openapi import WITH_BODY, document, errors, plain_text
 from flavorsync_project.api.pagination import MarkerPagination
@@ -88,7 +88,7 @@ class RegionFlavorViewSet(viewsets.ViewSet):
         operation_id="create_region_flavor",
         summary="Create a flavor in a region",
         parameters=[KEYSTONE_TOKEN],
-        request=document(wrapped("flavor", RegionFlavorCreationSerializer())),
+        request=document(wrapped("flavor", RegionFlavorCreationSerializer()), example=FLAVOR_EXAMPLE),
         responses={201: FLAVOR_DOCUMENT} | plain_text(401) | errors(403, 404, 409, *WITH_BODY, 502),
     )
     def create(self, request: Request, region: str) -> Response:
@@ -113,7 +113,7 @@ class RegionFlavorViewSet(viewsets.ViewSet):
         operation_id="update_region_flavor",
         summary="Update a flavor of a region",
         parameters=[KEYSTONE_TOKEN],
-        request=document(wrapped("flavor", RegionFlavorChangesSerializer())),
+        request=document(wrapped("flavor", RegionFlavorChangesSerializer()), example={"swap": 0}),
         responses={200: FLAVOR_DOCUMENT} | plain_text(401) | errors(403, 404, 409, *WITH_BODY, 502),
     )
     def update(self, request: Request, region: str, id: str) -> Response:

@@ -137,7 +137,7 @@ class SyncRunViewSet(viewsets.GenericViewSet[SyncRun]):
         operation_id="start_sync_run",
         summary="Start a synchronisation run",
         parameters=[LOCATION],
-        request=document(wrapped("run", SyncRunCreationSerializer())),
+        request=document(wrapped("run", SyncRunCreationSerializer()), example={"dry_run": True}),
         responses={202: RUN_DOCUMENT} | errors(403, 409, *WITH_BODY),
     )
     def create(self, request: Request) -> Response:

@@ -13,6 +13,9 @@ JSON = "application/json"
 XML = "application/xml"
 TEXT_XML = "text/xml"
 TEXT = "text/plain"
+EXAMPLES: dict[str, Mapping[str, Any]] = {}
+"""What a request may hold that does as little as possible, by the name of its component: `document` adds to it."""
+
 OTHER_NAMES: list[str] = []
 """Prefixes of paths that are other names of the same: apps add theirs."""
 
@@ -69,6 +72,15 @@ def canonical_paths(endpoints: Iterable[tuple[str, str, str, Any]], **_: Any) ->
         for path, pattern, method, view in endpoints
         if path.startswith("/v1") and not path.startswith(tuple(OTHER_NAMES))
     ]
+
+
+def with_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Give each request its example. A hook of drf-spectacular (POSTPROCESSING_HOOKS), before `unwrapped_in_xml`."""
+    components = result["components"]["schemas"]
+    for name, example in EXAMPLES.items():
+        if name in components:
+            components[name]["example"] = dict(example)
+    return result
 
 
 def unwrapped_in_xml(result: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -134,6 +146,12 @@ def _component(reference: Mapping[str, str], components: Mapping[str, Any]) -> d
     return found
 
 
-def document(serializer: Any) -> Mapping[Any, Any]:
-    """Return *serializer* as the body of a request in both formats."""
+def document(serializer: Any, *, example: Mapping[str, Any]) -> Mapping[Any, Any]:
+    """Return *serializer*, a wrapped one, as the body of a request in both formats.
+
+    Args:
+        example: what the page that lets people try the API has them send, unless they write something else. Without one
+            it would set everything that there is to true: publish, promote, retire, replace.
+    """
+    EXAMPLES[f"{type(serializer).__name__.removesuffix('Document')}Request"] = example
     return {JSON: serializer, XML: serializer, TEXT_XML: serializer}

@@ -61,6 +61,33 @@ def test_every_operation_has_both_formats_and_its_credentials(document: Any) -> 
             assert {"idmToken": []} in operation["security"]
 
 
+def test_what_is_tried_as_it_stands_does_as_little_as_possible(document: Any) -> None:
+    """Without examples the page of the API would fill in true, wherever it may be: publish, retire, replace."""
+    components = document["components"]["schemas"]
+    found = {}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if body := operation.get("requestBody", {}).get("content"):
+                wrapper = components[body["application/json"]["schema"]["$ref"].rpartition("/")[2]]
+                (content,) = wrapper["properties"].values()
+                component = components[content["$ref"].rpartition("/")[2]]
+                found[method, path] = component["example"]
+                assert body["application/xml"]["schema"]["example"] == component["example"]
+                assert (
+                    set(component.get("required", ())) <= component["example"].keys() <= component["properties"].keys()
+                )
+    told = {key: name for key, example in found.items() for name in example if example[name] is True}
+    # The last compares alone, and what is promoted stays so
+    assert told == {("put", "/v1/promotedflavors/{id}"): "promoted", ("post", "/v1/sync/runs"): "dry_run"}
+    assert len(found) == 8
+
+
+def test_the_page_of_the_api_says_which_credential_to_send() -> None:
+    text = APIClient().get("/v1/docs").content.decode()
+    for told in ("X-Auth-Token", "HTTP Basic", "X-Auth-Token-KeyStone", "What you try here is done"):
+        assert told in text
+
+
 def test_the_keystone_token_is_a_parameter_of_a_regions_flavors(document: Any) -> None:
     for path, operations in document["paths"].items():
         for operation in operations.values():
