@@ -7,11 +7,13 @@ import json
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,6 +40,12 @@ def found(component: dict[str, Any]) -> list[dict[str, Any]]:
     return licences
 
 
+def in_words(name: str) -> list[dict[str, Any]]:
+    """Return what an installed package calls its licence, which cyclonedx-py leaves out where it knows no such name."""
+    text = metadata(name).get("License")
+    return [{"license": {"name": text}}] if text else []
+
+
 def written(bill: dict[str, Any]) -> str:
     """Return a bill's text, if it is one; this is what takes the time, so it is done once, with what is published."""
     text = json.dumps(bill, indent=2) + "\n"
@@ -51,13 +59,11 @@ def main() -> None:
     folder = Path(sys.argv[1])
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     bill = read("requirements", "requirements.txt", "--pyproject", "pyproject.toml")
-    installed = {
-        component["name"].lower().replace("_", "-"): component for component in read("environment")["components"]
-    }
+    installed = {canonicalize_name(component["name"]): component for component in read("environment")["components"]}
     for component in bill["components"]:
-        same = installed.get(component["name"].lower().replace("_", "-"), {})
-        if found(same):
-            component["licenses"] = found(same)
+        same = installed.get(canonicalize_name(component["name"]))
+        if same and (licences := found(same) or in_words(same["name"])):
+            component["licenses"] = licences
     (folder / f"flavor_sync-{version}.cdx.json").write_text(written(bill))
     rows = [f"{component['name']} {component['version']}: {licence(component)}" for component in bill["components"]]
     (folder / "licences.txt").write_text("\n".join(sorted(rows)) + "\n")

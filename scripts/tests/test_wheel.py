@@ -1,4 +1,4 @@
-"""The wheel: what is in it, that it is the same whoever builds it, and that it serves from where pip has put it."""
+"""The wheel and the sdist: what is in them, that they are the same whoever builds them, and that the wheel serves."""
 
 import os
 import re
@@ -22,12 +22,17 @@ PACKAGES = {"flavorsync_serving", *(app for app in settings.INSTALLED_APPS if (R
 NOT_SHIPPED = {"tests", "__pycache__"}
 
 
-def build(folder: Path, **variables: str) -> Path:
-    """Build the wheel, and return its path."""
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
-    subprocess.run(command, cwd=ROOT, env=os.environ | variables, check=True, capture_output=True)
-    (wheel,) = folder.glob("flavor_sync-*.whl")
-    return wheel
+def build(folder: Path, target: str = "wheel", source: Path = ROOT, **variables: str) -> Path:
+    """Build the wheel or the sdist, and return its path."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", folder]
+    subprocess.run(command, cwd=source, env=os.environ | variables, check=True, capture_output=True)
+    (built,) = folder.glob({"wheel": "flavor_sync-*.whl", "sdist": "flavor_sync-*.tar.gz"}[target])
+    return built
+
+
+def digest(file: Path) -> tuple[str, bytes]:
+    """Return a file's name, and what its bytes come to."""
+    return file.name, sha256(file.read_bytes()).digest()
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +43,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_whoever_builds_it_gets_the_same_file(wheel: Path, tmp_path: Path) -> None:
     again = build(tmp_path, TZ="Asia/Tokyo", PYTHONHASHSEED="7")
-    assert (again.name, sha256(again.read_bytes()).digest()) == (wheel.name, sha256(wheel.read_bytes()).digest())
+    assert digest(again) == digest(wheel)
+
+
+def test_the_sdist_is_the_same_too_and_has_all_that_makes_the_wheel(wheel: Path, tmp_path: Path) -> None:
+    sdist = build(tmp_path / "once", "sdist")
+    assert digest(build(tmp_path / "again", "sdist", TZ="Asia/Tokyo", PYTHONHASHSEED="7")) == digest(sdist)
+    subprocess.run(["tar", "-xzf", sdist, "-C", tmp_path], check=True)
+    unpacked = tmp_path / sdist.name.removesuffix(".tar.gz")
+    assert digest(build(tmp_path / "of the sdist", source=unpacked)) == digest(wheel)
 
 
 def test_it_has_all_of_our_packages_but_no_tests(wheel: Path) -> None:
