@@ -49,6 +49,7 @@ def node_page(request: HttpRequest, node: int) -> HttpResponse:
     rights = _rights(request)
     clouds = admin.site.get_model_admin(Infrastructure)
     sees_cloud = clouds.has_view_permission(request) and clouds.get_queryset(request).filter(pk=node).exists()
+    form = ("Edit" if clouds.has_change_permission(request, where) else "See the form") if sees_cloud else ""
     found = one_node(where)
     remedies = [check(node)] if node in rights.may_check else []
     if node in rights.may_mend and found.amiss:
@@ -62,18 +63,18 @@ def node_page(request: HttpRequest, node: int) -> HttpResponse:
         "sees_reasons": sees_cloud or rights.sees_reasons,
         "check": getattr(where, "check_result", None) if sees_cloud else None,
         "operators": list(where.operators.all()) if sees_cloud else [],
-        "remedies": [*remedies, *_links_of_node(where, sees_cloud=sees_cloud, may_ask=may_ask(request, node))],
+        "remedies": [*remedies, *_links_of_node(where, form=form, may_ask=may_ask(request, node))],
         "may_mend": node in rights.may_mend,
     }
     return TemplateResponse(request, "pages/node.html", context)
 
 
-def _links_of_node(node: Infrastructure, *, sees_cloud: bool, may_ask: bool) -> list[Remedy]:
+def _links_of_node(node: Infrastructure, *, form: str, may_ask: bool) -> list[Remedy]:
     edit = reverse("admin:infrastructures_infrastructure_change", args=[node.pk])
     compare, coverage = reverse("admin:flavors_flavor_compare"), reverse("admin:flavors_flavor_coverage")
     return [
         *([Remedy("Ask what it has now", reverse("node_now", args=[node.pk]))] if may_ask else []),
-        *([Remedy("Edit", edit)] if sees_cloud else []),
+        *([Remedy(form, edit)] if form else []),
         Remedy("On the map", f"{coverage}?{urlencode({'node': node.name})}"),
         Remedy("Compare with another", f"{compare}?{urlencode({'left': node.name})}"),
     ]

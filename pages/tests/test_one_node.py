@@ -3,12 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from flavors.models import Flavor, Sighting
 from identity.models import User
+from identity.roles import Role
 from infrastructures.models import Check, Infrastructure
 from pages.one_node import RUNS, one_node
 from synchronisation.ignoring import ignore
@@ -103,6 +105,17 @@ def test_it_shows_its_connection_its_operators_and_what_is_under_way(
         "Servers use it.",
     ):
         assert shown in text
+
+
+def test_its_form_is_to_edit_for_those_who_may(crete: Infrastructure, admin_client: Client, client: Client) -> None:
+    page = reverse("node", args=[crete.pk])
+    assert ">Edit</a>" in admin_client.get(page).text
+    operator = User.objects.create(username="operator", is_staff=True)
+    operator.groups.add(Group.objects.get(name=Role.INFRASTRUCTURE_OWNER))
+    client.force_login(operator)
+    assert "See the form" not in client.get(page).text
+    crete.operators.add(operator)
+    assert ">See the form</a>" in client.get(page).text
 
 
 def test_what_is_ignored_is_told_apart(crete: Infrastructure, admin_client: Client) -> None:

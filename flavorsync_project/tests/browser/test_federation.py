@@ -29,9 +29,9 @@ def test_from_the_overview_a_node_is_repaired(visitor: Visitor, site: Site, clou
     visitor.sign_in("administrator")
     page = visitor.page
     with site.worker():
-        page.get_by_role("button", name="Compare now: 2 nodes never compared").click()
+        page.get_by_role("button", name="Compare now: 2 nodes never compared").press("Enter")
         expect(page.get_by_role("status")).to_contain_text("drift found", timeout=60_000)
-        page.get_by_role("link", name="Overview").click()
+        page.get_by_role("link", name="Overview").press("Enter")
         page.get_by_role("button", name="Repair…: Mordor has 1 flavor to mend").press("Enter")
         expect(page.get_by_role("row", name="fiware.small")).to_contain_text("create")
         page.get_by_role("button", name="Synchronise").press("Enter")
@@ -47,7 +47,7 @@ def test_the_one_dead_node_is_found_from_the_overview_in_two_clicks(visitor: Vis
     visitor.sign_in("administrator")
     page = visitor.page
     with site.worker():
-        page.get_by_role("button", name="Compare now: 2 nodes never compared").click()
+        page.get_by_role("button", name="Compare now: 2 nodes never compared").press("Enter")
         expect(page.get_by_role("status")).to_contain_text("partly done", timeout=60_000)
     page.get_by_role("link", name="Overview").press("Enter")
     page.get_by_role("link", name="Spain2 is unreachable").press("Enter")
@@ -60,7 +60,7 @@ def test_a_missing_flavor_is_seen_on_the_map_and_repaired(visitor: Visitor, site
     visitor.sign_in("administrator")
     page = visitor.go(MAP)
     expect(page.get_by_text("Nothing has been compared yet.")).to_be_visible()
-    page.get_by_role("button", name="Compare now").click()
+    page.get_by_role("button", name="Compare now").press("Enter")
     expect(page.get_by_role("status")).to_contain_text("waiting")
     page.evaluate("window.stayed = true")
     with site.worker():
@@ -69,15 +69,15 @@ def test_a_missing_flavor_is_seen_on_the_map_and_repaired(visitor: Visitor, site
         expect(page.get_by_role("status")).to_contain_text("2 of 2 nodes")
         expect(page.get_by_role("row", name="fiware.small").first).to_contain_text("missing")
         assert page.evaluate("window.stayed")  # it was not loaded anew
-        page.get_by_role("link", name="To the coverage map").click()
+        page.get_by_role("link", name="To the coverage map").press("Enter")
         row = page.get_by_role("row", name="fiware.small")
         expect(row.get_by_role("cell")).to_have_text(["+missing", "+missing"])
-        row.get_by_role("cell").get_by_role("link").first.click()
+        row.get_by_role("cell").get_by_role("link").first.press("Enter")
         dialog = page.get_by_role("dialog")
         expect(dialog.get_by_role("heading", name="fiware.small in Mordor")).to_be_visible()
-        dialog.get_by_role("button", name="Create fiware.small in Mordor…").click()
+        dialog.get_by_role("button", name="Create fiware.small in Mordor…").press("Enter")
         expect(page.get_by_role("row", name="fiware.small")).to_contain_text("create")
-        page.get_by_role("button", name="Synchronise").click()
+        page.get_by_role("button", name="Synchronise").press("Enter")
         expect(page.get_by_role("status")).to_contain_text("in sync", timeout=60_000)
         expect(page.get_by_role("row", name="Mordor").last).to_contain_text("1 repaired")
     assert "fiware" in {flavor["id"] for flavor in clouds.flavors("Mordor")}
@@ -93,7 +93,7 @@ def test_what_replacing_does_is_shown_before_it_is_done(visitor: Visitor, site: 
     )
     visitor.sign_in("administrator")
     page = visitor.go(MAP)
-    page.get_by_role("row", name="fiware.small").get_by_role("cell").get_by_role("link").first.click()
+    page.get_by_role("row", name="fiware.small").get_by_role("cell").get_by_role("link").first.press("Enter")
     page.get_by_role("button", name="Replace fiware.small in Mordor…").press("Enter")
     row = page.get_by_role("row", name="fiware.small")
     for text in ("delete and make again", "RAM", "1 GiB", "2 GiB", "none"):
@@ -101,7 +101,7 @@ def test_what_replacing_does_is_shown_before_it_is_done(visitor: Visitor, site: 
     assert_everybody_can_use(page, "plan")
     assert {flavor["ram"] for flavor in clouds.flavors("Mordor") if flavor["id"] == "fiware"} == {1024}
     with site.worker():
-        page.get_by_role("button", name="Synchronise").click()
+        page.get_by_role("button", name="Synchronise").press("Enter")
         expect(page.get_by_role("status")).to_contain_text("in sync", timeout=60_000)
     assert {flavor["ram"] for flavor in clouds.flavors("Mordor") if flavor["id"] == "fiware"} == {2048}
 
