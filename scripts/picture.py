@@ -1,9 +1,10 @@
 """Take the pictures of the README and the docs: the overview, the coverage map, and a node, of a lab with drift.
 
-Serve with `scripts/serve --lab` and follow the README's tour. Then have something to see: load the standard flavors
-(`./manage.py load_catalogue --scs`) and bring them to the clouds, delete two of them in Mordor, make one again there
-under its id with another size, and compare (`./manage.py sync_flavors --dry-run`). Now run
-`.venv/bin/python scripts/picture.py [URL]`, which signs in with Keystone, as the lab's manager.
+Serve with `scripts/serve --lab` and promote the first flavor of the README's tour. Then have something to see: load the
+standard flavors (`./manage.py load_catalogue --scs`), bring them to the clouds (`./manage.py sync_flavors`), delete
+SCS-1V-8 in Lannion2, SCS-2V-16 and SCS-8V-32 in Mordor, make SCS-4V-8 again in Mordor under its id with 4096 MiB, and
+compare (`./manage.py sync_flavors --dry-run`). Now run `.venv/bin/python scripts/picture.py [URL]`, which signs in with
+Keystone, as the lab's manager.
 """
 
 import shutil
