@@ -119,7 +119,10 @@ def test_a_connection_to_the_database_that_is_dropped_costs_at_most_its_own_node
     assert Installation.objects.count() == NODES
 
 
-def test_a_run_whose_database_goes_away_stays_open_and_is_taken_up(federation: Federation) -> None:
+def test_a_run_whose_database_goes_away_stays_open_and_is_taken_up(
+    federation: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infrastructures.commits.SECONDS_TO_WAIT_FOR_DATABASE", 0.5)
     settings_dict, gone = connection.settings_dict, {"NAME": "/nonexistent/database", "HOST": "127.0.0.1", "PORT": "1"}
     here = {name: settings_dict[name] for name in gone}
 
