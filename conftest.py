@@ -1,5 +1,6 @@
 """What holds for every test: nothing of an earlier one is remembered, so that their order does not matter."""
 
+import gc
 import os
 
 import hypothesis
@@ -19,6 +20,13 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("flavorsync")
 
 pytest_plugins = ["testing.tiers", "testing.workers", "testing.roles"]
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what is loaded for good, through which it would look again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)
