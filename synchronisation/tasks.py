@@ -183,10 +183,24 @@ def _is_within(run: SyncRun, age: timedelta) -> bool:
 
 
 def _is_queued(run: SyncRun) -> bool:
+    if not run.task_id:
+        return False
     try:
-        return bool(run.task_id) and carry_out_run.get_result(run.task_id).status == TaskResultStatus.READY
+        is_ready = carry_out_run.get_result(run.task_id).status == TaskResultStatus.READY
     except TaskResultDoesNotExist:
         return False
+    return is_ready and (not settings.TASKS_REDIS_URL or _waits_in_redis(run.task_id))
+
+
+def _waits_in_redis(task_id: str) -> bool:
+    """Say whether the task is still in rq's list.
+
+    A worker takes it from there before it says so in its status. If it is killed in between, rq gives the task up
+    only when it has cleaned up twice, which may take 20 minutes.
+    """
+    import django_rq  # noqa: PLC0415 — installed as an app only with the queue in Redis
+
+    return django_rq.get_queue().get_job_position(task_id) is not None
 
 
 def _may_go_on(run: SyncRun) -> bool:

@@ -3,7 +3,7 @@
 import os
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -282,11 +282,23 @@ def test_a_run_whose_process_under_a_redis_worker_is_killed_is_taken_up(in_redis
     assert (interrupted.state, interrupted.attempts) == (SyncRun.State.IN_SYNC, 2)
 
 
-def test_runs_that_redis_has_lost_are_taken_up(in_redis: Queue, server: "redis.Redis") -> None:
+def lose_all(server: "redis.Redis") -> None:
+    server.flushdb()
+
+
+def be_killed_before_beginning(server: "redis.Redis") -> None:
+    """Take a task as a worker of rq does, and go no further."""
+    assert server.lmove("rq:queue:default", "rq:queue:default:intermediate")
+
+
+@pytest.mark.parametrize("lose", [lose_all, be_killed_before_beginning])
+def test_runs_that_redis_has_lost_are_taken_up(
+    in_redis: Queue, server: "redis.Redis", lose: "Callable[[redis.Redis], None]"
+) -> None:
     lost = in_redis.start_run()
     grow_old(lost)
     assert in_redis.manage("run_scheduler", "--once") == ""
-    server.flushdb()
+    lose(server)
     assert in_redis.manage("run_scheduler", "--once") == f"Run {lost.pk} was cut short and is taken up again.\n"
     in_redis.manage("run_worker", "--batch")
     lost.refresh_from_db()
