@@ -53,6 +53,11 @@ class NovaRequest:
         return "" if first == "detail" else first
 
     @property
+    def is_about_flavor(self) -> bool:
+        """Say whether a 404 of Nova is about the flavor, and not about one of its extra specs."""
+        return self.path in (f"/{self.flavorid}", f"/{self.flavorid}/os-extra_specs")
+
+    @property
     def deletes(self) -> bool:
         """Say whether the request deletes a flavor that the journal can keep; Nova makes other ids of JSON numbers."""
         return self.method == "DELETE" and self.path == f"/{self.flavorid}" and can_be_said(self.flavorid)
@@ -82,7 +87,7 @@ def forward(request: NovaRequest, *, infrastructure: Infrastructure, nova: Nova)
         answer = _forward(request, nova)
     else:
         return _whole_list(request, infrastructure, nova)
-    if answer.status == HTTPStatus.NOT_FOUND and request.path == f"/{request.flavorid}":
+    if answer.status == HTTPStatus.NOT_FOUND and request.is_about_flavor:
         raise_if_missing_for_now([infrastructure], request.flavorid)
     return answer
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from compute.tests.client import ROOT, Nova, a_user, basic
@@ -180,6 +182,15 @@ def test_nobody_changes_what_somebody_else_is_changing(operator: Nova) -> None:
     assert answer.fault == ("conflictingRequest", 409)
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("lock", ["flavor:{}:n", "name:{}:new"])
+def test_nobody_makes_what_somebody_else_is_making(operator: Nova, spain2: RegisteredCloud, lock: str) -> None:
+    values: dict[str, Any] = {"id": "n", "name": "NEW", "ram": 1, "vcpus": 1, "disk": 1}
+    with held_by_a_thread(lock.format(Infrastructure.objects.get().pk)):
+        assert operator.post("/flavors", {"flavor": values}).fault == ("conflictingRequest", 409)
+    assert "n" not in spain2.flavors
+
+
 def test_others_have_no_business_in_the_node(federation: Federation, spain2: RegisteredCloud) -> None:
     user = Nova(a_user().headers, FACE)
     for method, path in (("GET", "/flavors"), ("DELETE", "/flavors/42"), ("GET", "/flavors/nobody")):
@@ -235,6 +246,8 @@ def test_a_flavor_that_is_being_replaced_is_not_gone(operator: Nova, spain2: Reg
     spain2.failing["POST /flavors"] = 503
     assert operator.get("/flavors/42").fault == ("computeFault", 502)
     assert operator.at("2.55").put("/flavors/42", {"flavor": {"description": "x"}}).fault == ("computeFault", 502)
+    assert operator.get("/flavors/42/os-extra_specs").fault == ("computeFault", 502)
+    assert operator.post("/flavors/42/os-extra_specs", {"extra_specs": {"a": "1"}}).fault == ("computeFault", 502)
     assert operator.get("/flavors/43").fault == ("itemNotFound", 404)
     spain2.failing.clear()
     assert operator.get("/flavors/42").status == 200
@@ -250,6 +263,22 @@ def test_a_flavor_whose_replacement_is_half_way_is_not_changed(operator: Nova, s
     assert answer.fault == ("computeFault", 502)
     assert "42 is being replaced" in answer.body["computeFault"]["message"]
     assert not any(call.startswith("POST") for call in spain2.calls)
+
+
+def test_a_watched_flavor_is_kept_as_it_was_changed(operator: Nova, spain2: RegisteredCloud) -> None:
+    """Whoever looks at it while an answer is lost would set the extra spec back."""
+    spain2.flavors["42"]["os-flavor-access:is_public"] = True
+    now = make_nova_flavor(is_public=True, projects=())
+    make_replacement(
+        infrastructure=Infrastructure.objects.get(),
+        new=now.as_json(),
+        is_met=True,
+        unsure_until=timezone.now() + timedelta(minutes=20),
+    )
+    specs = {"hw:cpu_policy": "dedicated"}
+    assert operator.post("/flavors/42/os-extra_specs", {"extra_specs": specs}).status == 200
+    assert operator.get("/flavors/42").status == 200
+    assert spain2.flavors["42"]["extra_specs"].items() >= specs.items()
 
 
 def test_a_list_is_read_again_when_a_flavor_was_replaced_meanwhile(operator: Nova, spain2: RegisteredCloud) -> None:
