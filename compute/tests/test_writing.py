@@ -7,6 +7,7 @@ import pytest
 from compute.tests.client import Answer, Nova
 from flavors.models import Flavor
 from synchronisation.models import WrittenFlavor
+from testing.cloud import registered_clouds
 from testing.flavors import make_flavor
 
 NUMBERS = {"ram": 512, "vcpus": 1, "disk": 1}
@@ -201,6 +202,27 @@ def test_an_extra_spec_is_taken_away(admin: Nova) -> None:
 def test_extra_specs_that_nova_would_not_take_are_refused(admin: Nova, specs: Any) -> None:
     make_flavor(flavorid="nano")
     assert admin.post("/flavors/nano/os-extra_specs", {"extra_specs": specs}).fault == ("badRequest", 400)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/flavors/nano/os-extra_specs", {"extra_specs": {"hw:cpu_policy": "nonsense"}}),
+        ("PUT", "/flavors/nano/os-extra_specs/hw:cpu_policy", {"hw:cpu_policy": "nonsense"}),
+    ],
+)
+def test_extra_specs_that_nova_knows_are_validated_from_2_86_on(
+    admin: Nova, user: Nova, method: str, path: str, body: object
+) -> None:
+    make_flavor(flavorid="nano")
+    with registered_clouds("Spain2") as federation:
+        federation.clouds["Spain2"].rules = {"hw:cpu_policy": {"dedicated", "shared"}}
+        assert user.at("2.86").send(method, path, body).fault == ("forbidden", 403)
+        assert federation.calls() == {}
+        assert admin.at("2.86").send(method, path, body).fault == ("badRequest", 400)
+        assert Flavor.objects.get().extra_specs == {}
+        assert admin.at("2.85").send(method, path, body).status == 200
+        assert Flavor.objects.get().extra_specs == {"hw:cpu_policy": "nonsense"}
 
 
 # Access
