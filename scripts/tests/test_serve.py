@@ -4,11 +4,13 @@ import os
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from scripts.tests.checkout import DONE, Checkout, free_port, password_in
+from scripts.tests.checkout import DONE, ROOT, Checkout, free_port, password_in
 
 pytestmark = pytest.mark.process
 
@@ -60,6 +62,29 @@ def test_the_end_of_one_ends_them_all(checkout: Checkout, which: str) -> None:
     assert server.process.wait(DONE) == 1
     server.wait_until_all_ended()
     assert "CommandError: The server, the worker or the scheduler has ended: see its messages above." in server.printed
+
+
+# Ctrl-C reaches its second thread, since the first does not take it.
+OF_TWO_THREADS = """
+import signal
+import threading
+from flavorsync_project.management.commands.serve import run_until_one_ends
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+run_until_one_ends(["sh", "-c", "echo begun; exec sleep 300"])
+"""
+
+
+def test_a_signal_that_reaches_another_thread_ends_it_too() -> None:
+    command = [sys.executable, "-c", OF_TWO_THREADS]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(DONE) == 0
+        finally:
+            process.kill()
 
 
 def files_of(pid: int, folder: Path) -> set[Path]:

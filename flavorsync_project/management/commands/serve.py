@@ -19,6 +19,7 @@ from flavorsync_project.console import commands
 from flavorsync_project.console.processes import gunicorn, own_command, own_environment
 
 SECONDS_TO_END = 10
+SECONDS_BETWEEN_LOOKS = 0.2
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 HIGHEST_PORT = 65_535
 
@@ -84,7 +85,9 @@ def run_until_one_ends(*programs: Sequence[str]) -> None:
         try:
             for program in programs:
                 children.append(subprocess.Popen(program, env=environment))  # noqa: S603, PERF401 — those begun must end
-            os.wait()
+            # Not os.wait(): a signal may reach another thread of this process, and would not interrupt it here.
+            while all(child.poll() is None for child in children):
+                time.sleep(SECONDS_BETWEEN_LOOKS)
         except _Asked:
             return
         finally:
