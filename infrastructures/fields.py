@@ -1,5 +1,6 @@
 """The names of nodes and flavors, and the ids of flavors, in bodies of requests."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -24,16 +25,17 @@ class NameField(StrictCharField):
         return name
 
 
-@extend_schema_field(
-    {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": MAX_NAME_LENGTH,
-        "pattern": "^[a-zA-Z0-9._-]([a-zA-Z0-9. _-]*[a-zA-Z0-9._-])?$",
-        "not": {"enum": list(UNREACHABLE_IDS)},
-        "xml": {"attribute": True},
-    }
-)
+FLAVOR_ID: Mapping[str, Any] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_NAME_LENGTH,
+    "pattern": "^[a-zA-Z0-9._-]([a-zA-Z0-9. _-]*[a-zA-Z0-9._-])?$",
+    "not": {"enum": list(UNREACHABLE_IDS)},
+}
+"""The id of a flavor, for OpenAPI."""
+
+
+@extend_schema_field({**FLAVOR_ID, "xml": {"attribute": True}})
 class FlavorIdField(StrictCharField):
     """The id of a flavor as Nova accepts one."""
 

@@ -1,6 +1,7 @@
 """Synchronisation runs on the wire: the request, the progress, and the outcome of each flavor in each node."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -9,7 +10,7 @@ from rest_framework import serializers
 from flavors.catalogue.comparison import CAUSES
 from flavors.catalogue.states import RECORDED, UNRECORDED
 from flavorsync_project.api.serializers import IdField, StrictBooleanField, StrictListField, wrapped
-from infrastructures.fields import FlavorIdField, NameField
+from infrastructures.fields import FLAVOR_ID, FlavorIdField, NameField
 from infrastructures.openstack.rules import MAX_NAME_LENGTH
 from synchronisation.history import outcomes_of
 from synchronisation.models import Progress, SyncNode, SyncOutcome, SyncRun
@@ -23,9 +24,11 @@ MAX_ITEMS = 1000
 # Requests
 
 
-def _names(item: str) -> dict[str, Any]:
-    text = {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH, "xml": {"name": item}}
-    return {"type": "array", "minItems": 1, "maxItems": MAX_ITEMS, "items": text}
+NAME = {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH}
+
+
+def _some(text: Mapping[str, Any], *, item: str) -> dict[str, Any]:
+    return {"type": "array", "minItems": 1, "maxItems": MAX_ITEMS, "items": {**text, "xml": {"name": item}}}
 
 
 class _ChosenField(StrictListField):
@@ -38,14 +41,14 @@ class _ChosenField(StrictListField):
         super().__init__(allow_empty=False, max_length=MAX_ITEMS, **kwargs)
 
 
-@extend_schema_field(_names("node"))
+@extend_schema_field(_some(NAME, item="node"))
 class ChosenNodesField(_ChosenField):
     """The names of one or more nodes."""
 
     child = NameField()
 
 
-@extend_schema_field(_names("flavor"))
+@extend_schema_field(_some(FLAVOR_ID, item="flavor"))
 class ChosenFlavorsField(_ChosenField):
     """The ids of one or more flavors."""
 
