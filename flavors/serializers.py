@@ -76,5 +76,6 @@ class PromotedFlavorUpdateSerializer(FlavorUpdateSerializer):
 
 
 FLAVOR_DOCUMENT = wrapped("flavor", FlavorSerializer())
-FLAVOR_EXAMPLE = {"name": "example.tiny", "vcpus": 1, "ram": 512, "disk": 1}
 """The body of every answer that holds one flavor, for OpenAPI."""
+FLAVOR_EXAMPLE = {"name": "example.tiny", "vcpus": 1, "ram": 512, "disk": 1}
+"""What a request may hold that creates a flavor, for OpenAPI."""

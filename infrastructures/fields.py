@@ -25,10 +25,10 @@ class NameField(StrictCharField):
         return name
 
 
+NAME: Mapping[str, Any] = {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH}
+"""The name of a node, for OpenAPI."""
 FLAVOR_ID: Mapping[str, Any] = {
-    "type": "string",
-    "minLength": 1,
-    "maxLength": MAX_NAME_LENGTH,
+    **NAME,
     "pattern": "^[a-zA-Z0-9._-]([a-zA-Z0-9. _-]*[a-zA-Z0-9._-])?$",
     "not": {"enum": list(UNREACHABLE_IDS)},
 }
@@ -51,12 +51,7 @@ class FlavorIdField(StrictCharField):
         return flavor_id
 
 
-@extend_schema_field(
-    {
-        "type": "array",
-        "items": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH, "xml": {"name": "node"}},
-    }
-)
+@extend_schema_field({"type": "array", "items": {**NAME, "xml": {"name": "node"}}})
 class NodesField(StrictListField):
     """The names of nodes, in the order given."""
 

@@ -10,8 +10,7 @@ from rest_framework import serializers
 from flavors.catalogue.comparison import CAUSES
 from flavors.catalogue.states import RECORDED, UNRECORDED
 from flavorsync_project.api.serializers import IdField, StrictBooleanField, StrictListField, wrapped
-from infrastructures.fields import FLAVOR_ID, FlavorIdField, NameField
-from infrastructures.openstack.rules import MAX_NAME_LENGTH
+from infrastructures.fields import FLAVOR_ID, NAME, FlavorIdField, NameField
 from synchronisation.history import outcomes_of
 from synchronisation.models import Progress, SyncNode, SyncOutcome, SyncRun
 from synchronisation.retiring import Kept, Retiring
@@ -22,9 +21,6 @@ MAX_ITEMS = 1000
 
 
 # Requests
-
-
-NAME = {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH}
 
 
 def _some(text: Mapping[str, Any], *, item: str) -> dict[str, Any]:

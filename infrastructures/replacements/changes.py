@@ -133,9 +133,7 @@ def keep_watching(*, infrastructure: Infrastructure, nova: Nova, flavorid: str) 
 
     Cost: one query; if the journal is not empty two more, and as `Nova.find_flavor`.
     """
-    if journal.is_empty(infrastructure):
-        return
-    record = journal.find({infrastructure: flavorid}).get(infrastructure.pk)
+    record = _record_of(infrastructure, flavorid)
     has = nova.find_flavor(flavorid) if record and record.is_met else None
     if record and has:
         record.want(has)
@@ -150,11 +148,16 @@ def require_settled(*, infrastructure: Infrastructure, flavorid: str) -> None:
 
     Cost: one query; if the journal is not empty, one more.
     """
-    if journal.is_empty(infrastructure):
-        return
-    record = journal.find({infrastructure: flavorid}).get(infrastructure.pk)
+    record = _record_of(infrastructure, flavorid)
     if record and record.is_half_way:
         raise CloudUnavailable(infrastructure.name, f"flavor {flavorid} is being replaced, which is not done yet.")
+
+
+def _record_of(infrastructure: Infrastructure, flavorid: str) -> Replacement | None:
+    """Return what the journal has of a flavor. Cost: one query; if the journal is not empty, one more."""
+    if journal.is_empty(infrastructure):
+        return None
+    return journal.find({infrastructure: flavorid}).get(infrastructure.pk)
 
 
 def _failed(entry: Entry, error: CloudError, doubt: Doubt) -> None:
