@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from lab import access_log, install, openstack, seed, services
+from lab import access_log, install, openstack, seed, services, snapshot
 from lab.access_log import Caller
 from lab.errors import LabError
 from lab.instance import Instance, say_nothing
@@ -162,16 +162,13 @@ class Lab(Instance):
         self._nova(region).delete(flavor_id)
 
     def reset(self, *regions: str) -> None:
-        """Reset the flavors of these regions, by default all, to the seed.
+        """Reset the flavors of these regions, by default all, to the seed, whether their Novas run or not.
 
         Raises:
-            LabError: there is no such region, or Nova refused.
+            LabError: there is no such region.
         """
-        first, *others = regions or tuple(seed.REGIONS)
-        # A Keystone that has just started answers 500 to some of the first requests, if several come at once.
-        self._reset(first)
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(self._reset, others))
+        for region in regions or tuple(seed.REGIONS):
+            snapshot.restore(self._daemon(f"nova-{region}").folder)
 
     def project_ids(self, region: str) -> dict[str, str]:
         """Return the id of every project of the region's Keystone by its name."""
@@ -216,12 +213,15 @@ class Lab(Instance):
     def _seed_once(self, say: install.Say) -> None:
         """Seed a new instance, or again when `lab/seed.py` has changed or seeding was cut short."""
         version = hashlib.sha256(Path(seed.__file__).read_bytes()).hexdigest()
-        if self._state().get("seed") == version:
+        folders = {region: self._daemon(f"nova-{region}").folder for region in seed.REGIONS}
+        if self._state().get("seed") == version and all(map(snapshot.exists, folders.values())):
             return
         say("seeding users, regions and flavors")
         with ThreadPoolExecutor() as pool:
             list(pool.map(self._seed_keystone, services.KEYSTONES))
-        self.reset()
+        for region, folder in folders.items():
+            openstack.seed_flavors(self._nova(region), seed.FLAVORS[region], self.project_ids(region))
+            snapshot.take(folder)
         self._remember(seed=version)
 
     def _seed_keystone(self, name: seed.Identity) -> None:
@@ -232,10 +232,6 @@ class Lab(Instance):
             urls[seed.UNREACHABLE_REGION] = self.nova_url(seed.UNREACHABLE_REGION)
             urls[seed.REGION_WITHOUT_COMPUTE] = None
         openstack.seed_keystone(self._administrator(name), name, urls)
-
-    def _reset(self, region: str) -> None:
-        nova = self._nova(region)
-        openstack.seed_flavors(nova, seed.FLAVORS[region], self.project_ids(region))
 
     def _keystone(self, name: seed.Identity) -> Keystone:
         return Keystone(self._daemon(name).url + "/v3")

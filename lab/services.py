@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from lab import install, people, seed
+from lab import install, people, seed, snapshot
 from lab.daemon import Daemon
 from lab.files import new_folder, write
 
@@ -18,7 +18,7 @@ OPENID: Final = "openid"
 PORTS: Final = (*KEYSTONES, *NOVAS, "idm", seed.UNREACHABLE_REGION, OPENID)
 """Everything that has a port; nothing listens on that of the region."""
 
-_FILES_OF_NOVA: Final = ("api-paste.ini", "nova.sqlite", "nova_api.sqlite")
+_FILES_OF_NOVA: Final = ("api-paste.ini", "nova.sqlite", snapshot.DATABASE)
 # Below the ports for outgoing connections, which could take one at any time
 _PORT_RANGE: Final = range(20000, 30000)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.access_log import NOVA_PROGRAM, AccessLog
+from lab.snapshot import DATABASE, lock_of
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -36,8 +37,7 @@ def _one_writer(application: Application) -> Application:
     Both begin their SQLite transactions with a read and write later, Keystone even for a login. If another
     transaction has written in between, SQLite refuses at once, "database is locked", whatever the time-out.
     """
-    database = next(Path(name).resolve() for name in ("keystone.sqlite", "nova_api.sqlite") if Path(name).exists())
-    lock = database.with_suffix(".writing")
+    lock = next(lock_of(Path(name)) for name in ("keystone.sqlite", DATABASE) if Path(name).exists())
 
     def respond(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] in ("GET", "HEAD"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab import AnswerError, Lab, LabError, seed
+from lab import AnswerError, Lab, LabError, seed, snapshot
 from lab.tests.conftest import Ask
 
 pytestmark = pytest.mark.lab
@@ -122,6 +122,26 @@ def test_reset_undoes_whatever_was_done(seeded: Lab) -> None:
     seeded.reset("Spain2")
     assert seeded.flavors("Spain2") == before
     assert len(seeded.flavor_access("Spain2", "spain2-secret")) == 2
+
+
+def test_a_reset_asks_no_cloud(seeded: Lab) -> None:
+    seeded.delete_flavor("Mordor", "mordor-ring")
+    with seeded.counting("lab") as served:
+        seeded.reset()
+    assert not any(served.values())
+    assert {flavor["id"] for flavor in seeded.flavors("Mordor")} == {flavor.id for flavor in seed.FLAVORS["Mordor"]}
+
+
+def test_a_lab_without_snapshots_is_seeded_again(seeded: Lab) -> None:
+    folder = seeded.daemons()["nova-Mordor"].folder
+    (folder / "seeded.sqlite").unlink()
+    assert not snapshot.exists(folder)
+    seeded.delete_flavor("Mordor", "mordor-ring")
+    seeded.up()
+    assert "mordor-ring" in {flavor["id"] for flavor in seeded.flavors("Mordor")}
+    seeded.delete_flavor("Mordor", "mordor-ring")
+    seeded.reset("Mordor")
+    assert "mordor-ring" in {flavor["id"] for flavor in seeded.flavors("Mordor")}
 
 
 def test_a_flavor_is_created_with_all_that_belongs_to_it(seeded: Lab) -> None:

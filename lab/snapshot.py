@@ -1,0 +1,46 @@
+"""A Nova's flavors as they were seeded: its API database, copied then, and copied back by each reset.
+
+To undo by Nova's API what a test did takes some twenty requests, most of them to look; this takes none.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from lab.files import locked
+
+DATABASE = "nova_api.sqlite"
+_SNAPSHOT = "seeded.sqlite"
+_SECONDS_TO_WAIT = 60
+
+
+def lock_of(database: Path) -> Path:
+    """Return the file that whoever writes into a database locks (`lab.wsgi`)."""
+    return database.resolve().with_suffix(".writing")
+
+
+def exists(folder: Path) -> bool:
+    """Say whether the Nova in *folder* has a snapshot."""
+    return (folder / _SNAPSHOT).exists()
+
+
+def take(folder: Path) -> None:
+    """Keep what the Nova in *folder* has now."""
+    draft = folder / f".{_SNAPSHOT}.new"
+    draft.unlink(missing_ok=True)
+    _copy(folder / DATABASE, draft, lock=lock_of(folder / DATABASE))
+    draft.replace(folder / _SNAPSHOT)
+
+
+def restore(folder: Path) -> None:
+    """Bring back what was kept, at once, whether the Nova runs or not."""
+    _copy(folder / _SNAPSHOT, folder / DATABASE, lock=lock_of(folder / DATABASE))
+
+
+def _copy(source: Path, target: Path, *, lock: Path) -> None:
+    with (
+        locked(lock),
+        closing(sqlite3.connect(source, timeout=_SECONDS_TO_WAIT)) as there,
+        closing(sqlite3.connect(target, timeout=_SECONDS_TO_WAIT)) as here,
+    ):
+        there.backup(here)
