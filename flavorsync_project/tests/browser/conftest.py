@@ -2,12 +2,22 @@
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 from pytest_django import DjangoDbBlocker
 
-from flavorsync_project.tests.browser.site import AXE, Site, Visitor, visiting
+from flavorsync_project.tests.browser.site import (
+    AXE,
+    LOOKS,
+    OTHER_LOOKS,
+    Check,
+    Site,
+    Visitor,
+    assert_everybody_can_use,
+    visiting,
+)
 from lab import Lab
 from testing.fixtures import lab
 from testing.process import Process, a_database
@@ -78,7 +88,9 @@ def clouds(lab: Lab) -> Iterator[Lab]:
     lab.reset()
 
 
-@pytest.fixture
-def _axe() -> None:
+@pytest.fixture(params=[LOOKS, pytest.param(OTHER_LOOKS, marks=pytest.mark.thorough)], ids=["looks", "other-looks"])
+def everybody_can_use(request: pytest.FixtureRequest) -> Check:
+    """Check that everybody can use a page, by axe-core: both schemes, both widths, and all combinations if thorough."""
     if not AXE.exists():
         pytest.skip(f"there is no axe-core (npm ci in {AXE.parents[2]})")
+    return partial(assert_everybody_can_use, looks=request.param)

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +17,12 @@ from testing.process import ROOT, Process
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 # Where to keep a picture of every visited page, if anywhere, and at which widths
 SCREENSHOTS = os.environ.get("FLAVORSYNC_SCREENSHOTS", "")
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-WIDTHS = (1440, 390)
+Look = tuple[Literal["light", "dark"], int]
+"""A scheme of colours, and a width in pixels."""
+Check = Callable[[Page, str], None]
+"""Fails when somebody cannot use the page, which has this name."""
+LOOKS: tuple[Look, ...] = (("light", 1440), ("dark", 390))
+OTHER_LOOKS: tuple[Look, ...] = (("dark", 1440), ("light", 390))
 # Widths at which a page must fit, too: a small tablet's, and a large screen's
 MORE_WIDTHS = (768, 2560)
 SETTLED = """async () => {
@@ -155,15 +159,14 @@ def visiting(browser: Browser, site: Site, **options: Any) -> Iterator[Visitor]:
         context.close()
 
 
-def assert_everybody_can_use(page: Page, name: str) -> None:
-    """Fail when axe-core finds something serious on the page, in either scheme, wide or narrow; or it does not fit."""
-    for scheme in SCHEMES:
+def assert_everybody_can_use(page: Page, name: str, *, looks: Sequence[Look]) -> None:
+    """Fail when axe-core finds something serious on the page, or it does not fit."""
+    for scheme, width in looks:
         page.emulate_media(color_scheme=scheme)
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            _assert_fits(page, f"{name}-{width}-{scheme}")
-            violations = _violations(page)
-            assert not violations, "\n".join(violations) + f"{name}, {scheme}, {width} pixels"
+        page.set_viewport_size({"width": width, "height": 900})
+        _assert_fits(page, f"{name}-{width}-{scheme}")
+        violations = _violations(page)
+        assert not violations, "\n".join(violations) + f"{name}, {scheme}, {width} pixels"
     for width in MORE_WIDTHS:  # which no scheme changes
         page.set_viewport_size({"width": width, "height": 900})
         _assert_fits(page, f"{name}-{width}")

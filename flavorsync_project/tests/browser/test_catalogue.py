@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from flavorsync_project.tests.browser.site import Site, Visitor, assert_everybody_can_use, visiting
+from flavorsync_project.tests.browser.site import Check, Site, Visitor, visiting
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab]
 
@@ -61,22 +61,20 @@ def test_the_page_works_without_javascript(browser: Browser, site: Site) -> None
         expect(page.get_by_role("listitem").filter(has_text="Prague")).to_be_visible()
 
 
-@pytest.mark.usefixtures("_axe")
-def test_everybody_can_use_the_catalogue(visitor: Visitor, site: Site) -> None:
-    assert_everybody_can_use(visitor.go("/"), "catalogue-empty")
+def test_everybody_can_use_the_catalogue(visitor: Visitor, site: Site, everybody_can_use: Check) -> None:
+    everybody_can_use(visitor.go("/"), "catalogue-empty")
     site.start_over(CATALOGUE)
-    assert_everybody_can_use(visitor.go("/"), "catalogue")
-    assert_everybody_can_use(visitor.go("/?q=nobody"), "catalogue-nothing-found")
+    everybody_can_use(visitor.go("/"), "catalogue")
+    everybody_can_use(visitor.go("/?q=nobody"), "catalogue-nothing-found")
 
 
-@pytest.mark.usefixtures("_axe")
-def test_the_documentation_of_the_api_keeps_to_the_policy(visitor: Visitor) -> None:
+def test_the_documentation_of_the_api_keeps_to_the_policy(visitor: Visitor, everybody_can_use: Check) -> None:
     page = visitor.go("/v1/docs")
     page.locator("#operations-promotedflavors-list_promoted_flavors button").first.click()
     page.get_by_role("button", name="Try it out").click()
     page.get_by_role("button", name="Execute").click()
     expect(page.get_by_text("Could not verify your access level").first).to_be_visible()
-    assert_everybody_can_use(page, "docs")
+    everybody_can_use(page, "docs")
     visitor.troubles = [trouble for trouble in visitor.troubles if "401" not in trouble]  # what was asked for
 
 
@@ -89,27 +87,25 @@ with connection.cursor() as cursor:
 """
 
 
-def assert_everybody_can_use_error(page: Page, heading: str, name: str) -> None:
-    expect(page.get_by_role("heading", level=1)).to_have_text(heading)
-    assert_everybody_can_use(page, name)
+def test_everybody_can_use_the_error_pages(visitor: Visitor, site: Site, everybody_can_use: Check) -> None:
+    def everybody_can_use_error(page: Page, heading: str, name: str) -> None:
+        expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+        everybody_can_use(page, name)
 
-
-@pytest.mark.usefixtures("_axe")
-def test_everybody_can_use_the_error_pages(visitor: Visitor, site: Site) -> None:
     site.start_over('make_staff("operator", "view_user"); make_flavor()')
     page = visitor.go("/nowhere", status=404)
-    assert_everybody_can_use_error(page, "There is nothing here", "error-404")
+    everybody_can_use_error(page, "There is nothing here", "error-404")
     with site.without("flavors_flavor"):
         visitor.go("/", status=503)
-    assert_everybody_can_use_error(page, "Not available right now", "error-503")
+    everybody_can_use_error(page, "Not available right now", "error-503")
     site.do(SPOILED)
     visitor.go("/", status=500)
-    assert_everybody_can_use_error(page, "Something went wrong here", "error-500")
+    everybody_can_use_error(page, "Something went wrong here", "error-500")
     visitor.sign_in("operator")
     visitor.go("/admin/auth/group/", status=403)
-    assert_everybody_can_use_error(page, "You may not do this", "error-403")
+    everybody_can_use_error(page, "You may not do this", "error-403")
     visitor.go("/admin/identity/user/?password__startswith=a", status=400)
-    assert_everybody_can_use_error(page, "The request makes no sense", "error-400")
+    everybody_can_use_error(page, "The request makes no sense", "error-400")
     visitor.go("/admin/password_change/")
     page.context.clear_cookies()
     visitor.wanted = 403
@@ -117,4 +113,4 @@ def test_everybody_can_use_the_error_pages(visitor: Visitor, site: Site) -> None
     for label in ("New password:", "New password confirmation:"):
         page.get_by_label(label, exact=True).fill("another one for the tests")
     page.get_by_role("button", name="Change my password").click()
-    assert_everybody_can_use_error(page, "The form is out of date", "error-csrf")
+    everybody_can_use_error(page, "The form is out of date", "error-csrf")

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from flavorsync_project.tests.browser.site import FACTORIES, WIDTHS, Site, Visitor, assert_everybody_can_use
+from flavorsync_project.tests.browser.site import FACTORIES, LOOKS, Check, Site, Visitor
 from lab import Lab, seed
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab]
@@ -85,8 +85,9 @@ def test_a_missing_flavor_is_seen_on_the_map_and_repaired(visitor: Visitor, site
     expect(page.get_by_role("row", name="fiware.small").get_by_role("cell")).to_have_text(["✓in sync", "+missing"])
 
 
-@pytest.mark.usefixtures("_axe")
-def test_what_replacing_does_is_shown_before_it_is_done(visitor: Visitor, site: Site, clouds: Lab) -> None:
+def test_what_replacing_does_is_shown_before_it_is_done(
+    visitor: Visitor, site: Site, clouds: Lab, everybody_can_use: Check
+) -> None:
     clouds.create_flavor("Mordor", "fiware.small", flavor_id="fiware", vcpus=1, ram=1024, disk=10)
     site.start_over(
         federation(clouds) + 'make_flavor(name="fiware.small", flavorid="fiware", vcpus=1, ram=2048, disk=10)'
@@ -98,7 +99,7 @@ def test_what_replacing_does_is_shown_before_it_is_done(visitor: Visitor, site: 
     row = page.get_by_role("row", name="fiware.small")
     for text in ("delete and make again", "RAM", "1 GiB", "2 GiB", "none"):
         expect(row).to_contain_text(text)
-    assert_everybody_can_use(page, "plan")
+    everybody_can_use(page, "plan")
     assert {flavor["ram"] for flavor in clouds.flavors("Mordor") if flavor["id"] == "fiware"} == {1024}
     with site.worker():
         page.get_by_role("button", name="Synchronise").press("Enter")
@@ -188,7 +189,7 @@ def test_a_large_map_keeps_its_headings_in_view(visitor: Visitor, site: Site) ->
     page = visitor.go(MAP)
     last = page.locator("tbody tr:last-child td:last-child a")
     headings = [page.locator(heading) for heading in (".corner", "thead th:last-child", "tbody tr:last-child th")]
-    for width in WIDTHS:
+    for _, width in LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
         page.locator(".map").evaluate(TO_FAR_CORNER)
         for shown in (last, *headings):
@@ -240,16 +241,15 @@ SyncOutcome.objects.filter(state="different").update(
 """
 
 
-@pytest.mark.usefixtures("_axe")
-def test_everybody_can_use_these_pages(visitor: Visitor, site: Site, clouds: Lab) -> None:
+def test_everybody_can_use_these_pages(visitor: Visitor, site: Site, clouds: Lab, everybody_can_use: Check) -> None:
     site.start_over(MANY)
     visitor.sign_in("administrator")
-    assert_everybody_can_use(visitor.go("/admin/"), "overview")
+    everybody_can_use(visitor.go("/admin/"), "overview")
     page = visitor.go(MAP)
-    assert_everybody_can_use(page, "map")
+    everybody_can_use(page, "map")
     page.get_by_role("row", name="m1.small").get_by_role("link", name="different").first.click()
     page.get_by_role("dialog").wait_for()
-    assert_everybody_can_use(page, "map-dialog")
+    everybody_can_use(page, "map-dialog")
     page.get_by_role("link", name="All about m1.small").wait_for()
     page.get_by_role("button", name="Close").click()
     different = page.get_by_role("row", name="m1.small").get_by_role("link", name="different").first
@@ -257,50 +257,50 @@ def test_everybody_can_use_these_pages(visitor: Visitor, site: Site, clouds: Lab
     visitor.go(f"{MAP}?state=different")
     page.get_by_role("button", name="Ignore these…").click()
     page.get_by_role("button", name="Ignore them").wait_for()
-    assert_everybody_can_use(page, "ignore-many")
+    everybody_can_use(page, "ignore-many")
     visitor.go(cell)
-    assert_everybody_can_use(page, "cell")
+    everybody_can_use(page, "cell")
     page.get_by_role("link", name="All about m1.small").click()
     page.get_by_role("heading", name="What runs have found and done").wait_for()
-    assert_everybody_can_use(page, "flavor-page")
+    everybody_can_use(page, "flavor-page")
     page.get_by_role("link", name="Public page").click()
     page.get_by_role("heading", name="Properties").wait_for()
-    assert_everybody_can_use(page, "public-flavor")
+    everybody_can_use(page, "public-flavor")
     visitor.go("/admin/")
     page.get_by_role("link", name="Gent", exact=True).click()
     page.get_by_role("heading", name="What differs").wait_for()
-    assert_everybody_can_use(page, "node-page")
+    everybody_can_use(page, "node-page")
     visitor.go("/admin/synchronisation/syncrun/")
-    assert_everybody_can_use(page, "runs")
+    everybody_can_use(page, "runs")
     page.locator("#result_list tbody th a").nth(1).click()
     page.get_by_role("progressbar").wait_for()
-    assert_everybody_can_use(page, "run")
+    everybody_can_use(page, "run")
     visitor.go("/admin/flavors/flavor/?q=m1.small")
     page.get_by_role("link", name="m1.small").click()
     page.get_by_role("button", name="Synchronise…").click()
     page.get_by_role("heading", name="Synchronise flavors").wait_for()
-    assert_everybody_can_use(page, "synchronise")
+    everybody_can_use(page, "synchronise")
     site.start_over(federation(clouds))
     visitor.sign_in("administrator")
-    assert_everybody_can_use(visitor.go("/admin/flavors/flavor/own/?node=Spain2"), "flavors-of-a-node")
+    everybody_can_use(visitor.go("/admin/flavors/flavor/own/?node=Spain2"), "flavors-of-a-node")
     visitor.go(f"{COMPARE}?left=Spain2&right=Mordor")
-    assert_everybody_can_use(page, "compare")
+    everybody_can_use(page, "compare")
     page.get_by_role("button", name="Publish: ").first.click()
-    assert_everybody_can_use(page, "compare-confirm")
+    everybody_can_use(page, "compare-confirm")
     visitor.go("/admin/infrastructures/infrastructure/")
     page.get_by_role("link", name="Spain2", exact=True).click()
     page.get_by_role("link", name="Ask what it has now").click()
     page.get_by_role("heading", name="Servers per flavor").wait_for()
-    assert_everybody_can_use(page, "node-now")
+    everybody_can_use(page, "node-now")
     page.get_by_label("Take in m1.tiny").check()
     page.get_by_role("button", name="Take in…").click()
     page.get_by_role("button", name="Take in").wait_for()
-    assert_everybody_can_use(page, "take-in")
+    everybody_can_use(page, "take-in")
     site.do(f"{FACTORIES}make_flavor(name='M1.tiny', flavorid='wanted', vcpus=1)")
     of_cell = "?flavor=wanted&node=Spain2"
     for name in ("cell", "cell/rename", "cell/ignore"):
         visitor.go(f"{MAP}{name}/{of_cell}")
-        assert_everybody_can_use(page, name.replace("/", "-") + "-of-one-to-mend")
+        everybody_can_use(page, name.replace("/", "-") + "-of-one-to-mend")
 
 
 def test_a_flavor_in_the_way_is_renamed_and_the_name_adopted(visitor: Visitor, site: Site, clouds: Lab) -> None:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from pytest_django import DjangoDbBlocker
 
-from flavorsync_project.tests.browser.site import Site, Visitor, assert_everybody_can_use
+from flavorsync_project.tests.browser.site import Check, Site, Visitor
 from lab import Lab, people, seed
 from lab.client import send
 from lab.openstack import Keystone, KeystoneAdministrator
@@ -123,10 +123,9 @@ def test_an_operator_of_keystones_sees_what_is_theirs_until_the_role_is_taken_aw
     assert_is_out(page, site)
 
 
-@pytest.mark.usefixtures("_axe")
-def test_everybody_can_use_the_pages(visitor: Visitor) -> None:
-    assert_everybody_can_use(visitor.go("/admin/login/?next=/admin/"), "signing-in")
-    assert_everybody_can_use(visitor.go("/sign-in/keystone"), "signing-in-with-keystone")
+def test_everybody_can_use_the_pages(visitor: Visitor, everybody_can_use: Check) -> None:
+    everybody_can_use(visitor.go("/admin/login/?next=/admin/"), "signing-in")
+    everybody_can_use(visitor.go("/sign-in/keystone"), "signing-in-with-keystone")
 
 
 def test_whoever_has_no_role_is_told_so(visitor: Visitor, site: Site) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from flavorsync_project.tests.browser.site import Site, Visitor, assert_everybody_can_use
+from flavorsync_project.tests.browser.site import Check, Site, Visitor
 from lab import Lab, seed
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab]
@@ -167,10 +167,9 @@ CONFIRMATIONS = {
 }
 
 
-@pytest.mark.usefixtures("_axe")
-def test_everybody_can_use_the_admin_site(visitor: Visitor, site: Site) -> None:
+def test_everybody_can_use_the_admin_site(visitor: Visitor, site: Site, everybody_can_use: Check) -> None:
     visitor.go("/admin/login/")
-    assert_everybody_can_use(visitor.page, "login")
+    everybody_can_use(visitor.page, "login")
     site.start_over(
         STAFF
         + """
@@ -207,7 +206,7 @@ make_replacement(infrastructure=mordor, last_error="Mordor: nobody answers there
     visitor.sign_in("administrator")
     for name, path in PAGES.items():
         visitor.go(path.format(**keys))
-        assert_everybody_can_use(visitor.page, f"admin-{name}")
+        everybody_can_use(visitor.page, f"admin-{name}")
     for action, heading in CONFIRMATIONS.items():
         page = visitor.go("/admin/flavors/flavor/")
         for box in page.get_by_label("Select this object for an action").all():
@@ -215,4 +214,4 @@ make_replacement(infrastructure=mordor, last_error="Mordor: nobody answers there
         page.get_by_label("Action:").select_option(action)
         page.locator(".actions button[name=index]").click()
         page.get_by_role("heading", name=heading).wait_for()
-        assert_everybody_can_use(page, f"admin-confirm-{heading.split()[0].lower()}")
+        everybody_can_use(page, f"admin-confirm-{heading.split()[0].lower()}")
