@@ -34,9 +34,13 @@ _FOLDER = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Say how many share the tests: as many as there are processors, nobody those of a single file."""
-    is_one_file = len(config.args) == 1 and Path(config.args[0].partition("::")[0]).is_file()
-    return 0 if is_one_file else len(os.sched_getaffinity(0))
+    """Say how many share the tests: nobody those of a single file, else as many as there are processors.
+
+    One more where tests wait for clouds, browsers and processes.
+    """
+    if len(config.args) == 1 and Path(config.args[0].partition("::")[0]).is_file():
+        return 0
+    return len(os.sched_getaffinity(0)) + (config.getoption("tier", "fast") != "fast")
 
 
 def pytest_configure(config: pytest.Config) -> None:

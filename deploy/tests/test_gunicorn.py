@@ -249,6 +249,7 @@ def test_any_worker_tells_what_all_have_counted_the_dead_ones_too(tmp_path: Path
     assert not folder.exists()
 
 
+@pytest.mark.thorough
 def test_workers_that_come_and_go_leave_no_more_files(tmp_path: Path) -> None:
     """Four of them live at once, in a reload."""
     made = Server(tmp_path, METRICS_TOKEN=METRICS_TOKEN, TMPDIR=str(tmp_path))

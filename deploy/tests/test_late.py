@@ -5,7 +5,7 @@ import pytest
 from deploy.campaigns.late import FAULTS, campaign
 from lab import Lab
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow]
+pytestmark = [pytest.mark.lab, pytest.mark.thorough]
 
 TRIES, SEED, LONGEST = 12, 1, 6
 

@@ -266,7 +266,9 @@ def test_no_token_is_in_any_log_even_when_the_application_is_gone(stack: Stack) 
 
 
 @pytest.mark.usefixtures("story")
-@pytest.mark.parametrize("program", ["web", "worker", "scheduler", "nginx"])
+@pytest.mark.parametrize(
+    "program", ["web", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("worker", "scheduler", "nginx"))]
+)
 def test_what_is_killed_comes_back(stack: Stack, program: str) -> None:
     before = until(lambda: stack.pid(program), f"{program} runs")
     children = children_of(before)
@@ -383,6 +385,7 @@ def _rows(dump: bytes) -> list[bytes]:
 
 
 @pytest.mark.usefixtures("story")
+@pytest.mark.thorough
 def test_keys_are_rotated_while_the_service_answers(stack: Stack) -> None:
     """With the commands of docs/operations.md."""
     old, new = stack.settings["FIELD_ENCRYPTION_KEYS"], Fernet.generate_key().decode()

@@ -126,6 +126,7 @@ def brief() -> Iterator[Lab]:
     shutil.rmtree(instance.folder, ignore_errors=True)
 
 
+@pytest.mark.thorough
 def test_down_leaves_no_process_and_no_other_lab_notices(lab: Lab, brief: Lab) -> None:
     others = pids(lab)
     starts = [threading.Thread(target=brief.up) for _ in range(2)]
@@ -147,6 +148,7 @@ def test_down_leaves_no_process_and_no_other_lab_notices(lab: Lab, brief: Lab) -
     assert pids(lab) == others
 
 
+@pytest.mark.thorough
 def test_up_at_once_after_a_master_was_killed_alone(brief: Lab, ask: Ask) -> None:
     brief.up()
     before = pids(brief)

@@ -42,7 +42,10 @@ def test_a_first_start_makes_everything_and_a_second_one_nothing(checkout: Check
 CHILDREN = ("run_worker", "run_scheduler", "gunicorn")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, *(pytest.param(other, marks=pytest.mark.thorough) for other in (signal.SIGTERM, signal.SIGHUP))],
+)
 def test_a_worker_and_a_scheduler_begin_and_end_with_the_server(checkout: Checkout, number: signal.Signals) -> None:
     server = checkout.serve()
     server.wait_for(*CHILDREN)
@@ -54,7 +57,9 @@ def test_a_worker_and_a_scheduler_begin_and_end_with_the_server(checkout: Checko
     assert "Traceback" not in server.printed
 
 
-@pytest.mark.parametrize("which", CHILDREN)
+@pytest.mark.parametrize(
+    "which", [CHILDREN[0], *(pytest.param(name, marks=pytest.mark.thorough) for name in CHILDREN[1:])]
+)
 def test_the_end_of_one_ends_them_all(checkout: Checkout, which: str) -> None:
     server = checkout.serve()
     server.wait_for(*CHILDREN)
@@ -166,6 +171,7 @@ def test_a_failing_pip_is_one_line_after_its_own_and_is_tried_again(checkout: Ch
     assert checkout.installed() == ["requirements.txt", "requirements.txt"]
 
 
+@pytest.mark.thorough
 def test_an_installation_killed_half_way_is_begun_anew(checkout: Checkout) -> None:
     checkout.serve().stop()
     (checkout.root / ".venv" / ".installing").touch()

@@ -13,6 +13,7 @@ from flavorsync_project.tests.browser.site import (
     LOOKS,
     OTHER_LOOKS,
     Check,
+    Shell,
     Site,
     Visitor,
     assert_everybody_can_use,
@@ -53,11 +54,18 @@ def _served(
         process.kill()
 
 
+@pytest.fixture(scope="module")
+def _shell(_served: Process) -> Iterator[Shell]:
+    shell = Shell(_served)
+    yield shell
+    shell.end()
+
+
 @pytest.fixture
-def site(_served: Process) -> Site:
+def site(_served: Process, _shell: Shell) -> Site:
     """The running service as its own process, with an empty database."""
     _served.start()
-    site = Site(_served)
+    site = Site(_served, _shell)
     site.start_over()
     return site
 
