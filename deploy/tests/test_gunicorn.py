@@ -294,7 +294,7 @@ def test_a_reload_with_a_wrong_setting_is_refused_in_one_line_and_the_old_ones_s
         made.end()
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGHUP, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough)])
 def test_a_slow_request_is_answered_when_gunicorn_is_reloaded_or_stopped(tmp_path: Path, number: int) -> None:
     """Not even a worker that takes longer than gunicorn's own time-out, here a second, is killed before its time."""
     made = Server(tmp_path, GUNICORN_CMD_ARGS="--timeout 1")
@@ -328,6 +328,7 @@ ThreadPoolExecutor.shutdown = shutdown_when_told_twice
 """
 
 
+@pytest.mark.thorough
 def test_a_worker_that_is_told_twice_to_end_does_not_wait_for_itself(tmp_path: Path) -> None:
     made = Server(tmp_path, probe=TWICE)
     try:

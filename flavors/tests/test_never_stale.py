@@ -104,6 +104,7 @@ def test_what_is_committed_is_read_at_once(database: Database, read: Callable[[]
             assert read() == number, "from memory"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("times", TIMES)
 def test_what_is_committed_is_read_while_more_is_written(
     database: Database, read: Callable[[], int], times: int

@@ -11,7 +11,7 @@ from lab import Lab, UnreachableError
 from lab.client import send
 from lab.proxies import Alternating, Delaying, Proxy
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.thorough]
 
 REGION = "Spain2"
 

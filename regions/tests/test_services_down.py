@@ -37,7 +37,10 @@ def kill(lab: Lab) -> Iterator[Callable[[str], None]]:
         lab.start(service)
 
 
-@pytest.mark.parametrize(("step", "method", "path"), [("create", "POST", FLAVORS), ("specs", "POST", EXTRA_SPECS)])
+@pytest.mark.parametrize(
+    ("step", "method", "path"),
+    [("create", "POST", FLAVORS), pytest.param("specs", "POST", EXTRA_SPECS, marks=pytest.mark.thorough)],
+)
 def test_nova_killed_in_the_middle_of_an_update(
     admin: Api,
     lab: Lab,

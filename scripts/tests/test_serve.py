@@ -98,6 +98,7 @@ def files_of(pid: int, folder: Path) -> set[Path]:
     return {file for file in folder.glob("*.db") if file in opened}
 
 
+@pytest.mark.thorough
 def test_all_three_write_their_figures_into_one_folder_that_goes_with_them(checkout: Checkout, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -158,6 +159,7 @@ def test_a_newer_python_under_its_own_name_is_found(checkout: Checkout) -> None:
     assert answer.stderr.startswith("serve: python3.12 could not make ")
 
 
+@pytest.mark.thorough
 def test_a_failing_pip_is_one_line_after_its_own_and_is_tried_again(checkout: Checkout) -> None:
     broken = checkout.folder / "no-pip"
     broken.touch()
@@ -182,6 +184,7 @@ def test_an_installation_killed_half_way_is_begun_anew(checkout: Checkout) -> No
     assert sum("-m venv" in call for call in checkout.calls) == 2
 
 
+@pytest.mark.thorough
 def test_other_requirements_are_installed_into_the_same_environment(checkout: Checkout) -> None:
     checkout.serve().stop()
     with (checkout.root / "requirements.txt").open("a", encoding="utf-8") as file:

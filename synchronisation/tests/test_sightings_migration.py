@@ -14,7 +14,7 @@ from flavors.catalogue.states import CHANGED, RECORDED, UNRECORDED
 from flavors.models import Flavor, Sighting
 from synchronisation.coverage import State, coverage
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.thorough]
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BEFORE = ("flavors", "0007_owner_sees_flavors")

@@ -26,11 +26,11 @@ from testing.shell import run
 
 logger = logging.getLogger(__name__)
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.thorough, pytest.mark.timeout(900)]
 
 Process = Popen[bytes]
 
-MOMENTS = [2, pytest.param(20, marks=pytest.mark.thorough)]
+MOMENTS = 20
 SEED = int(os.environ.get("FLAVORSYNC_KILL_SEED", "1"))
 
 OTHER_ID = "another-id-there"
@@ -168,8 +168,7 @@ def answered(kill: Kill, pause: float) -> Fault:
     return fault
 
 
-@pytest.mark.parametrize("moments", MOMENTS)
-def test_a_run_after_one_that_was_killed_repairs_everything(proxied: Clouds, drift: Drift, moments: int) -> None:
+def test_a_run_after_one_that_was_killed_repairs_everything(proxied: Clouds, drift: Drift) -> None:
     chance = random.Random(SEED)
     proxied.watch()
     drift.plant(1)
@@ -177,7 +176,7 @@ def test_a_run_after_one_that_was_killed_repairs_everything(proxied: Clouds, dri
     drift.assert_repaired()
     requests = proxied.count
 
-    victims = [(command, again_by_the_command), (worker, again_by_a_worker)] * (moments // 2)
+    victims = [(command, again_by_the_command), (worker, again_by_a_worker)] * (MOMENTS // 2)
     chance.shuffle(victims)
     for number, (start, again) in enumerate(victims, start=2):
         drift.plant(number)

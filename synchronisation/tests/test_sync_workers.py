@@ -239,6 +239,7 @@ def test_sigterm_ends_a_worker_after_the_run_at_hand(queue: Queue) -> None:
     assert second.state == SyncRun.State.IN_SYNC
 
 
+@pytest.mark.thorough
 def test_a_node_that_kills_every_worker_is_given_up_and_the_others_are_done(in_database: Queue) -> None:
     run = in_database.start_run()
     deadly = in_database.clouds.proxies["Spain2"]
@@ -275,6 +276,7 @@ def taken_up_or_ended(queue: Queue, run: SyncRun) -> bool:
     return run.state != SyncRun.State.RUNNING
 
 
+@pytest.mark.thorough
 def test_a_run_whose_process_under_a_redis_worker_is_killed_is_taken_up(in_redis: Queue) -> None:
     interrupted = in_redis.start_run()
     go_on = hold_first_request(in_redis.clouds)
@@ -297,6 +299,7 @@ def be_killed_before_beginning(server: "redis.Redis") -> None:
     assert server.lmove("rq:queue:default", "rq:queue:default:intermediate")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("lose", [lose_all, be_killed_before_beginning])
 def test_runs_that_redis_has_lost_are_taken_up(
     in_redis: Queue, server: "redis.Redis", lose: "Callable[[redis.Redis], None]"
@@ -311,6 +314,7 @@ def test_runs_that_redis_has_lost_are_taken_up(
     assert (lost.state, lost.attempts) == (SyncRun.State.IN_SYNC, 1)
 
 
+@pytest.mark.thorough
 def test_a_redis_that_is_away_loses_no_run_and_ends_no_scheduler(proxied: Clouds, tmp_path: Path) -> None:
     make_flavor(flavorid="tiny", name="tiny", ram=64)
     with a_queue(proxied, tmp_path, {"TASKS_REDIS_URL": DEAD_REDIS}) as queue:

@@ -14,7 +14,7 @@ from infrastructures.models import Infrastructure
 from synchronisation.history import nodes_in_full, outcomes_of
 from synchronisation.models import FlavorList, LastComparison, SyncNode, SyncOutcome, SyncRun
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.thorough]
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BEFORE = ("synchronisation", "0001_initial")

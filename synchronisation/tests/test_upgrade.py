@@ -62,6 +62,7 @@ def _a_run(apps: Apps) -> Any:
 
 @transactional
 @pytest.mark.database
+@pytest.mark.thorough
 def test_runs_are_kept_with_all_that_belongs_to_them(before: Apps) -> None:
     run = _a_run(before)
     for _ in range(2):
@@ -82,6 +83,7 @@ def test_runs_are_kept_with_all_that_belongs_to_them(before: Apps) -> None:
 
 @transactional
 @pytest.mark.database
+@pytest.mark.thorough
 def test_who_could_look_at_runs_still_can_and_the_history_still_names_them(before: Apps) -> None:
     run = _a_run(before)
     types, permissions = (

@@ -12,7 +12,7 @@ from synchronisation.telling.from_catalogue import Memory, notice_changes
 from synchronisation.telling.from_runs import announce_runs
 from testing.synchronising import promote
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.thorough]
 
 
 @pytest.fixture
