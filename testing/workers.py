@@ -40,7 +40,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """
     if len(config.args) == 1 and Path(config.args[0].partition("::")[0]).is_file():
         return 0
-    return len(os.sched_getaffinity(0)) + (config.getoption("tier", "fast") != "fast")
+    is_fast = config.getoption("tier", "fast") == "fast"
+    return len(os.sched_getaffinity(0)) + (0 if is_fast else 1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
