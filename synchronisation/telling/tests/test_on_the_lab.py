@@ -13,7 +13,8 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from flavors.catalogue import retiring as saying
-from flavors.models import Flavor
+from flavors.models import Flavor, Installation
+from infrastructures.models import Infrastructure
 from lab import Lab
 from synchronisation import retiring
 from synchronisation.delivery import start_when_due
@@ -22,9 +23,10 @@ from synchronisation.telling import sending
 from synchronisation.telling.from_catalogue import Memory, notice_changes
 from synchronisation.telling.from_runs import announce_runs
 from synchronisation.telling.models import Delivery, Subscriber
-from testing.federation import make_node
+from testing.federation import CLOUDS, in_nova, make_node, put
 from testing.flavors import make_flavor
 from testing.process import free_port
+from testing.shell import run
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db(transaction=True)]
 
@@ -73,8 +75,8 @@ def receiver() -> Iterator[Receiver]:
 def look(memory: Memory) -> None:
     """Do what the scheduler and a worker do until nothing is left, and wait until everything is told."""
     retiring.begin_due()
-    if run := start_when_due():
-        carry_out(run.pk)
+    if started := start_when_due():
+        carry_out(started.pk)
     retiring.finish_done()
     notice_changes(memory)
     announce_runs()
@@ -109,3 +111,49 @@ def test_a_flavors_life_is_told(clouds: Lab, receiver: Receiver, settings: Setti
     kinds = [line.removeprefix("flavor-sync.") for line in receiver.heard]
     assert sorted(kinds[:3]) == ["drift.repaired Mordor", "drift.repaired Spain2", "flavor.promoted told"]
     assert kinds[3:] == ["drift.repaired Spain2", "flavor.retired told"]
+
+
+def test_a_flavor_retires_where_it_was_made_found_and_changed(
+    clouds: Lab, receiver: Receiver, settings: Settings
+) -> None:
+    settings.COMPUTE_SETTLE_SECONDS = 0
+    for node in CLOUDS:
+        make_node(clouds, node)
+    memory = Memory()
+    flavor = make_flavor(flavorid="told", name="told", extra_specs={"hw:cpu_policy": "shared"})
+    put(clouds, "Spain2", flavor)
+    run("sync_flavors")
+    look(memory)
+    made = dict(Installation.objects.values_list("infrastructure__name", "made"))
+    assert made == {"Mordor": True, "Lannion2": True, "Spain2": False}
+    clouds.delete_flavor("Lannion2", "told")  # behind our back: somebody makes it anew
+    put(clouds, "Lannion2", flavor, extra_specs={"hw:cpu_policy": "dedicated"})
+
+    run("retire_flavor", "told")
+    look(memory)
+    assert nodes_with(clouds, "told") == ["Spain2", "Lannion2"]
+    assert Flavor.objects.get(flavorid="told").nodes == ["Lannion2"], "Spain2 keeps it, and that is forgotten"
+    (waiting,) = retiring.retirements(Infrastructure.objects.all())
+    assert waiting.nodes == (retiring.Kept(name="Lannion2", reason="Somebody else has changed it there."),)
+
+    run("sync_flavors")  # each run looks again
+    look(memory)
+    assert nodes_with(clouds, "told") == ["Spain2", "Lannion2"]
+    assert in_nova(clouds, "Lannion2")["told"]["extra_specs"] == {"hw:cpu_policy": "dedicated"}
+
+    run("retire_flavor", "told", "--force")
+    run("sync_flavors")
+    look(memory)
+    assert nodes_with(clouds, "told") == ["Spain2"]
+    assert not Flavor.objects.filter(flavorid="told").exists()
+    run("sync_flavors")
+    assert nodes_with(clouds, "told") == ["Spain2"]
+    receiver.end()
+    kinds = [line.removeprefix("flavor-sync.") for line in receiver.heard]
+    assert kinds.count("flavor.retired told") == 1
+    assert kinds[-1] == "flavor.retired told"
+
+
+def nodes_with(clouds: Lab, flavorid: str) -> list[str]:
+    """Return the nodes whose Nova has a flavor."""
+    return [node for node in CLOUDS if flavorid in in_nova(clouds, node)]
