@@ -100,9 +100,17 @@ class Subscriber(models.Model):
             raise ValidationError({"email": "No mail is sent from here until EMAIL_URL is set."})
         if self.url:
             try:
-                validate_cloud_url(self.url.partition("?")[0])
+                self.require_allowed_url()
             except ValidationError as error:
                 raise ValidationError({"url": error.messages}) from error
+
+    def require_allowed_url(self) -> None:
+        """Check its webhook's URL, which a list that has changed since may no longer allow.
+
+        Raises:
+            ValidationError: INFRASTRUCTURE_URL_ALLOWLIST refuses the URL.
+        """
+        validate_cloud_url(self.url.partition("?")[0])
 
     def renew_secret(self) -> str:
         """Create a new secret for the signatures, and return it; it is never shown again."""

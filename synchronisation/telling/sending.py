@@ -11,6 +11,7 @@ from typing import Any
 
 import requests
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
 from django.utils import timezone
 from django_tasks import task
@@ -128,6 +129,7 @@ def _post(subscriber: Subscriber, event: Event) -> None:
     """Send one event. Source: CloudEvents 1.0, "HTTP Protocol Binding", structured mode; Standard Webhooks 1.0."""
     body, now = json.dumps(as_cloud_event(event)), timezone.now()
     try:
+        subscriber.require_allowed_url()
         headers = {
             "Content-Type": "application/cloudevents+json; charset=utf-8",
             "User-Agent": "flavor-sync",
@@ -144,6 +146,8 @@ def _post(subscriber: Subscriber, event: Event) -> None:
                 verify=settings.OPENSTACK_VERIFY,
                 allow_redirects=False,
             )
+    except ValidationError as error:
+        raise NotTaken(f"Its URL {' '.join(error.messages)}. Change the URL, or that list.") from None
     except Undecryptable:
         raise NotTaken("Its secret cannot be decrypted any more: make a new one.") from None
     except LeadsHere:

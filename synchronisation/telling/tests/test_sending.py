@@ -154,6 +154,38 @@ def test_a_name_that_leads_here_is_not_followed(
     assert tell().last_error == "Its host leads to this machine or its link."
 
 
+def test_a_host_that_the_list_no_longer_allows_is_not_told(
+    secret: str, http: requests_mock.Mocker, settings: Settings
+) -> None:
+    http.post(URL)
+    happened("A")
+    settings.INFRASTRUCTURE_URL_ALLOWLIST = [".example.com"]
+    subscriber = tell()
+    assert subscriber.last_error == (
+        "Its URL names a host that INFRASTRUCTURE_URL_ALLOWLIST does not allow. Change the URL, or that list."
+    )
+    assert sending.send_due() == 0, "it is left alone for a while"
+    with pytest.raises(sending.NotTaken, match="INFRASTRUCTURE_URL_ALLOWLIST"):
+        sending.send_test(subscriber)
+    assert not http.request_history
+
+    settings.INFRASTRUCTURE_URL_ALLOWLIST = [".example.org"]
+    assert tell().last_error == ""
+    assert len(http.request_history) == 1
+
+
+def test_what_is_for_a_host_that_is_not_allowed_is_given_up_like_all_that_is_not_taken(
+    secret: str, http: requests_mock.Mocker, settings: Settings
+) -> None:
+    settings.INFRASTRUCTURE_URL_ALLOWLIST = [".example.com"]
+    happened("A")
+    Event.objects.update(created_at=timezone.now() - timedelta(days=3, minutes=1))
+    tell()
+    assert not Delivery.objects.exists()
+    assert sending.send_due() == 0
+    assert not http.request_history
+
+
 @pytest.mark.parametrize("values", [{}, {"url": URL, "email": "a@example.org"}])
 def test_there_is_one_way_to_each(values: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="one of the two"):
