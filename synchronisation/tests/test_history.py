@@ -11,12 +11,24 @@ from pytest_django import DjangoAssertNumQueries
 from flavors.models import Flavor, Sighting
 from infrastructures.models import Infrastructure
 from infrastructures.openstack.errors import CloudUnavailable
+from synchronisation import trend
 from synchronisation.ending import end_run
 from synchronisation.history import Choice, names_of_nodes, nodes_in_full, outcomes_of
-from synchronisation.models import FlavorList, LastComparison, ListedNode, NodeList, SyncNode, SyncOutcome, SyncRun
+from synchronisation.models import (
+    FlavorList,
+    LastComparison,
+    ListedNode,
+    NodeDay,
+    NodeList,
+    SyncNode,
+    SyncOutcome,
+    SyncRun,
+)
 from synchronisation.recording import record_ends, record_plans, record_starts, record_unreachable
-from synchronisation.running import carry_out, create_run
+from synchronisation.running import MOST_HELPERS, NODES_PER_WORKER, carry_out, create_run
 from synchronisation.tasks import delete_old_runs
+from synchronisation.telling.from_runs import announce_runs
+from synchronisation.telling.models import AnnouncedRun, AwayNode
 from testing.cloud import Federation
 from testing.flavors import document_of, make_flavor, make_installation
 from testing.infrastructures import make_registered
@@ -24,12 +36,15 @@ from testing.synchronising import an_outcome, compared, make_run, promote
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
-KEPT = (SyncRun, SyncNode, SyncOutcome, Sighting, LastComparison, FlavorList, NodeList, ListedNode)
+KEPT = (
+    *(SyncRun, SyncNode, SyncOutcome, Sighting, LastComparison, FlavorList, NodeList, ListedNode),
+    *(AnnouncedRun, AwayNode, NodeDay),
+)
 MISSING: dict[str, Any] = {"state": "missing", "action": "create"}
 
 
 def rows() -> int:
-    """Return how many rows there are of all that a run writes."""
+    """Return how many rows there are of all that a run writes, and a scheduler after it."""
     return sum(model.objects.count() for model in KEPT)
 
 
@@ -64,16 +79,24 @@ def clouds() -> Iterator[Federation]:
 
 def run_over_all(**options: Any) -> SyncRun:
     run = create_run(requested_by="schedule", infrastructures=Infrastructure.objects.all(), periodic=True, **options)
-    return carry_out(run.pk)
+    ended = carry_out(run.pk)
+    look()
+    return ended
+
+
+def look() -> None:
+    """Write down what a scheduler does after a run."""
+    announce_runs()
+    trend.note_when_due()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_run_in_which_nothing_happens_leaves_one_row(clouds: Federation) -> None:
+def test_a_run_in_which_nothing_happens_leaves_a_row_and_another_once_it_is_announced(clouds: Federation) -> None:
     first = run_over_all()
     before = rows()
     second = run_over_all()
     assert (first.state, second.state) == (SyncRun.State.IN_SYNC, SyncRun.State.IN_SYNC)
-    assert rows() == before + 1
+    assert rows() == before + 1 + 1
     assert (first.listed, first.compared_with) == (second.listed, second.compared_with)
 
 
@@ -85,7 +108,7 @@ def test_one_that_finds_drift_leaves_a_row_for_each_flavor_and_its_node(clouds: 
     before = rows()
     ended = run_over_all()
     assert ended.state == SyncRun.State.DRIFT
-    assert rows() == before + 1 + 1 + 2
+    assert rows() == before + 2 + 1 + 2
     assert told(ended)["Mordor"][:4] == [("f0", "in_sync"), ("f1", "missing"), ("f2", "missing"), ("f3", "in_sync")]
     assert {name: len(found) for name, found in told(ended).items()} == dict.fromkeys(clouds.clouds, 10)
 
@@ -96,7 +119,7 @@ def test_a_node_that_cannot_be_asked_is_one_row_and_told_flavor_by_flavor(clouds
     clouds.clouds["Mordor"].failing["GET /flavors/detail"] = 503
     before = rows()
     ended = run_over_all()
-    assert rows() == before + 1 + 1
+    assert rows() == before + 2 + 1 + 1, "and the node is away"
     assert told(ended)["Mordor"] == [(f"f{number}", "unreachable") for number in range(10)]
     (mordor,) = nodes_in_full(ended, Choice(names=["Mordor"]))
     assert {outcome.reason for outcome in outcomes_of(mordor)} == {"Mordor: its Nova answered 503."}
@@ -111,8 +134,10 @@ def test_a_node_that_cannot_be_asked_is_one_row_and_told_flavor_by_flavor(clouds
 
 
 def test_a_day_of_runs_in_which_ten_flavors_are_amiss_leaves_few_rows() -> None:
-    """Every 10 minutes over 100 nodes: fewer than 5,000 rows with those of the queue."""
+    """Every 10 minutes over 100 nodes: fewer than 5,000 rows with those of the queue and of the day."""
     names = [f"node-{number:03}" for number in range(100)]
+    Infrastructure.objects.bulk_create(Infrastructure(name=name) for name in names)
+    queued = 1 + min(MOST_HELPERS, (len(names) - 1) // NODES_PER_WORKER)
 
     def find() -> None:
         run = make_run(*names)
@@ -120,11 +145,13 @@ def test_a_day_of_runs_in_which_ten_flavors_are_amiss_leaves_few_rows() -> None:
             outcome = an_outcome("b", **MISSING, result="planned") if number < 10 else an_outcome("b")
             compared(run, name, an_outcome("a"), outcome, ended=True)
         assert end(run).state == SyncRun.State.DRIFT
+        look()
 
     find()
     before = rows()
     find()
-    assert (rows() - before + 1) * 24 * 6 == 3168
+    assert NodeDay.objects.count() == len(names)
+    assert (rows() - before + queued) * 24 * 6 + NodeDay.objects.count() == 26 * 144 + 100 < 5000
 
 
 def test_a_node_that_is_unregistered_while_it_is_compared_is_recorded_all_the_same() -> None:
