@@ -276,6 +276,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         *([name, *WITH_CREDENTIALS, "--json", "--password-file", "-"] for name in ("Other", "Third")),
     ],
     "rotate_encryption_keys": [[]],
+    "set_subscriber": [["chat", "--url", "-"], ["chat", "--url", "https://x?" + SENTINEL], ["chat", "--remove"]],
     "settle_replacements": [[], ["--json"], ["--node", "Mordor", "--dry-run"], ["--node", "Mordor"], ["--node", "x"]],
     "forget_infrastructure": [["Mordor", "--dry-run"], ["Mordor"], ["x"]],
     "unregister_infrastructure": [["Mordor"], ["x"]],

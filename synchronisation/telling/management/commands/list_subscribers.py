@@ -17,7 +17,7 @@ class Command(commands.Command):
 
     help = (
         "List the receivers of webhooks and e-mail addresses that are told what happens. With --test, send them an "
-        "event of no meaning. Fails when one does not take it. They are added in the admin site."
+        "event of no meaning. Fails when one does not take it. They are added by set_subscriber, or in the admin site."
     )
     examples = ("./manage.py list_subscribers", "./manage.py list_subscribers --test chat")
 
