@@ -165,10 +165,12 @@ class Lab(Instance):
         """Reset the flavors of these regions, by default all, to the seed, whether their Novas run or not.
 
         Raises:
-            LabError: there is no such region.
+            LabError: there is no such region, or it was never seeded.
         """
-        for region in regions or tuple(seed.REGIONS):
-            snapshot.restore(self._daemon(f"nova-{region}").folder)
+        folders = [self._daemon(f"nova-{region}").folder for region in regions or tuple(seed.REGIONS)]
+        with self._locked():
+            for folder in folders:
+                snapshot.restore(folder)
 
     def project_ids(self, region: str) -> dict[str, str]:
         """Return the id of every project of the region's Keystone by its name."""
@@ -211,12 +213,13 @@ class Lab(Instance):
     # Within
 
     def _seed_once(self, say: install.Say) -> None:
-        """Seed a new instance, or again when `lab/seed.py` has changed or seeding was cut short."""
+        """Seed a new instance; again when `lab/seed.py` has changed, it was cut short, or a snapshot is missing."""
         version = hashlib.sha256(Path(seed.__file__).read_bytes()).hexdigest()
         folders = {region: self._daemon(f"nova-{region}").folder for region in seed.REGIONS}
         if self._state().get("seed") == version and all(map(snapshot.exists, folders.values())):
             return
         say("seeding users, regions and flavors")
+        self._remember(seed="")
         with ThreadPoolExecutor() as pool:
             list(pool.map(self._seed_keystone, services.KEYSTONES))
         for region, folder in folders.items():

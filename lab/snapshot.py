@@ -7,11 +7,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from lab.errors import LabError
 from lab.files import locked
 
 DATABASE = "nova_api.sqlite"
 _SNAPSHOT = "seeded.sqlite"
-_SECONDS_TO_WAIT = 60
 
 
 def lock_of(database: Path) -> Path:
@@ -33,14 +33,20 @@ def take(folder: Path) -> None:
 
 
 def restore(folder: Path) -> None:
-    """Bring back what was kept, at once, whether the Nova runs or not."""
+    """Bring back what was kept, whether the Nova runs or not; wait for whoever is writing there.
+
+    Raises:
+        LabError: nothing was kept yet.
+    """
+    if not exists(folder):
+        raise LabError(f"{folder.name} was never seeded: use 'up'")
     _copy(folder / _SNAPSHOT, folder / DATABASE, lock=lock_of(folder / DATABASE))
 
 
 def _copy(source: Path, target: Path, *, lock: Path) -> None:
     with (
         locked(lock),
-        closing(sqlite3.connect(source, timeout=_SECONDS_TO_WAIT)) as there,
-        closing(sqlite3.connect(target, timeout=_SECONDS_TO_WAIT)) as here,
+        closing(sqlite3.connect(source)) as there,
+        closing(sqlite3.connect(target)) as here,
     ):
         there.backup(here)

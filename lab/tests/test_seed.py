@@ -2,7 +2,8 @@
 
 import pytest
 
-from lab import AnswerError, Lab, LabError, seed, snapshot
+from lab import AnswerError, Lab, LabError, seed
+from lab.openstack import Json
 from lab.tests.conftest import Ask
 
 pytestmark = pytest.mark.lab
@@ -124,6 +125,10 @@ def test_reset_undoes_whatever_was_done(seeded: Lab) -> None:
     assert len(seeded.flavor_access("Spain2", "spain2-secret")) == 2
 
 
+def by_id(lab: Lab) -> dict[str, Json]:
+    return {flavor["id"]: flavor for flavor in lab.flavors("Mordor")}
+
+
 def test_a_reset_asks_no_cloud(seeded: Lab) -> None:
     seeded.delete_flavor("Mordor", "mordor-ring")
     with seeded.counting("lab") as served:
@@ -133,15 +138,21 @@ def test_a_reset_asks_no_cloud(seeded: Lab) -> None:
 
 
 def test_a_lab_without_snapshots_is_seeded_again(seeded: Lab) -> None:
+    before = by_id(seeded)
     folder = seeded.daemons()["nova-Mordor"].folder
     (folder / "seeded.sqlite").unlink()
-    assert not snapshot.exists(folder)
+    with pytest.raises(LabError, match="nova-Mordor was never seeded: use 'up'"):
+        seeded.reset("Mordor")
+    assert by_id(seeded) == before
     seeded.delete_flavor("Mordor", "mordor-ring")
+    seeded.delete_flavor("Mordor", "1")
+    seeded.create_flavor("Mordor", "m1.tiny", flavor_id="1", ram=777)
+    seeded.create_flavor("Mordor", "extra")
     seeded.up()
-    assert "mordor-ring" in {flavor["id"] for flavor in seeded.flavors("Mordor")}
+    assert by_id(seeded) == before
     seeded.delete_flavor("Mordor", "mordor-ring")
     seeded.reset("Mordor")
-    assert "mordor-ring" in {flavor["id"] for flavor in seeded.flavors("Mordor")}
+    assert by_id(seeded) == before
 
 
 def test_a_flavor_is_created_with_all_that_belongs_to_it(seeded: Lab) -> None:

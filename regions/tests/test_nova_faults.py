@@ -44,7 +44,7 @@ FAULTS_WITHOUT_BODY = {name: FAULTS[name] for name in ("slow", "half a body", "5
 LOST: dict[str, Fault] = {"lost": faults.lost, "lost, slow": faults.silent_when_done}
 
 
-# The others go the same way through the code, each at its own place in a response.
+# The fast tests have the others without the lab (infrastructures/tests/test_nova_failures.py, test_sessions.py).
 MAIN = {"slow", "HTML", "half a body", "500", "hang up", *LOST}
 
 

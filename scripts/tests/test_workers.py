@@ -1,5 +1,6 @@
 """How several workers share the tests."""
 
+import os
 import re
 from pathlib import Path
 
@@ -88,3 +89,16 @@ def test_the_tests_of_one_file_are_not_shared(tmp_path: Path, path: str, shared:
     done = run_project(project, PLUGIN, "-n", "auto", "--dist", "loadscope", path=path)
     assert done.returncode == 0, done.stdout
     assert bool(re.search(r"^\d+ workers? \[1 item\]", done.stdout, re.MULTILINE)) == shared
+
+
+def test_one_more_shares_what_waits(tmp_path: Path) -> None:
+    project = make_project(tmp_path, "def test_it(): pass\n")
+    workers = {}
+    for tier in ("fast", "default", "thorough"):
+        done = run_project(
+            project, PLUGIN, "-p", "testing.tiers", f"--tier={tier}", "-n", "auto", "--dist", "loadscope"
+        )
+        assert done.returncode == 0, done.stdout
+        (workers[tier],) = map(int, re.findall(r"^(\d+) workers? \[1 item\]", done.stdout, re.MULTILINE))
+    processors = len(os.sched_getaffinity(0))
+    assert workers == {"fast": processors, "default": processors + 1, "thorough": processors + 1}

@@ -14,7 +14,7 @@ from infrastructures.models import Infrastructure
 from synchronisation.history import nodes_in_full, outcomes_of
 from synchronisation.models import FlavorList, LastComparison, SyncNode, SyncOutcome, SyncRun
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.thorough]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BEFORE = ("synchronisation", "0001_initial")
@@ -105,6 +105,7 @@ def test_runs_tell_the_same_by_fewer_rows(before: Apps) -> None:
     assert FlavorList.objects.get().flavors == [["a", "m1.a"], ["b", "m1.b"]]
 
 
+@pytest.mark.thorough
 def test_when_a_node_was_last_compared_is_known_without_its_runs(before: Apps) -> None:
     a_run(before, 1, {"Crete": {"a": IN_SYNC, "b": IN_SYNC}, "Rohan": {"a": IN_SYNC, "b": IN_SYNC}})
     a_run(before, 2, {"Crete": {"a": PLANNED}}, flavorids=["a"])
@@ -123,6 +124,7 @@ def test_when_a_node_was_last_compared_is_known_without_its_runs(before: Apps) -
     )
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_under_way_is_left_to_whoever_is_at_it(before: Apps) -> None:
     running = a_run(before, 1, {"Crete": {"a": IN_SYNC}}, state="running", finished_at=None)
     migrate()
@@ -131,6 +133,7 @@ def test_a_run_that_is_under_way_is_left_to_whoever_is_at_it(before: Apps) -> No
     assert told(running) == {"Crete": {"a": IN_SYNC}}
 
 
+@pytest.mark.thorough
 def test_it_goes_on_where_it_was_cut_short(before: Apps) -> None:
     found = {"Crete": {"a": IN_SYNC, "b": PLANNED}}
     runs = [a_run(before, hour, found) for hour in (1, 2)]
@@ -147,6 +150,7 @@ def test_it_goes_on_where_it_was_cut_short(before: Apps) -> None:
     assert SyncOutcome.objects.count() == 2
 
 
+@pytest.mark.thorough
 def test_a_node_that_is_no_longer_registered_is_still_told_of(before: Apps) -> None:
     run = a_run(before, 1, {"Crete": {"a": IN_SYNC}})
     before.get_model("infrastructures", "Infrastructure").objects.all().delete()

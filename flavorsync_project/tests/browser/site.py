@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 from testing.process import ROOT, Process
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
-# Where to keep a picture of every visited page, if anywhere, and at which widths
+# Where to keep a picture of every visited page, if anywhere
 SCREENSHOTS = os.environ.get("FLAVORSYNC_SCREENSHOTS", "")
 Look = tuple[Literal["light", "dark"], int]
 """A scheme of colours, and a width in pixels."""
@@ -61,7 +61,7 @@ for line in sys.stdin:
     with contextlib.redirect_stdout(printed):
         try:
             exec(json.loads(line), {"__name__": "__main__"})
-        except Exception:
+        except BaseException:
             failure = traceback.format_exc()
     connections.close_all()
     print(json.dumps([printed.getvalue(), failure]), flush=True)
