@@ -33,7 +33,7 @@ wait_for() { for _ in $(seq 300); do [ -e "$1" ] && return; sleep 0.1; done; ech
 TESTS = f"""\
 #!/usr/bin/env bash
 {BESIDE}
-if [ -z "$DATABASE_URL" ]; then echo "SQLite" >>calls; echo "== 5 passed in 1.00s =="; exit; fi
+if [ -z "$DATABASE_URL" ]; then echo "SQLite, CI=$CI" >>calls; echo "== 5 passed in 1.00s =="; exit; fi
 echo "MariaDB begins" >>calls; touch mariadb; wait_for gates; echo "MariaDB ends" >>calls; touch ended
 echo "== 2 passed, 1 skipped in 1.00s =="
 """
@@ -72,7 +72,12 @@ def run(folder: Path, gates: int) -> "subprocess.CompletedProcess[str]":
 def test_the_gates_run_beside_mariadb_and_the_coverage_after_both(tmp_path: Path) -> None:
     done = run(tmp_path, gates=0)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "calls").read_text().splitlines() == ["SQLite", "MariaDB begins", "MariaDB ends", "coverage"]
+    assert (tmp_path / "calls").read_text().splitlines() == [
+        "SQLite, CI=true",
+        "MariaDB begins",
+        "MariaDB ends",
+        "coverage",
+    ]
     assert "the gates: lint layout types imports migrations deployment docs audit" in done.stdout
     assert done.stdout.endswith("SQLite: 5 passed, 0 failed, 0 skipped\nMariaDB: 2 passed, 0 failed, 1 skipped\n")
 
