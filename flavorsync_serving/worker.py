@@ -4,6 +4,7 @@ It imports nothing of the application: the master imports it, and after a reload
 """
 
 import json
+import os
 from socket import socket
 from types import SimpleNamespace
 from typing import Any
@@ -51,12 +52,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     """
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """End at once, like gunicorn's base worker, and take no lock.
+        """End at once, on Ctrl-C or SIGQUIT, whatever the signal interrupts.
 
-        Gunicorn's thread worker shuts down its pool here. The code that the signal interrupts, such as a shutdown that
-        an earlier signal began, may hold the pool's lock, and would never release it.
+        Gunicorn's thread worker shuts down its pool here. The code that is interrupted, such as a shutdown that an
+        earlier signal began, may hold the pool's lock, and would never release it. Its base worker raises SystemExit:
+        if the pool is just starting a thread, it does not come to know of it, and the process would wait for that
+        thread for ever, with the port.
         """
-        super(ThreadWorker, self).handle_quit(sig, frame)
+        os._exit(0)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Let the application respond, and remember that it did."""

@@ -343,6 +343,33 @@ def test_a_worker_that_is_told_twice_to_end_does_not_wait_for_itself(tmp_path: P
         made.end()
 
 
+# Ctrl-C reaches the worker while its pool starts the thread for the first request.
+WHILE_A_THREAD_STARTS = """
+import os, signal, threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from flavorsync_serving.worker import Worker
+
+worker = Worker.__new__(Worker)
+worker.cfg = SimpleNamespace(worker_int=lambda worker: None)
+signal.signal(signal.SIGINT, worker.handle_quit)
+start = threading.Thread.start
+
+def start_and_meet_a_signal(thread):
+    start(thread)
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread.start = start_and_meet_a_signal
+pool = ThreadPoolExecutor(1)
+pool.submit(int)
+"""
+
+
+def test_a_worker_that_is_told_to_end_while_it_starts_a_thread_ends() -> None:
+    done = subprocess.run([sys.executable, "-c", WHILE_A_THREAD_STARTS], cwd=ROOT, timeout=DONE, check=False)
+    assert done.returncode == 0
+
+
 def test_a_folder_that_somebody_names_is_used_and_left(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
