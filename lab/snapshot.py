@@ -28,7 +28,7 @@ def take(folder: Path) -> None:
     """Keep what the Nova in *folder* has now."""
     draft = folder / f".{_SNAPSHOT}.new"
     draft.unlink(missing_ok=True)
-    _copy(folder / DATABASE, draft, lock=lock_of(folder / DATABASE))
+    _copy(folder / DATABASE, draft, of=folder)
     draft.replace(folder / _SNAPSHOT)
 
 
@@ -40,12 +40,13 @@ def restore(folder: Path) -> None:
     """
     if not exists(folder):
         raise LabError(f"{folder.name} was never seeded: use 'up'")
-    _copy(folder / _SNAPSHOT, folder / DATABASE, lock=lock_of(folder / DATABASE))
+    _copy(folder / _SNAPSHOT, folder / DATABASE, of=folder)
 
 
-def _copy(source: Path, target: Path, *, lock: Path) -> None:
+def _copy(source: Path, target: Path, *, of: Path) -> None:
+    """Copy a database while nobody writes into that of the Nova in the folder *of*."""
     with (
-        locked(lock),
+        locked(lock_of(of / DATABASE)),
         closing(sqlite3.connect(source)) as there,
         closing(sqlite3.connect(target)) as here,
     ):

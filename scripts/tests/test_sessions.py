@@ -123,22 +123,22 @@ def beside_a_server(lab: Lab, folder: Path, request: pytest.FixtureRequest) -> I
     """Serve a copy of what scripts/serve --lab has prepared; yield the copy, and where it is served."""
     prepared: Prepared = request.getfixturevalue("prepared")
     checkout = Checkout(folder, like=prepared.root)
-    register_endpoint(checkout, lab, prepared.port)
-    server = checkout.serve_again(prepared.port, lab.environment())
+    environment = lab.environment()
+    register_endpoint(checkout, environment, prepared.port)
+    server = checkout.serve_again(prepared.port, environment)
     try:
         yield checkout, server.url
     finally:
         server.stop()
 
 
-def register_endpoint(checkout: Checkout, lab: Lab, port: int) -> None:
+def register_endpoint(checkout: Checkout, environment: dict[str, str], port: int) -> None:
     """Have Keystone's catalogue name the server, as scripts/serve --lab does: the page before may have removed it."""
-    environment = lab.environment()
     python, url = checkout.root / ".venv/bin/python", f"http://127.0.0.1:{port}/compute"
     subprocess.run(
         [python, "manage.py", "register_compute_endpoint", "--url", url],
         cwd=checkout.root,
-        env=checkout.environment(dict(environment)),
+        env=checkout.environment(environment),
         input=environment["KEYSTONE_TOKEN_SPAIN2_ADMIN"],
         text=True,
         check=True,

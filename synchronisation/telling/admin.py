@@ -54,7 +54,7 @@ class SubscriberAdmin(OffersActions):
         self, request: HttpRequest, obj: Subscriber, form: forms.ModelForm[Subscriber], change: bool
     ) -> None:
         """Create the secret of a new webhook, and show it this once."""
-        if obj.url and not obj.encrypted_secret:
+        if obj.lacks_secret:
             self._show_secret(request, obj)
         super().save_model(request, obj, form, change)
 

@@ -112,6 +112,11 @@ class Subscriber(models.Model):
         """
         validate_cloud_url(self.url.partition("?")[0])
 
+    @property
+    def lacks_secret(self) -> bool:
+        """Whether it is a webhook whose events could not be signed yet."""
+        return bool(self.url) and not self.encrypted_secret
+
     def renew_secret(self) -> str:
         """Create a new secret for the signatures, and return it; it is never shown again."""
         secret = new_secret()

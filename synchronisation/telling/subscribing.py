@@ -72,7 +72,7 @@ def _changed(subscriber: Subscriber, values: Mapping[str, Any]) -> dict[str, Any
 def _secret(subscriber: Subscriber, *, renews: bool) -> str:
     if not subscriber.url and renews:
         raise ValidationError("Only a webhook has a secret.")
-    return subscriber.renew_secret() if subscriber.url and (renews or not subscriber.encrypted_secret) else ""
+    return subscriber.renew_secret() if renews or subscriber.lacks_secret else ""
 
 
 def remove_subscriber(*, name: str) -> int:
