@@ -52,6 +52,8 @@ def _one_writer(application: Application) -> Application:
 
 def _keystone() -> Application:
     application: Application = import_module("keystone.wsgi.api").application
+    # Keystone loads its policy at its first request, and refuses what else comes meanwhile: 403, or 500.
+    import_module("keystone.common.rbac_enforcer.enforcer").RBACEnforcer()._enforcer.load_rules()
     return _logged(_one_writer(application))
 
 

@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,17 @@ def test_one_service_is_killed_and_started(lab: Lab, ask: Ask) -> None:
     assert pids(lab)["idm"] is None
     lab.start("idm")
     assert ask(f"{lab.idm_url}/user").status == 401
+
+
+@pytest.mark.thorough
+def test_a_keystone_that_has_just_started_refuses_none_of_many_requests(lab: Lab, ask: Ask) -> None:
+    for _ in range(3):
+        lab.kill("keystone")
+        lab.start("keystone")
+        token = lab.token("spain2-admin")
+        with ThreadPoolExecutor(12) as pool:
+            asked = [pool.submit(ask, f"{lab.keystone_url}/regions", token) for _ in range(12)]
+        assert {one.result().status for one in asked} == {200}
 
 
 def test_counting_goes_on_over_a_restart(lab: Lab, ask: Ask) -> None:
