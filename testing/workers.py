@@ -36,9 +36,10 @@ _FOLDER = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Say how many share the tests: nobody those of a single file, else as many as there are processors.
 
-    One more where tests wait for clouds, browsers and processes.
+    One more where tests wait for clouds, browsers and processes. Without workers pytest says what it does not find.
     """
-    if len(config.args) == 1 and Path(config.args[0].partition("::")[0]).is_file():
+    paths = [Path(argument.partition("::")[0]) for argument in config.args]
+    if (len(paths) == 1 and paths[0].is_file()) or not all(path.exists() for path in paths):
         return 0
     is_fast = config.getoption("tier", "fast") == "fast"
     return len(os.sched_getaffinity(0)) + (0 if is_fast else 1)

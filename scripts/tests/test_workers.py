@@ -8,7 +8,7 @@ import pytest
 
 from scripts.tests.project import LAB, make_project, run_project
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.thorough]
 
 PLUGIN = "testing.workers"
 TWO = ["-n", "2", "--dist", "loadscope"]
@@ -89,6 +89,14 @@ def test_the_tests_of_one_file_are_not_shared(tmp_path: Path, path: str, shared:
     done = run_project(project, PLUGIN, "-n", "auto", "--dist", "loadscope", path=path)
     assert done.returncode == 0, done.stdout
     assert bool(re.search(r"^\d+ workers? \[1 item\]", done.stdout, re.MULTILINE)) == shared
+
+
+@pytest.mark.parametrize("path", ["test_other.py", "test_other.py::test_it"])
+def test_a_file_that_does_not_exist_is_named(tmp_path: Path, path: str) -> None:
+    project = make_project(tmp_path, "def test_it(): pass\n")
+    done = run_project(project, PLUGIN, "-n", "auto", "--dist", "loadscope", path=path)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"not found: {path}" in done.stderr + done.stdout
 
 
 def test_one_more_shares_what_waits(tmp_path: Path) -> None:
