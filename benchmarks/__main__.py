@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from benchmarks import clouds, databases, faces, farming, pages, reading, report, scs, synchronising
+from benchmarks import clouds, databases, faces, farming, microversions, pages, reading, report, scs, synchronising
 from benchmarks.load import Request
 from lab import Lab
 
@@ -24,15 +24,7 @@ def main() -> int:
     began = time.monotonic()
     server = None if arguments.sqlite or not databases.answers(arguments.mariadb) else arguments.mariadb
     with tempfile.TemporaryDirectory(prefix="flavorsync-benchmark-") as folder:
-        measured = (
-            measure_farm
-            if arguments.farm
-            else measure_faces
-            if arguments.faces
-            else measure_scs
-            if arguments.flavor_manager
-            else measure
-        )
+        measured = measure_scs if arguments.flavor_manager else arguments.measured
         rows = measured(server, Path(folder), Lab(arguments.lab), arguments)
     kind = "MariaDB" if server else "SQLite"
     seconds = round(time.monotonic() - began)
@@ -103,6 +95,16 @@ def measure_farm(server: str | None, folder: Path, lab: Lab, arguments: argparse
     return farming.measure(server, folder, _environment(), rounds=arguments.rounds, say=say)
 
 
+def measure_microversions(
+    server: str | None, folder: Path, lab: Lab, arguments: argparse.Namespace
+) -> list[report.Row]:
+    """Measure Nova's calls about flavors alone, by hand, and return the results."""
+    lab.up()
+    say("Nova's calls about flavors, at several microversions")
+    with clouds.clouds(lab):
+        return microversions.measure(lab, rounds=arguments.rounds * 8)
+
+
 def measure_scs(server: str | None, folder: Path, lab: Lab, arguments: argparse.Namespace) -> list[report.Row]:
     """Measure the standard flavors into a real cloud alone, and return the results."""
     lab.up()
@@ -159,8 +161,13 @@ def _arguments() -> argparse.Namespace:
         "--mariadb", default=MARIADB, metavar="URL", help="the MariaDB to use, else SQLite (%(default)s)"
     )
     parser.add_argument("--sqlite", action="store_true", help="use SQLite even if there is a MariaDB")
-    parser.add_argument("--farm", action="store_true", help="only the runs over simulated clouds, without the lab")
-    parser.add_argument("--faces", action="store_true", help="only the OpenStack face")
+    parser.set_defaults(measured=measure)
+    for option, measured, what in (
+        ("--farm", measure_farm, "the runs over simulated clouds, without the lab"),
+        ("--faces", measure_faces, "the OpenStack face"),
+        ("--microversions", measure_microversions, "Nova's calls about flavors, at several microversions"),
+    ):
+        parser.add_argument(option, action="store_const", dest="measured", const=measured, help=f"only {what}")
     parser.add_argument(
         "--flavor-manager",
         metavar="PROGRAM",
