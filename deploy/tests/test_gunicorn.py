@@ -555,6 +555,7 @@ def clouds() -> Iterator[Clouds]:
     made.end()
 
 
+@pytest.mark.thorough
 def test_a_slow_cloud_leaves_half_of_the_threads_to_the_others(tmp_path: Path, clouds: Clouds) -> None:
     password = "mellon-mellon-mellon"
     settings = {

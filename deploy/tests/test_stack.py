@@ -290,6 +290,7 @@ def test_a_worker_of_gunicorns_that_is_killed_is_replaced(stack: Stack) -> None:
     assert stack.send("GET", "/v1").status == 200
 
 
+@pytest.mark.thorough
 def test_a_reload_under_load_loses_no_request(stack: Stack, story: str) -> None:
     ended = threading.Event()
     answered: list[tuple[int, str]] = []
@@ -411,6 +412,7 @@ def test_keys_are_rotated_while_the_service_answers(stack: Stack) -> None:
 
 
 @pytest.mark.usefixtures("story")
+@pytest.mark.thorough
 def test_a_backup_without_its_keys_opens_no_cloud(stack: Stack) -> None:
     original = stack.settings["FIELD_ENCRYPTION_KEYS"]
     stack.write_environment(FIELD_ENCRYPTION_KEYS="6A7xE8QVWz9rT4Rr1MA4bXEOu1YzN2o0c9jv2i8XN4Q=")

@@ -114,6 +114,7 @@ def test_a_migration_that_drops_its_triggers_has_them_made_anew() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.thorough
 def test_its_migration_can_be_undone_and_done_again() -> None:
     call_command("migrate", "flavors", "0003", verbosity=0)
     try:

@@ -212,6 +212,7 @@ def test_a_name_is_taken_in_any_case() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.thorough
 def test_the_migration_names_those_that_differ_in_case_alone_and_changes_nothing() -> None:
     before, after = [("infrastructures", "0003_check")], [("infrastructures", "0004_names_in_any_case")]
     everything = MigrationExecutor(connection).loader.graph.leaf_nodes()

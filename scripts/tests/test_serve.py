@@ -57,9 +57,8 @@ def test_a_worker_and_a_scheduler_begin_and_end_with_the_server(checkout: Checko
     assert "Traceback" not in server.printed
 
 
-@pytest.mark.parametrize(
-    "which", [CHILDREN[0], *(pytest.param(name, marks=pytest.mark.thorough) for name in CHILDREN[1:])]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("which", CHILDREN)
 def test_the_end_of_one_ends_them_all(checkout: Checkout, which: str) -> None:
     server = checkout.serve()
     server.wait_for(*CHILDREN)

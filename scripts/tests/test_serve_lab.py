@@ -19,10 +19,8 @@ SIGN_INS = {
 }
 
 
-@pytest.mark.parametrize(
-    "identity",
-    ["both", *(pytest.param(identity, marks=pytest.mark.thorough) for identity in ("keystone", "openid"))],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("identity", SIGN_INS)
 def test_the_commands_printed_work_as_pasted_and_so_they_do_the_next_time(checkout: Checkout, identity: str) -> None:
     # The tests' own lab, not one more.
     checkout.put_script("lab", f'#!/bin/sh\nexec "{ROOT}/scripts/lab" "$@"\n')

@@ -103,6 +103,7 @@ def test_mariadb_brings_its_driver_and_a_developers_env_file_does_not(checkout: 
     assert checkout.installed() == ["requirements-dev.txt", "requirements-mysql.txt"]
 
 
+@pytest.mark.thorough
 def test_serving_after_testing_installs_nothing_more(checkout: Checkout) -> None:
     checkout.run("test", "--fast")
     checkout.serve().stop()

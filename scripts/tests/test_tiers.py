@@ -8,7 +8,7 @@ import pytest
 
 from scripts.tests.project import make_project, run_project
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.thorough]
 
 TESTS = """
 import os, subprocess, sys

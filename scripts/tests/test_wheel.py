@@ -46,6 +46,7 @@ def test_whoever_builds_it_gets_the_same_file(wheel: Path, tmp_path: Path) -> No
     assert digest(again) == digest(wheel)
 
 
+@pytest.mark.thorough
 def test_the_sdist_is_the_same_too_and_has_all_that_makes_the_wheel(wheel: Path, tmp_path: Path) -> None:
     sdist = build(tmp_path / "once", "sdist")
     assert digest(build(tmp_path / "again", "sdist", TZ="Asia/Tokyo", PYTHONHASHSEED="7")) == digest(sdist)

@@ -174,6 +174,7 @@ def test_two_workers_carry_out_each_run_once(queue: Queue) -> None:
         assert worker.wait(SOON) == 0
 
 
+@pytest.mark.thorough
 def test_each_run_is_counted_once_in_files_that_do_not_become_more(
     queue: Queue, client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
