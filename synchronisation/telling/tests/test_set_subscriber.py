@@ -101,6 +101,7 @@ def test_a_url_that_holds_a_secret_is_typed_or_read_and_never_printed(
     [
         (["--url", SECRET_URL], "A URL with a query may hold a secret"),
         (["--remove", "--pause"], "--remove goes with no other option than --json."),
+        ([], "Nothing was given to set: give an option"),
     ],
 )
 def test_what_is_typed_wrongly_does_nothing(chat: Subscriber, arguments: list[str], said: str) -> None:
@@ -114,7 +115,7 @@ def test_what_is_typed_wrongly_does_nothing(chat: Subscriber, arguments: list[st
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["new"], "Give a webhook URL or an e-mail address, one of the two."),
+        (["new", "--pause"], "Give a webhook URL or an e-mail address, one of the two."),
         (["new", "--email", "nobody"], "Enter a valid email address."),
         (["new", "--url", "http://127.0.0.1/"], "must not lead to this machine"),
         (["new", "--url", URL, "--node", "Shire"], "There is no node Shire."),

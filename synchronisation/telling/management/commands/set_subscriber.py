@@ -70,6 +70,8 @@ class Command(commands.Command):
         given = _given(options)
         if remove and (given or options["new_secret"]):
             raise UsageError("--remove goes with no other option than --json.")
+        if not (remove or given or options["new_secret"]):
+            raise UsageError("Nothing was given to set: give an option, such as --email ADDRESS or --pause.")
         with refusals_in_one_line():
             told, lines = _removed(name) if remove else _written(name, given, renews_secret=options["new_secret"])
         if as_json:
