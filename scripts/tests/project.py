@@ -24,8 +24,8 @@ def run_project(project: Path, plugin: str, *arguments: str, path: str = "") -> 
     command = [sys.executable, "-m", "pytest", *alone, f"--rootdir={project}", "-c", project / "pytest.ini", "-rA"]
     return subprocess.run(
         [*command, *arguments, project / path],
-        cwd=ROOT,
-        env=os.environ | {"FLAVORSYNC_LAB": LAB},
+        cwd=project,
+        env=os.environ | {"FLAVORSYNC_LAB": LAB, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=280,
