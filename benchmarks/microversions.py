@@ -1,97 +1,84 @@
-"""What each call about a flavor costs at the microversions that can make it: a real Nova of the lab, by hand.
+"""What each call about flavors costs at several microversions: a real Nova of the lab, by hand.
 
 *Ours* is the microversion that Flavor Sync uses for the call, the floor another one.
 """
 
-import time
+import json
 import uuid
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
 
-import requests
-
-from benchmarks.clouds import FLAVORS, PATH, USERS
-from benchmarks.load import WrongAnswerError
+from benchmarks.clouds import FLAVORS, MICROVERSION, PATH, USERS
+from benchmarks.load import Client, Request
 from benchmarks.report import Row, compared
 from lab import Lab
 
 REGION = "Spain2"
-SECONDS_TO_ANSWER = 60
 OLDEST, DESCRIBES, WITHOUT_CHECKS, LATEST = "2.1", "2.55", "2.85", "2.96"
-# Names that Nova knows, whose values it checks from 2.86 on, and others, which it compares with all that it knows.
+# Extra specs that Nova knows, and others. From 2.86 on it checks the values of the former, and compares the name of
+# each of the latter with all that it knows.
 KNOWN = {"hw:cpu_policy": "shared", "hw:mem_page_size": "any", "hw_rng:allowed": "true"}
 OTHERS = {"scs:cpu-type": "shared-core", "scs:disk0-type": "ssd", "scs:name-v2": "SCS-2V-8-20s"}
+PUBLIC, PRIVATE = "microversions-public", "microversions-private"
+
+Call = Callable[[str], Iterable[Request]]
+"""The requests of a call, made at a microversion."""
 
 
-class Flavors:
-    """A region's flavors, each call at a microversion of its own."""
+class Calls:
+    """The calls about a region's flavors."""
 
     def __init__(self, lab: Lab) -> None:
         """Make a public and a private flavor to work on."""
-        self._session = requests.Session()
-        self._session.headers.update({"X-Auth-Token": lab.token(USERS[REGION]), "Accept": "application/json"})
-        self._url = lab.nova_url(REGION)
+        self._url, self._token = lab.nova_url(REGION), lab.token(USERS[REGION])
         self._project = next(iter(lab.project_ids(REGION).values()))  # Nova asks Keystone whether there is one
-        self._public, self._private = self.create(OLDEST), self.create(OLDEST, public=False)
+        for name in (PUBLIC, PRIVATE):
+            lab.create_flavor(REGION, name, flavor_id=name, public=name == PUBLIC)
+        self._flavors = [flavor["id"] for flavor in lab.flavors(REGION)]
 
-    def create(self, version: str, *, public: bool = True, **more: str) -> str:
-        """Create a flavor, and return its id. `more` are Nova's own members, such as `description`."""
-        name = uuid.uuid4().hex
-        values = {"name": name, "id": name, "vcpus": 1, "ram": 512, "disk": 1, **more}
-        self._call(version, "POST", "/flavors", {"flavor": {**values, "os-flavor-access:is_public": public}})
-        return name
+    def list_all(self, version: str) -> Iterable[Request]:
+        """List all flavors."""
+        yield self._request(version, "GET", PATH)
 
-    def create_described(self, version: str) -> None:
-        """Create a flavor with a description."""
-        self.create(version, description="Large")
+    def list_then_specs(self, version: str) -> Iterable[Request]:
+        """List all flavors, and read each one's extra specs with a request of its own."""
+        yield from self.list_all(version)
+        for flavor in self._flavors:
+            yield self._request(version, "GET", f"/flavors/{flavor}/os-extra_specs")
 
-    def describe(self, version: str) -> None:
-        """Change the public flavor's description."""
-        body = {"flavor": {"description": uuid.uuid4().hex}}
-        self._call(version, "PUT", f"/flavors/{self._public}", body)
+    def access_list(self, version: str) -> Iterable[Request]:
+        """Read who has access to the private flavor."""
+        yield self._request(version, "GET", f"/flavors/{PRIVATE}/os-flavor-access")
 
-    def set_known(self, version: str) -> None:
-        """Set extra specs of the public flavor that Nova knows."""
-        self._set_specs(version, KNOWN)
-
-    def set_others(self, version: str) -> None:
-        """Set extra specs of the public flavor that Nova does not know."""
-        self._set_specs(version, OTHERS)
-
-    def grant_and_revoke(self, version: str) -> None:
+    def grant_and_revoke(self, version: str) -> Iterable[Request]:
         """Grant a project access to the private flavor, and revoke it."""
         for action in ("addTenantAccess", "removeTenantAccess"):
-            self._call(version, "POST", f"/flavors/{self._private}/action", {action: {"tenant": self._project}})
+            yield self._request(version, "POST", f"/flavors/{PRIVATE}/action", {action: {"tenant": self._project}})
 
-    def access_list(self, version: str) -> None:
-        """Read who has access to the private flavor."""
-        self._call(version, "GET", f"/flavors/{self._private}/os-flavor-access")
+    def set_known(self, version: str) -> Iterable[Request]:
+        """Set extra specs of the public flavor that Nova knows."""
+        yield self._request(version, "POST", f"/flavors/{PUBLIC}/os-extra_specs", {"extra_specs": KNOWN})
 
-    def list_all(self, version: str) -> list[dict[str, Any]]:
-        """List all flavors."""
-        found: list[dict[str, Any]] = self._call(version, "GET", PATH)["flavors"]
-        return found
+    def set_others(self, version: str) -> Iterable[Request]:
+        """Set extra specs of the public flavor that Nova does not know."""
+        yield self._request(version, "POST", f"/flavors/{PUBLIC}/os-extra_specs", {"extra_specs": OTHERS})
 
-    def list_then_specs(self, version: str) -> None:
-        """List all flavors, and read each one's extra specs with a call of its own."""
-        for flavor in self.list_all(version):
-            self._call(version, "GET", f"/flavors/{flavor['id']}/os-extra_specs")
+    def describe(self, version: str) -> Iterable[Request]:
+        """Change the public flavor's description."""
+        yield self._request(version, "PUT", f"/flavors/{PUBLIC}", {"flavor": {"description": uuid.uuid4().hex}})
 
-    def _set_specs(self, version: str, specs: dict[str, str]) -> None:
-        self._call(version, "POST", f"/flavors/{self._public}/os-extra_specs", {"extra_specs": specs})
+    def create(self, version: str, **more: str) -> Iterable[Request]:
+        """Create a flavor. `more` are Nova's own members, such as `description`."""
+        flavor = {"name": uuid.uuid4().hex, "vcpus": 1, "ram": 512, "disk": 1, **more}
+        yield self._request(version, "POST", "/flavors", {"flavor": flavor})
 
-    def _call(self, version: str, method: str, path: str, body: object = None) -> dict[str, Any]:
-        answer = self._session.request(
-            method,
-            self._url + path,
-            json=body,
-            headers={"X-OpenStack-Nova-API-Version": version},
-            timeout=SECONDS_TO_ANSWER,
-        )
-        if not answer.ok:
-            raise WrongAnswerError(f"{method} {path} at {version}: {answer.status_code} {answer.text[:200]}")
-        found: dict[str, Any] = answer.json() if answer.content else {}
-        return found
+    def create_described(self, version: str) -> Iterable[Request]:
+        """Create a flavor with a description."""
+        return self.create(version, description="Large")
+
+    def _request(self, version: str, method: str, path: str, body: object = None) -> Request:
+        headers = {**MICROVERSION, "X-OpenStack-Nova-API-Version": version, "X-Auth-Token": self._token}
+        content = b"" if body is None else json.dumps(body).encode()
+        return Request(self._url + path, headers, method=method, content=content)
 
 
 def measure(lab: Lab, *, rounds: int) -> list[Row]:
@@ -103,33 +90,32 @@ def measure(lab: Lab, *, rounds: int) -> list[Row]:
     Raises:
         WrongAnswerError: Nova refuses one of them.
     """
-    flavors = Flavors(lab)
+    calls = Calls(lab)
+    (listing,) = calls.list_all(LATEST)
+    client = Client.to(listing)
 
-    def row(
-        work: str, ours: Callable[[str], object], at: str, floor: Callable[[str], object], other: str, at_most: float
-    ) -> Row:
+    def milliseconds(call: Call, version: str) -> float:
+        return sum(client.seconds(request) for request in call(version)) * 1000
+
+    def row(work: str, call: Call, at: str, other: str, at_most: float, *, instead: Call | None = None) -> Row:
         times: tuple[list[float], list[float]] = ([], [])
         for _ in range(rounds):
-            times[0].append(_milliseconds(ours, at))
-            times[1].append(_milliseconds(floor, other))
+            times[0].append(milliseconds(call, at))
+            times[1].append(milliseconds(instead or call, other))
         return compared(f"{work}, at {at}: at {other}", *times, unit="ms", at_most=at_most)
 
     same, quicker = 1.2, 0.8
-    return [
-        row(f"list {FLAVORS} flavors", flavors.list_all, LATEST, flavors.list_all, OLDEST, 2),
-        row("list, with extra specs", flavors.list_all, LATEST, flavors.list_then_specs, DESCRIBES, quicker),
-        row("read an access list", flavors.access_list, LATEST, flavors.access_list, OLDEST, same),
-        row("grant access and revoke it", flavors.grant_and_revoke, LATEST, flavors.grant_and_revoke, OLDEST, same),
-        row("set 3 extra specs, known", flavors.set_known, WITHOUT_CHECKS, flavors.set_known, LATEST, same),
-        row("set 3 extra specs, others", flavors.set_others, WITHOUT_CHECKS, flavors.set_others, LATEST, quicker),
-        row("set 3 extra specs, others", flavors.set_others, WITHOUT_CHECKS, flavors.set_others, OLDEST, same),
-        row("describe", flavors.describe, LATEST, flavors.describe, DESCRIBES, same),
-        row("create", flavors.create, LATEST, flavors.create, OLDEST, same),
-        row("create, with a description", flavors.create_described, LATEST, flavors.create_described, DESCRIBES, same),
+    rows = [
+        row(f"list {FLAVORS} flavors", calls.list_all, LATEST, OLDEST, 2),
+        row("list, with extra specs", calls.list_all, LATEST, DESCRIBES, quicker, instead=calls.list_then_specs),
+        row("read an access list", calls.access_list, LATEST, OLDEST, same),
+        row("grant access and revoke it", calls.grant_and_revoke, LATEST, OLDEST, same),
+        row("set 3 extra specs, known", calls.set_known, WITHOUT_CHECKS, LATEST, same),
+        row("set 3 extra specs, others", calls.set_others, WITHOUT_CHECKS, LATEST, quicker),
+        row("set 3 extra specs, others", calls.set_others, WITHOUT_CHECKS, OLDEST, same),
+        row("describe", calls.describe, LATEST, DESCRIBES, same),
+        row("create", calls.create, LATEST, OLDEST, same),
+        row("create, with a description", calls.create_described, LATEST, DESCRIBES, same),
     ]
-
-
-def _milliseconds(call: Callable[[str], object], version: str) -> float:
-    began = time.perf_counter()
-    call(version)
-    return (time.perf_counter() - began) * 1000
+    client.close()
+    return rows
